@@ -1,0 +1,199 @@
+"""The effective settings that a consumer runs by: immutable, nothing unset, each value with its origin.
+
+Past this module nothing reads YAML or meets "not set". Precedence, highest first: per-call options, method, reference,
+consumer, built-in. Source: Dubbo's ``getMethodParameter``; differs: a value set to false or 0 is a value, and survives.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+BUILT_IN = "built-in"
+CALL = "call"
+
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodPolicy:
+    """What one method of one reference does.
+
+    Attributes:
+        reference: Id of the reference, as in the YAML.
+        method: Name as the YAML or, for a method that it does not name, as the interface spells it; ``"*"`` in the
+            policy of all the methods that the YAML does not name.
+        is_async: YAML ``async``: the call returns None at once, the answer is in the context's future.
+        sent: The call returns once the request was handed to this machine's transport.
+        returns: YAML ``return``: False drops the answer, and no future is made.
+        timeout_ms: Longest time of one attempt, whole milliseconds, > 0.
+        total_timeout_ms: Longest time of the whole call, retries and queueing included, whole milliseconds, > 0.
+        retries: Attempts after the first, >= 0.
+        idempotent: The method may run twice, so an attempt in doubt may be repeated.
+        cluster: Entry point name of the failure strategy.
+        loadbalance: Entry point name of the load balancer.
+        actives: Most calls at once, 0 for no limit; one more is refused with `LimitExceeded`.
+        interceptors: Names as in the YAML: entry points or ``module:Class``; ``-name`` removes an earlier one.
+        oninvoke: ``module:function`` called with the arguments before the call, or None.
+        onreturn: ``module:function`` called with the value, or None.
+        onthrow: ``module:function`` called with the error, or None.
+        attachments: Sent with each call, under those of the context; YAML ``parameters``.
+        parameter_types: Java parameter types in order, or None where they are not declared.
+        origins: From attribute name to where its value was set: ``"conf/x.yml:14"``, ``"built-in"`` or ``"call"``.
+    """
+
+    reference: str
+    method: str
+    is_async: bool = False
+    sent: bool = False
+    returns: bool = True
+    timeout_ms: int = 1000
+    total_timeout_ms: int = 3000
+    retries: int = 2
+    idempotent: bool = False
+    cluster: str = "failover"
+    loadbalance: str = "random"
+    actives: int = 0
+    interceptors: tuple[str, ...] = ()
+    oninvoke: str | None = None
+    onreturn: str | None = None
+    onthrow: str | None = None
+    attachments: Mapping[str, str] = field(default_factory=_nothing)
+    parameter_types: tuple[str, ...] | None = None
+    origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
+
+    def origin(self, attribute: str) -> str:
+        """Say where the value of *attribute* was set."""
+        return self.origins.get(attribute, BUILT_IN)
+
+    def override(self, **values: Any) -> MethodPolicy:
+        """Copy with *values*, each marked as set by the call.
+
+        A new ``timeout_ms`` or ``retries`` without a ``total_timeout_ms`` renews the total as ``timeout x (retries + 1)``
+        unless the total was set explicitly.
+        """
+        new = dataclasses.replace(
+            self, **values, origins=MappingProxyType({**self.origins, **dict.fromkeys(values, CALL)})
+        )
+        renews = {"timeout_ms", "retries"} & values.keys() and self.origin("total_timeout_ms") == BUILT_IN
+        if renews and "total_timeout_ms" not in values:
+            new = dataclasses.replace(new, total_timeout_ms=new.timeout_ms * (new.retries + 1))
+        return new
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SslPolicy:
+    """TLS towards the providers of a reference; paths of PEM files, already known to be readable.
+
+    Attributes:
+        ca: Certificates to trust, or None for the system's.
+        cert: This consumer's own certificate chain for mutual TLS, or None.
+        key: The private key of *cert*, or None.
+        server_name: Name to expect in the provider's certificate in place of its address, or None.
+    """
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    server_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferencePolicy:
+    """What one reference is: the interface it stands for, where its providers are, and how each method behaves.
+
+    Attributes:
+        id: Key in the YAML's ``references``.
+        interface: Full name of the service, such as ``com.alibaba.foo.FooService``.
+        group: Dubbo group, "" for none.
+        version: Dubbo version, "" for none.
+        protocol: Entry point name of the transport.
+        urls: Direct provider addresses as URLs; empty where a registry is used.
+        registries: Ids of the registries to ask; empty where *urls* is used.
+        stub: ``module:Class`` that declares the methods, or None.
+        module: Module of generated messages (``pkg.foo_pb2``), or None.
+        proto: Path of a ``.proto`` file, absolute or from the current folder, or None.
+        proto_path: Folders to search for imports of *proto*.
+        check: The first `Consumer.reference` fails when no provider is known.
+        ssl: TLS settings, or None for plain TCP.
+        connections: 0 shares one connection per address with other references, n > 0 opens n of its own.
+        max_request_bytes: Largest request, in bytes, > 0.
+        max_response_bytes: Largest response, in bytes, > 0.
+        keepalive_ms: Idle time before a ping, 0 for none.
+        keepalive_timeout_ms: Longest wait for the answer to a ping.
+        connect_timeout_ms: Longest time of one connection attempt.
+        default: Policy of every method that the YAML does not name.
+        methods: From a method's name in the YAML to its policy.
+        origins: From attribute name to where it was set.
+    """
+
+    id: str
+    interface: str
+    group: str = ""
+    version: str = ""
+    protocol: str = "tri"
+    urls: tuple[str, ...] = ()
+    registries: tuple[str, ...] = ()
+    stub: str | None = None
+    module: str | None = None
+    proto: str | None = None
+    proto_path: tuple[str, ...] = ()
+    check: bool = True
+    ssl: SslPolicy | None = None
+    connections: int = 0
+    max_request_bytes: int = 8 * 1024 * 1024
+    max_response_bytes: int = 8 * 1024 * 1024
+    keepalive_ms: int = 0
+    keepalive_timeout_ms: int = 20_000
+    connect_timeout_ms: int = 3000
+    default: MethodPolicy
+    methods: Mapping[str, MethodPolicy] = field(default_factory=_nothing)
+    origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
+
+    def origin(self, attribute: str) -> str:
+        """Say where the value of *attribute* was set."""
+        return self.origins.get(attribute, BUILT_IN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryPolicy:
+    """One registry.
+
+    Attributes:
+        id: Key in the YAML's ``registries``.
+        address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``zookeeper://127.0.0.1:2181``.
+        parameters: Everything else that the YAML says of it, as text, by its normalised (snake_case) key.
+        origins: From attribute name to where it was set.
+    """
+
+    id: str
+    address: str
+    parameters: Mapping[str, str] = field(default_factory=_nothing)
+    origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerConfig:
+    """All that a `Consumer` runs by.
+
+    Attributes:
+        source: Path of the file as given, or ``"<mapping>"``.
+        application: Name of this program, "" where not given.
+        registries: By id.
+        references: By id.
+        shutdown_timeout_ms: How long `Consumer.close` waits for pending calls when not told otherwise; Dubbo
+            ``shutwait``.
+        callback_threads: Most threads that run users' callbacks, > 0.
+    """
+
+    source: str
+    application: str = ""
+    registries: Mapping[str, RegistryPolicy] = field(default_factory=_nothing)
+    references: Mapping[str, ReferencePolicy] = field(default_factory=_nothing)
+    shutdown_timeout_ms: int = 10_000
+    callback_threads: int = 4

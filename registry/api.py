@@ -1,0 +1,42 @@
+"""The two protocols that a registry and its users meet at."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .models import ServiceKey, Snapshot
+
+
+class NotifyListener(Protocol):
+    """Hears of the providers of one service.
+
+    Contract, after Dubbo's ``NotifyListener``: the first notification is full and so is each later one; an emptied list
+    is announced as an empty snapshot; notifications keep their order and never overlap, for they come from the
+    registry's one serial queue. An exception is logged and does not reach the registry.
+    """
+
+    def __call__(self, snapshot: Snapshot, /) -> None:
+        """Take over *snapshot*; must not block."""
+
+
+class Subscription(Protocol):
+    """One running interest in a service."""
+
+    def close(self) -> None:
+        """End it: once this returns no notification begins. Idempotent, any thread."""
+
+
+class Registry(Protocol):
+    """Where providers are found; all methods may be called from any thread."""
+
+    def subscribe(self, key: ServiceKey, listener: NotifyListener) -> Subscription:
+        """Tell *listener* of the providers of *key*, now and on each change.
+
+        The first notification has run, on the calling thread or the queue's, before this returns.
+
+        Raises:
+            RegistryError: The registry cannot be read and no earlier list is known.
+        """
+
+    def close(self) -> None:
+        """End every subscription, thread and connection. Idempotent."""
