@@ -53,3 +53,11 @@ class ConfigError(CallaheadError, ValueError):
     def one(cls, text: str, *, file: str = "<mapping>", line: int = 0, key: str = "", hint: str = "") -> ConfigError:
         """Make an error of a single problem; the arguments are those of `Problem`."""
         return cls([Problem(file=file, line=line, key=key, text=text, hint=hint)])
+
+    @classmethod
+    def at(cls, origin: str, key: str, text: str, hint: str = "") -> ConfigError:
+        """Make an error of a single problem at *origin*, ``file:line`` or a word such as ``built-in``."""
+        file, _, line = origin.rpartition(":")
+        if file and line.isdecimal():
+            return cls.one(text, file=file, line=int(line), key=key, hint=hint)
+        return cls.one(text, file=origin, key=key, hint=hint)

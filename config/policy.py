@@ -1,5 +1,7 @@
 """The effective settings that a consumer runs by: immutable, nothing unset, each value with its origin.
 
+What may hold a secret (addresses, attachments, a registry's parameters) is left out of ``repr()``.
+
 Past this module nothing reads YAML or meets "not set". Precedence, highest first: per-call options, method, reference,
 consumer, built-in. Source: Dubbo's ``getMethodParameter``; differs: a value set to false or 0 is a value, and survives.
 """
@@ -63,7 +65,7 @@ class MethodPolicy:
     oninvoke: str | None = None
     onreturn: str | None = None
     onthrow: str | None = None
-    attachments: Mapping[str, str] = field(default_factory=_nothing)
+    attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     parameter_types: tuple[str, ...] | None = None
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
 
@@ -74,8 +76,8 @@ class MethodPolicy:
     def override(self, **values: Any) -> MethodPolicy:
         """Copy with *values*, each marked as set by the call.
 
-        A new ``timeout_ms`` or ``retries`` without a ``total_timeout_ms`` renews the total as ``timeout x (retries + 1)``
-        unless the total was set explicitly.
+        A new ``timeout_ms`` or ``retries`` without a ``total_timeout_ms`` renews the total as
+        ``timeout x (retries + 1)``, unless the total was set explicitly.
         """
         new = dataclasses.replace(
             self, **values, origins=MappingProxyType({**self.origins, **dict.fromkeys(values, CALL)})
@@ -115,7 +117,7 @@ class ReferencePolicy:
         protocol: Entry point name of the transport.
         urls: Direct provider addresses as URLs; empty where a registry is used.
         registries: Ids of the registries to ask; empty where *urls* is used.
-        stub: ``module:Class`` that declares the methods, or None.
+        stub: ``module:Class`` that declares the methods, or the module that holds it, or None.
         module: Module of generated messages (``pkg.foo_pb2``), or None.
         proto: Path of a ``.proto`` file, absolute or from the current folder, or None.
         proto_path: Folders to search for imports of *proto*.
@@ -137,7 +139,7 @@ class ReferencePolicy:
     group: str = ""
     version: str = ""
     protocol: str = "tri"
-    urls: tuple[str, ...] = ()
+    urls: tuple[str, ...] = field(default=(), repr=False)
     registries: tuple[str, ...] = ()
     stub: str | None = None
     module: str | None = None
@@ -167,13 +169,13 @@ class RegistryPolicy:
     Attributes:
         id: Key in the YAML's ``registries``.
         address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``zookeeper://127.0.0.1:2181``.
-        parameters: Everything else that the YAML says of it, as text, by its normalised (snake_case) key.
+        parameters: What the YAML says under its ``parameters``, as text, by normalised (snake_case) key.
         origins: From attribute name to where it was set.
     """
 
     id: str
-    address: str
-    parameters: Mapping[str, str] = field(default_factory=_nothing)
+    address: str = field(repr=False)
+    parameters: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
 
 

@@ -1,1 +1,120 @@
+"""References to remote services whose calls run as a configuration says.
 
+Nothing is imported before its first use: neither grpcio nor pydantic belongs to the cost of importing this package.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .bootstrap import Consumer
+    from .context import LastCall, NoFutureError, RpcContext
+    from .errors import (
+        AllAttemptsFailed,
+        CallaheadError,
+        CallTimeout,
+        ConfigError,
+        ConnectFailed,
+        ConnectionLost,
+        ConsumerClosed,
+        LimitExceeded,
+        LocalProtocolError,
+        NoProviderAvailable,
+        ProtocolError,
+        RegistryError,
+        Rejected,
+        RemoteError,
+        RemoteProtocolError,
+        RpcError,
+        SerializationError,
+        TransportError,
+    )
+    from .future import InvocationFuture
+    from .interceptor import CallNext, Interceptor, Observer, answer
+    from .invocation import CallRecord, Invocation, Outcome
+    from .reference import Method, Reference
+
+_MODULES = {
+    "AllAttemptsFailed": "errors",
+    "CallNext": "interceptor",
+    "CallRecord": "invocation",
+    "CallTimeout": "errors",
+    "CallaheadError": "errors",
+    "ConfigError": "errors",
+    "ConnectFailed": "errors",
+    "ConnectionLost": "errors",
+    "Consumer": "bootstrap",
+    "ConsumerClosed": "errors",
+    "Interceptor": "interceptor",
+    "Invocation": "invocation",
+    "InvocationFuture": "future",
+    "LastCall": "context",
+    "LimitExceeded": "errors",
+    "LocalProtocolError": "errors",
+    "Method": "reference",
+    "NoFutureError": "context",
+    "NoProviderAvailable": "errors",
+    "Observer": "interceptor",
+    "Outcome": "invocation",
+    "ProtocolError": "errors",
+    "Reference": "reference",
+    "RegistryError": "errors",
+    "Rejected": "errors",
+    "RemoteError": "errors",
+    "RemoteProtocolError": "errors",
+    "RpcContext": "context",
+    "RpcError": "errors",
+    "SerializationError": "errors",
+    "TransportError": "errors",
+    "answer": "interceptor",
+}
+
+__all__ = [
+    "AllAttemptsFailed",
+    "CallNext",
+    "CallRecord",
+    "CallTimeout",
+    "CallaheadError",
+    "ConfigError",
+    "ConnectFailed",
+    "ConnectionLost",
+    "Consumer",
+    "ConsumerClosed",
+    "Interceptor",
+    "Invocation",
+    "InvocationFuture",
+    "LastCall",
+    "LimitExceeded",
+    "LocalProtocolError",
+    "Method",
+    "NoFutureError",
+    "NoProviderAvailable",
+    "Observer",
+    "Outcome",
+    "ProtocolError",
+    "Reference",
+    "RegistryError",
+    "Rejected",
+    "RemoteError",
+    "RemoteProtocolError",
+    "RpcContext",
+    "RpcError",
+    "SerializationError",
+    "TransportError",
+    "answer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

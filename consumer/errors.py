@@ -9,7 +9,7 @@
         CallTimeout(TimeoutError)        TIMEOUT 2, 8 / 30, 31         DEADLINE_EXCEEDED    if not sent, or idempotent
         NoProviderAvailable              NO_INVOKER 6, FORBIDDEN 4     -                    no
         AllAttemptsFailed(.failures)     code of the last attempt      -                    no
-        LimitExceeded                    LIMIT_EXCEEDED 7 / 100        RESOURCE_EXHAUSTED   remote: yes; local: no
+        LimitExceeded                    LIMIT_EXCEEDED 7 / 100        RESOURCE_EXHAUSTED   remote: unless in doubt; local: no
         Rejected                         FORBIDDEN 4, VALIDATION 12,   PERMISSION_DENIED,   no
                                          AUTHORIZATION 13              UNAUTHENTICATED
         TransportError                   NETWORK 1                     UNAVAILABLE          if not sent, or idempotent
@@ -71,9 +71,11 @@ class RpcError(CallaheadError):
         is_remote: The provider itself said so; False where this side concluded it.
         not_sent: No byte of the request can have left, so the provider cannot have run the method.
         in_doubt: The provider may have run the method, or may still do so.
-        code: The peer's own code, such as ``"UNAVAILABLE"`` or ``"80"``; "" where there is none.
-        details: What the peer said beside the message: gRPC's trailing metadata under their keys, or the like.
+        status: The protocol's own code, such as ``"UNAVAILABLE"`` or ``"80"``; "" where there is none.
+        status_text: What the protocol said beside that code, unchanged; "" likewise.
     """
+
+    status_text: str = ""
 
     reference: str = ""
     method: str = ""
@@ -91,15 +93,13 @@ class RpcError(CallaheadError):
         is_remote: bool = False,
         not_sent: bool = False,
         in_doubt: bool = False,
-        code: str = "",
-        details: Mapping[str, Any] | None = None,
+        status: str = "",
     ) -> None:
         super().__init__(message)
         self.is_remote = is_remote
         self.not_sent = not_sent
         self.in_doubt = in_doubt
-        self.code = code
-        self.details: Mapping[str, Any] = details or {}
+        self.status = status
 
     @property
     def message(self) -> str:
@@ -176,11 +176,16 @@ class RemoteError(RpcError):
 
     Attributes:
         type_name: The provider's own name for the error: a Java class or a gRPC status.
+        details: What the provider said beside the message: gRPC's trailing metadata by their keys, or the fields,
+            cause and stack of a Java exception.
     """
 
-    def __init__(self, message: str, *, type_name: str = "", **fields: Any) -> None:
+    def __init__(
+        self, message: str, *, type_name: str = "", details: Mapping[str, Any] | None = None, **fields: Any
+    ) -> None:
         super().__init__(message, **{"is_remote": True, **fields})
         self.type_name = type_name
+        self.details: Mapping[str, Any] = {} if details is None else details
 
 
 class ConsumerClosed(RpcError):

@@ -1,0 +1,60 @@
+"""The settings that one call may override."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from .errors import ConfigError, Problem
+from .policy import CALL, MethodPolicy
+from .quantity import Unfit, count, duration_ms, flag, show
+
+
+def _attachments(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(name, str) and isinstance(text, str | bytes) for name, text in value.items()
+    ):
+        raise Unfit(f"must be a mapping of text to text or bytes, not {show(value)}")
+    return dict(value)
+
+
+# Option, attribute of MethodPolicy, and how its value is read.
+_OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "timeout": ("timeout_ms", duration_ms(1)),
+    "total_timeout": ("total_timeout_ms", duration_ms(1)),
+    "retries": ("retries", count(0, 1000)),
+    "idempotent": ("idempotent", flag),
+    "attachments": ("attachments", _attachments),
+}
+
+
+def override(policy: MethodPolicy, options: Mapping[str, Any]) -> MethodPolicy:
+    """Apply the *options* of one call to *policy*.
+
+    Args:
+        policy: What the configuration says.
+        options: ``timeout`` and ``total_timeout`` as in YAML, ``retries``, ``idempotent``, and ``attachments``, which
+            join the configured ones.
+
+    Raises:
+        TypeError: An option is unknown.
+        ConfigError: Values are out of range; all of them are named.
+    """
+    unknown = sorted(options.keys() - _OPTIONS.keys())
+    if unknown:
+        raise TypeError(f"unknown option {', '.join(unknown)}; known: {', '.join(_OPTIONS)}")
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, value in options.items():
+        attribute, read = _OPTIONS[name]
+        try:
+            values[attribute] = read(value)
+        except Unfit as error:
+            key = f"{policy.reference}.{policy.method}.with_options({name}=...)"
+            problems.append(Problem(file=CALL, line=0, key=key, text=str(error), hint=error.hint))
+    if problems:
+        raise ConfigError(problems)
+    if "attachments" in values:
+        values["attachments"] = MappingProxyType({**policy.attachments, **values["attachments"]})
+    return policy.override(**values)

@@ -1,0 +1,235 @@
+"""`Consumer`: what a configuration comes to life as."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Mapping
+from random import Random
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from callahead.config import load_file, load_mapping
+from callahead.config.errors import ConfigError
+from callahead.config.extension import TRANSPORT, load, nearest
+from callahead.config.policy import ConsumerConfig, ReferencePolicy
+from callahead.registry.api import Registry
+
+from .callbacks import CallbackExecutor
+from .caller import OnDrop, Runtime
+from .deadline import Clock
+from .errors import ConsumerClosed
+from .interceptor.watch import MethodCounts
+from .invocation import Outcome
+from .pipeline import Pipeline, Surroundings
+from .reference import Reference
+from .transport.api import Transport
+
+if TYPE_CHECKING:
+    import grpc
+
+_CONSUMERS: weakref.WeakSet[Consumer] = weakref.WeakSet()
+
+
+class Consumer:
+    """References to remote services, as a configuration describes them.
+
+    Everything of it may be used from any thread; a process may have many. A forked child may go on using its copy: it
+    opens connections of its own, and the calls that were running at the fork stay the parent's.
+
+    Args:
+        config: From `callahead.config.load_file` and its like, or a mapping as the YAML would be.
+        transports: By protocol, in place of those that entry points offer; closed with the consumer.
+        registries: By id, in place of those that their addresses mean; closed with the consumer.
+        on_drop: Called as ``on_drop(invocation, error)`` on a callback thread when a call whose ``return`` is false has
+            failed and nobody was told.
+        clock: Monotonic seconds, for tests.
+        random: The one source of chance, for tests.
+
+    Use it in a ``with`` block, or call `close`.
+    """
+
+    def __init__(
+        self,
+        config: ConsumerConfig | Mapping[str, Any],
+        *,
+        transports: Mapping[str, Transport] | None = None,
+        registries: Mapping[str, Registry] | None = None,
+        on_drop: OnDrop | None = None,
+        clock: Clock = time.monotonic,
+        random: Random | None = None,
+    ) -> None:
+        self.config = config if isinstance(config, ConsumerConfig) else load_mapping(config)
+        self._runtime = Runtime(clock, CallbackExecutor(self.config.callback_threads), on_drop)
+        self._random = Random() if random is None else random  # noqa: S311 - it spreads load, it keeps no secret
+        self._lock = threading.RLock()
+        self._transports: dict[str, Transport] = dict(transports or {})
+        self._registries: dict[str, Registry] = dict(registries or {})
+        self._own_registries: list[Registry] = []
+        self._pipelines: dict[str, Pipeline] = {}
+        self._references: dict[str, Reference] = {}
+        _CONSUMERS.add(self)
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], **options: Any) -> Self:
+        """Make a consumer of the YAML file at *path*; *options* are those of the class.
+
+        Raises:
+            ConfigError: The file cannot be obeyed; nothing was started.
+        """
+        return cls(load_file(path), **options)
+
+    def reference(self, name: str) -> Reference:
+        """Return the stand-in of the service that the configuration calls *name*; the same object each time.
+
+        Raises:
+            ConfigError: There is no such reference, or its types or methods are not what the configuration says.
+            NoProviderAvailable: No provider is known, and ``check`` is true.
+            RegistryError: The registry cannot be read.
+            ConsumerClosed: After `close`.
+        """
+        with self._lock:
+            reference = self._references.get(name)
+            if reference is None:
+                reference = self._references[name] = self._make_reference(name)
+            return reference
+
+    def _make_reference(self, name: str) -> Reference:
+        pipeline = self._pipeline(name)
+        pipeline.check()
+        pipeline.transport.methods()  # finds the types now, so that a wrong one is an error here and not in a call
+
+        return Reference(name, pipeline.policy.interface, pipeline.bind, pipeline.transport.methods)
+
+    def channel(self, name: str) -> grpc.Channel:
+        """Return a `grpc.Channel` for the service that the configuration calls *name*.
+
+        A generated stub made with it, ``GreeterStub(consumer.channel("greeter"))``, sends its unary calls through the
+        reference's chain and its streaming calls to a provider of the reference. See `callahead.consumer.channel`.
+
+        Raises:
+            ConfigError: There is no such reference, or its protocol is not ``tri``.
+            NoProviderAvailable: No provider is known, and ``check`` is true.
+        """
+        from .channel import ConsumerChannel
+
+        with self._lock:
+            pipeline = self._pipeline(name)
+            pipeline.check()
+            return ConsumerChannel(pipeline)
+
+    def _pipeline(self, name: str) -> Pipeline:
+        if self._runtime.closed:
+            raise ConsumerClosed("the consumer is closed", not_sent=True)
+        pipeline = self._pipelines.get(name)
+        if pipeline is None:
+            policy = self._policy(name)
+            pipeline = self._pipelines[name] = Pipeline(policy, self._surroundings(policy))
+        return pipeline
+
+    def _policy(self, name: str) -> ReferencePolicy:
+        known = self.config.references
+        if name not in known:
+            hint = nearest(name, known)
+            raise ConfigError.one(
+                f'there is no reference "{name}"', file=self.config.source, key="references", hint=hint
+            )
+        return known[name]
+
+    def _surroundings(self, policy: ReferencePolicy) -> Surroundings:
+        return Surroundings(
+            runtime=self._runtime,
+            random=self._random,
+            application=self.config.application,
+            transport=self._transport(policy.protocol),
+            registry=self._registry(policy),
+        )
+
+    def _transport(self, protocol: str) -> Transport:
+        transport = self._transports.get(protocol)
+        if transport is None:
+            transport = self._transports[protocol] = load(TRANSPORT, protocol)()
+        return transport
+
+    def _registry(self, policy: ReferencePolicy) -> Registry:
+        from callahead.registry import DirectRegistry, MergedRegistry
+
+        if policy.urls:
+            registry: Registry = DirectRegistry.of(policy)
+        elif len(policy.registries) == 1:
+            return self._named_registry(policy.registries[0])
+        else:
+            registry = MergedRegistry([self._named_registry(name) for name in policy.registries])
+        self._own_registries.append(registry)
+        return registry
+
+    def _named_registry(self, name: str) -> Registry:
+        from callahead.registry import open_registry
+
+        registry = self._registries.get(name)
+        if registry is None:
+            registry = self._registries[name] = open_registry(self.config.registries[name])
+        return registry
+
+    def counts(self) -> Mapping[str, Mapping[str, MethodCounts]]:
+        """Return what was counted so far, by reference and method."""
+        return {name: pipeline.counts() for name, pipeline in list(self._pipelines.items())}
+
+    def close(self, timeout: float | None = None) -> None:
+        """Begin no further call, wait for those that run, then close every connection and thread.
+
+        Args:
+            timeout: Longest wait in seconds; 0 waits for none. None is the configuration's ``shutdown_timeout``. What
+                still runs then ends as `ConsumerClosed`.
+
+        Callbacks that were due have run when this returns, but for those that would wait for this very call.
+        Idempotent; any thread.
+        """
+        with self._lock:
+            runtime = self._runtime
+            runtime.closed = True
+            pipelines = list(self._pipelines.values())
+        runtime.drain(self.config.shutdown_timeout_ms / 1000 if timeout is None else timeout)
+        for record, end in list(runtime.running.items()):
+            record.cancel()
+            end(Outcome(error=_closed_under(record.policy.reference, record.method)))
+        for pipeline in pipelines:
+            pipeline.close()
+        for closing in (*self._own_registries, *self._registries.values(), *self._transports.values()):
+            closing.close()
+        runtime.timer.close()
+        runtime.callbacks.close(wait=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _after_fork(self) -> None:
+        self._lock = threading.RLock()
+        self._runtime.after_fork()
+        for transport in self._transports.values():
+            transport.after_fork()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._runtime.closed else f"{len(self._runtime.running)} calls running"
+        return f"<Consumer of {self.config.source}: {len(self.config.references)} references, {state}>"
+
+
+def _closed_under(reference: str, method: str) -> ConsumerClosed:
+    error = ConsumerClosed("the consumer was closed under the call", in_doubt=True)
+    error.reference, error.method = reference, method
+    return error
+
+
+def _after_fork_in_child() -> None:
+    for consumer in list(_CONSUMERS):
+        consumer._after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

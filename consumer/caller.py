@@ -1,0 +1,355 @@
+"""The head of a method's chain: what a call gives back, by ``async``, ``return`` and ``sent``.
+
+===== ====== ===== ======================== ================== ============================= =========================
+async return sent  the call gives           RpcContext future  failure before it is written  later failure
+===== ====== ===== ======================== ================== ============================= =========================
+false true   any   the value                cleared            raised                        raised
+true  true   false None, at once            this call's        in the future                 in the future
+true  true   true  None, once written       this call's        raised, and in the future     in the future
+any   false  false None, at once            cleared            counted, logged, ``on_drop``  the same
+any   false  true  None, once written       cleared            raised                        counted, logged, on_drop
+===== ====== ===== ======================== ================== ============================= =========================
+
+"Written" is handed to this machine's transport, never "the provider has it". Source: Dubbo ``DubboInvoker`` and
+``AbstractInvoker``; differs: ``sent`` is false unless set and means the same at every level and in every mode.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextvars import Context
+from types import FrameType
+from typing import Any
+
+from callahead.config.policy import MethodPolicy
+
+from .callbacks import CallbackExecutor
+from .context import enter_call, enter_callback, take_attachments
+from .deadline import Clock, Deadline
+from .errors import CallTimeout, ConsumerClosed
+from .future import InvocationFuture
+from .interceptor.watch import CallMetrics
+from .invocation import CallRecord, Invocation, Outcome, Stage
+from .timer import Timer
+
+_LOG = logging.getLogger("callahead.consumer.call")
+
+_GRACE_S = 1.0
+"""How long past its deadline a call may take to say so, before whatever holds it is given up on."""
+
+OnDrop = Callable[[Invocation, BaseException], object]
+"""Hears of the failure of a call whose ``return`` is false; runs on a callback thread."""
+
+
+class Runtime:
+    """What all the callers of one consumer share.
+
+    Attributes:
+        clock: Monotonic seconds.
+        callbacks: Runs users' callbacks.
+        timer: Ends what nobody else would.
+        running: How to end, from outside, each call that has begun and not ended.
+        on_drop: Hears of dropped failures, or None.
+        closed: No further call may begin.
+    """
+
+    def __init__(self, clock: Clock, callbacks: CallbackExecutor, on_drop: OnDrop | None) -> None:
+        self.clock = clock
+        self.callbacks = callbacks
+        self.timer = Timer(clock)
+        self.running: dict[CallRecord, _Ending] = {}
+        self.on_drop = on_drop
+        self.closed = False
+        self._idle = threading.Condition()
+
+    def end(self, record: CallRecord) -> bool:
+        """Note the end of a call; False where it was noted before, so that of several ends only the first counts."""
+        if self.running.pop(record, None) is None:
+            return False
+        record.ended = self.clock()
+        if self.closed:
+            with self._idle:
+                self._idle.notify_all()
+        return True
+
+    def drain(self, timeout: float) -> None:
+        """Wait until no call runs, for at most *timeout* seconds."""
+        with self._idle:
+            self._idle.wait_for(lambda: not self.running, timeout)
+
+    def after_fork(self) -> None:
+        """End here, in the child, what only the parent will hear the end of."""
+        self.callbacks.after_fork()
+        self.timer.after_fork()
+        self._idle = threading.Condition()
+        for ending in list(self.running.values()):
+            ending.after_fork()
+
+
+class _Ending:
+    """How one call ends: exactly once, whoever ends it; the waiting thread, if there is one, is woken."""
+
+    __slots__ = ("_event", "_record", "_runtime", "outcome")
+
+    def __init__(self, runtime: Runtime, record: CallRecord) -> None:
+        self._runtime = runtime
+        self._record = record
+        self._event: threading.Event | None = None
+        self.outcome: Outcome | None = None
+        runtime.running[record] = self
+
+    def __call__(self, outcome: Outcome) -> None:
+        if not self._runtime.end(self._record):
+            return
+        self.outcome = outcome
+        self.ended(outcome)
+        self.wake()
+
+    def ended(self, outcome: Outcome) -> None:
+        """Hand the outcome on, on the thread that brings it; a synchronous call only keeps it."""
+
+    def after_fork(self) -> None:
+        """Forget the call: it is the parent's."""
+        self._runtime.running.pop(self._record, None)
+
+    def wake(self) -> None:
+        """Wake the thread that waits."""
+        event = self._event
+        if event is not None:
+            event.set()
+
+    def sent(self) -> None:
+        """Note that the request is written, and wake the thread that waits for that."""
+        self._record.is_sent = True
+        self.wake()
+
+    def wait(self, invocation: Invocation, *, for_sent: bool) -> None:
+        """Wait for the end, or for the writing, of *invocation*; in bounded time."""
+        event = self._event = threading.Event()
+        # Only now: whoever ends the call after this line sees the event.
+        if self.outcome is not None or (for_sent and self._record.is_sent):
+            return
+        try:
+            in_time = event.wait(max(0.0, invocation.deadline.remaining()) + _GRACE_S)
+        except BaseException:  # Ctrl-C: the call must not go on without its caller
+            self._record.cancel()
+            raise
+        if not in_time:
+            self.expire(invocation)
+
+    def expire(self, invocation: Invocation) -> None:
+        """End a call that is long past its deadline."""
+        policy = invocation.policy
+        text = f"something holds the call past its total timeout of {policy.total_timeout_ms} ms"
+        error = CallTimeout(f"{text}: an interceptor that does not settle its future, or a transport", in_doubt=True)
+        error.reference, error.method, error.endpoint = policy.reference, invocation.method, self._record.endpoint
+        error.attempt = self._record.attempts
+        error.elapsed_ms = (self._runtime.clock() - self._record.started) * 1000
+        self._record.cancel()
+        self(Outcome(error=error))
+
+
+class _FutureEnding(_Ending):
+    """The end of an asynchronous call."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self, runtime: Runtime, future: InvocationFuture) -> None:
+        super().__init__(runtime, future.record)
+        self._future = future
+
+    def ended(self, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            _note_site(outcome.error, self._record)
+        self._future.settle(outcome)
+
+    def after_fork(self) -> None:
+        self._future.after_fork()
+        text = "the process was forked while the call ran; its answer goes to the parent"
+        error = ConsumerClosed(text, in_doubt=True)
+        error.reference, error.method = self._record.policy.reference, self._record.method
+        self(Outcome(error=error))
+
+
+class _DropEnding(_Ending):
+    """The end of a call whose answer is dropped."""
+
+    __slots__ = ("_context", "_invocation", "_metrics", "_raises")
+
+    def __init__(self, runtime: Runtime, invocation: Invocation, metrics: CallMetrics, raises: bool) -> None:
+        super().__init__(runtime, invocation.record)
+        self._invocation = invocation
+        self._metrics = metrics
+        self._raises = raises
+        self._context: Context = contextvars.copy_context()
+
+    def ended(self, outcome: Outcome) -> None:
+        error, record = outcome.error, self._record
+        if error is None or (self._raises and not record.is_sent):
+            return
+        self._metrics.drop()
+        site = f", called at {record.call_site}" if record.call_site else ""
+        _LOG.warning("%s failed and its answer is dropped: %s: %s%s", record.name, type(error).__name__, error, site)
+        on_drop = self._runtime.on_drop
+        if on_drop is not None:
+            what = f"on_drop of {record.name}"
+            self._runtime.callbacks.submit(self._context, what, self._tell, on_drop, error)
+
+    def _tell(self, on_drop: OnDrop, error: BaseException) -> None:
+        enter_callback(self._record, None)
+        on_drop(self._invocation, error)
+
+
+def _note_site(error: BaseException, record: CallRecord) -> None:
+    note = f"{record.name} was called at {record.call_site}"
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
+
+
+class Caller:
+    """Calls one method of one reference, in any mode.
+
+    Args:
+        runtime: What the consumer's callers share.
+        method: Name of the method as the provider spells it.
+        chain: The CALL chain and all beneath it.
+        metrics: Counts the method's calls.
+        guarded: Users' interceptors stand in the chain, so a watchdog ends calls that they would hold for ever.
+        future_class: Class of the futures it makes.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        method: str,
+        chain: Stage,
+        metrics: CallMetrics,
+        *,
+        guarded: bool,
+        future_class: type[InvocationFuture] = InvocationFuture,
+    ) -> None:
+        self._runtime = runtime
+        self.method = method
+        self._chain = chain
+        self._metrics = metrics
+        self._guarded = guarded
+        self._future_class = future_class
+
+    def call(
+        self,
+        policy: MethodPolicy,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        frame: FrameType,
+        options: Any = None,
+    ) -> Any:
+        """Call as *policy* says; see the table of this module. *frame* is the call site's."""
+        if not policy.returns:
+            return self._one_way(policy, args, kwargs, frame, options)
+        if policy.is_async:
+            self.future(policy, args, kwargs, frame, options)
+            return None
+        return self.sync(policy, args, kwargs, options)
+
+    def sync(
+        self,
+        policy: MethodPolicy,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        options: Any = None,
+        view: str = "",
+    ) -> Any:
+        """Call, wait, and return the value or raise the error."""
+        invocation = self._begin(policy, args, kwargs, options, blocking=True)
+        record = invocation.record
+        record.view = view
+        record._thread = threading.get_ident()
+        ending = _Ending(self._runtime, record)
+        try:
+            self._chain(invocation, ending)
+            if ending.outcome is None:
+                ending.wait(invocation, for_sent=False)
+        finally:
+            enter_call(record, None)
+            self._runtime.running.pop(record, None)
+        outcome = ending.outcome
+        assert outcome is not None
+        if outcome.error is None:
+            return outcome.value
+        try:
+            raise outcome.error
+        finally:
+            del outcome, ending  # they would tie the error to its own traceback
+
+    def future(
+        self,
+        policy: MethodPolicy,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        frame: FrameType,
+        options: Any = None,
+    ) -> InvocationFuture:
+        """Call and return the future, which is the context's too; with ``sent`` once the request is written."""
+        invocation = self._begin(policy, args, kwargs, options, blocking=False)
+        record = invocation.record
+        record._site = (frame.f_code, frame.f_lasti)
+        future = self._future_class(invocation, self._runtime.callbacks)
+        enter_call(record, future)
+        ending = _FutureEnding(self._runtime, future)
+        self._start(invocation, ending, wait=policy.sent)
+        return future
+
+    def _one_way(
+        self, policy: MethodPolicy, args: tuple[Any, ...], kwargs: Mapping[str, Any], frame: FrameType, options: Any
+    ) -> None:
+        invocation = self._begin(policy, args, kwargs, options, blocking=False)
+        record = invocation.record
+        record._site = (frame.f_code, frame.f_lasti)
+        enter_call(record, None)
+        self._start(invocation, _DropEnding(self._runtime, invocation, self._metrics, policy.sent), wait=policy.sent)
+
+    def _begin(
+        self, policy: MethodPolicy, args: tuple[Any, ...], kwargs: Mapping[str, Any], options: Any, *, blocking: bool
+    ) -> Invocation:
+        runtime = self._runtime
+        if runtime.closed:
+            error = ConsumerClosed("the consumer is closed", not_sent=True)
+            error.reference, error.method = policy.reference, self.method
+            raise error
+        attachments = take_attachments()
+        if policy.attachments:
+            attachments = {**policy.attachments, **attachments}
+        now = runtime.clock()
+        deadline = Deadline(now + policy.total_timeout_ms / 1000, runtime.clock)
+        record = CallRecord(policy, self.method, now)
+        invocation = Invocation(policy, self.method, args, kwargs, attachments, deadline, record, blocking)
+        if options is not None:
+            invocation.options = options
+        return invocation
+
+    def _start(self, invocation: Invocation, ending: _Ending, *, wait: bool) -> None:
+        if wait:
+            invocation.on_sent = ending.sent
+        if self._guarded:
+            at = invocation.deadline.at + _GRACE_S
+            self._runtime.timer.call_at(at, lambda: None if ending.outcome is not None else ending.expire(invocation))
+        self._chain(invocation, ending)
+        if wait:
+            self._wait_until_sent(invocation, ending)
+
+    def _wait_until_sent(self, invocation: Invocation, ending: _Ending) -> None:
+        record = invocation.record
+        if ending.outcome is None and not record.is_sent:
+            ending.wait(invocation, for_sent=True)
+        outcome = ending.outcome
+        if outcome is not None and outcome.error is not None and not record.is_sent:
+            raise outcome.error
+
+
+def calling_frame(depth: int) -> FrameType:
+    """Return the frame *depth* calls above this function's caller, who is 0."""
+    return sys._getframe(depth + 1)

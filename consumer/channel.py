@@ -1,0 +1,310 @@
+"""A `grpc.Channel` over a reference, for generated stubs that are not to be changed.
+
+``GreeterStub(consumer.channel("greeter"))`` is the one line that existing gRPC code changes. A unary call then runs
+through the reference's chain and obeys its configuration; the stub's own ``future`` and ``with_call`` keep their meaning.
+Streaming calls go to one provider of the reference, with its attachments and deadline. Errors are `RpcError` and
+`grpc.RpcError` at once, so existing ``except`` clauses go on working.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from callahead.config.errors import ConfigError
+from callahead.config.policy import MethodPolicy
+
+from .context import enter_call, take_attachments
+from .deadline import Deadline
+from .errors import ConsumerClosed, RpcError
+from .grpc_faces import ChannelFuture, EndedCall, grpc_error
+from .invocation import CallRecord, Invocation
+from .stream import stream_timeout
+from .transport.tri.method import GrpcOptions
+from .transport.tri.method_types import MethodTypes
+from .transport.tri.transport import TriReference
+
+if TYPE_CHECKING:
+    from .pipeline import Pipeline
+
+_KEPT_TIMEOUTS = 64
+
+
+class ConsumerChannel(grpc.Channel):
+    """The channel of one reference; made by `Consumer.channel`."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        if not isinstance(pipeline.transport, TriReference):
+            policy = pipeline.policy
+            text = f'a channel needs protocol "tri", not "{policy.protocol}"'
+            raise ConfigError.at(policy.origin("protocol"), f"references.{policy.id}.protocol", text)
+        self._pipeline = pipeline
+        self._transport: TriReference = pipeline.transport
+        self._watched: grpc.Channel | None = None
+        self._closed = False
+
+    def unary_unary(
+        self,
+        method: Any,
+        request_serializer: Any = None,
+        response_deserializer: Any = None,
+        _registered_method: Any = None,
+    ) -> grpc.UnaryUnaryMultiCallable[Any, Any]:
+        """Make the callable of a unary method; see `grpc.Channel.unary_unary`."""
+        types = _types(method, request_serializer, response_deserializer)
+        return _UnaryUnary(self, self._pipeline, self._transport, types)
+
+    def unary_stream(
+        self,
+        method: Any,
+        request_serializer: Any = None,
+        response_deserializer: Any = None,
+        _registered_method: Any = None,
+    ) -> grpc.UnaryStreamMultiCallable[Any, Any]:
+        """Make the callable of a server-streaming method; see `grpc.Channel.unary_stream`."""
+        return self._passing("unary_stream", method, request_serializer, response_deserializer)
+
+    def stream_unary(
+        self,
+        method: Any,
+        request_serializer: Any = None,
+        response_deserializer: Any = None,
+        _registered_method: Any = None,
+    ) -> grpc.StreamUnaryMultiCallable[Any, Any]:
+        """Make the callable of a client-streaming method; see `grpc.Channel.stream_unary`."""
+        return self._passing("stream_unary", method, request_serializer, response_deserializer)
+
+    def stream_stream(
+        self,
+        method: Any,
+        request_serializer: Any = None,
+        response_deserializer: Any = None,
+        _registered_method: Any = None,
+    ) -> grpc.StreamStreamMultiCallable[Any, Any]:
+        """Make the callable of a method that streams both ways; see `grpc.Channel.stream_stream`."""
+        return self._passing("stream_stream", method, request_serializer, response_deserializer)
+
+    def _passing(self, kind: str, method: Any, serialize: Any, deserialize: Any) -> Any:
+        types = _types(method, serialize, deserialize)
+
+        def bind(channel: grpc.Channel) -> Any:
+            return getattr(channel, kind)(types.path, serialize, deserialize)
+
+        return _Passing(self, self._pipeline, self._transport, types, bind)
+
+    def subscribe(
+        self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool | None = False
+    ) -> None:
+        """Watch the connection to one of the providers; see `grpc.Channel.subscribe`."""
+        self.ensure_open()
+        if self._watched is None:
+            policy = self._pipeline.policy_of("(subscribe)")
+            provider = self._pipeline.choose(_invocation(policy, "(subscribe)", self._pipeline))
+            self._watched = self._transport.channel_to(provider)
+        self._watched.subscribe(callback, try_to_connect)
+
+    def unsubscribe(self, callback: Callable[[grpc.ChannelConnectivity], None]) -> None:
+        """End what `subscribe` began."""
+        if self._watched is not None:
+            self._watched.unsubscribe(callback)
+
+    def close(self) -> None:
+        """Take no more calls; the connections are the consumer's and stay open."""
+        self._closed = True
+
+    def ensure_open(self) -> None:
+        """Raise the `ValueError` that grpcio raises over a closed channel, where this one is closed."""
+        if self._closed:
+            raise ValueError("Cannot invoke RPC on closed channel!")
+
+    def __enter__(self) -> ConsumerChannel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<ConsumerChannel of {self._pipeline.policy.id}>"
+
+
+def _types(method: str | bytes, serialize: Any, deserialize: Any) -> MethodTypes:
+    path = method.decode() if isinstance(method, bytes) else method
+    return MethodTypes(
+        name=path.rpartition("/")[2],
+        path=path,
+        request_class=None,
+        response_class=None,
+        serialize=serialize or _unchanged,
+        deserialize=deserialize or _unchanged,
+    )
+
+
+def _unchanged(data: Any) -> Any:
+    return data
+
+
+def _first(args: tuple[Any, ...], kwargs: Any) -> Any:
+    del kwargs
+    return args[0]
+
+
+class _UnaryUnary(grpc.UnaryUnaryMultiCallable):
+    """What a generated stub has as the attribute of a unary method."""
+
+    def __init__(
+        self, channel: ConsumerChannel, pipeline: Pipeline, transport: TriReference, types: MethodTypes
+    ) -> None:
+        self._channel = channel
+        self._policy = pipeline.policy_of(types.name)
+        self._caller = pipeline.prepare(transport.bind(types, _first), self._policy, ChannelFuture)
+        self._by_timeout: dict[float, MethodPolicy] = {}
+
+    def _policy_for(self, timeout: float | None) -> MethodPolicy:
+        """Let gRPC's ``timeout``, in seconds, bound the whole call and each of its attempts."""
+        if timeout is None:
+            return self._policy
+        policy = self._by_timeout.get(timeout)
+        if policy is None:
+            milliseconds = max(1, round(timeout * 1000))
+            policy = self._policy.override(timeout_ms=milliseconds, total_timeout_ms=milliseconds)
+            if len(self._by_timeout) < _KEPT_TIMEOUTS:
+                self._by_timeout[timeout] = policy
+        return policy
+
+    def __call__(
+        self,
+        request: Any,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> Any:
+        """Call as the configuration says: the answer, or None where the method is asynchronous or one-way."""
+        self._channel.ensure_open()
+        options = _options(metadata, credentials, wait_for_ready, compression)
+        try:
+            return self._caller.call(self._policy_for(timeout), (request,), {}, sys._getframe(1), options)
+        except RpcError as error:
+            raise grpc_error(error) from error.__cause__
+
+    def with_call(
+        self,
+        request: Any,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> tuple[Any, grpc.Call]:
+        """Call, wait, and return the answer with its call, whatever the configuration says."""
+        future = self._future(request, timeout, metadata, credentials, wait_for_ready, compression)
+        return future.result(), EndedCall(future)
+
+    def future(
+        self,
+        request: Any,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> ChannelFuture:
+        """Call and return the future, whatever the configuration says."""
+        return self._future(request, timeout, metadata, credentials, wait_for_ready, compression)
+
+    def _future(self, request: Any, timeout: float | None, *options: Any) -> ChannelFuture:
+        self._channel.ensure_open()
+        frame = sys._getframe(2)
+        try:
+            future = self._caller.future(self._policy_for(timeout), (request,), {}, frame, _options(*options))
+        except RpcError as error:
+            raise grpc_error(error) from error.__cause__
+        assert isinstance(future, ChannelFuture)
+        return future
+
+
+def _options(
+    metadata: Any,
+    credentials: grpc.CallCredentials | None,
+    wait_for_ready: bool | None,
+    compression: grpc.Compression | None,
+) -> GrpcOptions:
+    return GrpcOptions(
+        metadata=tuple(metadata) if metadata else (),
+        credentials=credentials,
+        wait_for_ready=wait_for_ready,
+        compression=compression,
+    )
+
+
+class _Passing:
+    """What a generated stub has as the attribute of a streaming method: grpcio's own callable, at a chosen provider."""
+
+    def __init__(
+        self,
+        channel: ConsumerChannel,
+        pipeline: Pipeline,
+        transport: TriReference,
+        types: MethodTypes,
+        bind: Callable[[grpc.Channel], Any],
+    ) -> None:
+        self._channel = channel
+        self._pipeline = pipeline
+        self._transport = transport
+        self._types = types
+        self._bind = bind
+        self._policy = pipeline.policy_of(types.name)
+
+    def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
+        """Begin the stream at one provider; the rest is grpcio's."""
+        return self._begin(lambda callable_: callable_, request, timeout, metadata, options)
+
+    def with_call(self, request: Any, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
+        """Stream requests, wait for the answer, and return it with its call."""
+        return self._begin(lambda callable_: callable_.with_call, request, timeout, metadata, options)
+
+    def future(self, request: Any, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
+        """Stream requests and return grpcio's future of the answer."""
+        return self._begin(lambda callable_: callable_.future, request, timeout, metadata, options)
+
+    def _begin(
+        self,
+        view: Callable[[Any], Callable[..., Any]],
+        request: Any,
+        timeout: float | None,
+        metadata: Any,
+        options: dict[str, Any],
+    ) -> Any:
+        self._channel.ensure_open()
+        try:
+            invocation = _invocation(self._policy, self._types.name, self._pipeline)
+            provider = self._pipeline.choose(invocation)
+            pairs = self._transport.metadata_of(invocation) + (tuple(metadata) if metadata else ())
+        except RpcError as error:
+            raise grpc_error(error) from error.__cause__
+        record = invocation.record
+        record.attempts, record.endpoint, record.view = 1, provider.name, "it is a streaming method"
+        enter_call(record, None)
+        return self._transport.stream_raw(
+            provider,
+            lambda channel: view(self._bind(channel))(
+                request,
+                timeout=stream_timeout(self._policy) if timeout is None else timeout,
+                metadata=pairs or None,
+                **options,
+            ),
+        )
+
+
+def _invocation(policy: MethodPolicy, method: str, pipeline: Pipeline) -> Invocation:
+    runtime = pipeline.runtime
+    if runtime.closed:
+        raise ConsumerClosed("the consumer is closed", not_sent=True)
+    attachments = {**policy.attachments, **take_attachments()}
+    record = CallRecord(policy, method, runtime.clock())
+    deadline = Deadline.after_ms(float("inf"), runtime.clock)
+    return Invocation(policy, method, (), {}, attachments, deadline, record, blocking=True)

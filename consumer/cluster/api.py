@@ -1,0 +1,48 @@
+"""What stands between a call and its attempts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..callbacks import CallbackExecutor
+from ..deadline import Clock
+from ..invocation import Done, Invocation, Stage
+from ..loadbalance.api import LoadBalance
+from .budget import RetryBudget
+from .directory import Directory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterParts:
+    """What a cluster works with.
+
+    Attributes:
+        directory: The providers, at any moment.
+        loadbalance: Chooses among them.
+        attempt: The attempt chain and, beneath it, the transport; expects ``invocation.provider`` to be set.
+        budget: Says whether one more attempt is affordable.
+        clock: Monotonic seconds.
+        callbacks: Where a repeated attempt must begin, since users' interceptors stand in *attempt*; None where
+            any thread will do.
+    """
+
+    directory: Directory
+    loadbalance: LoadBalance
+    attempt: Stage
+    budget: RetryBudget
+    clock: Clock
+    callbacks: CallbackExecutor | None = None
+
+
+class Cluster(Protocol):
+    """Turns one call into attempts; the one owner of retries. One instance serves one method of one reference.
+
+    Implementations are found in the entry-point group ``callahead.cluster`` and act on the completion of an attempt,
+    never on the return of a pending one, so that asynchronous calls are repeated too (unlike Dubbo's: dubbo#6965).
+    """
+
+    def __init__(self, parts: ClusterParts) -> None: ...
+
+    def __call__(self, invocation: Invocation, done: Done) -> None:
+        """Bring *invocation* to an outcome by its deadline."""

@@ -1,0 +1,82 @@
+"""The live list of a reference's providers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from callahead.registry.models import Endpoint, Snapshot
+
+from ..deadline import Clock
+from ..provider import Provider
+
+UNHEALTHY_S = 1.0
+"""How long a provider that could not be reached is passed over, in seconds."""
+
+
+class Directory:
+    """Holds the providers of one reference as one tuple, replaced whole with each snapshot of the registry.
+
+    Readers take no lock. A provider that stays from one snapshot to the next keeps its `Provider`.
+
+    Args:
+        protocol: Endpoints of other protocols are passed over.
+        release: Told of each provider that left the list.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, protocol: str, release: Callable[[Provider], None], clock: Clock) -> None:
+        self._protocol = protocol
+        self._release = release
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._unhealthy: frozenset[Provider] = frozenset()
+        self.providers: tuple[Provider, ...] = ()
+        self.reason = "the registry has not answered yet"
+
+    def notify(self, snapshot: Snapshot) -> None:
+        """Take over *snapshot*; a `callahead.registry.NotifyListener`."""
+        with self._lock:
+            known = {provider.endpoint: provider for provider in self.providers}
+            mine = [endpoint for endpoint in snapshot.endpoints if endpoint.protocol == self._protocol]
+            kept = tuple(_keep(endpoint, known) for endpoint in mine)
+            left = set(self.providers) - set(kept)
+            self.providers = kept
+            self._unhealthy -= left
+            self.reason = self._explain(snapshot, mine)
+        for provider in left:
+            self._release(provider)
+
+    def _explain(self, snapshot: Snapshot, mine: list[Endpoint]) -> str:
+        others = len(snapshot.endpoints) - len(mine)
+        passed_over = f'; {others} of another protocol than "{self._protocol}"' if others else ""
+        return f"{snapshot.reason or 'the registry'}{passed_over}"
+
+    def candidates(self, tried: tuple[Provider, ...] | list[Provider]) -> tuple[Provider, ...]:
+        """List those to choose from: untried and reachable ones first, then untried, then all."""
+        providers = self.providers
+        if not tried and not self._unhealthy:
+            return providers
+        untried = tuple(provider for provider in providers if provider not in tried) or providers
+        now = self._clock()
+        return tuple(provider for provider in untried if provider.unhealthy_until <= now) or untried
+
+    def mark(self, provider: Provider, *, healthy: bool) -> None:
+        """Note that *provider* could be reached, or could not."""
+        if healthy and not provider.unhealthy_until:
+            return
+        with self._lock:
+            provider.unhealthy_until = 0.0 if healthy else self._clock() + UNHEALTHY_S
+            one = frozenset([provider])
+            self._unhealthy = self._unhealthy - one if healthy else self._unhealthy | one
+
+    def close(self) -> None:
+        """Release every provider."""
+        self.notify(Snapshot(0, (), "the consumer is closed"))
+
+    def __repr__(self) -> str:
+        return f"<Directory of {len(self.providers)} {self._protocol} providers, {len(self._unhealthy)} unhealthy>"
+
+
+def _keep(endpoint: Endpoint, known: dict[Endpoint, Provider]) -> Provider:
+    return known.get(endpoint) or Provider(endpoint)

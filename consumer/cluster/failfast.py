@@ -1,0 +1,24 @@
+"""One attempt, and its outcome."""
+
+from __future__ import annotations
+
+from ..invocation import Done, Invocation, Outcome
+from .api import ClusterParts
+from .attempt import begin_attempt, no_provider
+
+
+class FailfastCluster:
+    """Makes one attempt and hands its outcome up; ``retries`` is ignored. Source: Dubbo ``FailfastClusterInvoker``."""
+
+    def __init__(self, parts: ClusterParts) -> None:
+        self._parts = parts
+
+    def __call__(self, invocation: Invocation, done: Done) -> None:
+        """Choose a provider and ask it."""
+        parts = self._parts
+        providers = parts.directory.candidates(())
+        if not providers:
+            done(Outcome(error=no_provider(parts, invocation)))
+            return
+        begin_attempt(parts, invocation, providers)
+        parts.attempt(invocation, done)

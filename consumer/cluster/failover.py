@@ -1,0 +1,134 @@
+"""Another attempt, at another provider, while it may help."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from concurrent.futures import CancelledError
+from contextvars import Context
+
+from ..errors import AllAttemptsFailed, CallTimeout, RpcError
+from ..invocation import Done, Invocation, Outcome
+from ..provider import Provider
+from .api import ClusterParts
+from .attempt import begin_attempt, no_provider
+from .retry import may_repeat
+
+
+class FailoverCluster:
+    """Repeats a failed attempt at a provider not yet tried, up to ``retries`` times.
+
+    Stops at an answer, at a failure that must not be repeated (see `may_repeat`), at the deadline, at a cancellation,
+    and where the retry budget is spent. A single failure is handed up as it is, several as `AllAttemptsFailed`.
+    Source: Dubbo ``FailoverClusterInvoker``; differs: acts on completion, so asynchronous calls are repeated too.
+    """
+
+    def __init__(self, parts: ClusterParts) -> None:
+        self._parts = parts
+
+    def __call__(self, invocation: Invocation, done: Done) -> None:
+        """Begin the first attempt."""
+        _Failover(self._parts, invocation, done).run()
+
+
+class _Loop:
+    """Whether the loop that runs on *thread* is to make another attempt."""
+
+    __slots__ = ("again", "thread")
+
+    def __init__(self, thread: int) -> None:
+        self.thread = thread
+        self.again = True
+
+
+class _Failover:
+    """The attempts of one call, one after the other."""
+
+    __slots__ = ("_context", "_done", "_failures", "_invocation", "_loop", "_parts", "_tried")
+
+    def __init__(self, parts: ClusterParts, invocation: Invocation, done: Done) -> None:
+        self._parts = parts
+        self._invocation = invocation
+        self._done = done
+        self._tried: list[Provider] = []
+        self._failures: list[RpcError] = []
+        self._context: Context | None = None if parts.callbacks is None else contextvars.copy_context()
+
+    def run(self) -> None:
+        # An attempt may end before it returns; the loop keeps such ends from nesting ever deeper. It belongs to this
+        # thread alone: an attempt that ends on another thread begins a loop of its own there.
+        loop = self._loop = _Loop(threading.get_ident())
+        while loop.again:
+            loop.again = False
+            self._attempt()
+        loop.thread = 0
+
+    def _attempt(self) -> None:
+        parts, invocation = self._parts, self._invocation
+        providers = parts.directory.candidates(self._tried)
+        if not providers:
+            self._end(no_provider(parts, invocation))
+            return
+        begin_attempt(parts, invocation, providers)
+        parts.attempt(invocation, self._on_outcome)
+
+    def _on_outcome(self, outcome: Outcome) -> None:
+        error = outcome.error
+        if error is None or not isinstance(error, RpcError):
+            self._done(outcome)
+            return
+        self._failures.append(error)
+        if self._invocation.record.is_cancelled:
+            self._done(Outcome(error=CancelledError()))
+        elif self._may_go_on(error):
+            self._tried.append(self._invocation.provider)
+            self._go_on()
+        else:
+            self._end(error)
+
+    def _may_go_on(self, error: RpcError) -> bool:
+        policy = self._invocation.policy
+        if len(self._failures) > policy.retries or not may_repeat(error, policy):
+            return False
+        if self._invocation.deadline.remaining() <= 0:
+            return False
+        if self._parts.budget.withdraw():
+            return True
+        error.add_note("not tried again: the retry budget (20 % of calls, 10 a second) is spent")
+        return False
+
+    def _go_on(self) -> None:
+        callbacks, record = self._parts.callbacks, self._invocation.record
+        if callbacks is not None and self._context is not None and not record.on_callers_thread():
+            callbacks.submit(self._context, f"retry of {record.name}", self.run)
+        elif self._loop.thread == threading.get_ident():
+            self._loop.again = True
+        else:
+            self.run()
+
+    def _end(self, error: RpcError) -> None:
+        failures = self._failures
+        if error not in failures:
+            failures.append(error)
+        self._done(Outcome(error=error if len(failures) == 1 else self._all_failed(failures)))
+
+    def _all_failed(self, failures: list[RpcError]) -> AllAttemptsFailed:
+        invocation = self._invocation
+        last = failures[-1]
+        asked = dict.fromkeys(str(failure.endpoint) for failure in failures if failure.endpoint)
+        known = len(self._parts.directory.providers)
+        why = " by the deadline" if isinstance(last, CallTimeout) and invocation.deadline.remaining() <= 0 else ""
+        error = AllAttemptsFailed(
+            f"all {len(failures)} attempts failed{why}, at {len(asked)} of {known} providers"
+            f" ({', '.join(asked)}); the last: {last.message}",
+            failures=failures,
+            is_remote=last.is_remote,
+            not_sent=all(failure.not_sent for failure in failures),
+            in_doubt=any(failure.in_doubt for failure in failures),
+            status=last.status,
+        )
+        error.reference, error.method, error.endpoint = invocation.policy.reference, invocation.method, last.endpoint
+        error.attempt = len(failures)
+        error.elapsed_ms = (self._parts.clock() - invocation.record.started) * 1000
+        error.__cause__ = last
+        return error

@@ -1,0 +1,40 @@
+"""A point in monotonic time by which something must have ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+Clock = Callable[[], float]
+"""Returns monotonic seconds; `time.monotonic` but for tests."""
+
+
+class Deadline:
+    """A point in monotonic time; a *timeout*, by contrast, is a duration.
+
+    Attributes:
+        at: The point, in seconds of *clock*.
+    """
+
+    __slots__ = ("_clock", "at")
+
+    def __init__(self, at: float, clock: Clock = time.monotonic) -> None:
+        self.at = at
+        self._clock = clock
+
+    @classmethod
+    def after_ms(cls, timeout_ms: float, clock: Clock = time.monotonic) -> Deadline:
+        """Make the deadline that lies *timeout_ms* milliseconds ahead; the one place where durations become points."""
+        return cls(clock() + timeout_ms / 1000, clock)
+
+    def remaining(self) -> float:
+        """Seconds left; negative once passed."""
+        return self.at - self._clock()
+
+    def within_ms(self, timeout_ms: float) -> Deadline:
+        """Make the earlier of this deadline and the one *timeout_ms* milliseconds ahead."""
+        at = self._clock() + timeout_ms / 1000
+        return self if self.at <= at else Deadline(at, self._clock)
+
+    def __repr__(self) -> str:
+        return f"<Deadline in {self.remaining() * 1000:.0f} ms>"

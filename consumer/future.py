@@ -1,0 +1,225 @@
+"""The future of one call, at home in threads and in every event loop."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextvars import Context
+from typing import TYPE_CHECKING, Any
+
+from .callbacks import CallbackExecutor
+from .context import enter_callback
+from .invocation import CallRecord, Done, Invocation, Outcome
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class InvocationFuture(Future[Any]):
+    """The answer of one call, to come: a `concurrent.futures.Future` that can be awaited, too.
+
+    ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``await`` from any running loop all work. It settles exactly
+    once, after every stage of the framework has run. Differs from its base class: `cancel` works until the answer is
+    there, since a call is never "running" in the sense of an executor; callbacks run on the consumer's callback threads
+    in a copy of the caller's context, whether they were added before or after the answer came.
+
+    Attributes:
+        invocation: What was asked.
+    """
+
+    def __init__(self, invocation: Invocation, callbacks: CallbackExecutor, context: Context | None = None) -> None:
+        super().__init__()
+        self.invocation = invocation
+        self._callbacks = callbacks
+        self._context = contextvars.copy_context() if context is None else context
+        self._inline = False
+
+    @property
+    def record(self) -> CallRecord:
+        """The trace of the call."""
+        return self.invocation.record
+
+    @property
+    def attempts(self) -> int:
+        """Attempts begun so far."""
+        return self.record.attempts
+
+    @property
+    def provider(self) -> str | None:
+        """``protocol://host:port`` of the last attempt, or None where none was begun."""
+        return self.record.endpoint
+
+    @property
+    def response_attachments(self) -> Mapping[str, Any]:
+        """What the provider sent beside the answer; complete before the future settles, empty until then."""
+        return self.record.response_attachments
+
+    @property
+    def call_site(self) -> str:
+        """``file:line in function`` of the code that made the call."""
+        return self.record.call_site
+
+    def cancel(self) -> bool:
+        """Give the call up.
+
+        The answer is no longer waited for, no further attempt is made, and the provider is told where the protocol
+        can (gRPC resets the stream; whether the method stops is up to the provider).
+
+        Returns:
+            True exactly if the future ends as cancelled; False where it had settled before.
+        """
+        if not super().cancel():
+            return False
+        token = object()
+        if self.__dict__.setdefault("_cancelled_by", token) is token:  # atomic: of several threads one goes on
+            self.set_running_or_notify_cancel()  # the base class tells wait() and as_completed() only here
+            self.record.cancel()
+        return True
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the answer.
+
+        Args:
+            timeout: Longest wait in seconds, 0 to only look; None waits until the call's own deadline.
+
+        Raises:
+            TimeoutError: *timeout* seconds passed; the call goes on. The call's own deadline is `CallTimeout`.
+            concurrent.futures.CancelledError: The call was cancelled.
+            RpcError: The call failed; a note on the error shows the line that made the call.
+        """
+        try:
+            return super().result(timeout)
+        except TimeoutError:
+            if self.done():
+                return super().result()
+            raise TimeoutError(self._no_answer(timeout)) from None
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait like `result`, but return the error of the call, or None."""
+        try:
+            return super().exception(timeout)
+        except TimeoutError:
+            if self.done():
+                return super().exception()
+            raise TimeoutError(self._no_answer(timeout)) from None
+
+    def _no_answer(self, timeout: float | None) -> str:
+        left = max(0.0, self.invocation.deadline.remaining()) * 1000
+        return f"{self.record.name} has no answer after {timeout} s; it goes on for at most {left:.0f} ms"
+
+    def add_done_callback(self, fn: Callable[[InvocationFuture], object]) -> None:  # type: ignore[override]
+        """Call ``fn(future)`` on a callback thread once settled, in a copy of the context that made the call.
+
+        What *fn* raises is logged. Callbacks of one future may run at the same time.
+        """
+        super().add_done_callback(lambda _: self._submit("done callback", fn, self))
+
+    def _submit(self, what: str, function: Callable[..., Any], *args: Any) -> None:
+        self._callbacks.submit(self._context, f"{what} of {self.record.name}", self._in_context, function, args)
+
+    def _in_context(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        enter_callback(self.record, self)
+        function(*args)
+
+    def then(
+        self,
+        on_value: Callable[[Any], Any] | None = None,
+        on_error: Callable[[BaseException], Any] | None = None,
+    ) -> InvocationFuture:
+        """Make a future of what *on_value* or *on_error* makes of this one's end; what interceptors build upon.
+
+        Args:
+            on_value: Called with the answer; returns the new answer, or a further `InvocationFuture`. None passes on.
+            on_error: Called with the error; returns an answer or a future, or raises. None passes on.
+
+        They run on a callback thread, but for an interceptor that is ``inline`` on the thread that settles the call,
+        and on the caller's own thread where that is blocked by this very call.
+        """
+        derived = InvocationFuture(self.invocation, self._callbacks, self._context)
+        derived._inline = self._inline
+
+        def proceed(outcome: Outcome) -> None:
+            function = on_value if outcome.error is None else on_error
+            if function is None:
+                derived.settle(outcome)
+            else:
+                given = outcome.value if outcome.error is None else outcome.error
+                self._run_completion(derived._follow, function, given)
+
+        self.when_settled(proceed)
+        return derived
+
+    def _run_completion(self, function: Callable[..., None], *args: Any) -> None:
+        if self._inline or self.record.on_callers_thread():
+            function(*args)
+        else:
+            self._submit("completion", function, *args)
+
+    def _follow(self, function: Callable[[Any], Any], given: Any) -> None:
+        try:
+            made = function(given)
+        except BaseException as error:  # whatever an interceptor raises is the end of the call, not of this thread
+            self.settle(Outcome(error=error))
+            return
+        if isinstance(made, InvocationFuture):
+            made.when_settled(self.settle)
+        else:
+            self.settle(Outcome(made))
+
+    def when_settled(self, done: Done) -> None:
+        """Call *done* with the outcome on the very thread that settles, or now; for the framework's own stages only."""
+        super().add_done_callback(lambda _: done(self._outcome()))
+
+    def _outcome(self) -> Outcome:
+        if self.cancelled():
+            return Outcome(error=CancelledError())
+        error = super().exception()
+        return Outcome(error=error) if error is not None else Outcome(super().result())
+
+    def settle(self, outcome: Outcome) -> None:
+        """End the call with *outcome*; without effect where it has ended, which only a cancellation brings about."""
+        try:
+            if outcome.error is None:
+                self.set_result(outcome.value)
+            else:
+                self.set_exception(outcome.error)
+        except InvalidStateError:
+            pass
+
+    def after_fork(self) -> None:
+        """Replace the lock, which a thread that the child does not have may hold."""
+        self._condition = threading.Condition()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait in the running loop; cancelling the waiting task cancels the call."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Any] = loop.create_future()
+        self.when_settled(lambda outcome: _wake(loop, waiter, outcome))
+        waiter.add_done_callback(lambda waiter: self.cancel() if waiter.cancelled() else None)
+        return (yield from waiter.__await__())
+
+    def __repr__(self) -> str:
+        state = "cancelled" if self.cancelled() else "done" if self.done() else "pending"
+        return f"<InvocationFuture {self.record.name} {state}, provider {self.provider}>"
+
+
+def _wake(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[Any], outcome: Outcome) -> None:
+    try:
+        loop.call_soon_threadsafe(_hand_over, waiter, outcome)
+    except RuntimeError:  # the loop was closed: nobody waits there any more
+        pass
+
+
+def _hand_over(waiter: asyncio.Future[Any], outcome: Outcome) -> None:
+    if waiter.done():
+        return
+    if outcome.error is None:
+        waiter.set_result(outcome.value)
+    elif isinstance(outcome.error, CancelledError):
+        waiter.cancel()
+    else:
+        waiter.set_exception(outcome.error)

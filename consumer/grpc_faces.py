@@ -1,0 +1,241 @@
+"""callahead's errors and futures with gRPC's faces, for code written against grpcio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from functools import cache
+from typing import Any
+
+import grpc
+
+from .errors import (
+    AllAttemptsFailed,
+    CallTimeout,
+    ConsumerClosed,
+    LimitExceeded,
+    NoProviderAvailable,
+    Rejected,
+    RpcError,
+    SerializationError,
+    TransportError,
+)
+from .future import InvocationFuture
+from .invocation import Outcome
+
+_CODES: tuple[tuple[type[RpcError], grpc.StatusCode], ...] = (
+    (CallTimeout, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (NoProviderAvailable, grpc.StatusCode.UNAVAILABLE),
+    (TransportError, grpc.StatusCode.UNAVAILABLE),
+    (LimitExceeded, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (Rejected, grpc.StatusCode.PERMISSION_DENIED),
+    (SerializationError, grpc.StatusCode.INTERNAL),
+    (ConsumerClosed, grpc.StatusCode.CANCELLED),
+)
+
+
+def status_of(error: BaseException | None) -> grpc.StatusCode:
+    """Return the status that stands for *error*, the provider's own where it gave one."""
+    if error is None:
+        return grpc.StatusCode.OK
+    if isinstance(error, CancelledError):
+        return grpc.StatusCode.CANCELLED
+    if isinstance(error, RpcError):
+        last = error.failures[-1] if isinstance(error, AllAttemptsFailed) else error
+        if last.status in grpc.StatusCode.__members__:
+            return grpc.StatusCode[last.status]
+        return next((code for kind, code in _CODES if isinstance(last, kind)), grpc.StatusCode.UNKNOWN)
+    return grpc.StatusCode.UNKNOWN
+
+
+class _ErrorFace(grpc.RpcError, grpc.Call):  # type: ignore[misc]
+    """What grpcio's own errors can do beside being raised: they are the ended call as well."""
+
+    _initial: Any = ()
+    _trailing: Any = ()
+
+    def code(self) -> grpc.StatusCode:
+        """Return the status of the call."""
+        return status_of(self)
+
+    def details(self) -> str:
+        """Return what the provider said, or else callahead's message."""
+        last = self.failures[-1] if isinstance(self, AllAttemptsFailed) else self
+        return getattr(last, "status_text", "") or str(self)
+
+    def debug_error_string(self) -> str:
+        """Return callahead's message, which names the call, the provider, the time and the attempts."""
+        return str(self)
+
+    def initial_metadata(self) -> Any:
+        """Return the metadata that came before the answer."""
+        return self._initial
+
+    def trailing_metadata(self) -> Any:
+        """Return the metadata that came after the answer."""
+        return self._trailing
+
+    def is_active(self) -> bool:
+        """Return False: the call has ended."""
+        return False
+
+    def time_remaining(self) -> float | None:
+        """Return None: the call has ended."""
+        return None
+
+    def cancel(self) -> bool:
+        """Return False: the call has ended."""
+        return False
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        """Return False, and never call *callback*: the call has ended."""
+        del callback
+        return False
+
+
+@cache
+def _face_of(kind: type[RpcError]) -> type[Any]:
+    return type(kind.__name__, (_ErrorFace, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+
+
+def grpc_error(error: RpcError, trace: Any = None) -> RpcError:
+    """Return *error* as one that is a `grpc.RpcError` too; *trace* is the record's ``protocol_trace``.
+
+    ``code()`` and ``details()`` are methods there, as gRPC has them; a `RemoteError`'s own ``details`` are its
+    ``remote_details``.
+    """
+    if isinstance(error, grpc.RpcError):
+        return error
+    kind = _face_of(type(error))
+    face = kind.__new__(kind, *error.args)
+    fields = dict(error.__dict__)
+    if "details" in fields:
+        fields["remote_details"] = fields.pop("details")
+    face.__dict__.update(fields)
+    if trace is not None:
+        face._initial, face._trailing = trace
+    face.__cause__ = error.__cause__
+    found: RpcError = face.with_traceback(error.__traceback__)
+    return found
+
+
+class _WaitedTooLong(TimeoutError, grpc.FutureTimeoutError):
+    """The time given to ``result`` or ``exception`` has passed; the call goes on."""
+
+
+class _Cancelled(CancelledError, grpc.FutureCancelledError):
+    """The call was cancelled."""
+
+
+class ChannelFuture(InvocationFuture, grpc.Call, grpc.Future):  # type: ignore[misc]
+    """An `InvocationFuture` that is a `grpc.Future` and a `grpc.Call` as well, as grpcio's own are."""
+
+    def settle(self, outcome: Outcome) -> None:
+        """End the call; its error gets gRPC's face."""
+        if isinstance(outcome.error, RpcError):
+            outcome = Outcome(error=grpc_error(outcome.error, self.record.protocol_trace))
+        super().settle(outcome)
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the answer; see `InvocationFuture.result` and `grpc.Future.result`."""
+        return self._waiting(super().result, timeout)
+
+    def exception(self, timeout: float | None = None) -> Any:
+        """Wait for the error, None for none; see `grpc.Future.exception`."""
+        return self._waiting(super().exception, timeout)
+
+    def _waiting(self, wait: Callable[[float | None], Any], timeout: float | None) -> Any:
+        try:
+            return wait(timeout)
+        except CancelledError:
+            raise _Cancelled from None
+        except TimeoutError as error:
+            if isinstance(error, RpcError):
+                raise
+            raise _WaitedTooLong(*error.args) from None
+
+    def traceback(self, timeout: float | None = None) -> Any:
+        """Wait for the error's traceback, None for none; see `grpc.Future.traceback`."""
+        error = self.exception(timeout)
+        return None if error is None else error.__traceback__
+
+    def code(self) -> grpc.StatusCode:
+        """Wait for the status of the call."""
+        return status_of(self._ended())
+
+    def details(self) -> str:
+        """Wait for what the provider said."""
+        error = self._ended()
+        return str(error.details()) if isinstance(error, _ErrorFace) else "" if error is None else str(error)
+
+    def initial_metadata(self) -> Any:
+        """Wait for the metadata that came before the answer."""
+        self._ended()
+        return (self.record.protocol_trace or ((), ()))[0]
+
+    def trailing_metadata(self) -> Any:
+        """Wait for the metadata that came after the answer."""
+        self._ended()
+        return (self.record.protocol_trace or ((), ()))[1]
+
+    def _ended(self) -> BaseException | None:
+        try:
+            error: BaseException | None = self.exception()
+        except CancelledError as cancelled:
+            return cancelled
+        return error
+
+    def is_active(self) -> bool:
+        """Tell whether the call runs."""
+        return not self.done()
+
+    def time_remaining(self) -> float | None:
+        """Seconds until the deadline, or None once the call has ended."""
+        return None if self.done() else max(0.0, self.invocation.deadline.remaining())
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        """Call *callback* without argument once the call ends; False, and no call, where it has ended."""
+        if self.done():
+            return False
+        self.add_done_callback(lambda _: callback())
+        return True
+
+
+class EndedCall(grpc.Call):
+    """The second half of what ``with_call`` returns."""
+
+    def __init__(self, future: ChannelFuture) -> None:
+        self._future = future
+
+    def code(self) -> grpc.StatusCode:
+        """Return OK."""
+        return self._future.code()
+
+    def details(self) -> str:
+        """Return "": nothing went wrong."""
+        return self._future.details()
+
+    def initial_metadata(self) -> Any:
+        """Return the metadata that came before the answer."""
+        return self._future.initial_metadata()
+
+    def trailing_metadata(self) -> Any:
+        """Return the metadata that came after the answer."""
+        return self._future.trailing_metadata()
+
+    def is_active(self) -> bool:
+        """Return False."""
+        return False
+
+    def time_remaining(self) -> float | None:
+        """Return None."""
+        return None
+
+    def cancel(self) -> bool:
+        """Return False: there is nothing left to cancel."""
+        return False
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        """Return False, and never call *callback*."""
+        del callback
+        return False

@@ -1,0 +1,99 @@
+"""Which stage stands where, and why.
+
+The CALL chain runs once per call, the ATTEMPT chain once per try; the first of each is outermost.
+
+==================  ====================================================================================================
+CALL                why it stands there
+==================  ====================================================================================================
+``log``             above all that can fail, so that each failure is logged once, whoever brought it about
+``metrics``         below the log, above the user's: what they refuse or answer counts as a call
+``interceptors``    the user's own, in the order of the YAML; above those below, which see what they replaced
+``notify``          oninvoke, onreturn, onthrow: below the user's interceptors, so they hear of what was really called
+``limit``           lowest, so that whatever is answered above takes no place among the ``actives``
+*cluster*           everything beneath is repeated
+==================  ====================================================================================================
+
+==================  ====================================================================================================
+ATTEMPT             why it stands there
+==================  ====================================================================================================
+``interceptors``    the user's own with ``scope = "attempt"``: see every try, whatever its end
+``health``          above the timeout, so that a try that was timed out has ended when the provider is judged
+``timeout``         lowest: bounds the transport and nothing else
+*transport*
+==================  ====================================================================================================
+
+Source of the constraints: Finagle's ``StackClient``. A stage to come takes its place by the design: trace above log;
+validate, mock and cache between notify and limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from callahead.config.errors import ConfigError
+from callahead.config.extension import INTERCEPTOR, load, load_object
+from callahead.config.policy import MethodPolicy
+
+from .api import Interceptor, Observer
+from .notify import Notifier, wants_notice
+from .watch import ActiveLimit, CallLog, CallMetrics
+
+CALL_ORDER = ("log", "metrics", "interceptors", "notify", "limit")
+ATTEMPT_ORDER = ("interceptors", "health", "timeout")
+
+_Chain = list[Interceptor | Observer]
+
+
+def call_chain(policy: MethodPolicy, metrics: CallMetrics, users: Sequence[Interceptor | Observer]) -> _Chain:
+    """List what runs once per call, outermost first; *users* are the user's, of either scope."""
+    slots: dict[str, _Chain] = {
+        "log": [CallLog()],
+        "metrics": [metrics],
+        "interceptors": [one for one in users if scope_of(one) == "call"],
+        "notify": [Notifier(policy)] if wants_notice(policy) else [],
+        "limit": [ActiveLimit(policy)] if policy.actives else [],
+    }
+    return [one for slot in CALL_ORDER for one in slots[slot]]
+
+
+def attempt_chain(health: Observer, users: Sequence[Interceptor | Observer]) -> _Chain:
+    """List what runs once per try, outermost first, but for the timeout, which is the transport's nearest stage."""
+    slots: dict[str, _Chain] = {
+        "interceptors": [one for one in users if scope_of(one) == "attempt"],
+        "health": [health],
+        "timeout": [],
+    }
+    return [one for slot in ATTEMPT_ORDER for one in slots[slot]]
+
+
+def load_interceptors(policy: MethodPolicy) -> _Chain:
+    """Make the user's interceptors that *policy* names.
+
+    Raises:
+        ConfigError: One cannot be imported or made, or is neither kind; with the file and line that names it.
+    """
+    return [_make(policy, name) for name in policy.interceptors]
+
+
+def scope_of(interceptor: object) -> str:
+    """Return ``"call"`` or ``"attempt"``, as *interceptor* declares."""
+    return str(getattr(interceptor, "scope", "call"))
+
+
+def _make(policy: MethodPolicy, name: str) -> Interceptor | Observer:
+    try:
+        made = (load_object(name) if ":" in name else load(INTERCEPTOR, name))()
+    except Exception as error:
+        raise _wrong(policy, f'interceptor "{name}": {error}') from error
+    if not isinstance(made, Interceptor | Observer):
+        kinds = "an Interceptor (intercept) nor an Observer (on_start, on_end)"
+        raise _wrong(policy, f'interceptor "{name}" is neither {kinds}')
+    if scope_of(made) not in ("call", "attempt"):
+        raise _wrong(
+            policy, f'interceptor "{name}" has scope "{scope_of(made)}", which is neither "call" nor "attempt"'
+        )
+    return made
+
+
+def _wrong(policy: MethodPolicy, text: str) -> ConfigError:
+    return ConfigError.at(policy.origin("interceptors"), f"references.{policy.reference}.{policy.method}", text)

@@ -1,0 +1,123 @@
+"""The framework's own observers: counting, logging and limiting. All inline: none of them can block."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from callahead.config.policy import MethodPolicy
+
+from ..errors import LimitExceeded
+from ..invocation import Invocation, Outcome
+
+_LOG = logging.getLogger("callahead.consumer.call")
+
+
+@dataclass(frozen=True, slots=True)
+class MethodCounts:
+    """How often something happened to the calls of one method since the consumer was made.
+
+    Attributes:
+        calls: Begun.
+        running: Begun and not ended.
+        attempts: Tries begun, retries included.
+        failures: Ended with an error, by the error's class name; dropped ones included.
+        dropped: Failed where nobody could be told, since ``return`` is false.
+    """
+
+    calls: int
+    running: int
+    attempts: int
+    failures: dict[str, int]
+    dropped: int
+
+
+class CallMetrics:
+    """Counts the calls of one method; an `Observer`."""
+
+    inline = True
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failures: Counter[str] = Counter()
+        self.calls = 0
+        self._ended = 0
+        self._attempts = 0
+        self._dropped = 0
+
+    def on_start(self, invocation: Invocation) -> Invocation:
+        """Count a call."""
+        with self._lock:
+            self.calls += 1
+        return invocation
+
+    def on_end(self, token: Invocation, outcome: Outcome) -> None:
+        """Count its end and its attempts."""
+        with self._lock:
+            self._ended += 1
+            self._attempts += token.record.attempts
+            if outcome.error is not None:
+                self._failures[type(outcome.error).__name__] += 1
+
+    def drop(self) -> None:
+        """Count a failure that nobody is told of."""
+        with self._lock:
+            self._dropped += 1
+
+    def counts(self) -> MethodCounts:
+        """Return all counts as of one moment."""
+        with self._lock:
+            running = self.calls - self._ended
+            return MethodCounts(self.calls, running, self._attempts, dict(self._failures), self._dropped)
+
+
+class CallLog:
+    """Logs each failed call as one line at level INFO, on logger ``callahead.consumer.call``; an `Observer`."""
+
+    inline = True
+
+    def on_start(self, invocation: Invocation) -> Invocation:
+        """Keep the call."""
+        return invocation
+
+    def on_end(self, token: Invocation, outcome: Outcome) -> None:
+        """Log a failure, with the line that made the call where that is known."""
+        if outcome.error is not None and _LOG.isEnabledFor(logging.INFO):
+            site = token.record.call_site
+            error = outcome.error
+            called = f", called at {site}" if site else ""
+            _LOG.info("%s failed: %s: %s%s", token.record.name, type(error).__name__, error, called)
+
+
+class ActiveLimit:
+    """Refuses a call while ``actives`` others of its method are running; an `Observer`.
+
+    Source: Dubbo ``ActiveLimitFilter``; differs: refuses at once in place of blocking the caller for up to the timeout
+    (an asynchronous call must not block), counts over all providers, and gives back on every end (dubbo#4277, #16455).
+    """
+
+    inline = True
+
+    def __init__(self, policy: MethodPolicy) -> None:
+        self._limit = policy.actives
+        self._origin = policy.origin("actives")
+        self._lock = threading.Lock()
+        self._running = 0
+
+    def on_start(self, invocation: Invocation) -> None:
+        """Take a place, or refuse."""
+        with self._lock:
+            if self._running < self._limit:
+                self._running += 1
+                return
+        text = f"{self._limit} calls of {invocation.record.name} are running, the most that actives allows"
+        raise LimitExceeded(f"{text} ({self._origin})", not_sent=True)
+
+    def on_end(self, token: Any, outcome: Outcome) -> None:
+        """Give the place back."""
+        del token, outcome
+        with self._lock:
+            self._running -= 1

@@ -1,0 +1,182 @@
+"""One call as the stages of the chain see it: the question, what became of it, and its trace.
+
+`Invocation` is what is asked and does not change once a stage has passed it on; `Outcome` is how it ended; `CallRecord`
+is the trace that the call leaves behind, and the only one of the three that outlives it in `RpcContext`, so it holds
+neither arguments nor result.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Mapping
+from types import CodeType, MappingProxyType
+from typing import Any
+
+from callahead.config.policy import MethodPolicy
+
+from .deadline import Deadline
+from .provider import Provider
+
+NO_ATTACHMENTS: Mapping[str, Any] = MappingProxyType({})
+
+
+class Outcome:
+    """How a call, or one attempt of it, ended: with a value, or with an error.
+
+    Attributes:
+        value: The answer; None where *error* is set.
+        error: What went wrong, or None. `concurrent.futures.CancelledError` stands for a cancelled call.
+    """
+
+    __slots__ = ("error", "value")
+
+    def __init__(self, value: Any = None, error: BaseException | None = None) -> None:
+        self.value = value
+        self.error = error
+
+    def __repr__(self) -> str:
+        return f"<Outcome {self.error!r}>" if self.error is not None else f"<Outcome value {type(self.value).__name__}>"
+
+
+Done = Callable[[Outcome], None]
+"""Takes the outcome of an invocation; called exactly once, from any thread."""
+
+Stage = Callable[["Invocation", Done], None]
+"""Takes an invocation further and never blocks, except where the invocation is ``blocking``; reports by *done*."""
+
+
+class CallRecord:
+    """The trace of one call; written by the stages, read by users through `RpcContext.last_call` and the future.
+
+    Attributes:
+        policy: What the call obeyed.
+        method: Name of the method as the provider spells it.
+        started: Monotonic seconds at which the call began.
+        ended: Likewise for its end, or None while it runs.
+        attempts: Attempts begun so far.
+        endpoint: ``protocol://host:port`` of the last attempt, or None.
+        response_attachments: What came back beside the answer; empty until then.
+        is_sent: The request was handed to this machine's transport; only known where somebody waits for it.
+        protocol_trace: What a transport keeps for those who speak its protocol, such as gRPC's metadata; else None.
+        view: Why the call has the mode that it has where the configuration does not say it, such as
+            ``"called through .sync"``; "" otherwise.
+    """
+
+    ended: float | None = None
+    attempts: int = 0
+    endpoint: str | None = None
+    response_attachments: Mapping[str, Any] = NO_ATTACHMENTS
+    is_sent: bool = False
+    protocol_trace: Any = None
+    view: str = ""
+    _site: tuple[CodeType, int] | None = None
+    _thread: int = 0
+    _cancel: Callable[[], Any] | None = None
+    _cancelled: bool = False
+
+    def __init__(self, policy: MethodPolicy, method: str, started: float) -> None:
+        self.policy = policy
+        self.method = method
+        self.started = started
+
+    @property
+    def name(self) -> str:
+        """``reference.method``."""
+        return f"{self.policy.reference}.{self.method}"
+
+    @property
+    def elapsed_ms(self) -> float | None:
+        """Milliseconds from begin to end, or None while the call runs."""
+        return None if self.ended is None else (self.ended - self.started) * 1000
+
+    @property
+    def call_site(self) -> str:
+        """``file:line in function`` of the code that made the call, or "" where it was not kept (synchronous calls)."""
+        if self._site is None:
+            return ""
+        code, instruction = self._site
+        lines = (line for start, end, line in code.co_lines() if start <= instruction < end and line is not None)
+        return f"{code.co_filename}:{next(lines, code.co_firstlineno)} in {code.co_name}"
+
+    def cancelled_by(self, cancel: Callable[[], Any]) -> None:
+        """Let *cancel* stop the running attempt; called at once where the call was cancelled before."""
+        self._cancel = cancel
+        if self._cancelled:
+            cancel()
+
+    def cancel(self) -> None:
+        """Stop the running attempt, and each that would follow it."""
+        self._cancelled = True
+        if self._cancel is not None:
+            self._cancel()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """The user or a closing consumer gave the call up."""
+        return self._cancelled
+
+    def on_callers_thread(self) -> bool:
+        """Tell whether this runs on the thread that waits for the call, where users' code may run without harm."""
+        return self._thread == threading.get_ident()
+
+    def __repr__(self) -> str:
+        state = "running" if self.ended is None else f"ended after {self.elapsed_ms:.1f} ms"
+        return f"<call {self.name} {state}, {self.attempts} attempts, provider {self.endpoint}>"
+
+
+class Invocation:
+    """What is asked of a provider.
+
+    Attributes:
+        policy: What the call obeys, per-call options included.
+        method: Name of the method as the provider spells it.
+        args: Positional arguments as the user gave them.
+        kwargs: Keyword arguments likewise.
+        attachments: Side data that travels with the request, text to text (or bytes, where the protocol can).
+        deadline: By when the whole call, retries included, must have ended.
+        record: The call's trace.
+        blocking: The calling thread has nothing to do until the answer is there, so a stage may block it.
+        on_sent: Called by the transport once the request was handed to this machine's network; None where nobody waits.
+        request: What the transport made of the arguments; None until its ``encode`` ran.
+        provider: Whom the current attempt asks; set by the cluster before the attempt chain runs.
+        options: What only one transport understands, such as gRPC call credentials; None for nothing.
+    """
+
+    provider: Provider
+
+    on_sent: Callable[[], None] | None = None
+    request: Any = None
+    options: Any = None
+
+    def __init__(
+        self,
+        policy: MethodPolicy,
+        method: str,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        attachments: Mapping[str, Any],
+        deadline: Deadline,
+        record: CallRecord,
+        blocking: bool,
+    ) -> None:
+        self.policy = policy
+        self.method = method
+        self.args = args
+        self.kwargs = kwargs
+        self.attachments = attachments
+        self.deadline = deadline
+        self.record = record
+        self.blocking = blocking
+
+    def replace(self, **changes: Any) -> Invocation:
+        """Copy with *changes*: how an interceptor passes on other arguments or attachments; the record is shared."""
+        changed = copy.copy(self)
+        for name, value in changes.items():
+            if name not in ("args", "kwargs", "attachments", "deadline"):
+                raise TypeError(f'an interceptor cannot replace "{name}"; only args, kwargs, attachments and deadline')
+            setattr(changed, name, value)
+        return changed
+
+    def __repr__(self) -> str:
+        return f"<Invocation {self.record.name} with {len(self.args) + len(self.kwargs)} arguments>"

@@ -1,0 +1,32 @@
+"""How one provider is chosen among several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Protocol
+
+from ..invocation import Invocation
+from ..provider import Provider
+
+
+class LoadBalance(Protocol):
+    """Chooses the provider of one attempt; one instance serves one method of one reference.
+
+    Implementations are found in the entry-point group ``callahead.loadbalance`` and made with *random* as their only
+    argument, the one source of chance.
+    """
+
+    def __init__(self, random: Random) -> None: ...
+
+    def select(self, providers: Sequence[Provider], invocation: Invocation) -> Provider:
+        """Return a member of *providers*, of which there are at least two.
+
+        Args:
+            providers: The same tuple object as long as nothing changes, so that work may be kept per list; their
+                order carries no meaning. A ``weight`` of 0 is never chosen while another is above 0; where all are 0,
+                all are equal.
+            invocation: What is asked.
+
+        Called from any thread, and must not block.
+        """

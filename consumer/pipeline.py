@@ -1,0 +1,224 @@
+"""From a reference's policy to its callers: everything that is made once per reference or once per method."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+
+from callahead.config.extension import CLUSTER, LOADBALANCE, load
+from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.registry.api import Registry, Subscription
+from callahead.registry.models import ServiceKey
+
+from .caller import Caller, Runtime
+from .cluster.api import Cluster, ClusterParts
+from .cluster.budget import RetryBudget
+from .cluster.directory import Directory
+from .cluster.health import HealthWatch
+from .errors import NoProviderAvailable, RpcError
+from .future import InvocationFuture
+from .interceptor.api import Interceptor
+from .interceptor.chain import fold
+from .interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
+from .interceptor.watch import CallMetrics, MethodCounts
+from .invocation import CallRecord, Done, Invocation, Outcome, Stage
+from .loadbalance.api import LoadBalance
+from .provider import Provider
+from .reference import Method
+from .stream import StreamMethod
+from .transport.api import MethodTransport, ReferenceTransport, Transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a pipeline takes from its consumer.
+
+    Attributes:
+        runtime: Shared by all callers.
+        random: The one source of chance.
+        application: This program's name.
+        transport: Of the reference's protocol.
+        registry: Where the reference's providers are.
+    """
+
+    runtime: Runtime
+    random: Random
+    application: str
+    transport: Transport
+    registry: Registry
+
+
+class Pipeline:
+    """All that stands behind one reference.
+
+    Raises:
+        ConfigError: The transport cannot honour *policy*.
+        RegistryError: The registry cannot be read.
+    """
+
+    def __init__(self, policy: ReferencePolicy, around: Surroundings) -> None:
+        self.policy = policy
+        self._around = around
+        self.runtime = around.runtime
+        self._lock = threading.Lock()
+        self._methods: dict[str, Method | StreamMethod] = {}
+        self._metrics: dict[str, CallMetrics] = {}
+        runtime = around.runtime
+        self.directory = Directory(policy.protocol, around.transport.release, runtime.clock)
+        self.transport: ReferenceTransport = around.transport.open(
+            policy, around.application, lambda: self.directory.providers
+        )
+        self._stream_balance: LoadBalance = load(LOADBALANCE, policy.default.loadbalance)(around.random)
+        self._budget = RetryBudget(self._calls, runtime.clock)
+        key = ServiceKey(policy.interface, policy.group, policy.version)
+        self._subscription: Subscription = around.registry.subscribe(key, self.directory.notify)
+
+    def _calls(self) -> int:
+        return sum(metrics.calls for metrics in list(self._metrics.values()))
+
+    def check(self) -> None:
+        """Make sure that a provider is known, where ``check`` says so.
+
+        Raises:
+            NoProviderAvailable: None is known.
+        """
+        if self.policy.check and not self.directory.providers:
+            hint = f"; start without one by check: false (check is true, {self.policy.origin('check')})"
+            raise self._no_provider("(check)", hint)
+
+    def _no_provider(self, method: str, hint: str) -> NoProviderAvailable:
+        error = NoProviderAvailable(f"no provider is known: {self.directory.reason}{hint}", not_sent=True)
+        error.reference, error.method = self.policy.id, method
+        return error
+
+    def policy_of(self, method: str) -> MethodPolicy:
+        """Return the policy of a method, whichever way the YAML spells it."""
+        methods = self.policy.methods
+        if method in methods:
+            return methods[method]
+        folded = _folded(method)
+        named = [policy for name, policy in methods.items() if _folded(name) == folded]
+        return named[0] if len(named) == 1 else dataclasses.replace(self.policy.default, method=method)
+
+    def bind(self, name: str) -> Method | StreamMethod:
+        """Return the method that users call *name*, in any of its spellings; its chain is folded once.
+
+        Raises:
+            LookupError: The interface has no such method.
+            ConfigError: An interceptor, or what else the method's policy names, cannot be made.
+        """
+        with self._lock:
+            method = self._methods.get(name)
+            if method is None:
+                carried = self.transport.method(name, self.policy_of(name))
+                method = self._methods.get(carried.name)
+                if method is None:
+                    method = self._methods[carried.name] = self._bind(carried)
+                self._methods[name] = method
+            return method
+
+    def _bind(self, carried: MethodTransport) -> Method | StreamMethod:
+        policy = self.policy_of(carried.name)
+        if carried.is_streaming:
+            return StreamMethod(carried, policy, self._around.runtime, self.choose)
+        return Method(self.prepare(carried, policy), policy)
+
+    def choose(self, invocation: Invocation) -> Provider:
+        """Choose the provider of a streaming call.
+
+        Raises:
+            NoProviderAvailable: None is known.
+        """
+        providers = self.directory.candidates(())
+        if not providers:
+            raise self._no_provider(invocation.method, "")
+        return providers[0] if len(providers) == 1 else self._stream_balance.select(providers, invocation)
+
+    def prepare(
+        self,
+        carried: MethodTransport,
+        policy: MethodPolicy,
+        future_class: type[InvocationFuture] = InvocationFuture,
+    ) -> Caller:
+        """Fold the chain of one method and put a caller at its head."""
+        runtime = self._around.runtime
+        users = load_interceptors(policy)
+        metrics = self._metrics.setdefault(carried.name, CallMetrics())
+        attempt = fold(
+            attempt_chain(HealthWatch(self.directory), users), _transported(carried, runtime), runtime.callbacks
+        )
+        cluster = self._cluster(policy, attempt, any(scope_of(one) == "attempt" for one in users))
+        chain = fold(call_chain(policy, metrics, users), _encoded(carried, cluster, runtime), runtime.callbacks)
+        guarded = any(isinstance(one, Interceptor) for one in users)
+        return Caller(runtime, carried.name, chain, metrics, guarded=guarded, future_class=future_class)
+
+    def _cluster(self, policy: MethodPolicy, attempt: Stage, users_in_attempt: bool) -> Stage:
+        runtime = self._around.runtime
+        parts = ClusterParts(
+            directory=self.directory,
+            loadbalance=load(LOADBALANCE, policy.loadbalance)(self._around.random),
+            attempt=attempt,
+            budget=self._budget,
+            clock=runtime.clock,
+            callbacks=runtime.callbacks if users_in_attempt else None,
+        )
+        cluster: Cluster = load(CLUSTER, policy.cluster)(parts)
+        return cluster
+
+    def counts(self) -> Mapping[str, MethodCounts]:
+        """Return what was counted, by method."""
+        return {name: metrics.counts() for name, metrics in list(self._metrics.items())}
+
+    def close(self) -> None:
+        """Hear no more of the registry."""
+        self._subscription.close()
+
+    def __repr__(self) -> str:
+        return f"<Pipeline of {self.policy.id}: {self.directory!r}>"
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _encoded(carried: MethodTransport, following: Stage, runtime: Runtime) -> Stage:
+    """Encode once per call, however many attempts follow."""
+    encode = carried.encode
+
+    def stage(invocation: Invocation, done: Done) -> None:
+        try:
+            invocation.request = encode(invocation.args, invocation.kwargs)
+        except RpcError as error:
+            blame(error, invocation.record, runtime)
+            done(Outcome(error=error))
+            return
+        following(invocation, done)
+
+    return stage
+
+
+def _transported(carried: MethodTransport, runtime: Runtime) -> Stage:
+    """The slot ``timeout`` and the transport: bound one attempt, and say in its error which attempt it was."""
+    send = carried.send
+
+    def stage(invocation: Invocation, done: Done) -> None:
+        timeout = min(invocation.policy.timeout_ms / 1000, invocation.deadline.remaining())
+
+        def finish(outcome: Outcome) -> None:
+            if outcome.error is not None:
+                blame(outcome.error, invocation.record, runtime)
+            done(outcome)
+
+        send(invocation.provider, invocation, timeout, finish)
+
+    return stage
+
+
+def blame(error: BaseException, record: CallRecord, runtime: Runtime) -> None:
+    """Write into *error* which attempt of which call it ended; without effect on what is no `RpcError`."""
+    if isinstance(error, RpcError) and not error.reference:
+        error.reference, error.method, error.endpoint = record.policy.reference, record.method, record.endpoint
+        error.attempt, error.elapsed_ms = record.attempts, (runtime.clock() - record.started) * 1000

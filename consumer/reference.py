@@ -1,0 +1,108 @@
+"""The local stand-in of a remote service: its attributes are the methods of the interface."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from callahead.config.policy import MethodPolicy
+
+from .caller import Caller
+from .future import InvocationFuture
+
+
+class Method:
+    """One method of a reference; call it as the plain method that it stands for.
+
+    ``foo.find_foo(x)`` obeys the configuration; the other ways to call it do not:
+
+    * ``foo.find_foo.future(x)`` always returns the future, at once,
+    * ``foo.find_foo.sync(x)`` always waits and returns the value,
+    * ``foo.find_foo.with_options(timeout=500)(x)`` obeys, but for what it is told.
+    """
+
+    __slots__ = ("_caller", "policy")
+
+    def __init__(self, caller: Caller, policy: MethodPolicy) -> None:
+        self._caller = caller
+        self.policy = policy
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call as the configuration says.
+
+        Returns:
+            The value of a synchronous call; None for an asynchronous one, whose future is
+            ``RpcContext.get_context().get_future()``, and for one whose ``return`` is false.
+
+        Raises:
+            RpcError: The call failed, in a mode that says so here.
+            ConsumerClosed: The consumer was closed before, in any mode.
+        """
+        return self._caller.call(self.policy, args, kwargs, sys._getframe(1))
+
+    def future(self, *args: Any, **kwargs: Any) -> InvocationFuture:
+        """Call and return the future, whatever the configuration says of ``async`` and ``return``."""
+        return self._caller.future(self.policy, args, kwargs, sys._getframe(1))
+
+    def sync(self, *args: Any, **kwargs: Any) -> Any:
+        """Call, wait and return the value, whatever the configuration says of ``async`` and ``return``."""
+        return self._caller.sync(self.policy, args, kwargs, view="it was called through .sync")
+
+    def with_options(self, **options: Any) -> Method:
+        """Return this method with settings for the calls made through what is returned.
+
+        Args:
+            options: ``timeout`` and ``total_timeout`` as in YAML (milliseconds, or text such as ``"1.5s"``),
+                ``retries``, ``idempotent``, and ``attachments``, which are added to the configured ones.
+
+        Raises:
+            TypeError: An option is unknown.
+            ConfigError: A value is out of its range.
+        """
+        from callahead.config.percall import override
+
+        return Method(self._caller, override(self.policy, options))
+
+    def __repr__(self) -> str:
+        policy = self.policy
+        mode = "one-way" if not policy.returns else "async" if policy.is_async else "sync"
+        return f"<method {policy.reference}.{policy.method}, {mode}>"
+
+
+class Reference:
+    """The stand-in of one remote service; made by `Consumer.reference`.
+
+    Each method of the interface is an attribute, as the interface spells it and in snake_case: ``findFoo`` and
+    ``find_foo``. ``findFooAsync`` and ``find_foo_async`` are ``findFoo.future``.
+    """
+
+    def __init__(
+        self, name: str, interface: str, find: Callable[[str], Any], names: Callable[[], Iterable[str]]
+    ) -> None:
+        self._name = name
+        self._interface = interface
+        self._find = find
+        self._names = names
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = self._lookup(name)
+        self.__dict__[name] = found  # from now on Python finds it without asking here
+        return found
+
+    def _lookup(self, name: str) -> Any:
+        try:
+            return self._find(name)
+        except LookupError as error:
+            for suffix in ("_async", "Async"):
+                if name.endswith(suffix) and len(name) > len(suffix):
+                    return self._lookup(name.removesuffix(suffix)).future
+            raise AttributeError(f"{self._name}: {error.args[0]}", name=name, obj=self) from None
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._names()})
+
+    def __repr__(self) -> str:
+        return f"<Reference {self._name} to {self._interface}>"

@@ -1,0 +1,114 @@
+"""What carries one attempt to one provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+from callahead.config.policy import MethodPolicy, ReferencePolicy
+
+from ..invocation import Done, Invocation
+from ..provider import Provider
+
+
+Providers = Callable[[], tuple[Provider, ...]]
+"""Returns the providers that are known now."""
+
+
+class MethodTransport(Protocol):
+    """Carries the calls of one method; everything that can be made once per method is made with it."""
+
+    @property
+    def name(self) -> str:
+        """Name of the method as the provider spells it."""
+
+    @property
+    def is_streaming(self) -> bool:
+        """Requests or answers are streams, which `stream` carries and `send` does not."""
+
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Make of the arguments what `send` puts on the wire; once per call, before any provider is chosen.
+
+        Raises:
+            SerializationError: The arguments do not fit the method.
+            LimitExceeded: The request is larger than ``max_request_bytes``.
+        """
+
+    def send(self, provider: Provider, invocation: Invocation, timeout: float, done: Done) -> None:
+        """Make one attempt and report its outcome by *done*, exactly once and no later than *timeout* allows.
+
+        Args:
+            provider: Whom to ask.
+            invocation: Its ``request`` is what `encode` made. Where ``blocking`` is set this may block until the answer
+                is there and call *done* on the calling thread; else it never blocks. ``on_sent``, where set, is called
+                once the whole request was handed to this machine's network stack, and never after *done*.
+            timeout: Seconds for this attempt; an attempt that passes it ends as `CallTimeout`.
+            done: Takes a value, or an `RpcError` whose ``not_sent`` and ``in_doubt`` are right. Never a foreign error.
+
+        A way to stop the attempt is left with ``invocation.record.cancelled_by``; a stopped attempt reports too.
+        """
+
+    def stream(self, provider: Provider, invocation: Invocation, timeout: float | None) -> Any:
+        """Begin a streaming call, which takes part in nothing but the choice of its provider, attachments and deadline.
+
+        Args:
+            provider: Whom to ask.
+            invocation: Its arguments are one request, or one iterable of requests; it was not encoded.
+            timeout: Seconds for the whole stream, or None for no bound.
+
+        Returns:
+            The answer where the answers are no stream, else a `ResponseStream`.
+        """
+
+
+class ResponseStream(Protocol):
+    """The answers of a streaming call, in order; iterate it, once, to its end or until you cancel it."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield each answer as it comes; raises `RpcError` where the stream fails."""
+
+    def cancel(self) -> None:
+        """End the stream here and at the provider; the iteration then raises `CancelledError`."""
+
+
+class ReferenceTransport(Protocol):
+    """Carries the calls of one reference."""
+
+    def method(self, name: str, policy: MethodPolicy) -> MethodTransport:
+        """Prepare the method that users call *name*, in any of findFoo, find_foo and FindFoo.
+
+        Raises:
+            LookupError: There is no such method; the message names the nearest.
+        """
+
+    def methods(self) -> tuple[str, ...]:
+        """Names of all methods as the provider spells them; empty where they are not known beforehand."""
+
+
+class Transport(Protocol):
+    """Carries calls by one protocol; one per `Consumer`, shared by its references.
+
+    Implementations are found in the entry-point group ``callahead.transport`` and made without an argument. All methods
+    may be called from any thread.
+    """
+
+    def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> ReferenceTransport:
+        """Prepare a reference: find its types, check its methods, make its credentials.
+
+        Args:
+            policy: The reference.
+            application: This program's name, "" where it has none.
+            providers: For what the transport must ask a provider beforehand, such as its types.
+
+        Raises:
+            ConfigError: The reference asks for what this transport cannot honour, or its types cannot be found.
+        """
+
+    def release(self, provider: Provider) -> None:
+        """Close what is open towards *provider* once its running calls have ended; it takes no new ones."""
+
+    def close(self) -> None:
+        """Close every connection; calls still running end as `ConsumerClosed`. Idempotent."""
+
+    def after_fork(self) -> None:
+        """Drop, without touching them, the connections that a forked child inherited; new calls open their own."""

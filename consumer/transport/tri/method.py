@@ -1,0 +1,300 @@
+"""The calls of one gRPC method."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from callahead.config.policy import MethodPolicy, ReferencePolicy
+
+from ...errors import (
+    CallTimeout,
+    ConsumerClosed,
+    LimitExceeded,
+    LocalProtocolError,
+    RpcError,
+    SerializationError,
+)
+from ...invocation import Done, Invocation, Outcome
+from ...provider import Provider
+from .connection import Connection, ConnectionKind, Connections
+from .metadata import Metadata, fixed_metadata, from_metadata, to_metadata
+from .method_types import MethodTypes
+from .sent import OneMessage
+from .status import error_of
+from .stream import begin_stream
+
+Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrpcOptions:
+    """What a generated stub's call says beyond its request; see `grpc.UnaryUnaryMultiCallable`."""
+
+    metadata: Metadata = ()
+    credentials: grpc.CallCredentials | None = None
+    wait_for_ready: bool | None = None
+    compression: grpc.Compression | None = None
+
+
+_NO_OPTIONS = GrpcOptions()
+
+
+class _Bound:
+    """This method on one connection."""
+
+    __slots__ = ("connection", "stream", "unary")
+
+    def __init__(self, connection: Connection, path: str) -> None:
+        # None in place of a serializer: bytes in, bytes out, so that a bad message is our error and not INTERNAL.
+        self.connection = connection
+        self.unary = connection.channel.unary_unary(path, None, None)
+        self.stream = connection.channel.stream_unary(path, None, None)
+
+
+class TriMethod:
+    """A `MethodTransport` for unary gRPC methods."""
+
+    def __init__(
+        self,
+        types: MethodTypes,
+        build: Builder,
+        policy: ReferencePolicy,
+        application: str,
+        kinds: tuple[ConnectionKind, ...],
+        connections: Connections,
+    ) -> None:
+        self._types = types
+        self._build = build
+        self._policy = policy
+        self._fixed = fixed_metadata(policy, application)
+        self._kinds = kinds
+        self._connections = connections
+        self._bound: dict[Provider, tuple[_Bound, ...]] = {}
+        self._turn = itertools.count()
+
+    @property
+    def name(self) -> str:
+        """Name of the method as the service spells it."""
+        return self._types.name
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether one side or both send more than one message."""
+        return self._types.streaming
+
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+        """Serialize the arguments; see `MethodTransport.encode`."""
+        request = self._build(args, kwargs)
+        try:
+            data = self._types.serialize(request)
+        except Exception as error:
+            text = f"{type(request).__name__} cannot be serialized for {self._types.path}: {error}"
+            raise SerializationError(text, not_sent=True) from error
+        limit = self._policy.max_request_bytes
+        if len(data) > limit:
+            origin = self._policy.origin("max_request_bytes")
+            text = f"the request has {len(data)} bytes, more than the {limit} that max_request_bytes allows ({origin})"
+            raise LimitExceeded(text, not_sent=True)
+        return data
+
+    def send(self, provider: Provider, invocation: Invocation, timeout: float, done: Done) -> None:
+        """Make one attempt; see `MethodTransport.send`."""
+        try:
+            metadata = self._metadata(invocation)
+            bound = self._bound_to(provider)
+        except RpcError as error:
+            done(Outcome(error=error))
+            return
+        if timeout <= 0:
+            done(Outcome(error=CallTimeout("the time was over before the attempt began", not_sent=True)))
+            return
+        invocation.record.is_sent = False
+        attempt = _Attempt(self, bound.connection, invocation, timeout, done)
+        if invocation.on_sent is not None:
+            attempt.stream(bound.stream, metadata)
+        elif invocation.blocking:
+            attempt.block(bound.unary, metadata)
+        else:
+            attempt.start(bound.unary, metadata)
+
+    def _metadata(self, invocation: Invocation) -> Metadata | None:
+        metadata = self._fixed
+        if invocation.attachments:
+            metadata += to_metadata(invocation.attachments)
+        if invocation.options is not None:
+            metadata += invocation.options.metadata
+        return metadata or None
+
+    def _bound_to(self, provider: Provider) -> _Bound:
+        bound = self._bound.get(provider)
+        if bound is None:
+            bound = self._bound[provider] = tuple(self._bind(provider, kind) for kind in self._kinds)
+        return bound[0] if len(bound) == 1 else bound[next(self._turn) % len(bound)]
+
+    def _bind(self, provider: Provider, kind: ConnectionKind) -> _Bound:
+        connection = self._connections.get(provider, kind)
+        if connection is None:
+            raise ConsumerClosed("the consumer is closed", not_sent=True)
+        return _Bound(connection, self._types.path)
+
+    def stream(self, provider: Provider, invocation: Invocation, timeout: float | None) -> Any:
+        """Begin a streaming call; see `MethodTransport.stream`."""
+        connection = self._bound_to(provider).connection
+        invocation.request = self._build(invocation.args, invocation.kwargs)
+
+        def fail(call: Any, ends: float) -> RpcError:
+            left = max(0.0, ends - time.monotonic())
+            return self.fail(call, connection, invocation, timeout if timeout is not None else left, ends)
+
+        metadata = self._metadata(invocation)
+        return begin_stream(self._types, connection, invocation, metadata, timeout, fail)
+
+    def forget(self, provider: Provider | None) -> None:
+        """Drop what was prepared for *provider*, or for all."""
+        if provider is None:
+            self._bound = {}
+        else:
+            self._bound.pop(provider, None)
+
+    def decode(self, data: bytes) -> Outcome:
+        """Make the outcome of an answer."""
+        try:
+            return Outcome(self._types.deserialize(data))
+        except Exception as error:  # noqa: BLE001 - a codec may raise anything over a peer's bytes
+            expected = self._types.response_class
+            name = self._types.path if expected is None else expected.DESCRIPTOR.full_name
+            text = f"the answer of {len(data)} bytes is no {name}: {error}"
+            failure = SerializationError(text, is_remote=True, in_doubt=True)
+            failure.__cause__ = error
+            return Outcome(error=failure)
+
+    def fail(self, call: Any, connection: Connection, invocation: Invocation, timeout: float, ended: float) -> RpcError:
+        """Make the error of a call that gRPC ended with a status other than OK."""
+        code = call.code()
+        return error_of(
+            code,
+            call.details() or "",
+            invocation.record.response_attachments,
+            invocation,
+            self._policy,
+            timeout=timeout,
+            is_early=time.monotonic() < ended,
+            is_unconnected=code is grpc.StatusCode.UNAVAILABLE and connection.is_unconnected(),
+        )
+
+
+class _Attempt:
+    """One running attempt."""
+
+    __slots__ = ("_connection", "_done", "_ends", "_invocation", "_method", "_timeout")
+
+    def __init__(
+        self, method: TriMethod, connection: Connection, invocation: Invocation, timeout: float, done: Done
+    ) -> None:
+        self._method = method
+        self._connection = connection
+        self._invocation = invocation
+        self._timeout = timeout
+        self._done = done
+        self._ends = time.monotonic() + timeout
+        connection.begin(self)
+
+    def block(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
+        """Ask on the calling thread, which is grpcio's quickest way: no other thread takes part."""
+        invocation = self._invocation
+        options: GrpcOptions = _NO_OPTIONS if invocation.options is None else invocation.options
+        try:
+            data, call = unary.with_call(
+                invocation.request,
+                self._timeout,
+                metadata,
+                options.credentials,
+                options.wait_for_ready,
+                options.compression,
+            )
+        except grpc.RpcError as error:
+            self._end_with(error)
+        except BaseException as error:  # noqa: BLE001 - Ctrl-C too must end the call's stages before it goes on
+            self._end(Outcome(error=_local(error)))
+        else:
+            self._note_metadata(call)
+            self._end(self._method.decode(data))
+
+    def start(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
+        """Ask, and return at once."""
+        self._begin(unary.future, self._invocation.request, metadata)
+
+    def stream(self, stream: grpc.StreamUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
+        """Ask so that "sent" is known, and return at once."""
+        self._begin(stream.future, OneMessage(self._invocation.request, self._sent), metadata)
+
+    def _sent(self) -> None:
+        on_sent = self._invocation.on_sent
+        if on_sent is not None:
+            on_sent()
+
+    def _begin(self, begin: Callable[..., Any], request: Any, metadata: Metadata | None) -> None:
+        invocation = self._invocation
+        options: GrpcOptions = _NO_OPTIONS if invocation.options is None else invocation.options
+        try:
+            call = begin(
+                request,
+                self._timeout,
+                metadata,
+                options.credentials,
+                options.wait_for_ready,
+                options.compression,
+            )
+        except Exception as error:  # noqa: BLE001 - grpcio raises ValueError over a closed channel, TypeError over metadata
+            self._end(Outcome(error=_local(error)))
+            return
+        invocation.record.cancelled_by(call.cancel)
+        call.add_done_callback(self._end_with)
+
+    def _end_with(self, call: Any) -> None:
+        """Report how *call* ended; runs on the channel's thread for calls that did not block."""
+        record = self._invocation.record
+        try:
+            self._note_metadata(call)
+            code = call.code()
+            if code is grpc.StatusCode.OK:
+                outcome = self._method.decode(call.result())
+            elif code is grpc.StatusCode.CANCELLED and record.is_cancelled:
+                outcome = Outcome(error=CancelledError())
+            else:
+                outcome = Outcome(
+                    error=self._method.fail(call, self._connection, self._invocation, self._timeout, self._ends)
+                )
+        except Exception as error:  # noqa: BLE001 - whatever happens here, the call must end
+            outcome = Outcome(error=_local(error))
+        self._end(outcome)
+
+    def _note_metadata(self, call: Any) -> None:
+        initial, trailing = call.initial_metadata(), call.trailing_metadata()
+        record = self._invocation.record
+        record.response_attachments = from_metadata(initial, trailing)
+        if self._invocation.options is not None:
+            record.protocol_trace = (initial or (), trailing or ())
+
+    def _end(self, outcome: Outcome) -> None:
+        self._connection.end(self)
+        self._done(outcome)
+
+
+def _local(error: BaseException) -> BaseException:
+    """Turn what grpcio raised on its own account into ours; Ctrl-C and the like stay as they are."""
+    if not isinstance(error, Exception):
+        return error
+    if isinstance(error, ValueError) and "closed channel" in str(error):
+        ours: RpcError = ConsumerClosed("the connection was closed before the call", not_sent=True)
+    else:
+        ours = LocalProtocolError(f"grpcio refused the call: {error!r}", not_sent=True)
+    ours.__cause__ = error
+    return ours

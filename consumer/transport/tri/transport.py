@@ -1,0 +1,134 @@
+"""The `tri` transport: gRPC, and Dubbo's triple where it is gRPC."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+
+from callahead.config.policy import MethodPolicy, ReferencePolicy
+
+from ...errors import ConsumerClosed, NoProviderAvailable
+from ...invocation import Invocation
+from ...provider import Provider
+from ..api import Providers
+from .arguments import request_builder
+from .connection import Connection, ConnectionKind, Connections, kinds_of
+from .metadata import Metadata, fixed_metadata, to_metadata
+from .method import TriMethod
+from .method_types import MethodTypes, ServiceTypes
+from .stream import counted
+from .types import check_methods, load_types
+
+
+class TriTransport:
+    """Carries calls by gRPC; a `Transport`."""
+
+    def __init__(self) -> None:
+        self._connections = Connections()
+        self._references: list[TriReference] = []
+        self._inherited: list[Connection] = []
+
+    def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> TriReference:
+        """Prepare a reference; its types are loaded when they are first needed, which `Consumer.channel` never does."""
+        reference = TriReference(policy, application, providers, self._connections)
+        self._references.append(reference)
+        return reference
+
+    def release(self, provider: Provider) -> None:
+        """Drain the channels that only *provider* used; see `Transport.release`."""
+        for reference in self._references:
+            reference.forget(provider)
+        self._connections.release(provider)
+
+    def close(self) -> None:
+        """Close every channel; see `Transport.close`."""
+        self._connections.close()
+
+    def after_fork(self) -> None:
+        """Leave the parent's channels alone; see `Transport.after_fork`."""
+        self._inherited += self._connections.after_fork()
+        for reference in self._references:
+            reference.forget(None)
+
+
+class TriReference:
+    """The gRPC side of one reference; a `ReferenceTransport`."""
+
+    def __init__(
+        self, policy: ReferencePolicy, application: str, providers: Providers, connections: Connections
+    ) -> None:
+        self._policy = policy
+        self._application = application
+        self._providers = providers
+        self._connections = connections
+        self._kinds: tuple[ConnectionKind, ...] = kinds_of(policy)
+        self._lock = threading.Lock()
+        self._types: ServiceTypes | None = None
+        self._methods: list[TriMethod] = []
+
+    def method(self, name: str, policy: MethodPolicy) -> TriMethod:
+        """Prepare a method by its types; see `ReferenceTransport.method`."""
+        del policy
+        types = self._load()
+        method = types.find(name)
+        if method is None:
+            text = f'{self._policy.interface} has no method "{name}" ({types.source}); {types.nearest(name)}'
+            raise LookupError(text)
+        return self.bind(method, request_builder(method))
+
+    def methods(self) -> tuple[str, ...]:
+        """List the methods of the interface; see `ReferenceTransport.methods`."""
+        return tuple(self._load().methods)
+
+    def bind(self, types: MethodTypes, build: Any) -> TriMethod:
+        """Prepare a method whose types the caller has, as a generated stub does."""
+        method = TriMethod(types, build, self._policy, self._application, self._kinds, self._connections)
+        self._methods.append(method)
+        return method
+
+    def channel_to(self, provider: Provider) -> grpc.Channel:
+        """Return the grpcio channel to *provider*.
+
+        Raises:
+            ConsumerClosed: The transport is closed.
+        """
+        return self._connection_to(provider).channel
+
+    def _connection_to(self, provider: Provider) -> Connection:
+        connection = self._connections.get(provider, self._kinds[0])
+        if connection is None:
+            raise ConsumerClosed("the consumer is closed", not_sent=True)
+        return connection
+
+    def metadata_of(self, invocation: Invocation) -> Metadata:
+        """Make the metadata of a call that grpcio itself carries."""
+        return fixed_metadata(self._policy, self._application) + to_metadata(invocation.attachments)
+
+    def stream_raw(self, provider: Provider, begin: Callable[[grpc.Channel], Any]) -> Any:
+        """Return what *begin* makes of the channel to *provider*, and count it as running until it ends."""
+        connection = self._connection_to(provider)
+        return counted(connection, begin(connection.channel))
+
+    def _load(self) -> ServiceTypes:
+        with self._lock:
+            if self._types is None:
+                types = load_types(self._policy, self._open_channel)
+                check_methods(self._policy, types)
+                self._types = types
+            return self._types
+
+    def _open_channel(self) -> grpc.Channel:
+        providers = self._providers()
+        if not providers:
+            error = NoProviderAvailable("no provider is known that could be asked for its types", not_sent=True)
+            error.reference, error.method = self._policy.id, "(reflection)"
+            raise error
+        return self._kinds[0].open(providers[0].endpoint.address)
+
+    def forget(self, provider: Provider | None) -> None:
+        """Drop what was prepared for *provider*, or for all."""
+        for method in self._methods:
+            method.forget(provider)
