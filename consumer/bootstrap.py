@@ -197,8 +197,10 @@ class Consumer:
             end(Outcome(error=_closed_under(record.policy.reference, record.method)))
         for pipeline in pipelines:
             pipeline.close()
-        for closing in (*self._own_registries, *self._registries.values(), *self._transports.values()):
-            closing.close()
+        for registry in (*self._own_registries, *self._registries.values()):
+            registry.close()
+        for transport in self._transports.values():
+            transport.close()
         runtime.timer.close()
         runtime.callbacks.close(wait=True)
 

@@ -71,6 +71,7 @@ class Runtime:
         if self.running.pop(record, None) is None:
             return False
         record.ended = self.clock()
+        record.forget_cancel()
         if self.closed:
             with self._idle:
                 self._idle.notify_all()
@@ -165,7 +166,9 @@ class _FutureEnding(_Ending):
     def ended(self, outcome: Outcome) -> None:
         if outcome.error is not None:
             _note_site(outcome.error, self._record)
-        self._future.settle(outcome)
+        future = self._future
+        future.invocation.on_sent = None  # it refers back to this very object
+        future.settle(outcome)
 
     def after_fork(self) -> None:
         self._future.after_fork()

@@ -1,8 +1,8 @@
 """A `grpc.Channel` over a reference, for generated stubs that are not to be changed.
 
 ``GreeterStub(consumer.channel("greeter"))`` is the one line that existing gRPC code changes. A unary call then runs
-through the reference's chain and obeys its configuration; the stub's own ``future`` and ``with_call`` keep their meaning.
-Streaming calls go to one provider of the reference, with its attachments and deadline. Errors are `RpcError` and
+through the reference's chain and obeys its configuration; the stub's own ``future`` and ``with_call`` keep their
+meaning. Streaming calls go to one provider of the reference, with its attachments and deadline. Errors are `RpcError` and
 `grpc.RpcError` at once, so existing ``except`` clauses go on working.
 """
 
@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import grpc
-
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy
 
@@ -52,7 +51,7 @@ class ConsumerChannel(grpc.Channel):
         request_serializer: Any = None,
         response_deserializer: Any = None,
         _registered_method: Any = None,
-    ) -> grpc.UnaryUnaryMultiCallable[Any, Any]:
+    ) -> Any:
         """Make the callable of a unary method; see `grpc.Channel.unary_unary`."""
         types = _types(method, request_serializer, response_deserializer)
         return _UnaryUnary(self, self._pipeline, self._transport, types)
@@ -63,7 +62,7 @@ class ConsumerChannel(grpc.Channel):
         request_serializer: Any = None,
         response_deserializer: Any = None,
         _registered_method: Any = None,
-    ) -> grpc.UnaryStreamMultiCallable[Any, Any]:
+    ) -> Any:
         """Make the callable of a server-streaming method; see `grpc.Channel.unary_stream`."""
         return self._passing("unary_stream", method, request_serializer, response_deserializer)
 
@@ -73,7 +72,7 @@ class ConsumerChannel(grpc.Channel):
         request_serializer: Any = None,
         response_deserializer: Any = None,
         _registered_method: Any = None,
-    ) -> grpc.StreamUnaryMultiCallable[Any, Any]:
+    ) -> Any:
         """Make the callable of a client-streaming method; see `grpc.Channel.stream_unary`."""
         return self._passing("stream_unary", method, request_serializer, response_deserializer)
 
@@ -83,7 +82,7 @@ class ConsumerChannel(grpc.Channel):
         request_serializer: Any = None,
         response_deserializer: Any = None,
         _registered_method: Any = None,
-    ) -> grpc.StreamStreamMultiCallable[Any, Any]:
+    ) -> Any:
         """Make the callable of a method that streams both ways; see `grpc.Channel.stream_stream`."""
         return self._passing("stream_stream", method, request_serializer, response_deserializer)
 
@@ -95,9 +94,7 @@ class ConsumerChannel(grpc.Channel):
 
         return _Passing(self, self._pipeline, self._transport, types, bind)
 
-    def subscribe(
-        self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool | None = False
-    ) -> None:
+    def subscribe(self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool = False) -> None:
         """Watch the connection to one of the providers; see `grpc.Channel.subscribe`."""
         self.ensure_open()
         if self._watched is None:
@@ -120,7 +117,7 @@ class ConsumerChannel(grpc.Channel):
         if self._closed:
             raise ValueError("Cannot invoke RPC on closed channel!")
 
-    def __enter__(self) -> ConsumerChannel:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -151,7 +148,7 @@ def _first(args: tuple[Any, ...], kwargs: Any) -> Any:
     return args[0]
 
 
-class _UnaryUnary(grpc.UnaryUnaryMultiCallable):
+class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
     """What a generated stub has as the attribute of a unary method."""
 
     def __init__(
@@ -212,8 +209,8 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):
         credentials: grpc.CallCredentials | None = None,
         wait_for_ready: bool | None = None,
         compression: grpc.Compression | None = None,
-    ) -> ChannelFuture:
-        """Call and return the future, whatever the configuration says."""
+    ) -> Any:
+        """Call and return the future, a `ChannelFuture`, whatever the configuration says."""
         return self._future(request, timeout, metadata, credentials, wait_for_ready, compression)
 
     def _future(self, request: Any, timeout: float | None, *options: Any) -> ChannelFuture:

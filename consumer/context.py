@@ -1,7 +1,7 @@
 """`RpcContext`: what the current thread or asyncio task last called, and what its next call takes along.
 
-The only module that knows contextvars-extras. Source: Dubbo ``RpcContext`` and ``FutureContext``; differs: task-local as
-well as thread-local; a synchronous call clears the future; a missing future is an error that names the call; what was
+The only module that knows contextvars-extras. Source: Dubbo ``RpcContext`` and ``FutureContext``; differs: task-local
+as well as thread-local; a synchronous call clears the future; a missing future is an error that names the call; what was
 handed out is held weakly, so no result is kept alive (dubbo#6866, #12493); attachments leave with one call only.
 """
 
@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from contextvars_extras import ContextVarsRegistry
-
 from callahead.config.errors import CallaheadError
+from contextvars_extras import ContextVarsRegistry
 
 from .invocation import NO_ATTACHMENTS, CallRecord
 
@@ -100,8 +99,8 @@ class Attachments(MutableMapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         return _get_attachments()[key]
 
-    def __setitem__(self, key: str, value: str | bytes) -> None:
-        if not isinstance(key, str) or not isinstance(value, str | bytes):
+    def __setitem__(self, key: str, value: Any) -> None:
+        if not (isinstance(key, str) and isinstance(value, str | bytes)):
             pair = f"{type(key).__name__} to {type(value).__name__}"
             raise TypeError(f"an attachment maps text to text or bytes, not {pair} (key {key!r})")
         _set_attachments({**_get_attachments(), key: value})

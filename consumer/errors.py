@@ -9,7 +9,7 @@
         CallTimeout(TimeoutError)        TIMEOUT 2, 8 / 30, 31         DEADLINE_EXCEEDED    if not sent, or idempotent
         NoProviderAvailable              NO_INVOKER 6, FORBIDDEN 4     -                    no
         AllAttemptsFailed(.failures)     code of the last attempt      -                    no
-        LimitExceeded                    LIMIT_EXCEEDED 7 / 100        RESOURCE_EXHAUSTED   remote: unless in doubt; local: no
+        LimitExceeded                    LIMIT_EXCEEDED 7 / 100        RESOURCE_EXHAUSTED   remote: as not in doubt
         Rejected                         FORBIDDEN 4, VALIDATION 12,   PERMISSION_DENIED,   no
                                          AUTHORIZATION 13              UNAUTHENTICATED
         TransportError                   NETWORK 1                     UNAVAILABLE          if not sent, or idempotent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
 from collections.abc import Callable, Generator, Mapping
@@ -109,7 +110,7 @@ class InvocationFuture(Future[Any]):
         left = max(0.0, self.invocation.deadline.remaining()) * 1000
         return f"{self.record.name} has no answer after {timeout} s; it goes on for at most {left:.0f} ms"
 
-    def add_done_callback(self, fn: Callable[[InvocationFuture], object]) -> None:  # type: ignore[override]
+    def add_done_callback(self, fn: Callable[[InvocationFuture], object]) -> None:
         """Call ``fn(future)`` on a callback thread once settled, in a copy of the context that made the call.
 
         What *fn* raises is logged. Callbacks of one future may run at the same time.
@@ -180,13 +181,11 @@ class InvocationFuture(Future[Any]):
 
     def settle(self, outcome: Outcome) -> None:
         """End the call with *outcome*; without effect where it has ended, which only a cancellation brings about."""
-        try:
+        with contextlib.suppress(InvalidStateError):
             if outcome.error is None:
                 self.set_result(outcome.value)
             else:
                 self.set_exception(outcome.error)
-        except InvalidStateError:
-            pass
 
     def after_fork(self) -> None:
         """Replace the lock, which a thread that the child does not have may hold."""
@@ -208,10 +207,8 @@ class InvocationFuture(Future[Any]):
 
 
 def _wake(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[Any], outcome: Outcome) -> None:
-    try:
+    with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
         loop.call_soon_threadsafe(_hand_over, waiter, outcome)
-    except RuntimeError:  # the loop was closed: nobody waits there any more
-        pass
 
 
 def _hand_over(waiter: asyncio.Future[Any], outcome: Outcome) -> None:

@@ -48,7 +48,7 @@ def status_of(error: BaseException | None) -> grpc.StatusCode:
     return grpc.StatusCode.UNKNOWN
 
 
-class _ErrorFace(grpc.RpcError, grpc.Call):  # type: ignore[misc]
+class _ErrorFace(grpc.RpcError, grpc.Call):
     """What grpcio's own errors can do beside being raised: they are the ended call as well."""
 
     _initial: Any = ()
@@ -79,7 +79,7 @@ class _ErrorFace(grpc.RpcError, grpc.Call):  # type: ignore[misc]
         """Return False: the call has ended."""
         return False
 
-    def time_remaining(self) -> float | None:
+    def time_remaining(self) -> Any:
         """Return None: the call has ended."""
         return None
 
@@ -93,8 +93,8 @@ class _ErrorFace(grpc.RpcError, grpc.Call):  # type: ignore[misc]
         return False
 
 
-@cache
-def _face_of(kind: type[RpcError]) -> type[Any]:
+@cache  # the type checker takes the classes' own __hash__ for that of their instances
+def _face_of(kind: Any) -> Any:
     return type(kind.__name__, (_ErrorFace, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
 
 
@@ -106,7 +106,7 @@ def grpc_error(error: RpcError, trace: Any = None) -> RpcError:
     """
     if isinstance(error, grpc.RpcError):
         return error
-    kind = _face_of(type(error))
+    kind = _face_of(type(error))  # type: ignore[arg-type]
     face = kind.__new__(kind, *error.args)
     fields = dict(error.__dict__)
     if "details" in fields:
@@ -127,7 +127,7 @@ class _Cancelled(CancelledError, grpc.FutureCancelledError):
     """The call was cancelled."""
 
 
-class ChannelFuture(InvocationFuture, grpc.Call, grpc.Future):  # type: ignore[misc]
+class ChannelFuture(InvocationFuture, grpc.Call, grpc.Future):  # type: ignore[misc, type-arg]
     """An `InvocationFuture` that is a `grpc.Future` and a `grpc.Call` as well, as grpcio's own are."""
 
     def settle(self, outcome: Outcome) -> None:
@@ -189,7 +189,7 @@ class ChannelFuture(InvocationFuture, grpc.Call, grpc.Future):  # type: ignore[m
         """Tell whether the call runs."""
         return not self.done()
 
-    def time_remaining(self) -> float | None:
+    def time_remaining(self) -> Any:
         """Seconds until the deadline, or None once the call has ended."""
         return None if self.done() else max(0.0, self.invocation.deadline.remaining())
 
@@ -227,7 +227,7 @@ class EndedCall(grpc.Call):
         """Return False."""
         return False
 
-    def time_remaining(self) -> float | None:
+    def time_remaining(self) -> Any:
         """Return None."""
         return None
 

@@ -105,11 +105,16 @@ class CallRecord:
         if self._cancelled:
             cancel()
 
+    def forget_cancel(self) -> None:
+        """Let go of the last attempt, which refers back to this record."""
+        self._cancel = None
+
     def cancel(self) -> None:
         """Stop the running attempt, and each that would follow it."""
         self._cancelled = True
-        if self._cancel is not None:
-            self._cancel()
+        cancel = self._cancel
+        if cancel is not None:
+            cancel()
 
     @property
     def is_cancelled(self) -> bool:

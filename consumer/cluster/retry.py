@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callahead.config.policy import MethodPolicy
 
-from ..errors import CallTimeout, LimitExceeded, RpcError, TransportError
+from ..errors import CallTimeout, LimitExceeded, TransportError
 
 
 def may_repeat(error: BaseException | None, policy: MethodPolicy) -> bool:

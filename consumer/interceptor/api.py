@@ -3,8 +3,8 @@
 There are two kinds. An `Interceptor` decides: it may change the invocation, answer in its place, or make something else
 of the outcome. An `Observer` only watches, and is told of the end of each call that it was told the beginning of.
 
-An optional attribute ``scope`` says where a class stands: ``"call"`` (once per call, the default) or ``"attempt"`` (once
-per try, beneath the retries). An optional ``inline = True`` declares that its completion side is cheap and never
+An optional attribute ``scope`` says where a class stands: ``"call"`` (once per call, the default) or ``"attempt"``
+(once per try, beneath the retries). An optional ``inline = True`` declares that its completion side is cheap and never
 blocks, so that it runs on whichever thread brings the answer in place of a callback thread.
 
 A class named in YAML is made once per method, with no argument. Source: the chain of connect-python and Finagle's

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..callbacks import CallbackExecutor
@@ -59,23 +59,24 @@ _NO_CALLBACKS.close(wait=False)
 def _observed(observers: Sequence[Observer], following: Stage) -> Stage:
     if not observers:
         return following
-    pairs = tuple((observer.on_start, observer.on_end) for observer in observers)
+    starts = tuple(observer.on_start for observer in observers)
+    ends = tuple(observer.on_end for observer in observers)
 
     def stage(invocation: Invocation, done: Done) -> None:
-        started: list[tuple[Callable[[Any, Outcome], None], Any]] = []
+        tokens: list[Any] = []
 
         def finish(outcome: Outcome) -> None:
-            for on_end, token in reversed(started):
+            for number in range(len(tokens) - 1, -1, -1):
                 try:
-                    on_end(token, outcome)
+                    ends[number](tokens[number], outcome)
                 except Exception:
-                    _LOG.exception("%r raised at the end of %s", on_end, invocation.record.name)
+                    _LOG.exception("%r raised at the end of %s", ends[number], invocation.record.name)
             done(outcome)
 
         try:
-            for on_start, on_end in pairs:
-                started.append((on_end, on_start(invocation)))
-        except Exception as error:  # noqa: BLE001 - whatever an observer raises ends this call, in order
+            for on_start in starts:
+                tokens.append(on_start(invocation))  # noqa: PERF401 - one that raises must leave those before it
+        except Exception as error:  # whatever an observer raises ends this call, in order
             finish(Outcome(error=error))
             return
         following(invocation, finish)
@@ -90,7 +91,7 @@ def _observed_aside(observer: Observer, following: Stage, callbacks: CallbackExe
     def stage(invocation: Invocation, done: Done) -> None:
         try:
             token = observer.on_start(invocation)
-        except Exception as error:  # noqa: BLE001 - as in _observed
+        except Exception as error:  # as in _observed
             done(Outcome(error=error))
             return
 
@@ -131,11 +132,11 @@ def _intercepted(interceptor: Interceptor, following: Stage, callbacks: Callback
 
     def stage(invocation: Invocation, done: Done) -> None:
         try:
-            future = intercept(invocation, call_next)
+            future: object = intercept(invocation, call_next)
             if not isinstance(future, InvocationFuture):
                 name = type(interceptor).__name__
                 raise TypeError(f"{name}.intercept returned {type(future).__name__}, not an InvocationFuture")
-        except Exception as error:  # noqa: BLE001 - whatever an interceptor raises is the end of this call
+        except Exception as error:  # whatever an interceptor raises is the end of this call
             done(Outcome(error=error))
             return
         future.when_settled(done)

@@ -10,7 +10,6 @@ from callahead.config.policy import MethodPolicy, ReferencePolicy
 from ..invocation import Done, Invocation
 from ..provider import Provider
 
-
 Providers = Callable[[], tuple[Provider, ...]]
 """Returns the providers that are known now."""
 

@@ -77,7 +77,7 @@ def from_plain(types: MethodTypes, value: Any) -> Any:
     """
     if types.request_class is None:
         raise SerializationError(
-            f"{types.path}: its request cannot be made of JSON: its class is unknown", not_sent=True
+            f"{types.path}: its request cannot be made of JSON, since its class is unknown", not_sent=True
         )
     request = types.request_class()
     try:
@@ -142,12 +142,12 @@ class _Slow:
     def _named(self, args: tuple[Any, ...]) -> dict[str, Any]:
         order = ", ".join(self._order)
         if not self._positional:
-            text = f"{self._name}: has a oneof, so it takes keywords ({order}), got {len(args)} positional arguments"
-            raise SerializationError(text, not_sent=True)
+            text = f"has a oneof, so it takes keywords ({order}), got {len(args)} positional"
+            raise SerializationError(f"{self._name}: {text}", not_sent=True)
         if len(args) != len(self._order):
-            takes = f"{len(self._order)} values ({order})" if self._order else "no value"
-            text = f"{self._name}: expected {takes}, got {len(args)} positional arguments"
-            raise SerializationError(text, not_sent=True)
+            takes = f"{len(self._order)} positional ({order})" if self._order else "no argument"
+            got = f"{len(args)}" if self._order else f"{len(args)} positional"
+            raise SerializationError(f"{self._name}: expected {takes}, got {got}", not_sent=True)
         return dict(zip(self._order, args, strict=True))
 
     def _complete(self, message: Any) -> Any:

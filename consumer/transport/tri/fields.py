@@ -52,7 +52,7 @@ _INTEGERS = {
 
 def misfit(where: str, expected: str, value: object) -> SerializationError:
     """Make the error of a *value* at *where* that is not what was *expected*."""
-    shown = repr(value)
+    shown = " ".join(repr(value).split())
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
     return SerializationError(f"{where}: expected {expected}, got {type(value).__name__} {shown}", not_sent=True)
 

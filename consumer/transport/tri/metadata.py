@@ -37,7 +37,8 @@ def fixed_metadata(policy: ReferencePolicy, application: str) -> Metadata:
 def to_metadata(attachments: Mapping[str, str | bytes]) -> Metadata:
     """Turn *attachments* into metadata pairs.
 
-    Keys are lowered, as HTTP/2 asks. Bytes go under ``key-bin``, and so does text that is not printable ASCII, as UTF-8.
+    Keys are lowered, as HTTP/2 asks. Bytes go under ``key-bin``, and so does text that is not printable ASCII, as
+    UTF-8.
 
     Raises:
         LocalProtocolError: A key cannot travel, or is the framework's own.
@@ -59,4 +60,4 @@ def _pair(key: str, value: str | bytes) -> tuple[str, str | bytes]:
 def from_metadata(*parts: Iterable[tuple[str, Any]] | None) -> Mapping[str, Any]:
     """Join response metadata and trailers to one mapping; a later value of a key wins, ``-bin`` values are bytes."""
     joined = {key: value for part in parts if part for key, value in part}
-    return joined if joined else NO_ATTACHMENTS
+    return joined or NO_ATTACHMENTS

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import ReferencePolicy
 
 from ...errors import (
     CallTimeout,
@@ -54,8 +53,8 @@ class _Bound:
     def __init__(self, connection: Connection, path: str) -> None:
         # None in place of a serializer: bytes in, bytes out, so that a bad message is our error and not INTERNAL.
         self.connection = connection
-        self.unary = connection.channel.unary_unary(path, None, None)
-        self.stream = connection.channel.stream_unary(path, None, None)
+        self.unary: grpc.UnaryUnaryMultiCallable[bytes, bytes] = connection.channel.unary_unary(path, None, None)
+        self.stream: grpc.StreamUnaryMultiCallable[bytes, bytes] = connection.channel.stream_unary(path, None, None)
 
 
 class TriMethod:
@@ -167,7 +166,7 @@ class TriMethod:
         """Make the outcome of an answer."""
         try:
             return Outcome(self._types.deserialize(data))
-        except Exception as error:  # noqa: BLE001 - a codec may raise anything over a peer's bytes
+        except Exception as error:  # a codec may raise anything over a peer's bytes
             expected = self._types.response_class
             name = self._types.path if expected is None else expected.DESCRIPTOR.full_name
             text = f"the answer of {len(data)} bytes is no {name}: {error}"
@@ -221,7 +220,7 @@ class _Attempt:
             )
         except grpc.RpcError as error:
             self._end_with(error)
-        except BaseException as error:  # noqa: BLE001 - Ctrl-C too must end the call's stages before it goes on
+        except BaseException as error:  # Ctrl-C too must end the call's stages before it goes on
             self._end(Outcome(error=_local(error)))
         else:
             self._note_metadata(call)
@@ -252,7 +251,7 @@ class _Attempt:
                 options.wait_for_ready,
                 options.compression,
             )
-        except Exception as error:  # noqa: BLE001 - grpcio raises ValueError over a closed channel, TypeError over metadata
+        except Exception as error:  # grpcio raises ValueError over a closed channel, TypeError over metadata
             self._end(Outcome(error=_local(error)))
             return
         invocation.record.cancelled_by(call.cancel)
@@ -272,7 +271,7 @@ class _Attempt:
                 outcome = Outcome(
                     error=self._method.fail(call, self._connection, self._invocation, self._timeout, self._ends)
                 )
-        except Exception as error:  # noqa: BLE001 - whatever happens here, the call must end
+        except Exception as error:  # whatever happens here, the call must end
             outcome = Outcome(error=_local(error))
         self._end(outcome)
 

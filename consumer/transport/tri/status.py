@@ -1,7 +1,7 @@
 """From gRPC's statuses to callahead's errors.
 
-Source: gRPC's status codes and Dubbo's ``TriRpcStatus``; differs: what is known of the request's fate is kept. gRPC core
-does not say which side a status comes from, so the text it is known to write for its own failures is looked at, and
+Source: gRPC's status codes and Dubbo's ``TriRpcStatus``; differs: what is known of the request's fate is kept. gRPC
+core does not say which side a status comes from, so the text it is known to write for its own failures is looked at, and
 where that leaves a doubt the call is in doubt. tests/integration/test_tri_faults.py holds these texts against the
 installed grpcio.
 """
@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import grpc
-
 from callahead.config.policy import ReferencePolicy
 
 from ...errors import (

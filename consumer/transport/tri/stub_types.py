@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from types import ModuleType
 from typing import Any, Self
 
 import grpc
@@ -64,6 +65,8 @@ def _import(policy: ReferencePolicy, attribute: str, spec: str) -> Any:
 
 
 def _stub_classes(module: Any) -> list[type[Any]]:
+    if not isinstance(module, ModuleType):
+        return []
     return [value for name, value in vars(module).items() if name.endswith("Stub") and isinstance(value, type)]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
-
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...errors import ConsumerClosed, NoProviderAvailable
