@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import grpc
+
 from callahead.consumer import Consumer, InvocationFuture
 
 from .echo_server import PATH

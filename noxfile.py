@@ -1,0 +1,73 @@
+"""What a developer runs before a commit: ``nox`` for everything, ``nox -s lint`` for one part."""
+
+from __future__ import annotations
+
+import configparser
+import pathlib
+import shutil
+
+import nox
+
+ROOT = pathlib.Path(__file__).parent
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+
+
+def supported() -> list[str]:
+    """Read the supported versions of Python from the classifiers in setup.cfg."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    prefix = "Programming Language :: Python :: 3."
+    lines = setup["metadata"]["classifiers"].splitlines()
+    return [f"3.{line.removeprefix(prefix)}" for line in lines if line.startswith(prefix)]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install("ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types; mypy sees the namespace through links, since it cannot see package_dir."""
+    session.install("--editable", ".[test]")
+    links = ROOT / ".types" / "callahead"
+    links.mkdir(parents=True, exist_ok=True)
+    for part in ("config", "registry", "consumer", "conf"):
+        link = links / part
+        if not link.is_symlink():
+            link.symlink_to(pathlib.Path("../..") / part)
+    session.run("mypy", "-p", "callahead.config", "-p", "callahead.registry", "-p", "callahead.consumer")
+
+
+@nox.session(python=supported())
+def tests(session: nox.Session) -> None:
+    """Run all tests from the checkout."""
+    session.install("--editable", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Run the tests on the built wheel, in a folder where the sources are not."""
+    session.install("build")
+    built = pathlib.Path(session.create_tmp()) / "dist"
+    shutil.rmtree(built, ignore_errors=True)
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(built), str(ROOT))
+    (found,) = built.glob("*.whl")
+    session.install(f"callahead[test] @ {found.resolve().as_uri()}", "--force-reinstall", "--no-deps")
+    session.install(f"callahead[test] @ {found.resolve().as_uri()}")
+    elsewhere = built.parent / "elsewhere"
+    shutil.rmtree(elsewhere, ignore_errors=True)
+    elsewhere.mkdir()
+    for part in ("tests", "conf", "benchmarks"):
+        shutil.copytree(
+            ROOT / part, elsewhere / part, ignore=shutil.ignore_patterns("__pycache__", "target", "*.py[co]")
+        )
+    for part in ("setup.cfg", "README.rst"):
+        shutil.copy(ROOT / part, elsewhere)
+    session.chdir(elsewhere)
+    session.run("python", "-m", "pytest", "-m", "not source", "--ignore=tests/interop", *session.posargs)

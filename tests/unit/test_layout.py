@@ -1,0 +1,210 @@
+"""The shape of the source tree: what is packaged, who may import whom, and what importing costs."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import callahead.config
+import callahead.consumer
+import callahead.registry
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("config", "registry", "consumer", "conf")
+pytestmark = pytest.mark.source
+
+# Floors of the source tree, lowest first: a module imports only its own floor and lower ones.
+FLOORS = (
+    ("config",),
+    ("registry",),
+    ("consumer.errors", "consumer.deadline"),
+    ("consumer.provider", "consumer.invocation", "consumer.callbacks", "consumer.context", "consumer.future",
+     "consumer.timer"),
+    ("consumer.codec", "consumer.wire"),
+    ("consumer.transport",),
+    ("consumer.loadbalance",),
+    ("consumer.cluster",),
+    ("consumer.interceptor",),
+    ("consumer.caller", "consumer.stream", "consumer.reference", "consumer.pipeline"),
+    ("consumer.grpc_faces", "consumer.channel", "consumer.bootstrap"),
+    ("consumer.testing",),
+    ("consumer.cli",),
+)  # fmt: skip
+# Facades name what is above them, lazily; the samples are data.
+FACADES = ("consumer", "conf")
+NETWORK = ("grpc", "socket", "ssl", "selectors")
+NETWORK_FLOORS = ("consumer.transport", "consumer.testing", "consumer.channel", "consumer.grpc_faces")
+
+
+def modules() -> list[Path]:
+    return sorted(path for part in PARTS for path in (ROOT / part).rglob("*.py") if not path.stem.endswith("_pb2"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> list[str]:
+    """Names of all modules that *path* imports, ours as ``consumer.x``, but for those only the type checker sees."""
+    package = name_of(path).split(".") if path.stem == "__init__" else name_of(path).split(".")[:-1]
+    found: list[str] = []
+    for node in ast.walk(_without_type_checking(ast.parse(path.read_text("utf-8")))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            found.append(".".join([*base, *([node.module] if node.module else [])]))
+    return [name.removeprefix("callahead.") for name in found]
+
+
+def _without_type_checking(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    return tree
+
+
+def floor_of(name: str) -> int | None:
+    return next(
+        (n for n, floor in enumerate(FLOORS) if any(name == m or name.startswith(m + ".") for m in floor)), None
+    )
+
+
+def test_every_folder_with_code_is_packaged() -> None:
+    """A subpackage that setup.cfg forgets would pass every editable test and be absent from the wheel."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    listed = set(setup["options"]["packages"].split())
+
+    folders = {f"callahead.{name_of(path)}" for part in PARTS for path in (ROOT / part).rglob("__init__.py")}
+
+    assert folders == listed
+
+
+def test_every_folder_with_modules_is_a_package() -> None:
+    """A folder without __init__.py would be left out of the wheel without a word."""
+    bare = {path.parent for path in modules() if not (path.parent / "__init__.py").exists()}
+
+    assert set() == bare
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_a_module_imports_only_its_own_floor_and_lower_ones(path: Path) -> None:
+    """Layers import downwards only."""
+    name = name_of(path)
+    if name in FACADES or name.startswith("conf."):
+        return
+    own = floor_of(name)
+    assert own is not None, f"{name} has no floor: give it one in FLOORS"
+    above = [one for one in imports_of(path) if (floor := floor_of(one)) is not None and floor > own]
+
+    assert [] == above
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_no_module_imports_a_package_by_its_folder(path: Path) -> None:
+    """``import config`` from the root of the checkout would make a second copy of every class."""
+    tree = ast.parse(path.read_text("utf-8"))
+    plain = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    plain += [
+        node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level and node.module
+    ]
+
+    assert [] == [name for name in plain if name.partition(".")[0] in PARTS]
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_only_transports_know_the_network(path: Path) -> None:
+    """Nothing above the transports sees a grpc or socket type, but for the gRPC facade that users ask for."""
+    name = name_of(path)
+    if name.startswith((*NETWORK_FLOORS, "conf.")):
+        return
+
+    assert [] == [one for one in imports_of(path) if one.partition(".")[0] in NETWORK]
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_a_file_is_one_idea(path: Path) -> None:
+    """A file stays under about 450 lines."""
+    assert len(path.read_text("utf-8").splitlines()) <= 470
+
+
+@pytest.mark.parametrize(
+    "package", [callahead.config, callahead.registry, callahead.consumer], ids=lambda p: p.__name__
+)
+def test_all_names_of_a_facade_exist_and_are_sorted(package: object) -> None:
+    """``__all__`` is the public interface: sorted, and every name in it can be had."""
+    names = list(package.__all__)  # type: ignore[attr-defined]
+
+    assert sorted(names) == names
+    assert [] == [name for name in names if not hasattr(package, name)]
+
+
+def test_every_module_can_be_imported() -> None:
+    """No module is broken, not even one that nothing imports."""
+    packages = [callahead.config, callahead.registry, callahead.consumer]
+    names = [
+        found.name for package in packages for found in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
+    ]
+
+    for name in names:
+        if not name.endswith("__main__"):
+            importlib.import_module(name)
+
+    assert len(names) > 50
+
+
+def test_every_extension_point_of_ours_is_declared() -> None:
+    """What setup.cfg declares can be loaded, and is found by the name that a configuration uses."""
+    from callahead.config import extension
+
+    for group in (extension.REGISTRY, extension.TRANSPORT, extension.LOADBALANCE, extension.CLUSTER):
+        names = extension.available(group)
+        assert names, group
+        for name in names:
+            assert isinstance(extension.load(group, name), type)
+
+
+def _in_fresh_python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+def test_importing_the_consumer_imports_no_heavy_package() -> None:
+    """The facade costs next to nothing: grpc, pydantic, yaml, asyncio and click wait until they are needed."""
+    heavy = ("grpc", "pydantic", "yaml", "asyncio", "click", "rich", "google.protobuf")
+    code = f"import callahead.consumer, sys; print([m for m in {heavy!r} if m in sys.modules])"
+
+    assert "[]" == _in_fresh_python(code).strip()
+
+
+def test_importing_the_consumer_class_stays_within_its_budget() -> None:
+    """``from callahead.consumer import Consumer, RpcContext`` takes under 150 ms of CPU, and no grpc."""
+    code = (
+        "import time; start = time.process_time()\n"
+        "from callahead.consumer import Consumer, RpcContext, InvocationFuture\n"
+        "import sys; print('grpc' in sys.modules, round((time.process_time() - start) * 1000))"
+    )
+    # The least of several runs: a shared machine makes any single one look slow.
+    results = [_in_fresh_python(code).split() for _ in range(5)]
+
+    assert {"False"} == {grpc for grpc, _ in results}
+    assert min(int(cpu) for _, cpu in results) < 150
+
+
+def test_the_test_command_of_the_readme_is_the_one_that_ci_runs() -> None:
+    """Two commands in README.rst do everything, and CI runs just these."""
+    readme = (ROOT / "README.rst").read_text("utf-8")
+    ci = (ROOT / ".ci" / "run").read_text("utf-8")
+    commands = re.findall(r"^    (python3 -m venv .*)$", readme, re.MULTILINE)
+
+    assert 2 == len(commands)
+    assert all(command in ci for command in commands)
