@@ -12,7 +12,8 @@ class NotifyListener(Protocol):
 
     Contract, after Dubbo's ``NotifyListener``: the first notification is full and so is each later one; an emptied list
     is announced as an empty snapshot; notifications keep their order and never overlap, for they come from the
-    registry's one serial queue. An exception is logged and does not reach the registry.
+    registry's one serial queue. An exception is logged and does not reach the registry. Differs: a list equal to the
+    one told last is not told again, and of changes that come faster than they are taken only the newest need be told.
     """
 
     def __call__(self, snapshot: Snapshot, /) -> None:
@@ -23,7 +24,11 @@ class Subscription(Protocol):
     """One running interest in a service."""
 
     def close(self) -> None:
-        """End it: once this returns no notification begins. Idempotent, any thread."""
+        """End it: once this returns no notification begins. Idempotent, any thread.
+
+        It waits for a notification that is running on another thread, so it must not be called while holding a lock
+        that the listener takes; called from the listener itself it returns at once.
+        """
 
 
 class Registry(Protocol):

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
 from callahead.consumer.errors import SerializationError
 from callahead.consumer.transport.tri.fields import Fields, fill_message
 from callahead.consumer.transport.tri.method_types import MethodTypes
-from google.protobuf import json_format
-from google.protobuf.message import Message
 
 Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 

@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 
 import grpc
+
 from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy, SslPolicy
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from callahead.consumer.transport.tri.method_types import MethodTypes, ServiceTypes
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
+
+from callahead.consumer.transport.tri.method_types import MethodTypes, ServiceTypes
 
 
 def service_types(service: ServiceDescriptor, source: str) -> ServiceTypes:

@@ -12,11 +12,12 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from callahead.config.extension import nearest
-from callahead.consumer.errors import SerializationError
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
+
+from callahead.config.extension import nearest
+from callahead.consumer.errors import SerializationError
 
 FLOAT_MAX = 3.4028234663852886e38
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+
 from callahead.config.policy import ReferencePolicy
 
 from ...errors import (

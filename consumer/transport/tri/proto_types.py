@@ -9,14 +9,15 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
+
 from callahead.config.extension import nearest
 from callahead.config.policy import ReferencePolicy
 from callahead.consumer.transport.tri.descriptor_types import service_types
 from callahead.consumer.transport.tri.method_types import ServiceTypes
 from callahead.consumer.transport.tri.setting import wrong
-from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
-from google.protobuf.descriptor_pool import DescriptorPool
 
 COMPILE_TIMEOUT_S = 60.0
 

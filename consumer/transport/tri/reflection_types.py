@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from importlib.util import find_spec
 from queue import SimpleQueue
 from typing import Any, NoReturn
 
 import grpc
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.message import DecodeError
+
 from callahead.config.extension import nearest
 from callahead.config.policy import ReferencePolicy
 from callahead.consumer.errors import CallTimeout, ConnectFailed, RemoteError, RemoteProtocolError
@@ -15,9 +20,6 @@ from callahead.consumer.transport.tri.descriptor_types import service_types
 from callahead.consumer.transport.tri.method_types import ServiceTypes
 from callahead.consumer.transport.tri.proto_types import find_service
 from callahead.consumer.transport.tri.setting import wrong
-from google.protobuf import descriptor_pool
-from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from google.protobuf.message import DecodeError
 
 # Both versions have the same messages; older servers know only v1alpha, a few newer ones only v1.
 PATHS = (
@@ -25,6 +27,7 @@ PATHS = (
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 )
 NO_SUCH_SYMBOL = grpc.StatusCode.NOT_FOUND.value[0]
+MOST_FILES = 1000
 OTHER_SOURCES = "give stub:, module: or proto:"
 
 
@@ -63,7 +66,7 @@ def _ask(policy: ReferencePolicy, conversation: _Conversation) -> ServiceTypes:
             text = f'the server has no service "{policy.interface}"'
             raise wrong(policy, "interface", text, nearest(policy.interface, conversation.services()))
         return service_types(find_service(files, policy.interface), "server reflection")
-    except (DecodeError, KeyError, TypeError) as error:
+    except (DecodeError, CycleError, LookupError, TypeError) as error:
         text = f'the server\'s reflection of "{policy.interface}" makes no service: {error}'
         raise RemoteProtocolError(text, is_remote=True) from error
     finally:
@@ -109,47 +112,61 @@ class _Conversation:
         if first.HasField("error_response"):
             if first.error_response.error_code == NO_SUCH_SYMBOL:
                 return None
-            raise KeyError(first.error_response.error_message)
+            raise LookupError(f"it says {first.error_response.error_message}")
+        # The first file need not be the symbol's own, as some servers put imports first: so take all.
         known = {file.name: file for file in _files(first)}
-        ordered: dict[str, FileDescriptorProto] = {}
-        # The answer's first file need not be the symbol's own: some servers put imports first. So take all.
-        for name in list(known):
-            self._add(name, known, ordered, ())
-        return list(ordered.values())
-
-    def _add(
-        self,
-        name: str,
-        known: dict[str, FileDescriptorProto],
-        ordered: dict[str, FileDescriptorProto],
-        importers: tuple[str, ...],
-    ) -> None:
-        if name in ordered:
-            return
-        if name in importers:
-            raise TypeError(f"{name} imports itself")
-        if name not in known:
-            known.update((file.name, file) for file in self._imported(name))
-        file = known[name]
-        for imported in file.dependency:
-            self._add(imported, known, ordered, (*importers, name))
-        ordered[name] = file
+        missing = _missing(known)
+        while missing:
+            if len(known) > MOST_FILES:
+                raise LookupError(f"it imports more than {MOST_FILES} files")
+            known.update((file.name, file) for name in missing for file in self._imported(name))
+            if lost := missing - known.keys():
+                raise LookupError(f"the imported file {min(lost)} is not given")
+            missing = _missing(known)
+        order = TopologicalSorter({name: file.dependency for name, file in known.items()}).static_order()
+        return [known[name] for name in order]
 
     def _imported(self, name: str) -> list[FileDescriptorProto]:
         answer = self._answer(file_by_filename=name)
         if not answer.HasField("error_response"):
             return _files(answer)
         # Some servers do not serve protobuf's own files, which every client has.
-        own = FileDescriptorProto()
-        descriptor_pool.Default().FindFileByName(name).CopyToProto(own)
-        return [own]
+        own = _well_known().get(name)
+        return [] if own is None else [own]
 
     def _answer(self, **question: str) -> Any:
         self._questions.put(self._request(**question))
         answer = next(self._call, None)
         if answer is None:
-            raise KeyError("it ended the stream instead of an answer")
+            raise LookupError("it ended the stream instead of an answer")
         return answer
+
+
+@cache
+def _well_known() -> Mapping[str, FileDescriptorProto]:
+    """Describe protobuf's own files by name; from a fixed list, since what is missing is named by the peer."""
+    from google.protobuf import (
+        any_pb2,
+        api_pb2,
+        descriptor_pb2,
+        duration_pb2,
+        empty_pb2,
+        field_mask_pb2,
+        source_context_pb2,
+        struct_pb2,
+        timestamp_pb2,
+        type_pb2,
+        wrappers_pb2,
+    )
+
+    modules = (any_pb2, api_pb2, descriptor_pb2, duration_pb2, empty_pb2, field_mask_pb2)
+    more = (source_context_pb2, struct_pb2, timestamp_pb2, type_pb2, wrappers_pb2)
+    files = (module.DESCRIPTOR for module in (*modules, *more))
+    return {file.name: FileDescriptorProto.FromString(file.serialized_pb) for file in files}
+
+
+def _missing(known: Mapping[str, FileDescriptorProto]) -> set[str]:
+    return {name for file in known.values() for name in file.dependency} - known.keys()
 
 
 def _files(answer: Any) -> list[FileDescriptorProto]:

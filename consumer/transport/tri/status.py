@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import grpc
+
 from callahead.config.policy import ReferencePolicy
 
 from ...errors import (

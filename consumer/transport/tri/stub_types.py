@@ -8,14 +8,15 @@ from types import ModuleType
 from typing import Any, Self
 
 import grpc
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
+from google.protobuf.message_factory import GetMessageClass
+
 from callahead.config.extension import load_object, nearest
 from callahead.config.policy import ReferencePolicy
 from callahead.consumer.transport.tri.descriptor_types import service_types
 from callahead.consumer.transport.tri.method_types import MethodTypes, ServiceTypes
 from callahead.consumer.transport.tri.setting import wrong
-from google.protobuf import descriptor_pool
-from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
-from google.protobuf.message_factory import GetMessageClass
 
 
 def from_stub(policy: ReferencePolicy, spec: str) -> ServiceTypes:

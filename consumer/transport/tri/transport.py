@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
+
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...errors import ConsumerClosed, NoProviderAvailable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import grpc
+
 from callahead.config.errors import ConfigError, Problem
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer.transport.tri.method_types import MethodTypes, ServiceTypes

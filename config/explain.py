@@ -1,0 +1,72 @@
+"""What holds for one method, setting by setting, and where each value was set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .models import MethodModel, ReferenceModel
+from .policy import MethodPolicy, ReferencePolicy, SslPolicy
+from .validate import yaml_keys
+
+# A parameter of such a name is not shown.
+_SECRET = re.compile(r"password|passwd|secret|token|(?:api|access)[-_]?key|credential|authorization", re.IGNORECASE)
+_MASK = "***"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One effective setting.
+
+    Attributes:
+        key: As in the YAML.
+        value: True, False, a number, a text, a list or a mapping of texts, or None for nothing; secrets are masked.
+        unit: ``"ms"`` or ``"bytes"``, "" for none.
+        origin: ``"conf/x.yml:14"``, several with commas between them, or ``"built-in"``.
+    """
+
+    key: str
+    value: Any
+    unit: str
+    origin: str
+
+
+def explain(reference: ReferencePolicy, method: str | None = None) -> tuple[Setting, ...]:
+    """List every setting that holds for calls of *method*, or of a method that the YAML does not name.
+
+    The settings of calls come first, then those of the reference.
+    """
+    policy = reference.default if method is None else reference.methods.get(method, reference.default)
+    return (*_settings(policy, MethodModel), *_settings(reference, ReferenceModel))
+
+
+def _settings(policy: MethodPolicy | ReferencePolicy, model: type[MethodModel | ReferenceModel]) -> Iterator[Setting]:
+    for attribute, key in yaml_keys(model).items():
+        value = getattr(policy, attribute, None)
+        if hasattr(policy, attribute) and attribute != "methods":
+            yield Setting(key=key, value=_plain(value), unit=_unit(attribute), origin=policy.origin(attribute))
+
+
+def _unit(attribute: str) -> str:
+    for suffix in ("ms", "bytes"):
+        if attribute.endswith(f"_{suffix}"):
+            return suffix
+    return ""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, SslPolicy):
+        return {name: text for name in SslPolicy.__slots__ if (text := getattr(value, name)) is not None}
+    if isinstance(value, Mapping):
+        return {key: _MASK if _SECRET.search(key) else text for key, text in value.items()}
+    if isinstance(value, tuple):
+        return [_without_user(text) for text in value]
+    return value
+
+
+def _without_user(text: str) -> str:
+    scheme, found, rest = text.partition("://")
+    user, at, place = rest.rpartition("@")
+    return f"{scheme}://{_MASK}@{place}" if found and at and user else text

@@ -1,0 +1,63 @@
+"""Precedence: of the levels that set a value, the most specific one wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .models import CallModel, ConsumerModel, MethodModel, ReferenceModel
+from .report import Report
+from .tree import Entry
+from .validate import yaml_keys
+
+_KEYS = {**yaml_keys(MethodModel), **yaml_keys(ReferenceModel), **yaml_keys(ConsumerModel)}
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What one section sets, and where it says so."""
+
+    model: CallModel
+    entry: Entry
+
+    def value(self, attribute: str) -> Any:
+        """Value of *attribute*, None where this level does not set it."""
+        return getattr(self.model, attribute, None)
+
+    def written(self, attribute: str) -> Entry | None:
+        """Where *attribute* is set, right or wrong, or None where it is not."""
+        return self.entry.get(_KEYS[attribute])
+
+    def place(self, attribute: str) -> Entry:
+        """Where to point for *attribute*: at its own entry, or at the whole section."""
+        written = self.written(attribute)
+        return self.entry if written is None else written
+
+
+@dataclass(slots=True)
+class Chosen:
+    """Effective values by attribute, and the origin of each; an attribute that no level sets is in neither."""
+
+    values: dict[str, Any]
+    origins: dict[str, str]
+
+    def set(self, attribute: str, value: Any, origin: str) -> None:
+        """Add one."""
+        self.values[attribute] = value
+        self.origins[attribute] = origin
+
+
+def setter(levels: Sequence[Level], attribute: str) -> Level | None:
+    """Find which of *levels*, most specific first, sets *attribute*."""
+    return next((level for level in levels if level.value(attribute) is not None), None)
+
+
+def choose(attributes: Iterable[str], levels: Sequence[Level], report: Report) -> Chosen:
+    """Take each of *attributes* from the first of *levels*, most specific first, that sets it."""
+    chosen = Chosen({}, {})
+    for attribute in attributes:
+        level = setter(levels, attribute)
+        if level is not None:
+            chosen.set(attribute, level.value(attribute), report.origin(level.place(attribute)))
+    return chosen

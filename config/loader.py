@@ -1,0 +1,152 @@
+"""From YAML text to a tree of values that know their lines.
+
+Only this module and `scalar` meet PyYAML, and of it only the composer: no tag ever constructs an object.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import ConfigError
+from .place import TEXTS, Gather, Place
+from .report import Report
+from .scalar import BOOL, FLOAT, INT, MERGE, TEXT, Composer, of_tag
+from .tree import Entry
+
+MAX_BYTES = 4 * 1024 * 1024
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Read the file at *path*, which is UTF-8 with or without a byte order mark.
+
+    Raises:
+        ConfigError: It is not there, is no file, cannot be read, is larger than `MAX_BYTES` or is not UTF-8.
+    """
+    name = os.fspath(path)
+    try:
+        with Path(name).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigError.one("the file does not exist", file=name) from None
+    except IsADirectoryError:
+        raise ConfigError.one("is a folder, not a file", file=name) from None
+    except OSError as error:
+        raise ConfigError.one(f"the file cannot be read: {error.strerror}", file=name) from error
+    except ValueError as error:
+        raise ConfigError.one("is not the path of a file", file=name) from error
+    if len(data) > MAX_BYTES:
+        raise ConfigError.one(f"is larger than {MAX_BYTES} bytes", file=name)
+    return _decode(data, name)
+
+
+def _decode(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        text = f"is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
+        raise ConfigError.one(text, file=name, line=line, hint="save the file as UTF-8") from error
+
+
+def parse(text: str, report: Report) -> Entry:
+    """Parse YAML *text*; what can be read round a bad key or value is read, and each is noted in *report*.
+
+    Raises:
+        ConfigError: The text is not YAML, is empty, or is more than one document.
+    """
+    file = report.file
+    try:
+        node = Composer(text).get_single_node()
+        if node is not None:
+            return _Walk(report).entry(node, Place(node.start_mark.line + 1))
+    except ConfigError:
+        raise
+    except yaml.reader.ReaderError as error:
+        raise _bad_character(error, text, file) from error
+    except yaml.MarkedYAMLError as error:
+        raise _not_yaml(error, text, file) from error
+    except RecursionError:
+        raise ConfigError.one("is nested too deeply", file=file) from None
+    except (ValueError, OverflowError) as error:
+        # PyYAML converts numbers in escapes and directives without a check of its own.
+        raise ConfigError.one(f"not YAML: {error}", file=file) from error
+    raise ConfigError.one("holds no settings", file=file)
+
+
+def _bad_character(error: yaml.reader.ReaderError, text: str, file: str) -> ConfigError:
+    line = text.count("\n", 0, error.position) + 1
+    code = ord(text[error.position])
+    return ConfigError.one(f"not YAML: character U+{code:04X} is not allowed", file=file, line=line)
+
+
+def _not_yaml(error: yaml.MarkedYAMLError, text: str, file: str) -> ConfigError:
+    mark = error.problem_mark
+    line = mark.line + 1 if mark is not None else 0
+    problem = error.problem or "cannot be parsed"
+    if "'\\t'" in problem:
+        return ConfigError.one("a tab cannot indent YAML", file=file, line=line, hint="use spaces")
+    if problem == "but found another document":
+        return ConfigError.one("a second document begins here, one is expected", file=file, line=line)
+    context = f", {error.context}" if error.context else ""
+    is_bare = "${" in "".join(text.split("\n")[line - 1 : line]) and "'{'" in problem
+    hint = 'between braces write "${...}" in quotes' if is_bare else ""
+    return ConfigError.one(f"not YAML: {problem}{context}", file=file, line=line, hint=hint)
+
+
+class _Walk(Gather):
+    """One pass over the nodes of one document."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report)
+        self._open: set[int] = set()
+
+    def entry(self, node: yaml.Node, place: Place) -> Entry:
+        self.spend(place)
+        if isinstance(node, yaml.ScalarNode):
+            return Entry(self._scalar(node, place), place.line, place.path)
+        if id(node) in self._open:
+            return Entry(self.broken("holds itself", place), place.line, place.path)
+        self._open.add(id(node))
+        value = self._mapping(node, place) if isinstance(node, yaml.MappingNode) else self._list(node, place)
+        self._open.discard(id(node))
+        return Entry(value, place.line, place.path)
+
+    def _list(self, node: yaml.Node, place: Place) -> list[Entry]:
+        return [self.entry(item, place.item(i, item.start_mark.line + 1)) for i, item in enumerate(node.value)]
+
+    def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Entry]:
+        found: dict[str, Entry] = {}
+        inherited: dict[str, Entry] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.tag == MERGE:
+                inherited = {**self._merged(value, place, line), **inherited}
+            elif not isinstance(key, yaml.ScalarNode):
+                self.report.add("a key must be text, not a list or a mapping", line=line, key=place.path)
+            elif not place.skips(key.value):
+                self.keep(found, place.key(key.value), self.entry(value, place.under(key.value, line)))
+        return {**inherited, **found}
+
+    def _merged(self, node: yaml.Node, place: Place, line: int) -> dict[str, Entry]:
+        """Gather what a ``<<`` brings; of two sources that hold a key the first wins, as YAML has it."""
+        found: dict[str, Entry] = {}
+        for source in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            if isinstance(source, yaml.MappingNode):
+                found = {**self.entry(source, place).section, **found}
+            else:
+                self.report.add("<< takes a mapping or a list of mappings", line=line, key=place.path)
+        return found
+
+    def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
+        is_number = node.tag in {BOOL, INT, FLOAT}
+        try:
+            value = of_tag(TEXT if is_number and place.kind == TEXTS else node.tag, node.value)
+        except LookupError:
+            return self.broken(f"the tag {node.tag} is not allowed", place)
+        except ValueError:
+            return self.broken(f"does not fit its tag {node.tag}", place)
+        return self.expanded(value, place)

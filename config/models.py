@@ -1,0 +1,149 @@
+"""The configuration as written, one model per section; a setting that was not written is None, never a default.
+
+A model's field has the name that the policy gives it, its alias is the key in the YAML. Descriptions are for editors.
+Source: Dubbo's AbstractMethodConfig, AbstractInterfaceConfig, ReferenceConfig, ConsumerConfig, ApplicationConfig and
+RegistryConfig; differs: ``return`` and the callbacks are allowed on every level, not on methods alone.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from . import fields as f
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
+
+
+class SslModel(_Section):
+    """TLS towards providers; relative paths start at the folder of the configuration file."""
+
+    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"cert": ["key"], "key": ["cert"]}})
+
+    enabled: f.Flag = Field(None, description="false switches off the TLS of a lower level; default true")
+    ca: f.Text = Field(None, description="PEM file of the certificates to trust; default: the system's")
+    cert: f.Text = Field(None, description="PEM file of this consumer's certificate chain (mutual TLS)")
+    key: f.Text = Field(None, description="PEM file of the private key of cert")
+    server_name: f.Text = Field(None, description="Name to expect in the provider's certificate; default: the host")
+
+
+class CallModel(_Section):
+    """Settings of calls, which every level may make; the lowest level wins."""
+
+    is_async: f.Flag = Field(
+        None, alias="async", description="The call returns at once, its future is in RpcContext; default false"
+    )
+    sent: f.Flag = Field(None, description="The call returns once the request is handed to the socket; default false")
+    returns: f.Flag = Field(None, alias="return", description="false drops the answer (one-way); default true")
+    timeout_ms: f.Duration = Field(
+        None, alias="timeout", description='Longest time of one attempt: milliseconds, or "1.5s"; default 1000'
+    )
+    total_timeout_ms: f.Duration = Field(
+        None,
+        alias="total_timeout",
+        description="Longest time of the whole call, retries included; default timeout x (retries + 1)",
+    )
+    retries: f.Retries = Field(None, description="Attempts after the first, 0 to 1000; default 2")
+    idempotent: f.Flag = Field(
+        None, description="The method may run twice, so an attempt in doubt is repeated; default false"
+    )
+    cluster: f.Cluster = Field(None, description="What to do when an attempt fails; default failover")
+    loadbalance: f.LoadBalance = Field(None, description="How a provider is chosen; default random")
+    actives: f.Actives = Field(None, description="Most calls at once, 0 for no limit; default 0")
+    interceptors: f.Words = Field(
+        None,
+        description="Names or module:Class, after those of the levels above; -name removes one, -default all of them",
+    )
+    oninvoke: f.Function = Field(None, description="module:function called with the arguments before the call")
+    onreturn: f.Function = Field(None, description="module:function called with the value")
+    onthrow: f.Function = Field(None, description="module:function called with the error")
+    attachments: dict[str, f.Parameter] | None = Field(
+        None, alias="parameters", description="Sent with each call as attachments, merged key by key"
+    )
+
+
+class MethodModel(CallModel):
+    """Settings of one method; they win over its reference's, and these over the consumer's."""
+
+    parameter_types: f.Words = Field(None, description="Java types of the parameters, in order")
+
+
+class InterfaceModel(CallModel):
+    """Settings of references, which the consumer may make for all of them."""
+
+    group: f.Text = Field(None, description='Dubbo group; default ""')
+    version: f.Text = Field(None, description='Dubbo version, quoted ("1.0"); default ""')
+    protocol: f.Protocol = Field(None, description="Transport; default: what url says, else tri")
+    registries: f.Words = Field(None, alias="registry", description="Id of a registry, or a list of ids; default: all")
+    check: f.Flag = Field(None, description="Making the reference fails when no provider is known; default true")
+    ssl: Annotated[SslModel | None, f.OrSwitch] = Field(
+        None, description="TLS: true, false or a mapping; default false"
+    )
+    connections: f.Connections = Field(
+        None, description="0 shares one connection per address, n opens n of its own; default 0"
+    )
+    max_request_bytes: f.Size = Field(None, description='Largest request: bytes, "512KB", "8MiB"; default 8MiB')
+    max_response_bytes: f.Size = Field(None, description='Largest response: bytes, "512KB", "8MiB"; default 8MiB')
+    keepalive_ms: f.DurationOrZero = Field(
+        None, alias="keepalive", description="Idle time before a ping, 0 for none; default 0"
+    )
+    keepalive_timeout_ms: f.Duration = Field(
+        None, alias="keepalive_timeout", description="Longest wait for the answer to a ping; default 20s"
+    )
+    connect_timeout_ms: f.Duration = Field(
+        None, alias="connect_timeout", description="Longest time of one connection attempt; default 3s"
+    )
+
+
+class ConsumerModel(InterfaceModel):
+    """Defaults of every reference, and what the whole consumer shares."""
+
+    callback_threads: f.Threads = Field(None, description="Most threads that run callbacks, 1 to 1000; default 4")
+
+
+class ReferenceModel(InterfaceModel):
+    """One remote service, by the id that Consumer.reference takes."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["interface"]})
+
+    interface: f.Word = Field(None, description="Full name of the service, such as com.alibaba.foo.FooService")
+    urls: f.Urls = Field(
+        None, alias="url", description="Addresses of providers, several with ; between them or as a list"
+    )
+    stub: f.Stub = Field(None, description="module:Class of generated or annotated code that declares the methods")
+    module: f.Module = Field(None, description="Module of generated messages, such as shop.foo_pb2")
+    proto: f.Text = Field(None, description="Path of a .proto file, from the folder of this file")
+    proto_path: f.Words = Field(None, description="Folders to search for imports of proto, from this file's folder")
+    methods: dict[str, Annotated[MethodModel, f.OrEmpty]] = Field(
+        default_factory=dict, description="Settings of single methods, by name"
+    )
+
+
+class RegistryModel(_Section):
+    """One place that knows where providers are."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["address"]})
+
+    address: f.Text = Field(None, description="URL such as file:providers.yml or memory://shop")
+    parameters: dict[str, f.Parameter] | None = Field(None, description="Anything that the registry itself takes")
+
+
+class ApplicationModel(_Section):
+    """This program."""
+
+    name: f.Text = Field(None, description="Name of this program, as providers see it")
+    shutdown_timeout_ms: f.DurationOrZero = Field(
+        None, alias="shutdown_timeout", description="How long close waits for pending calls; default 10s"
+    )
+
+
+class RootModel(_Section):
+    """A callahead configuration."""
+
+    application: Annotated[ApplicationModel, f.OrEmpty] = Field(default_factory=ApplicationModel)
+    registries: Annotated[dict[str, Annotated[RegistryModel, f.OrEmpty]], f.OrEmpty] = Field(default_factory=dict)
+    consumer: Annotated[ConsumerModel, f.OrEmpty] = Field(default_factory=ConsumerModel)
+    references: Annotated[dict[str, Annotated[ReferenceModel, f.OrEmpty]], f.OrEmpty] = Field(default_factory=dict)

@@ -1,0 +1,179 @@
+"""From the models of a configuration to the policies that a consumer runs by, each value with its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from .chain import add_attachments, add_interceptors
+from .extension import REGISTRY, available, nearest
+from .files import file_url, proto_files, ssl_policy
+from .keys import normalise
+from .levels import Chosen, Level, choose, setter
+from .models import MethodModel, ReferenceModel, RegistryModel, RootModel
+from .policy import ConsumerConfig, MethodPolicy, ReferencePolicy, RegistryPolicy
+from .quantity import show
+from .report import Report
+from .source import add_source
+from .tree import Entry
+
+# The method of a reference's default policy.
+ANY = "*"
+
+_CALL = (
+    *("is_async", "sent", "returns", "timeout_ms", "total_timeout_ms", "retries", "idempotent", "cluster"),
+    *("loadbalance", "actives", "oninvoke", "onreturn", "onthrow", "parameter_types"),
+)
+_INTERFACE = (
+    *("interface", "group", "version", "check", "connections", "max_request_bytes", "max_response_bytes"),
+    *("keepalive_ms", "keepalive_timeout_ms", "connect_timeout_ms", "stub", "module"),
+)
+
+
+def resolve(root: RootModel, tree: Entry, folder: Path, report: Report) -> ConsumerConfig:
+    """Make the policies; what cannot be obeyed is noted in *report*, and the result is then of no use.
+
+    Args:
+        root: What fits of the configuration.
+        tree: The shaped configuration, whole.
+        folder: Where relative paths start.
+        report: Takes the problems; its file names the origins.
+    """
+    registries = {
+        name: _registry(name, model, tree.find(["registries", name]), folder, report)
+        for name, model in root.registries.items()
+    }
+    consumer = Level(root.consumer, tree.get("consumer") or Entry({}))
+    known = tuple((tree.get("registries") or Entry({})).section)
+    _check_consumer(consumer, known, folder, report)
+    references = {
+        name: _reference(name, [Level(model, tree.find(["references", name])), consumer], known, folder, report)
+        for name, model in root.references.items()
+    }
+    given = {
+        "application": root.application.name,
+        "shutdown_timeout_ms": root.application.shutdown_timeout_ms,
+        "callback_threads": root.consumer.callback_threads,
+    }
+    set_values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return ConsumerConfig(
+        source=report.file,
+        registries=MappingProxyType(registries),
+        references=MappingProxyType(references),
+        **set_values,
+    )
+
+
+def _check_consumer(consumer: Level, registries: Sequence[str], folder: Path, report: Report) -> None:
+    """See that the defaults can be obeyed, even if no reference takes them."""
+    nobody = Chosen({}, {})
+    _method("", ANY, [consumer], report)
+    _add_ssl(nobody, [consumer], folder, report)
+    if consumer.written("registries") is not None:
+        add_source(nobody, [consumer], registries, report)
+
+
+def _registry(name: str, model: RegistryModel, entry: Entry, folder: Path, report: Report) -> RegistryPolicy:
+    address = _address(model, entry, folder, report)
+    origins = {key: report.origin(entry.find([key])) for key in ("address", "parameters")}
+    parameters = {normalise(key): value for key, value in (model.parameters or {}).items()}
+    for key in model.parameters or {}:
+        origins[normalise(key)] = report.origin(entry.find(["parameters", key]))
+    return RegistryPolicy(
+        id=name, address=address, parameters=MappingProxyType(parameters), origins=MappingProxyType(origins)
+    )
+
+
+def _address(model: RegistryModel, entry: Entry, folder: Path, report: Report) -> str:
+    if entry.get("address") is None:
+        report.at(entry, "needs address", "write a URL such as file:providers.yml")
+    if model.address is None:
+        return ""
+    scheme, colon, _ = model.address.partition(":")
+    known = available(REGISTRY)
+    if not colon:
+        report.at(entry.find(["address"]), "has no scheme", "write a URL such as file:providers.yml")
+    elif scheme not in known:
+        report.at(entry.find(["address"]), f'unknown registry "{scheme}"', nearest(scheme, known))
+    return file_url(model.address, folder) if scheme == "file" else model.address
+
+
+def _reference(
+    name: str, levels: Sequence[Level], registries: Sequence[str], folder: Path, report: Report
+) -> ReferencePolicy:
+    own = levels[0]
+    chosen = choose(_INTERFACE, levels, report)
+    _check_interface(own, report)
+    add_source(chosen, levels, registries, report)
+    _add_types(chosen, own, folder, report)
+    _add_ssl(chosen, levels, folder, report)
+    entry = own.entry
+    return ReferencePolicy(
+        id=name,
+        default=_method(name, ANY, levels, report),
+        methods=MappingProxyType(
+            {
+                method: _method(name, method, [Level(model, entry.find(["methods", method])), *levels], report)
+                for method, model in _methods(own).items()
+            }
+        ),
+        origins=MappingProxyType(chosen.origins),
+        **{"interface": "", **chosen.values},
+    )
+
+
+def _methods(level: Level) -> Mapping[str, MethodModel]:
+    return level.model.methods if isinstance(level.model, ReferenceModel) else {}
+
+
+def _check_interface(own: Level, report: Report) -> None:
+    if own.written("interface") is None:
+        report.at(own.entry, "needs interface", "write the full name of the service")
+
+
+def _add_types(chosen: Chosen, own: Level, folder: Path, report: Report) -> None:
+    """Take ``proto`` and see that at most one setting says what the types are."""
+    given = [key for key in ("stub", "module", "proto") if own.written(key) is not None]
+    if len(given) > 1:
+        report.at(own.place(given[1]), f"excludes {given[0]}, which is set too", "keep one of them")
+    for attribute, value in proto_files(own, folder, report).items():
+        chosen.set(attribute, value, report.origin(own.place(attribute)))
+
+
+def _add_ssl(chosen: Chosen, levels: Sequence[Level], folder: Path, report: Report) -> None:
+    level = setter(levels, "ssl")
+    if level is not None:
+        entry = level.place("ssl")
+        chosen.set("ssl", ssl_policy(level.value("ssl"), entry, folder, report), report.origin(entry))
+
+
+def _method(reference: str, method: str, levels: Sequence[Level], report: Report) -> MethodPolicy:
+    if method != ANY and not method.isidentifier():
+        report.at(levels[0].entry, f"{show(method)} is not the name of a method")
+    chosen = choose(_CALL, levels, report)
+    add_interceptors(chosen, levels, report)
+    add_attachments(chosen, levels, report)
+    _check_callbacks(levels, report)
+    policy = MethodPolicy(reference=reference, method=method, origins=MappingProxyType(chosen.origins), **chosen.values)
+    if "total_timeout_ms" in chosen.values:
+        return policy
+    return replace(policy, total_timeout_ms=policy.timeout_ms * (policy.retries + 1))
+
+
+def _check_callbacks(levels: Sequence[Level], report: Report) -> None:
+    """Refuse ``onreturn`` and ``onthrow`` where there is no answer, as Dubbo does; point at the more specific one."""
+    silent = setter(levels, "returns")
+    if silent is None or silent.value("returns"):
+        return
+    for attribute in ("onreturn", "onthrow"):
+        level = setter(levels, attribute)
+        if level is not None:
+            one, other = level.place(attribute), silent.place("returns")
+            text = f"{attribute} is never called where return is false"
+            if levels.index(level) <= levels.index(silent):
+                report.at(one, text, f"return is set at {report.origin(other)}; take one of the two away")
+            else:
+                report.at(other, text, f"{attribute} is set at {report.origin(one)}; take one of the two away")

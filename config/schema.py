@@ -1,0 +1,81 @@
+"""A JSON Schema of the configuration, made from the models, so that an editor completes and checks keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .keys import camel, kebab
+from .models import RootModel
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# Root keys that only hold anchors.
+_ANCHORS: dict[str, Any] = {"^x-": {}}
+_WORD = {"type": "string", "minLength": 1}
+
+Schema = dict[str, Any]
+
+
+def json_schema() -> Schema:
+    """See `callahead.config.json_schema`."""
+    root = RootModel.model_json_schema(by_alias=True)
+    sections: Schema = root.pop("$defs")
+    sections["Root"] = root
+    _add_other_shapes(sections)
+    for name, section in sections.items():
+        section["type"] = "object" if name == "SslModel" else ["object", "null"]
+        _open_spellings(section)
+    root["patternProperties"] = _ANCHORS
+    return {
+        "$schema": _DIALECT,
+        "title": "callahead configuration",
+        "if": {"type": "object", "required": ["dubbo"]},
+        "then": {
+            "properties": {"dubbo": _ref("Root")},
+            "patternProperties": _ANCHORS,
+            "additionalProperties": False,
+        },
+        "else": {"type": "object", **_ref("Root")},
+        "$defs": sections,
+    }
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _add_other_shapes(sections: Schema) -> None:
+    """Allow, beside the shape of the models, whatever `shape` brings into it."""
+    sections["NamedMethod"] = _with(sections["MethodModel"], "name", required=True)
+    sections["SingleRegistry"] = _with(sections["RegistryModel"], "id", required=False)
+    root, reference = sections["Root"]["properties"], sections["ReferenceModel"]["properties"]
+    root["registry"] = _ref("SingleRegistry")
+    root["reference"] = root["references"]
+    named = {"type": "array", "items": _ref("NamedMethod")}
+    methods = reference["methods"]
+    reference["methods"] = {"description": methods.pop("description"), "anyOf": [_tidy(methods), named]}
+    for properties in (reference, sections["ConsumerModel"]["properties"]):
+        properties["registries"] = properties["registry"]
+        properties["payload"] = {**properties["max_request_bytes"], "description": "Largest request and response"}
+        properties["ssl"]["anyOf"] = [_ref("SslModel"), {"type": ["boolean", "string"]}]
+    application = sections["ApplicationModel"]["properties"]
+    application["shutwait"] = application["shutdown_timeout"]
+
+
+def _with(section: Schema, key: str, *, required: bool) -> Schema:
+    needs = [*section.get("required", []), *([key] if required else [])]
+    return {**section, "properties": {**section["properties"], key: _WORD}, "required": needs}
+
+
+def _open_spellings(section: Schema) -> None:
+    """Allow kebab-case and camelCase beside the spelling that editors complete."""
+    section.pop("title", None)
+    section["properties"] = {key: _tidy(schema) for key, schema in section["properties"].items()}
+    others = {key: schema for key, schema in section["properties"].items() if "_" in key}
+    if others:
+        section["patternProperties"] = {f"^({kebab(key)}|{camel(key)})$": schema for key, schema in others.items()}
+
+
+def _tidy(schema: Schema) -> Schema:
+    """Leave out a made-up title, and the default of None that stands for "not set"; allow an empty mapping."""
+    tidy = {key: value for key, value in schema.items() if key not in {"title", "default"}}
+    return {**tidy, "type": ["object", "null"]} if tidy.get("type") == "object" else tidy

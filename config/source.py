@@ -1,0 +1,72 @@
+"""Where the providers of a reference come from: addresses of its own, or registries; and by which protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .extension import TRANSPORT, available, nearest
+from .levels import Chosen, Level, choose, setter
+from .report import Report
+
+
+def add_source(chosen: Chosen, levels: Sequence[Level], registries: Sequence[str], report: Report) -> None:
+    """Set ``urls``, ``registries`` and ``protocol`` of the reference whose *levels* these are.
+
+    Args:
+        chosen: Takes them.
+        levels: The reference's, then the consumer's.
+        registries: Ids of all that are configured.
+        report: Takes what is wrong.
+    """
+    own = levels[0]
+    url, registry = own.written("urls"), own.written("registries")
+    if url is not None and registry is not None:
+        report.at(own.place("registries"), "excludes url, which is set too", "keep one of them")
+    protocol = choose(["protocol"], levels, report)
+    chosen.values |= protocol.values
+    chosen.origins |= protocol.origins
+    if url is not None:
+        _add_urls(chosen, own, report)
+    else:
+        _add_registries(chosen, levels, registries, report)
+
+
+def _add_urls(chosen: Chosen, own: Level, report: Report) -> None:
+    urls = own.value("urls") or ()
+    place = own.place("urls")
+    origin = report.origin(place)
+    schemes = {url.partition("://")[0].lower() for url in urls if "://" in url}
+    if len(schemes) > 1:
+        report.at(place, f"mixes protocols: {', '.join(sorted(schemes))}", "make one reference of each")
+    for scheme in schemes:
+        _check_scheme(scheme, own, report)
+        if own.value("protocol") is None:
+            chosen.set("protocol", scheme, origin)
+    protocol = chosen.values.get("protocol", "tri")
+    chosen.set("urls", tuple(url if "://" in url else f"{protocol}://{url}" for url in urls), origin)
+
+
+def _check_scheme(scheme: str, own: Level, report: Report) -> None:
+    known = available(TRANSPORT)
+    protocol = own.value("protocol")
+    if scheme not in known:
+        report.at(own.place("urls"), f'unknown protocol "{scheme}"', nearest(scheme, known))
+    if protocol is not None and protocol != scheme:
+        report.at(own.place("urls"), f"says {scheme}, but protocol is {protocol}", "make them the same")
+
+
+def _add_registries(chosen: Chosen, levels: Sequence[Level], known: Sequence[str], report: Report) -> None:
+    """Take the registries that are named, or as in Dubbo all of them."""
+    level = setter(levels, "registries")
+    if level is None:
+        if not known and not any(each.written("registries") for each in levels):
+            report.at(levels[0].entry, "needs url or registry", "no registry is configured")
+        chosen.values["registries"] = tuple(known)
+        return
+    names, place = level.value("registries"), level.place("registries")
+    if not names:
+        report.at(place, "names no registry", nearest("", known))
+    for name in names:
+        if name not in known:
+            report.at(place, f'unknown registry "{name}"', nearest(name, known) or "no registry is configured")
+    chosen.set("registries", names, report.origin(place))

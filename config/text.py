@@ -1,0 +1,102 @@
+"""Conversion of one written text to what the policy holds: words, names of Python objects, addresses.
+
+Each function takes what YAML gave, and returns the value or raises `Unfit`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .quantity import Unfit, show, written_value
+
+_DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+_MODULE = re.compile(_DOTTED)
+_OBJECT = re.compile(f"{_DOTTED}:{_DOTTED}")
+# A comma parts two addresses only where the next one says its protocol: a value in a query may hold commas.
+_BETWEEN_URLS = re.compile(r"\s*(?:;|,(?=\s*[A-Za-z][\w+.-]*://))\s*")
+_URL = re.compile(
+    r"(?:[A-Za-z][\w+.-]*://)?(?:[^/?#]*@)?(?:\[[0-9A-Fa-f:.%\w]+\]|[^\s/?#@\[\]:]+)(?::([0-9]{1,5}))?(?:[/?].*)?"
+)
+
+
+def text(value: Any) -> str:
+    """Convert text; a number or a truth value must be quoted, since ``1.10`` would lose its zero."""
+    if isinstance(value, str):
+        return str(value)
+    written = written_value(value)
+    hint = "write it in quotes" if isinstance(written, bool | int | float) else ""
+    raise Unfit(f"must be text, not {show(written)}", hint)
+
+
+def word(value: Any) -> str:
+    """Convert text that is not empty and holds no white space."""
+    written = text(value)
+    if not written or written.split() != [written]:
+        raise Unfit(f"must be one word, not {show(written)}")
+    return written
+
+
+def words(value: Any) -> tuple[str, ...]:
+    """Convert a list of words, or one text with commas between them."""
+    written = value.split(",") if isinstance(value, str) else written_value(value)
+    if not isinstance(written, list):
+        raise Unfit(f"must be a list, or one text with commas, not {show(written)}")
+    return tuple(word(item.strip() if isinstance(item, str) else item) for item in written if item != "")
+
+
+def parameter(value: Any) -> str:
+    """Convert the value of a free parameter to text; a truth value becomes ``true`` or ``false``."""
+    if isinstance(value, bool | int | float):
+        return show(value)
+    return text(value)
+
+
+def module_path(value: Any) -> str:
+    """Convert the name of a Python module."""
+    written = text(value)
+    if not _MODULE.fullmatch(written):
+        raise Unfit(f"must be the name of a module such as shop.foo_pb2, not {show(written)}")
+    return written
+
+
+def stub_path(value: Any) -> str:
+    """Convert the name of a stub class, or of the module that holds it."""
+    written = text(value)
+    if not (_MODULE.fullmatch(written) or _OBJECT.fullmatch(written)):
+        raise Unfit(f"must be of the form package.module:Class, not {show(written)}")
+    return written
+
+
+def function_path(value: Any) -> str:
+    """Convert the name of a function in a module."""
+    written = text(value)
+    if not _OBJECT.fullmatch(written):
+        raise Unfit(f"must be of the form package.module:function, not {show(written)}")
+    return written
+
+
+def is_object_path(written: str) -> bool:
+    """Tell whether *written* is of the form ``package.module:name``."""
+    return _OBJECT.fullmatch(written) is not None
+
+
+def urls(value: Any) -> tuple[str, ...]:
+    """Convert one or more provider addresses, as a list or as one text with ``;`` between them.
+
+    What is wrong is said by position, never quoted: an address may hold a password.
+    """
+    written = value if isinstance(value, list) else [text(value)]
+    found = [part for item in written for part in _BETWEEN_URLS.split(text(item).strip()) if part]
+    if not found:
+        raise Unfit("has no address", "write one such as tri://127.0.0.1:50051")
+    for number, url in enumerate(found, 1):
+        match = _URL.fullmatch(url)
+        which = f"address {number} of {len(found)}" if len(found) > 1 else "the address"
+        if match is None:
+            raise Unfit(f"{which} is not of the form protocol://host:port", "several are separated by ;")
+        if match[1] is None:
+            raise Unfit(f"{which} has no port", "write it like tri://127.0.0.1:50051")
+        if not 1 <= int(match[1]) <= 65535:
+            raise Unfit(f"{which} has port {match[1]}, which is not from 1 to 65535")
+    return tuple(found)

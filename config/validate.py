@@ -1,0 +1,105 @@
+"""Holds a shaped configuration against the models and says what does not fit, in the user's own spelling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from .keys import respell, similar
+from .models import ApplicationModel, ConsumerModel, MethodModel, ReferenceModel, RegistryModel, RootModel, SslModel
+from .quantity import Unfit, kind
+from .refused import INSTEAD, REFUSED
+from .report import Report
+from .tree import BROKEN, Entry
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+# More names than this do not help who mistyped one.
+_MOST_NAMES = 8
+
+_MODELS: dict[str, type[BaseModel]] = {
+    "root": RootModel,
+    "application": ApplicationModel,
+    "registry": RegistryModel,
+    "consumer": ConsumerModel,
+    "reference": ReferenceModel,
+    "method": MethodModel,
+    "ssl": SslModel,
+}
+
+
+def validate(tree: Entry, report: Report) -> RootModel:
+    """Make the models of all in *tree* that fits; what does not is noted in *report*, one problem for each fault."""
+    plain = tree.plain()
+    try:
+        return RootModel.model_validate(plain)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+    for fault in faults:
+        _note(fault, tree, report)
+    for location in sorted((fault["loc"] for fault in faults), key=len, reverse=True):
+        _prune(plain, location)
+    return RootModel.model_validate(plain)
+
+
+def _prune(plain: Any, location: Sequence[str | int]) -> None:
+    holder = plain
+    for step in location[:-1]:
+        holder = holder[step]
+    holder.pop(location[-1], None)
+
+
+def yaml_keys(model: type[BaseModel]) -> dict[str, str]:
+    """Map each field of *model* to its key in the YAML, in snake_case."""
+    return {name: field.alias or name for name, field in model.model_fields.items()}
+
+
+def _note(fault: ErrorDetails, tree: Entry, report: Report) -> None:
+    location = fault["loc"]
+    entry = tree.find(location)
+    cause = fault.get("ctx", {}).get("error")
+    if fault["input"] is BROKEN:
+        return
+    if isinstance(cause, Unfit):
+        report.at(entry, str(cause), cause.hint)
+    elif fault["type"] == "extra_forbidden":
+        text, hint = _unknown(_section_of(location), str(location[-1]), entry.path.rpartition(".")[2])
+        report.at(entry, text, hint)
+    else:
+        report.at(entry, f"must be a mapping, not {kind(fault['input'])}")
+
+
+def _section_of(location: Sequence[str | int]) -> str:
+    match location:
+        case (_,):
+            return "root"
+        case (*_, "ssl", _):
+            return "ssl"
+        case ("registries", _, _):
+            return "registry"
+        case ("references", _, _):
+            return "reference"
+        case ("references", _, "methods", _, _):
+            return "method"
+    return str(location[0])
+
+
+def _unknown(section: str, key: str, spelt: str) -> tuple[str, str]:
+    """Say what is wrong with a *key* that *section* does not have, and what to do."""
+    reason = REFUSED[section].get(key)
+    if reason is not None:
+        return reason, ""
+    if key in INSTEAD:
+        return "is not a setting of callahead", INSTEAD[key]
+    keys = {name: set(yaml_keys(model).values()) for name, model in _MODELS.items()}
+    near = similar(key, keys[section])
+    homes = [name for name, known in keys.items() if key in known]
+    if homes:
+        return "does not belong here", f"it is a setting of: {', '.join(homes)}"
+    if near is not None:
+        return "unknown key", f'did you mean "{respell(near, spelt)}"?'
+    known = sorted(keys[section])
+    return "unknown key", f"known: {', '.join(known)}" if len(known) <= _MOST_NAMES else ""

@@ -1,0 +1,97 @@
+"""``callahead explain``: what holds for a method, and where each value was set."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from callahead.config import ReferencePolicy
+    from callahead.config.explain import Setting
+
+# Width of the table where no terminal sets one; a pipe should not fold long names.
+_WIDTH = 200
+
+
+@click.command()
+@click.argument("file", type=click.Path())
+@click.argument("reference")
+@click.argument("method", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def explain(file: str, reference: str, method: str | None, as_json: bool) -> None:
+    """Show every effective setting of METHOD of REFERENCE in FILE, and where it was set.
+
+    Without METHOD, or with one that FILE does not name, these are the settings of all methods that it does not name.
+    """
+    from callahead.config import load_file
+    from callahead.config.explain import explain as settings_of
+
+    policy = _reference(load_file(file).references, reference, file)
+    settings = settings_of(policy, method)
+    note = "" if method is None or method in policy.methods else _undeclared(policy, method, file)
+    if as_json:
+        click.echo(json.dumps(_document(reference, method, settings, note), indent=2))
+    else:
+        _print_table(f"{reference}.{method or '*'}", settings, note)
+
+
+def _reference(references: Mapping[str, ReferencePolicy], name: str, file: str) -> ReferencePolicy:
+    from callahead.config import ConfigError
+    from callahead.config.extension import nearest
+
+    if name not in references:
+        hint = nearest(name, references) or "it has none"
+        raise ConfigError.one(f'no reference "{name}"', file=file, key="references", hint=hint)
+    return references[name]
+
+
+def _undeclared(policy: ReferencePolicy, method: str, file: str) -> str:
+    from callahead.config.keys import similar
+
+    near = similar(method, policy.methods)
+    hint = f' (did you mean "{near}"?)' if near else ""
+    return f"{file} does not name {method}: these are the settings of {policy.id}{hint}"
+
+
+def _document(reference: str, method: str | None, settings: tuple[Setting, ...], note: str) -> dict[str, Any]:
+    return {
+        "reference": reference,
+        "method": method,
+        "declared": method is not None and not note,
+        "settings": {
+            setting.key: {"value": setting.value, "unit": setting.unit, "origin": setting.origin}
+            for setting in settings
+        },
+    }
+
+
+def _print_table(title: str, settings: tuple[Setting, ...], note: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left")
+    for heading in ("setting", "value", "set at"):
+        table.add_column(heading, overflow="fold")
+    for setting in settings:
+        table.add_row(*map(Text, (setting.key, _shown(setting), setting.origin)))
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False, highlight=False)
+    if note:
+        console.print(note)
+    console.print(table)
+
+
+def _shown(setting: Setting) -> str:
+    if setting.value is None or setting.value == [] or (setting.value == {} and setting.key != "ssl"):
+        return "-"
+    if isinstance(setting.value, str):
+        return setting.value or '""'
+    if isinstance(setting.value, list):
+        return ", ".join(setting.value)
+    if isinstance(setting.value, dict):
+        return ", ".join(f"{key}: {value}" for key, value in setting.value.items()) or "true"
+    return f"{json.dumps(setting.value)} {setting.unit}".rstrip()

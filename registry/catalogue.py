@@ -1,0 +1,71 @@
+"""Which endpoints provide which services, as one source knows it at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+from callahead.config.extension import nearest
+
+from .models import Endpoint, ServiceKey, unique
+
+# Looking for the nearest name takes some 30 us for each; a reason must stay cheap.
+_MOST_NAMES = 20
+
+
+def _nothing() -> Mapping[ServiceKey, tuple[Endpoint, ...]]:
+    return MappingProxyType({})
+
+
+class Providers(NamedTuple):
+    """A `Snapshot` before it has a version."""
+
+    endpoints: tuple[Endpoint, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All that one source knows; immutable, so that a change is one new catalogue.
+
+    Attributes:
+        source: Where it is from, as errors shall name it: a path or an address.
+        services: The endpoints of each service; the order is kept in what `find` gives.
+    """
+
+    source: str
+    services: Mapping[ServiceKey, tuple[Endpoint, ...]] = field(default_factory=_nothing)
+
+    @classmethod
+    def of(cls, source: str, entries: Iterable[tuple[ServiceKey, Endpoint]]) -> Catalogue:
+        """Gather *entries*, each a service and one provider of it."""
+        gathered: dict[ServiceKey, list[Endpoint]] = {}
+        for service, endpoint in entries:
+            gathered.setdefault(service, []).append(endpoint)
+        return cls(source, {service: unique(endpoints) for service, endpoints in gathered.items()})
+
+    def find(self, key: ServiceKey) -> Providers:
+        """Collect the endpoints of *key*; where there is none, the reason names what comes nearest."""
+        found = [endpoints for service, endpoints in self.services.items() if key.accepts(service)]
+        endpoints = unique(endpoint for each in found for endpoint in each)
+        instead = "" if endpoints else self._instead(key)
+        return Providers(endpoints, f"{self.source}: {counted(len(endpoints))} of {key}{instead}")
+
+    def __len__(self) -> int:
+        return sum(map(len, self.services.values()))
+
+    def _instead(self, key: ServiceKey) -> str:
+        others = [str(service) for service in self.services if service.interface == key.interface]
+        if others:
+            return f" (but of {', '.join(sorted(others))})"
+        if len(self.services) > _MOST_NAMES:
+            return f" (but of {len(self.services)} other services)"
+        hint = nearest(key.interface, {service.interface for service in self.services})
+        return f" ({hint})" if hint else ""
+
+
+def counted(count: int) -> str:
+    """Say how many providers there are, in words that fit into a sentence."""
+    return f"{count or 'no'} provider{'' if count < 2 else 's'}"

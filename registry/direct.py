@@ -1,0 +1,66 @@
+"""The addresses that a reference gives itself, as a registry: one pipeline for both.
+
+Source: Dubbo's direct connection (``url``); differs: such calls skip no interceptor and keep their attachments
+(apache/dubbo#8738).
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from callahead.config.errors import ConfigError
+from callahead.config.policy import ReferencePolicy
+
+from .api import NotifyListener, Subscription
+from .catalogue import Providers, counted
+from .errors import ProviderDataError
+from .models import Endpoint, ServiceKey, unique
+from .notify import NotifyQueue
+from .settings import place
+from .url import endpoint_of, parse_urls
+
+
+class DirectRegistry:
+    """A list of endpoints that never changes, told to whoever subscribes, whatever the service.
+
+    Interface, group and version of the URLs are not compared: who writes an address means it.
+
+    Args:
+        endpoints: Of one protocol and address only the first is kept.
+        source: Where they were given, for the snapshots' reason.
+    """
+
+    def __init__(self, endpoints: tuple[Endpoint, ...], source: str) -> None:
+        kept = unique(endpoints)
+        providers = Providers(kept, f"{source}: {counted(len(kept))}")
+        self._queue = NotifyQueue(source, lambda _key: providers)
+        self.endpoints = kept
+
+    @classmethod
+    def of(cls, policy: ReferencePolicy) -> Self:
+        """Read the ``url`` of a reference: URLs that may be lists; its ``protocol`` where a URL has none.
+
+        Raises:
+            ConfigError: A URL cannot be understood, or has no host or port.
+        """
+        key = f"references.{policy.id}.url"
+        origin = policy.origins.get("urls", "")
+        try:
+            urls = [url for text in policy.urls for url in parse_urls(text, default_protocol=policy.protocol)]
+            found = tuple(map(endpoint_of, urls))
+        except ProviderDataError as error:
+            file, line = place(origin)
+            raise ConfigError.one(str(error), file=file, line=line, key=key) from error
+        endpoints = tuple(endpoint for endpoint in found if endpoint is not None)
+        return cls(endpoints, f"{key} ({origin})" if origin else key)
+
+    def subscribe(self, key: ServiceKey, listener: NotifyListener) -> Subscription:
+        """Tell *listener* of the endpoints once, as `Registry.subscribe` promises."""
+        return self._queue.subscribe(key, listener)
+
+    def close(self) -> None:
+        """End every subscription. Idempotent."""
+        self._queue.close()
+
+    def __repr__(self) -> str:
+        return f"<DirectRegistry {', '.join(map(str, self.endpoints))}>"

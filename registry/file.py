@@ -1,0 +1,192 @@
+"""A YAML file of providers as a registry, read again whenever it changes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import time
+from dataclasses import dataclass, replace
+from threading import Event, Lock, Thread, current_thread
+from urllib.parse import unquote
+
+from callahead.config.policy import RegistryPolicy
+
+from .api import NotifyListener, Subscription
+from .catalogue import Catalogue, Providers, counted
+from .errors import ProviderDataError, RegistryError, RegistryUnavailable
+from .listing import MAX_BYTES, read_listing
+from .models import ServiceKey
+from .notify import NotifyQueue
+from .settings import duration_ms, fault, location_of, reject_unknown
+
+_log = logging.getLogger("callahead.registry")
+
+_INTERVAL_MS = 500
+# How long a changed file must stay as it is before it is read: whoever writes it in place is not done at once.
+_SETTLE_S = 0.05
+# A file changed less than this ago may change once more under the same mtime: some file systems count in 2 s.
+_YOUNG_NS = 2_000_000_000
+
+_Signature = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What is known of the file; a change is one new state.
+
+    Attributes:
+        catalogue: The last good list.
+        content: Bytes read last, good or bad; None where they could not be read.
+        signature: Of the file as read last; None where it must be read again, whatever its signature.
+        problem: Why *catalogue* is not what the file says; "" where it is.
+    """
+
+    catalogue: Catalogue
+    content: bytes | None
+    signature: _Signature | None
+    problem: str = ""
+
+
+class FileRegistry:
+    """Providers listed in a YAML file, as `callahead.registry.listing` describes it.
+
+    A daemon thread, which the first subscription starts, looks every ``interval`` at modification time, size and inode.
+    A list with a fault in it is never taken: the last good one stays, and `problem`, the log and each snapshot's reason
+    say why. So it is for a file that vanishes. An explicit ``[]`` is announced as an empty list.
+
+    Args:
+        policy: Address ``file:///absolute.yml`` or ``file:relative.yml``, percent-encoded where need be; setting
+            ``interval``, default 500 ms.
+
+    Raises:
+        ConfigError: The address names no file, or a setting is unknown or wrong.
+    """
+
+    def __init__(self, policy: RegistryPolicy) -> None:
+        self._id = policy.id
+        self._path = unquote(location_of(policy))
+        if not self._path:
+            raise fault(policy, "address", f'"{policy.address}" names no file', "write it like file:providers.yml")
+        reject_unknown(policy, ("interval",))
+        self._interval_s = duration_ms(policy, "interval", _INTERVAL_MS) / 1000
+        self._queue = NotifyQueue(policy.id, self._find)
+        self._lock = Lock()
+        self._closing = Event()
+        self._watcher: Thread | None = None
+        self._state: _State | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the list in use is not what the file says now, with file and line; None where it is."""
+        state = self._state
+        return state.problem if state is not None and state.problem else None
+
+    def subscribe(self, key: ServiceKey, listener: NotifyListener) -> Subscription:
+        """Tell *listener* of the providers of *key*, as `Registry.subscribe` promises.
+
+        Raises:
+            RegistryUnavailable: The file cannot be read, and no earlier list is known.
+            ProviderDataError: The file has a fault, and no earlier list is known.
+            RegistryError: The registry is closed.
+        """
+        if self._state is None:
+            self._begin(self._first())
+        return self._queue.subscribe(key, listener)
+
+    def close(self) -> None:
+        """End every subscription and the thread. Idempotent."""
+        with self._lock:
+            self._closing.set()
+            watcher = self._watcher
+        self._queue.close()
+        if watcher is not None and watcher is not current_thread():
+            watcher.join()
+
+    def __repr__(self) -> str:
+        return f"<FileRegistry {self._path}{': ' + self.problem if self.problem else ''}>"
+
+    def _first(self) -> _State:
+        signature = _signature(self._path)
+        content = _content(self._path)
+        return _State(read_listing(content, self._path), content, _trusted(signature))
+
+    def _begin(self, first: _State) -> None:
+        with self._lock:
+            if self._state is None and not self._closing.is_set():
+                self._state = first
+                self._watcher = Thread(target=self._watch, name=f"callahead-registry-{self._id}", daemon=True)
+                self._watcher.start()
+
+    def _find(self, key: ServiceKey) -> Providers:
+        assert self._state is not None
+        endpoints, reason = self._state.catalogue.find(key)
+        return Providers(endpoints, f"{reason}; not renewed: {self._state.problem}" if self._state.problem else reason)
+
+    def _watch(self) -> None:
+        while not self._closing.wait(self._interval_s):
+            self._poll()
+
+    def _poll(self) -> None:
+        old = self._state
+        assert old is not None
+        try:
+            new = self._read_again(old)
+        except RegistryUnavailable as error:
+            new = replace(old, content=None, signature=None, problem=str(error))
+        self._state = new
+        if new.catalogue is not old.catalogue or new.problem != old.problem:
+            self._report(new)
+            self._queue.announce(wait=False)  # a listener may be closing this registry, which waits for this thread
+
+    def _read_again(self, old: _State) -> _State:
+        signature = _signature(self._path)
+        if signature == old.signature or self._closing.wait(min(_SETTLE_S, self._interval_s)):
+            return old
+        if _signature(self._path) != signature:
+            return old  # somebody is writing; the next look will see more
+        content = _content(self._path)
+        seen = replace(old, content=content, signature=_trusted(signature))
+        if content == old.content:
+            return seen
+        try:
+            return replace(seen, catalogue=read_listing(content, self._path), problem="")
+        except ProviderDataError as error:
+            return replace(seen, problem=str(error))
+
+    def _report(self, state: _State) -> None:
+        count = counted(len(state.catalogue))
+        if state.problem:
+            text = "registry %s: %s; a list with a fault is not taken, so the last good one stays: %s"
+            _log.warning(text, self._id, state.problem, count)
+        else:
+            _log.info("registry %s: %s: %s", self._id, self._path, count)
+
+
+def _trusted(signature: _Signature) -> _Signature | None:
+    return signature if time.time_ns() - signature[0] > _YOUNG_NS else None
+
+
+def _signature(path: str) -> _Signature:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    if not stat.S_ISREG(found.st_mode):  # opening a FIFO would wait for a writer
+        raise RegistryUnavailable(f"{path}: it is not a regular file")
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: Exception) -> RegistryError:
+    if isinstance(error, FileNotFoundError):
+        return RegistryUnavailable(f"{path}: the file does not exist")
+    why = error.strerror if isinstance(error, OSError) else error
+    return RegistryUnavailable(f"{path}: the file cannot be read: {why}")

@@ -1,0 +1,139 @@
+"""What a file of providers says: YAML bytes to entries.
+
+Either a list of provider URLs, whose paths or ``interface`` parameters name the service, or a mapping from each service
+(``[group/]interface[:version]``) to its list. In place of a URL may stand ``{url: ..., weight: ...}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import yaml
+from callahead.config.extension import nearest
+
+from .catalogue import Catalogue
+from .errors import ProviderDataError
+from .models import Endpoint, ServiceKey
+from .url import Url, endpoint_of
+
+MAX_BYTES = 1024 * 1024
+
+_TEXT = "tag:yaml.org,2002:str"
+_KEYS = ("url", "weight")
+
+
+def read_listing(data: bytes, path: str) -> Catalogue:
+    """Make a catalogue from the content of the file at *path*.
+
+    Raises:
+        ProviderDataError: Something in it cannot be understood; the message begins with path and line. A file without
+            a list is such a fault, since half-written files look like that: no providers is ``[]``.
+    """
+    root = _compose(data, path)
+    return Catalogue.of(path, _Listing(path).entries(root))
+
+
+def _fault(path: str, line: int, problem: str) -> ProviderDataError:
+    return ProviderDataError(f"{path}:{line}: {problem}")
+
+
+def _compose(data: bytes, path: str) -> yaml.Node:
+    if len(data) > MAX_BYTES:
+        raise ProviderDataError(f"{path}: it is larger than {MAX_BYTES} bytes, the most that a list may have")
+    text = _decode(data, path)
+    try:
+        # Not the C loader, which is ten times faster: deep nesting makes it end the process.
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise _fault(path, line, f"not YAML: the character U+{ord(text[error.position]):04X} is not allowed") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
+        hint = "; put a URL with a ? between quotes" if error.problem is not None and "'?'" in error.problem else ""
+        raise _fault(path, line, f"not YAML: {error.problem or error.context}{hint}") from error
+    except RecursionError:
+        raise _fault(path, 1, "it is nested too deeply") from None
+    except (ValueError, OverflowError) as error:  # numbers in escapes and directives, which PyYAML does not check
+        raise _fault(path, 1, f"not YAML: {error}") from error
+    if root is None:
+        raise _fault(path, 1, "it is empty; write [] for no providers")
+    return root
+
+
+def _decode(data: bytes, path: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _fault(path, line, f"not UTF-8: byte 0x{data[error.start]:02x}") from error
+
+
+def _filled(named: ServiceKey | None, own: ServiceKey) -> ServiceKey:
+    """Take group and version from the URL where the key over its list does not say them."""
+    if named is None:
+        return own
+    return ServiceKey(named.interface, named.group or own.group, named.version or own.version)
+
+
+class _Listing:
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def entries(self, root: yaml.Node) -> Iterator[tuple[ServiceKey, Endpoint]]:
+        if isinstance(root, yaml.SequenceNode):
+            yield from self._list(root, None)
+        elif isinstance(root, yaml.MappingNode):
+            for key, value in self._pairs(root):
+                yield from self._list(value, self._service(key))
+        else:
+            raise self._fault(root, "it is neither a list of provider URLs nor a mapping from services to such lists")
+
+    def _list(self, node: yaml.Node, service: ServiceKey | None) -> Iterator[tuple[ServiceKey, Endpoint]]:
+        if not isinstance(node, yaml.SequenceNode):
+            raise self._fault(node, f"the providers of {service} are not a list; write [] for none")
+        for item in node.value:
+            text, weight = self._written(item)
+            try:
+                written = Url.parse(text)
+                url = replace(written, parameters={**written.parameters, **weight})
+                endpoint = endpoint_of(url)
+            except (ProviderDataError, ValueError) as error:
+                raise self._fault(item, str(error)) from error
+            if endpoint is not None:
+                yield _filled(service, url.service), endpoint
+
+    def _written(self, node: yaml.Node) -> tuple[str, dict[str, str]]:
+        """Take a provider's URL, and the weight that stands beside it if one does."""
+        if not isinstance(node, yaml.MappingNode):
+            return self._text(node, "a provider is not a URL or a mapping with url and weight"), {}
+        found = {key.value: self._text(value, f"{key.value} is not one value") for key, value in self._pairs(node)}
+        unknown = next((key for key in found if key not in _KEYS), None)
+        if unknown is not None:
+            raise self._fault(node, f'a provider has no key "{unknown}"; {nearest(unknown, _KEYS)}')
+        if "url" not in found:
+            raise self._fault(node, "a provider has no url")
+        return found.pop("url"), found
+
+    def _service(self, key: yaml.Node) -> ServiceKey:
+        service = ServiceKey.parse(self._text(key, "a service is not text"))
+        if not service.interface:
+            raise self._fault(key, f'"{service}" names no interface')
+        return service
+
+    def _pairs(self, node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            name = self._text(key, "a key is not text")
+            if name in lines:
+                raise self._fault(key, f'"{name}" stands there twice, first on line {lines[name]}')
+            lines[name] = key.start_mark.line + 1
+            yield key, value
+
+    def _text(self, node: yaml.Node, problem: str) -> str:
+        if isinstance(node, yaml.ScalarNode) and node.value:
+            return str(node.value)
+        raise self._fault(node, problem)
+
+    def _fault(self, node: yaml.Node, problem: str) -> ProviderDataError:
+        return _fault(self._path, node.start_mark.line + 1, problem)

@@ -1,0 +1,97 @@
+"""Several registries for one reference, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Lock
+
+from .api import NotifyListener, Registry, Subscription
+from .catalogue import Providers
+from .errors import RegistryError
+from .models import ServiceKey, Snapshot, unique
+from .notify import NotifyQueue
+
+
+class MergedRegistry:
+    """The union of what several registries know; a provider that more than one of them knows is told once.
+
+    Of one protocol and address the endpoint of the registry given first is kept. The order of the endpoints is that of
+    the registries, not that of their answers. A listener hears first when all of them have answered.
+
+    Args:
+        registries: They stay their owner's, so `close` ends only the subscriptions made here.
+    """
+
+    def __init__(self, registries: Sequence[Registry]) -> None:
+        self._registries = tuple(registries)
+        self._lock = Lock()
+        self._unions: set[_Union] = set()
+        self._closed = False
+
+    def subscribe(self, key: ServiceKey, listener: NotifyListener) -> Subscription:
+        """Tell *listener* of the providers of *key* in any of the registries, as `Registry.subscribe` promises.
+
+        Raises:
+            RegistryError: One of the registries cannot be read, or this one is closed; nothing stays subscribed.
+        """
+        union = _Union(key, self._forget)
+        with self._lock:
+            if self._closed:
+                raise RegistryError("the merged registries are closed")
+            self._unions.add(union)
+        try:
+            union.begin(self._registries, listener)
+        except BaseException:
+            union.close()
+            raise
+        return union
+
+    def close(self) -> None:
+        """End every subscription made here. Idempotent."""
+        with self._lock:
+            self._closed = True
+            unions = tuple(self._unions)
+        for union in unions:
+            union.close()
+
+    def _forget(self, union: _Union) -> None:
+        with self._lock:
+            self._unions.discard(union)
+
+    def __repr__(self) -> str:
+        return f"<MergedRegistry {', '.join(map(repr, self._registries))}>"
+
+
+class _Union:
+    """What each registry last said of one service, and a queue of its own for the one who wants the sum."""
+
+    def __init__(self, key: ServiceKey, forget: Callable[[_Union], None]) -> None:
+        self._key = key
+        self._forget = forget
+        self._parts: list[Snapshot] = []
+        self._subscriptions: list[Subscription] = []
+        self._queue = NotifyQueue(f"union of {key}", self._find)
+
+    def begin(self, registries: Sequence[Registry], listener: NotifyListener) -> None:
+        for place, registry in enumerate(registries):
+            self._parts.append(Snapshot(0, ()))
+            self._subscriptions.append(registry.subscribe(self._key, self._hearing(place)))
+        self._queue.subscribe(self._key, listener)
+
+    def close(self) -> None:
+        self._forget(self)
+        self._queue.close()
+        for subscription in self._subscriptions:
+            subscription.close()
+
+    def _hearing(self, place: int) -> NotifyListener:
+        def hear(snapshot: Snapshot, /) -> None:
+            self._parts[place] = snapshot
+            self._queue.announce(wait=False)  # two registries that waited for each other's queue would lock up
+
+        return hear
+
+    def _find(self, _key: ServiceKey) -> Providers:
+        parts = tuple(self._parts)
+        endpoints = unique(endpoint for part in parts for endpoint in part.endpoints)
+        return Providers(endpoints, "; ".join(part.reason for part in parts))

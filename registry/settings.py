@@ -1,0 +1,80 @@
+"""Reading what the YAML says of a registry, with errors that name the line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import parse_qsl
+
+from callahead.config.errors import ConfigError
+from callahead.config.extension import nearest
+from callahead.config.policy import RegistryPolicy
+
+from .url import masked
+
+
+def fault(policy: RegistryPolicy, setting: str, text: str, hint: str = "") -> ConfigError:
+    """Make the error of what is wrong with *setting*: the address, one in its query, or a parameter."""
+    setting, key = (setting, f"parameters.{setting}") if setting in policy.parameters else ("address", "address")
+    file, line = place(policy.origins.get(setting, ""))
+    return ConfigError.one(text, file=file, line=line, key=f"registries.{policy.id}.{key}", hint=hint)
+
+
+def place(origin: str) -> tuple[str, int]:
+    """Split an origin such as ``conf/x.yml:14`` into file and line, as a `Problem` has them."""
+    file, _, line = origin.rpartition(":")
+    return (file, int(line)) if file and line.isdecimal() else (origin or "<mapping>", 0)
+
+
+def scheme_of(policy: RegistryPolicy) -> str:
+    """Take the scheme of the address, which names the kind of registry.
+
+    Raises:
+        ConfigError: The address has none.
+    """
+    scheme, colon, _ = policy.address.partition(":")
+    if not (colon and re.fullmatch(r"[A-Za-z][A-Za-z0-9+_-]*", scheme)):
+        text = f'the address "{masked(policy.address)}" has no scheme'
+        raise fault(policy, "address", text, "write it like file:providers.yml or memory://name")
+    return scheme.lower()
+
+
+def location_of(policy: RegistryPolicy) -> str:
+    """Take what stands between the scheme and the query of the address: for ``memory://shop`` that is ``shop``."""
+    return policy.address.partition(":")[2].removeprefix("//").partition("?")[0]
+
+
+def settings_of(policy: RegistryPolicy) -> dict[str, str]:
+    """Join the query of the address with the YAML's ``parameters``, which win."""
+    return {**dict(parse_qsl(policy.address.partition("?")[2], keep_blank_values=True)), **policy.parameters}
+
+
+def reject_unknown(policy: RegistryPolicy, known: Iterable[str]) -> None:
+    """Refuse every setting that a registry of this kind does not obey.
+
+    Raises:
+        ConfigError: There is one; all of them are reported.
+    """
+    names = tuple(known)
+    text = f"a {scheme_of(policy)} registry has no setting"
+    unknown = [key for key in settings_of(policy) if key not in names]
+    faults = [fault(policy, key, f'{text} "{key}"', nearest(key, names)) for key in unknown]
+    if faults:
+        raise ConfigError([problem for each in faults for problem in each.problems])
+
+
+def duration_ms(policy: RegistryPolicy, key: str, default_ms: int) -> int:
+    """Read a duration > 0 in whole milliseconds: a bare number of them, ``50ms`` or ``1.5s``.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    text = settings_of(policy).get(key)
+    if text is None:
+        return default_ms
+    from callahead.config import quantity  # brings PyYAML
+
+    try:
+        return quantity.duration_ms(1)(int(text) if text.isdecimal() else text)
+    except quantity.Unfit as error:
+        raise fault(policy, key, str(error), error.hint) from error

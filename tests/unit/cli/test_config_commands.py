@@ -1,0 +1,143 @@
+"""``callahead check``, ``explain`` and ``schema``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from callahead.consumer.cli.main import COMMANDS, main
+from click.testing import CliRunner, Result
+
+CONFIG = """\
+application: {name: shop}
+consumer: {timeout: 2s, parameters: {channel: web, token: hunter2}}
+references:
+  foo:
+    interface: a.Foo
+    url: tri://me:hunter2@127.0.0.1:50051
+    retries: 0
+    methods:
+      findFoo: {async: true, interceptors: [shop.a:A]}
+  bar: {interface: a.Bar, url: "tri://127.0.0.1:50051"}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c.yml").write_text(CONFIG)
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(main, args)
+
+
+def test_help_lists_the_commands_and_imports_nothing_heavy() -> None:
+    """The help is quick: no command's work is imported for it."""
+    heavy = "{'pydantic', 'yaml', 'grpc', 'rich', 'asyncio'}"
+    code = (
+        "import sys\nfrom callahead.consumer.cli.main import main\n"
+        f"try: main(['--help'])\nexcept SystemExit: print('heavy:', {heavy} & sys.modules.keys())"
+    )
+    printed = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert all(f"\n  {name} " in printed for name in COMMANDS)
+    assert printed.endswith("heavy: set()\n")
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    """Click's own words and status are kept."""
+    result = run("chek")
+    assert result.exit_code == 2
+    assert "No such command 'chek'" in result.stderr
+
+
+def test_check_of_a_good_file_counts_what_is_in_it() -> None:
+    """One line on stdout and status 0."""
+    result = run("check", "c.yml")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "c.yml: ok, 2 references, 1 method\n", "")
+
+
+def test_check_of_a_bad_file_prints_each_problem_on_a_line_of_stderr() -> None:
+    """Status 2, nothing on stdout, every problem at once."""
+    Path("bad.yml").write_text("consumer: {timeout: 0}\nreferences:\n  foo: {interface: a.Foo, urll: x}\n")
+    result = run("check", "bad.yml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [
+        "bad.yml:1: consumer.timeout: must be from 1 to 2147483647 ms, not 0 ms",
+        'bad.yml:3: references.foo.urll: unknown key (did you mean "url"?)',
+        "bad.yml:3: references.foo: needs url or registry (no registry is configured)",
+    ]
+
+
+def test_check_asks_the_registries_about_their_own_settings() -> None:
+    """What only a registry knows to be wrong is found too, without connecting to one."""
+    Path("bad.yml").write_text("registries: {main: {address: 'memory://shop', parameters: {intervall: 5}}}\n")
+    result = run("check", "bad.yml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "bad.yml:1: registries.main" in result.stderr
+    assert "intervall" in result.stderr
+
+
+def test_check_of_a_missing_file_has_the_same_form() -> None:
+    """A file that is not there is one more problem."""
+    result = run("check", "no.yml")
+    assert (result.exit_code, result.stderr) == (2, "no.yml: the file does not exist\n")
+
+
+def test_explain_shows_value_and_origin_of_each_setting() -> None:
+    """The table has the YAML's keys, units and the line of each value."""
+    result = run("explain", "c.yml", "foo", "findFoo")
+    rows = [tuple(cell.strip() for cell in line.split("│")[1:-1]) for line in result.stdout.splitlines() if "│" in line]
+    assert result.exit_code == 0
+    assert {
+        ("async", "true", "c.yml:9"),
+        ("timeout", "2000 ms", "c.yml:2"),
+        ("total_timeout", "2000 ms", "built-in"),
+        ("retries", "0", "c.yml:7"),
+        ("interceptors", "shop.a:A", "c.yml:9"),
+        ("max_request_bytes", "8388608 bytes", "built-in"),
+        ("group", '""', "built-in"),
+        ("onreturn", "-", "built-in"),
+    } <= set(rows)
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_explain_masks_secrets(form: list[str]) -> None:
+    """Neither a token among the parameters nor a password in an address is printed."""
+    result = run("explain", "c.yml", "foo", *form)
+    assert "hunter2" not in result.stdout
+    assert "tri://***@127.0.0.1:50051" in result.stdout
+
+
+def test_explain_of_an_undeclared_method_shows_the_references_default_and_says_so() -> None:
+    """A method that the YAML does not name has the settings of its reference; a near name is offered."""
+    result = run("explain", "c.yml", "foo", "findFo")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == (
+        'c.yml does not name findFo: these are the settings of foo (did you mean "findFoo"?)'
+    )
+
+
+def test_explain_as_json_is_for_scripts() -> None:
+    """JSON keeps the types of the values, and says whether the method is declared."""
+    declared = json.loads(run("explain", "c.yml", "foo", "findFoo", "--json").stdout)
+    default = json.loads(run("explain", "c.yml", "foo", "other", "--json").stdout)
+    assert (declared["declared"], default["declared"]) == (True, False)
+    assert declared["settings"]["async"] == {"value": True, "unit": "", "origin": "c.yml:9"}
+    assert default["settings"]["timeout"] == {"value": 2000, "unit": "ms", "origin": "c.yml:2"}
+
+
+def test_explain_of_an_unknown_reference_names_the_nearest() -> None:
+    """Status 2 and the name that was probably meant."""
+    result = run("explain", "c.yml", "fooo")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == 'c.yml: references: no reference "fooo" (did you mean "foo"?)\n'
+
+
+def test_schema_prints_json() -> None:
+    """The schema is a JSON document on stdout."""
+    schema = json.loads(run("schema").stdout)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"

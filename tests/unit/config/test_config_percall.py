@@ -1,0 +1,46 @@
+"""The settings that one call may override, and an error that knows only an origin."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import pytest
+from callahead.config import ConfigError, MethodPolicy
+from callahead.config.percall import override
+
+POLICY = MethodPolicy(reference="foo", method="find", attachments=MappingProxyType({"a": "1", "b": "2"}))
+
+
+def test_options_are_read_as_in_yaml() -> None:
+    """A duration may be text; the total follows."""
+    new = override(POLICY, {"timeout": "1.5s", "retries": 1, "idempotent": True})
+    assert (new.timeout_ms, new.retries, new.idempotent, new.total_timeout_ms) == (1500, 1, True, 3000)
+
+
+def test_attachments_join_those_of_the_configuration() -> None:
+    """A key of the call wins over the same key of the configuration."""
+    assert dict(override(POLICY, {"attachments": {"b": "3"}}).attachments) == {"a": "1", "b": "3"}
+
+
+def test_all_bad_options_are_named_at_once() -> None:
+    """The error is that of a configuration, with the call in place of a file."""
+    with pytest.raises(ConfigError) as caught:
+        override(POLICY, {"timeout": 0, "attachments": ["x"]})
+    assert [problem.key for problem in caught.value.problems] == [
+        "foo.find.with_options(timeout=...)",
+        "foo.find.with_options(attachments=...)",
+    ]
+
+
+def test_an_unknown_option_is_a_type_error() -> None:
+    """As an unknown keyword is."""
+    with pytest.raises(TypeError, match="unknown option async; known: timeout, "):
+        override(POLICY, {"async": True})
+
+
+@pytest.mark.parametrize(
+    ("origin", "message"), [("conf/c.yml:14", "conf/c.yml:14: k: bad (why)"), ("built-in", "built-in: k: bad (why)")]
+)
+def test_an_error_is_placed_at_an_origin(origin: str, message: str) -> None:
+    """An origin with a line becomes file and line, any other stands for the file."""
+    assert str(ConfigError.at(origin, "k", "bad", "why")) == message
