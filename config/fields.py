@@ -63,12 +63,14 @@ Flag = Annotated[bool | None, PlainValidator(quantity.flag), _or_placeholder(typ
 Retries = Annotated[int | None, *_count(0, quantity.MOST_RETRIES)]
 Actives = Annotated[int | None, *_count(0, 1_000_000)]
 Connections = Annotated[int | None, *_count(0, 1000)]
+Queued = Annotated[int | None, *_count(1, 10_000_000)]
 Threads = Annotated[int | None, *_count(1, 1000)]
 Duration = Annotated[int | None, PlainValidator(quantity.duration_ms(1)), _amount(1, quantity.LONGEST_MS, _UNITS_MS)]
 DurationOrZero = Annotated[
     int | None, PlainValidator(quantity.duration_ms(0)), _amount(0, quantity.LONGEST_MS, _UNITS_MS)
 ]
 Size = Annotated[int | None, PlainValidator(quantity.size_bytes), _amount(1, quantity.LARGEST_BYTES, _UNITS_BYTES)]
+Serialization = Annotated[str | None, PlainValidator(text.serialization), _or_placeholder(enum=[text.HESSIAN2])]
 Text = Annotated[str | None, PlainValidator(text.text), WithJsonSchema(_TEXT)]
 Word = Annotated[str | None, PlainValidator(text.word), WithJsonSchema(_TEXT)]
 Words = Annotated[tuple[str, ...] | None, PlainValidator(text.words), _WORDS]

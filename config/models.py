@@ -96,6 +96,19 @@ class InterfaceModel(CallModel):
     connect_timeout_ms: f.Duration = Field(
         None, alias="connect_timeout", description="Longest time of one connection attempt; default 3s"
     )
+    generic: f.Flag = Field(
+        None, description="Calls go through Dubbo's $invoke, so that no types need to be known; default false"
+    )
+    serialization: f.Serialization = Field(
+        None, description="How the values of a Java interface become bytes; default, and only one: hessian2"
+    )
+    heartbeat_ms: f.DurationOrZero = Field(
+        None, alias="heartbeat", description="dubbo: silence before a heartbeat, 0 for none; default 60s"
+    )
+    max_queued_requests: f.Queued = Field(
+        None, description="dubbo: most requests waiting for one connection, 1 to 10000000; default 200000"
+    )
+    max_queued_bytes: f.Size = Field(None, description="dubbo: most bytes of such requests; default 64MiB")
 
 
 class ConsumerModel(InterfaceModel):

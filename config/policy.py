@@ -129,6 +129,11 @@ class ReferencePolicy:
         keepalive_ms: Idle time before a ping, 0 for none.
         keepalive_timeout_ms: Longest wait for the answer to a ping.
         connect_timeout_ms: Longest time of one connection attempt.
+        generic: Every method is called through Dubbo's ``$invoke``, with or without known types.
+        serialization: How the values of a Java interface become bytes.
+        heartbeat_ms: Time without a byte on a ``dubbo`` connection before a heartbeat, 0 for none.
+        max_queued_requests: Most requests that wait for one ``dubbo`` connection to take them, > 0.
+        max_queued_bytes: Most bytes of such requests, > 0.
         default: Policy of every method that the YAML does not name.
         methods: From a method's name in the YAML to its policy.
         origins: From attribute name to where it was set.
@@ -153,6 +158,11 @@ class ReferencePolicy:
     keepalive_ms: int = 0
     keepalive_timeout_ms: int = 20_000
     connect_timeout_ms: int = 3000
+    generic: bool = False
+    serialization: str = "hessian2"
+    heartbeat_ms: int = 60_000
+    max_queued_requests: int = 200_000
+    max_queued_bytes: int = 64 * 1024 * 1024
     default: MethodPolicy
     methods: Mapping[str, MethodPolicy] = field(default_factory=_nothing)
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)

@@ -16,7 +16,7 @@ def _all(text: str, names: str) -> dict[str, str]:
 
 
 _METHOD = {
-    **_all(NOT_YET, "arguments cache forks generic merger mock sticky validation"),
+    **_all(NOT_YET, "arguments cache forks merger mock sticky validation"),
     **_all(_LEGACY, "deprecated reliable stat"),
     **_all(_PROVIDER, "executes weight"),
 }
@@ -24,9 +24,9 @@ _INTERFACE = {
     **_METHOD,
     **_all(
         NOT_YET,
-        "application auth authenticator callbacks config_center consumer heartbeat init lazy listener metadata_report "
+        "application auth authenticator callbacks config_center consumer init lazy listener metadata_report "
         "monitor onconnect ondisconnect owner password prefer_serialization provided_by provider_namespace "
-        "provider_port reconnect refer_async router scope serialization tag token unload_cluster_related username",
+        "provider_port reconnect refer_async router scope tag token unload_cluster_related username",
     ),
     **_all(_JAVA, "class_loader client injvm layer local proxy service_class singleton stubevent"),
 }

@@ -29,7 +29,8 @@ _CALL = (
 )
 _INTERFACE = (
     *("interface", "group", "version", "check", "connections", "max_request_bytes", "max_response_bytes"),
-    *("keepalive_ms", "keepalive_timeout_ms", "connect_timeout_ms", "stub", "module"),
+    *("keepalive_ms", "keepalive_timeout_ms", "connect_timeout_ms", "stub", "module", "generic", "serialization"),
+    *("heartbeat_ms", "max_queued_requests", "max_queued_bytes"),
 )
 
 

@@ -6,9 +6,11 @@ Each function takes what YAML gave, and returns the value or raises `Unfit`.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from .quantity import Unfit, show, written_value
+
+HESSIAN2: Final = "hessian2"
 
 _DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _MODULE = re.compile(_DOTTED)
@@ -73,6 +75,14 @@ def function_path(value: Any) -> str:
     written = text(value)
     if not _OBJECT.fullmatch(written):
         raise Unfit(f"must be of the form package.module:function, not {show(written)}")
+    return written
+
+
+def serialization(value: Any) -> str:
+    """Convert the name of a serialization; there is one."""
+    written = text(value)
+    if written != HESSIAN2:
+        raise Unfit(f"{show(written)} is not supported yet", f"write {HESSIAN2}, the only codec here, which Dubbo providers read by default")
     return written
 
 

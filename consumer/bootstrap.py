@@ -22,7 +22,6 @@ from .caller import OnDrop, Runtime
 from .deadline import Clock
 from .errors import ConsumerClosed
 from .interceptor.watch import MethodCounts
-from .invocation import Outcome
 from .pipeline import Pipeline, Surroundings
 from .reference import Reference
 from .transport.api import Transport
@@ -91,6 +90,7 @@ class Consumer:
             ConsumerClosed: After `close`.
         """
         with self._lock:
+            self._require_open()
             reference = self._references.get(name)
             if reference is None:
                 reference = self._references[name] = self._make_reference(name)
@@ -116,13 +116,16 @@ class Consumer:
         from .channel import ConsumerChannel
 
         with self._lock:
+            self._require_open()
             pipeline = self._pipeline(name)
             pipeline.check()
             return ConsumerChannel(pipeline)
 
-    def _pipeline(self, name: str) -> Pipeline:
+    def _require_open(self) -> None:
         if self._runtime.closed:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
+
+    def _pipeline(self, name: str) -> Pipeline:
         pipeline = self._pipelines.get(name)
         if pipeline is None:
             policy = self._policy(name)
@@ -192,9 +195,8 @@ class Consumer:
             runtime.closed = True
             pipelines = list(self._pipelines.values())
         runtime.drain(self.config.shutdown_timeout_ms / 1000 if timeout is None else timeout)
-        for record, end in list(runtime.running.items()):
-            record.cancel()
-            end(Outcome(error=_closed_under(record.policy.reference, record.method)))
+        for ending in list(runtime.running.values()):
+            ending.give_up(ConsumerClosed("the consumer was closed under the call", in_doubt=True))
         for pipeline in pipelines:
             pipeline.close()
         for registry in (*self._own_registries, *self._registries.values()):
@@ -221,12 +223,6 @@ class Consumer:
     def __repr__(self) -> str:
         state = "closed" if self._runtime.closed else f"{len(self._runtime.running)} calls running"
         return f"<Consumer of {self.config.source}: {len(self.config.references)} references, {state}>"
-
-
-def _closed_under(reference: str, method: str) -> ConsumerClosed:
-    error = ConsumerClosed("the consumer was closed under the call", in_doubt=True)
-    error.reference, error.method = reference, method
-    return error
 
 
 def _after_fork_in_child() -> None:

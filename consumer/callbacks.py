@@ -27,6 +27,7 @@ class CallbackExecutor:
         self._name = name
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
+        self._members: set[int] = set()
         self._closed = False
 
     def submit(self, context: Context, what: str, function: Callable[..., Any], *args: Any) -> None:
@@ -49,8 +50,11 @@ class CallbackExecutor:
         if self._pool is None:
             with self._lock:
                 if self._pool is None and not self._closed:
-                    self._pool = ThreadPoolExecutor(self._threads, self._name)
+                    self._pool = ThreadPoolExecutor(self._threads, self._name, initializer=self._join)
         return self._pool
+
+    def _join(self) -> None:
+        self._members.add(threading.get_ident())
 
     def close(self, *, wait: bool) -> None:
         """Accept no more, run what was accepted; with *wait* return when that is done. Idempotent."""
@@ -58,7 +62,7 @@ class CallbackExecutor:
             self._closed, pool = True, self._pool
         if pool is not None:
             # A callback that closes its own consumer must not wait for itself.
-            own = threading.current_thread().name.startswith(self._name)
+            own = threading.get_ident() in self._members
             pool.shutdown(wait=wait and not own)
             self._pool = None
 
@@ -66,6 +70,7 @@ class CallbackExecutor:
         """Forget the parent's threads, which a forked child does not have."""
         self._lock = threading.Lock()
         self._pool = None
+        self._members = set()
 
 
 def _run(context: Context, what: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:

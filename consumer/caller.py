@@ -22,18 +22,19 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import Context
+from functools import partial
 from types import FrameType
 from typing import Any
 
 from callahead.config.policy import MethodPolicy
 
 from .callbacks import CallbackExecutor
-from .context import enter_call, enter_callback, take_attachments
+from .context import enter_call, enter_callback, enter_future, take_attachments
 from .deadline import Clock, Deadline
-from .errors import CallTimeout, ConsumerClosed
+from .errors import CallTimeout, ConsumerClosed, RpcError
 from .future import InvocationFuture
 from .interceptor.watch import CallMetrics
-from .invocation import CallRecord, Invocation, Outcome, Stage
+from .invocation import CallRecord, Invocation, Outcome, Stage, blame
 from .timer import Timer
 
 _LOG = logging.getLogger("callahead.consumer.call")
@@ -77,6 +78,12 @@ class Runtime:
                 self._idle.notify_all()
         return True
 
+    def expire(self, record: CallRecord) -> None:
+        """End the call of *record* as timed out, if it still runs."""
+        ending = self.running.get(record)
+        if ending is not None:
+            ending.expire()
+
     def drain(self, timeout: float) -> None:
         """Wait until no call runs, for at most *timeout* seconds."""
         with self._idle:
@@ -92,23 +99,42 @@ class Runtime:
 
 
 class _Ending:
-    """How one call ends: exactly once, whoever ends it; the waiting thread, if there is one, is woken."""
+    """How one call ends: exactly once, whoever ends it; the waiting thread, if there is one, is woken.
 
-    __slots__ = ("_event", "_record", "_runtime", "outcome")
+    Raises:
+        ConsumerClosed: The consumer was closed before the call could be counted as running.
+    """
+
+    __slots__ = ("_event", "_record", "_runtime", "_verdict", "is_sent", "outcome")
 
     def __init__(self, runtime: Runtime, record: CallRecord) -> None:
         self._runtime = runtime
         self._record = record
         self._event: threading.Event | None = None
+        self._verdict: Outcome | None = None
+        self.is_sent = False
         self.outcome: Outcome | None = None
         runtime.running[record] = self
+        # Looked at after the call is counted, as close() counts after it has closed: one of the two sees the other.
+        if runtime.closed and runtime.running.pop(record, None) is not None:
+            raise _closed(record.policy, record.method)
 
     def __call__(self, outcome: Outcome) -> None:
         if not self._runtime.end(self._record):
             return
+        if self._verdict is not None:
+            outcome = self._verdict
+        if outcome.error is not None:
+            blame(outcome.error, self._record, self._runtime.clock)
         self.outcome = outcome
         self.ended(outcome)
         self.wake()
+
+    def give_up(self, error: RpcError) -> None:
+        """End the call with *error*, whatever comes back from the attempt that is stopped by this."""
+        self._verdict = verdict = Outcome(error=error)
+        self._record.cancel()
+        self(verdict)
 
     def ended(self, outcome: Outcome) -> None:
         """Hand the outcome on, on the thread that brings it; a synchronous call only keeps it."""
@@ -124,34 +150,33 @@ class _Ending:
             event.set()
 
     def sent(self) -> None:
-        """Note that the request is written, and wake the thread that waits for that."""
-        self._record.is_sent = True
+        """Note that the request is written, and wake the thread that waits for that.
+
+        The record speaks of the current attempt, this of the first that came so far: what the caller knows.
+        """
+        self._record.is_sent = self.is_sent = True
         self.wake()
 
-    def wait(self, invocation: Invocation, *, for_sent: bool) -> None:
-        """Wait for the end, or for the writing, of *invocation*; in bounded time."""
+    def wait(self, deadline: Deadline, *, for_sent: bool) -> None:
+        """Wait for the end, or for the writing, of the call; not much longer than until *deadline*."""
         event = self._event = threading.Event()
         # Only now: whoever ends the call after this line sees the event.
-        if self.outcome is not None or (for_sent and self._record.is_sent):
+        if self.outcome is not None or (for_sent and self.is_sent):
             return
         try:
-            in_time = event.wait(max(0.0, invocation.deadline.remaining()) + _GRACE_S)
+            in_time = event.wait(max(0.0, deadline.remaining()) + _GRACE_S)
         except BaseException:  # Ctrl-C: the call must not go on without its caller
             self._record.cancel()
             raise
         if not in_time:
-            self.expire(invocation)
+            self.expire()
+            event.wait(_GRACE_S)  # another thread may be ending it at this very moment
 
-    def expire(self, invocation: Invocation) -> None:
+    def expire(self) -> None:
         """End a call that is long past its deadline."""
-        policy = invocation.policy
-        text = f"something holds the call past its total timeout of {policy.total_timeout_ms} ms"
-        error = CallTimeout(f"{text}: an interceptor that does not settle its future, or a transport", in_doubt=True)
-        error.reference, error.method, error.endpoint = policy.reference, invocation.method, self._record.endpoint
-        error.attempt = self._record.attempts
-        error.elapsed_ms = (self._runtime.clock() - self._record.started) * 1000
-        self._record.cancel()
-        self(Outcome(error=error))
+        text = f"something holds the call past its total timeout of {self._record.policy.total_timeout_ms} ms"
+        held_by = "an interceptor that does not settle its future, or a transport"
+        self.give_up(CallTimeout(f"{text}: {held_by}", in_doubt=True))
 
 
 class _FutureEnding(_Ending):
@@ -173,9 +198,7 @@ class _FutureEnding(_Ending):
     def after_fork(self) -> None:
         self._future.after_fork()
         text = "the process was forked while the call ran; its answer goes to the parent"
-        error = ConsumerClosed(text, in_doubt=True)
-        error.reference, error.method = self._record.policy.reference, self._record.method
-        self(Outcome(error=error))
+        self(Outcome(error=ConsumerClosed(text, in_doubt=True)))
 
 
 class _DropEnding(_Ending):
@@ -192,7 +215,8 @@ class _DropEnding(_Ending):
 
     def ended(self, outcome: Outcome) -> None:
         error, record = outcome.error, self._record
-        if error is None or (self._raises and not record.is_sent):
+        self._invocation.on_sent = None  # as above
+        if error is None or (self._raises and not self.is_sent):
             return
         self._metrics.drop()
         site = f", called at {record.call_site}" if record.call_site else ""
@@ -205,6 +229,12 @@ class _DropEnding(_Ending):
     def _tell(self, on_drop: OnDrop, error: BaseException) -> None:
         enter_callback(self._record, None)
         on_drop(self._invocation, error)
+
+
+def _closed(policy: MethodPolicy, method: str) -> ConsumerClosed:
+    error = ConsumerClosed("the consumer is closed", not_sent=True)
+    error.reference, error.method = policy.reference, method
+    return error
 
 
 def _note_site(error: BaseException, record: CallRecord) -> None:
@@ -254,7 +284,7 @@ class Caller:
         if not policy.returns:
             return self._one_way(policy, args, kwargs, frame, options)
         if policy.is_async:
-            self.future(policy, args, kwargs, frame, options)
+            self._ahead(policy, args, kwargs, frame, options, held=True)
             return None
         return self.sync(policy, args, kwargs, options)
 
@@ -275,7 +305,7 @@ class Caller:
         try:
             self._chain(invocation, ending)
             if ending.outcome is None:
-                ending.wait(invocation, for_sent=False)
+                ending.wait(invocation.deadline, for_sent=False)
         finally:
             enter_call(record, None)
             self._runtime.running.pop(record, None)
@@ -297,32 +327,58 @@ class Caller:
         options: Any = None,
     ) -> InvocationFuture:
         """Call and return the future, which is the context's too; with ``sent`` once the request is written."""
+        return self._ahead(policy, args, kwargs, frame, options, held=False)
+
+    def _ahead(
+        self,
+        policy: MethodPolicy,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        frame: FrameType,
+        options: Any,
+        *,
+        held: bool,
+    ) -> InvocationFuture:
         invocation = self._begin(policy, args, kwargs, options, blocking=False)
         record = invocation.record
         record._site = (frame.f_code, frame.f_lasti)
+        # Before the future copies the context: the copy must not keep the future of the call before alive.
+        enter_call(record, None)
         future = self._future_class(invocation, self._runtime.callbacks)
-        enter_call(record, future)
         ending = _FutureEnding(self._runtime, future)
-        self._start(invocation, ending, wait=policy.sent)
-        return future
+        enter_future(future, held=held)
+        error = self._start(invocation, ending, wait=policy.sent)
+        if error is None:
+            return future
+        del future, ending  # they would tie the error to its own traceback
+        try:
+            raise error
+        finally:
+            del error
 
     def _one_way(
         self, policy: MethodPolicy, args: tuple[Any, ...], kwargs: Mapping[str, Any], frame: FrameType, options: Any
     ) -> None:
         invocation = self._begin(policy, args, kwargs, options, blocking=False)
         record = invocation.record
+        invocation.one_way = True
         record._site = (frame.f_code, frame.f_lasti)
         enter_call(record, None)
-        self._start(invocation, _DropEnding(self._runtime, invocation, self._metrics, policy.sent), wait=policy.sent)
+        ending = _DropEnding(self._runtime, invocation, self._metrics, policy.sent)
+        error = self._start(invocation, ending, wait=policy.sent)
+        if error is not None:
+            del ending  # as above
+            try:
+                raise error
+            finally:
+                del error
 
     def _begin(
         self, policy: MethodPolicy, args: tuple[Any, ...], kwargs: Mapping[str, Any], options: Any, *, blocking: bool
     ) -> Invocation:
         runtime = self._runtime
         if runtime.closed:
-            error = ConsumerClosed("the consumer is closed", not_sent=True)
-            error.reference, error.method = policy.reference, self.method
-            raise error
+            raise _closed(policy, self.method)
         attachments = take_attachments()
         if policy.attachments:
             attachments = {**policy.attachments, **attachments}
@@ -334,23 +390,21 @@ class Caller:
             invocation.options = options
         return invocation
 
-    def _start(self, invocation: Invocation, ending: _Ending, *, wait: bool) -> None:
+    def _start(self, invocation: Invocation, ending: _Ending, *, wait: bool) -> BaseException | None:
+        """Begin the call; with *wait*, return what went wrong before the request was written."""
+        record = invocation.record
         if wait:
             invocation.on_sent = ending.sent
         if self._guarded:
-            at = invocation.deadline.at + _GRACE_S
-            self._runtime.timer.call_at(at, lambda: None if ending.outcome is not None else ending.expire(invocation))
+            # The record alone: neither arguments nor answer may live on until then.
+            self._runtime.timer.call_at(invocation.deadline.at + _GRACE_S, partial(self._runtime.expire, record))
         self._chain(invocation, ending)
-        if wait:
-            self._wait_until_sent(invocation, ending)
-
-    def _wait_until_sent(self, invocation: Invocation, ending: _Ending) -> None:
-        record = invocation.record
-        if ending.outcome is None and not record.is_sent:
-            ending.wait(invocation, for_sent=True)
+        if not wait:
+            return None
+        if ending.outcome is None and not ending.is_sent:
+            ending.wait(invocation.deadline, for_sent=True)
         outcome = ending.outcome
-        if outcome is not None and outcome.error is not None and not record.is_sent:
-            raise outcome.error
+        return None if outcome is None or ending.is_sent else outcome.error
 
 
 def calling_frame(depth: int) -> FrameType:

@@ -22,9 +22,11 @@ from .errors import ConsumerClosed, RpcError
 from .grpc_faces import ChannelFuture, EndedCall, grpc_error
 from .invocation import CallRecord, Invocation
 from .stream import stream_timeout
+from .transport.tri.metadata import checked_metadata
 from .transport.tri.method import GrpcOptions
 from .transport.tri.method_types import MethodTypes
 from .transport.tri.transport import TriReference
+from .transport.tri.types import streaming_problems
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
@@ -88,6 +90,9 @@ class ConsumerChannel(grpc.Channel):
 
     def _passing(self, kind: str, method: Any, serialize: Any, deserialize: Any) -> Any:
         types = _types(method, serialize, deserialize)
+        problems = streaming_problems(self._pipeline.policy.default, self._pipeline.policy_of(types.name))
+        if problems:
+            raise ConfigError(problems)
 
         def bind(channel: grpc.Channel) -> Any:
             return getattr(channel, kind)(types.path, serialize, deserialize)
@@ -182,8 +187,8 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
     ) -> Any:
         """Call as the configuration says: the answer, or None where the method is asynchronous or one-way."""
         self._channel.ensure_open()
-        options = _options(metadata, credentials, wait_for_ready, compression)
         try:
+            options = _options(metadata, credentials, wait_for_ready, compression)
             return self._caller.call(self._policy_for(timeout), (request,), {}, sys._getframe(1), options)
         except RpcError as error:
             raise grpc_error(error) from error.__cause__
@@ -231,7 +236,7 @@ def _options(
     compression: grpc.Compression | None,
 ) -> GrpcOptions:
     return GrpcOptions(
-        metadata=tuple(metadata) if metadata else (),
+        metadata=checked_metadata(metadata) if metadata else (),
         credentials=credentials,
         wait_for_ready=wait_for_ready,
         compression=compression,

@@ -53,9 +53,14 @@ class _Held:
 
 
 def enter_call(record: CallRecord, future: InvocationFuture | None) -> None:
-    """Make *record* the last call of this context; *future* is None where the call has none."""
+    """Make *record* the last call of this context; *future* is None where the call has none, or not yet."""
     _set_record(record)
     _set_future(None if future is None else _Held(future))
+
+
+def enter_future(future: InvocationFuture, *, held: bool) -> None:
+    """Make *future* that of the last call; not *held* where the caller has it already, who then decides its life."""
+    _set_future(_Held(future) if held else weakref.ref(future))
 
 
 def enter_callback(record: CallRecord, future: InvocationFuture | None) -> None:

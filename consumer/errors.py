@@ -4,7 +4,10 @@
 
     CallaheadError                       Dubbo RpcException / status   gRPC status          tried again by failover?
       ConfigError(ValueError)            -                             -                    no
+      NoFutureError(LookupError)         -                             -                    no
       RegistryError                      REGISTRY 9                    -                    no
+        RegistryUnavailable              REGISTRY 9                    -                    no
+        ProviderDataError                -                             -                    no
       RpcError                           UNKNOWN 0                     UNKNOWN              no
         CallTimeout(TimeoutError)        TIMEOUT 2, 8 / 30, 31         DEADLINE_EXCEEDED    if not sent, or idempotent
         NoProviderAvailable              NO_INVOKER 6, FORBIDDEN 4     -                    no
@@ -73,9 +76,11 @@ class RpcError(CallaheadError):
         in_doubt: The provider may have run the method, or may still do so.
         status: The protocol's own code, such as ``"UNAVAILABLE"`` or ``"80"``; "" where there is none.
         status_text: What the protocol said beside that code, unchanged; "" likewise.
+        protocol_trace: What a transport keeps for those who speak its protocol, such as gRPC's metadata; else None.
     """
 
     status_text: str = ""
+    protocol_trace: Any = None
 
     reference: str = ""
     method: str = ""

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from .callbacks import CallbackExecutor
 from .context import enter_callback
@@ -73,11 +74,16 @@ class InvocationFuture(Future[Any]):
         """
         if not super().cancel():
             return False
-        token = object()
-        if self.__dict__.setdefault("_cancelled_by", token) is token:  # atomic: of several threads one goes on
-            self.set_running_or_notify_cancel()  # the base class tells wait() and as_completed() only here
+        if self._tell_cancelled():
             self.record.cancel()
         return True
+
+    def _tell_cancelled(self) -> bool:
+        """Tell ``wait`` and ``as_completed``, as the base class does only here; True for the one who did."""
+        token = object()
+        if self.__dict__.setdefault("_cancelled_by", token) is not token:  # atomic: of several threads one goes on
+            return False
+        return not self.set_running_or_notify_cancel()
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the answer.
@@ -96,6 +102,8 @@ class InvocationFuture(Future[Any]):
             if self.done():
                 return super().result()
             raise TimeoutError(self._no_answer(timeout)) from None
+        finally:
+            del self  # it would tie the error to its own traceback
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait like `result`, but return the error of the call, or None."""
@@ -105,6 +113,8 @@ class InvocationFuture(Future[Any]):
             if self.done():
                 return super().exception()
             raise TimeoutError(self._no_answer(timeout)) from None
+        finally:
+            del self  # as in result()
 
     def _no_answer(self, timeout: float | None) -> str:
         left = max(0.0, self.invocation.deadline.remaining()) * 1000
@@ -115,7 +125,8 @@ class InvocationFuture(Future[Any]):
 
         What *fn* raises is logged. Callbacks of one future may run at the same time.
         """
-        super().add_done_callback(lambda _: self._submit("done callback", fn, self))
+        # Here and below the future comes as the argument: one in the closure would tie it to its own callback.
+        self._once_done(lambda future: future._submit("done callback", fn, future))
 
     def _submit(self, what: str, function: Callable[..., Any], *args: Any) -> None:
         self._callbacks.submit(self._context, f"{what} of {self.record.name}", self._in_context, function, args)
@@ -141,15 +152,16 @@ class InvocationFuture(Future[Any]):
         derived = InvocationFuture(self.invocation, self._callbacks, self._context)
         derived._inline = self._inline
 
-        def proceed(outcome: Outcome) -> None:
+        def proceed(settled: InvocationFuture) -> None:
+            outcome = settled._outcome()
             function = on_value if outcome.error is None else on_error
             if function is None:
                 derived.settle(outcome)
             else:
                 given = outcome.value if outcome.error is None else outcome.error
-                self._run_completion(derived._follow, function, given)
+                settled._run_completion(derived._follow, function, given)
 
-        self.when_settled(proceed)
+        self._once_done(proceed)
         return derived
 
     def _run_completion(self, function: Callable[..., None], *args: Any) -> None:
@@ -171,7 +183,10 @@ class InvocationFuture(Future[Any]):
 
     def when_settled(self, done: Done) -> None:
         """Call *done* with the outcome on the very thread that settles, or now; for the framework's own stages only."""
-        super().add_done_callback(lambda _: done(self._outcome()))
+        self._once_done(lambda future: done(future._outcome()))
+
+    def _once_done(self, function: Callable[[InvocationFuture], object]) -> None:
+        super().add_done_callback(cast("Callable[[Future[Any]], object]", function))
 
     def _outcome(self) -> Outcome:
         if self.cancelled():
@@ -184,8 +199,10 @@ class InvocationFuture(Future[Any]):
         with contextlib.suppress(InvalidStateError):
             if outcome.error is None:
                 self.set_result(outcome.value)
-            else:
+            elif not isinstance(outcome.error, CancelledError):
                 self.set_exception(outcome.error)
+            elif super().cancel():
+                self._tell_cancelled()
 
     def after_fork(self) -> None:
         """Replace the lock, which a thread that the child does not have may hold."""
@@ -197,13 +214,21 @@ class InvocationFuture(Future[Any]):
 
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Any] = loop.create_future()
-        self.when_settled(lambda outcome: _wake(loop, waiter, outcome))
-        waiter.add_done_callback(lambda waiter: self.cancel() if waiter.cancelled() else None)
-        return (yield from waiter.__await__())
+        self.when_settled(partial(_wake, loop, waiter))
+        waiter.add_done_callback(partial(_follow_waiter, self))
+        try:
+            return (yield from waiter.__await__())
+        finally:
+            del self, waiter  # as in result()
 
     def __repr__(self) -> str:
         state = "cancelled" if self.cancelled() else "done" if self.done() else "pending"
         return f"<InvocationFuture {self.record.name} {state}, provider {self.provider}>"
+
+
+def _follow_waiter(future: InvocationFuture, waiter: asyncio.Future[Any]) -> None:
+    if waiter.cancelled():
+        future.cancel()
 
 
 def _wake(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[Any], outcome: Outcome) -> None:

@@ -15,6 +15,7 @@ from .errors import (
     ConsumerClosed,
     LimitExceeded,
     NoProviderAvailable,
+    ProtocolError,
     Rejected,
     RpcError,
     SerializationError,
@@ -30,6 +31,7 @@ _CODES: tuple[tuple[type[RpcError], grpc.StatusCode], ...] = (
     (LimitExceeded, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (Rejected, grpc.StatusCode.PERMISSION_DENIED),
     (SerializationError, grpc.StatusCode.INTERNAL),
+    (ProtocolError, grpc.StatusCode.INTERNAL),
     (ConsumerClosed, grpc.StatusCode.CANCELLED),
 )
 
@@ -41,18 +43,19 @@ def status_of(error: BaseException | None) -> grpc.StatusCode:
     if isinstance(error, CancelledError):
         return grpc.StatusCode.CANCELLED
     if isinstance(error, RpcError):
-        last = error.failures[-1] if isinstance(error, AllAttemptsFailed) else error
+        last = _last(error)
         if last.status in grpc.StatusCode.__members__:
             return grpc.StatusCode[last.status]
         return next((code for kind, code in _CODES if isinstance(last, kind)), grpc.StatusCode.UNKNOWN)
     return grpc.StatusCode.UNKNOWN
 
 
-class _ErrorFace(grpc.RpcError, grpc.Call):
-    """What grpcio's own errors can do beside being raised: they are the ended call as well."""
+def _last(error: Any) -> Any:
+    return error.failures[-1] if isinstance(error, AllAttemptsFailed) else error
 
-    _initial: Any = ()
-    _trailing: Any = ()
+
+class _ErrorFace(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
+    """What grpcio's own errors can do beside being raised: they are the ended call and its future as well."""
 
     def code(self) -> grpc.StatusCode:
         """Return the status of the call."""
@@ -60,8 +63,7 @@ class _ErrorFace(grpc.RpcError, grpc.Call):
 
     def details(self) -> str:
         """Return what the provider said, or else callahead's message."""
-        last = self.failures[-1] if isinstance(self, AllAttemptsFailed) else self
-        return getattr(last, "status_text", "") or str(self)
+        return _last(self).status_text or str(self)
 
     def debug_error_string(self) -> str:
         """Return callahead's message, which names the call, the provider, the time and the attempts."""
@@ -69,11 +71,11 @@ class _ErrorFace(grpc.RpcError, grpc.Call):
 
     def initial_metadata(self) -> Any:
         """Return the metadata that came before the answer."""
-        return self._initial
+        return (_last(self).protocol_trace or ((), ()))[0]
 
     def trailing_metadata(self) -> Any:
         """Return the metadata that came after the answer."""
-        return self._trailing
+        return (_last(self).protocol_trace or ((), ()))[1]
 
     def is_active(self) -> bool:
         """Return False: the call has ended."""
@@ -92,14 +94,45 @@ class _ErrorFace(grpc.RpcError, grpc.Call):
         del callback
         return False
 
+    def cancelled(self) -> bool:
+        """Return False: the call has failed."""
+        return False
+
+    def running(self) -> bool:
+        """Return False: the call has ended."""
+        return False
+
+    def done(self) -> bool:
+        """Return True: the call has ended."""
+        return True
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Raise this error."""
+        del timeout
+        raise self
+
+    def exception(self, timeout: float | None = None) -> Any:
+        """Return this error."""
+        del timeout
+        return self
+
+    def traceback(self, timeout: float | None = None) -> Any:
+        """Return where this error was raised."""
+        del timeout
+        return self.__traceback__
+
+    def add_done_callback(self, fn: Callable[[Any], None]) -> None:
+        """Call ``fn(self)`` at once: the call has ended."""
+        fn(self)
+
 
 @cache  # the type checker takes the classes' own __hash__ for that of their instances
 def _face_of(kind: Any) -> Any:
     return type(kind.__name__, (_ErrorFace, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
 
 
-def grpc_error(error: RpcError, trace: Any = None) -> RpcError:
-    """Return *error* as one that is a `grpc.RpcError` too; *trace* is the record's ``protocol_trace``.
+def grpc_error(error: RpcError) -> RpcError:
+    """Return *error* as one that is a `grpc.RpcError` too.
 
     ``code()`` and ``details()`` are methods there, as gRPC has them; a `RemoteError`'s own ``details`` are its
     ``remote_details``.
@@ -112,8 +145,6 @@ def grpc_error(error: RpcError, trace: Any = None) -> RpcError:
     if "details" in fields:
         fields["remote_details"] = fields.pop("details")
     face.__dict__.update(fields)
-    if trace is not None:
-        face._initial, face._trailing = trace
     face.__cause__ = error.__cause__
     found: RpcError = face.with_traceback(error.__traceback__)
     return found
@@ -133,7 +164,7 @@ class ChannelFuture(InvocationFuture, grpc.Call, grpc.Future):  # type: ignore[m
     def settle(self, outcome: Outcome) -> None:
         """End the call; its error gets gRPC's face."""
         if isinstance(outcome.error, RpcError):
-            outcome = Outcome(error=grpc_error(outcome.error, self.record.protocol_trace))
+            outcome = Outcome(error=grpc_error(outcome.error))
         super().settle(outcome)
 
     def result(self, timeout: float | None = None) -> Any:

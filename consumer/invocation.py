@@ -15,7 +15,8 @@ from typing import Any
 
 from callahead.config.policy import MethodPolicy
 
-from .deadline import Deadline
+from .deadline import Clock, Deadline
+from .errors import RpcError
 from .provider import Provider
 
 NO_ATTACHMENTS: Mapping[str, Any] = MappingProxyType({})
@@ -101,7 +102,8 @@ class CallRecord:
 
     def cancelled_by(self, cancel: Callable[[], Any]) -> None:
         """Let *cancel* stop the running attempt; called at once where the call was cancelled before."""
-        self._cancel = cancel
+        if self.ended is None:
+            self._cancel = cancel
         if self._cancelled:
             cancel()
 
@@ -120,6 +122,11 @@ class CallRecord:
     def is_cancelled(self) -> bool:
         """The user or a closing consumer gave the call up."""
         return self._cancelled
+
+    @property
+    def is_over(self) -> bool:
+        """Nobody waits for a further attempt: the call was given up, or has ended."""
+        return self._cancelled or self.ended is not None
 
     def on_callers_thread(self) -> bool:
         """Tell whether this runs on the thread that waits for the call, where users' code may run without harm."""
@@ -143,6 +150,7 @@ class Invocation:
         record: The call's trace.
         blocking: The calling thread has nothing to do until the answer is there, so a stage may block it.
         on_sent: Called by the transport once the request was handed to this machine's network; None where nobody waits.
+        one_way: Nobody waits for the answer, so the provider may be told to send none.
         request: What the transport made of the arguments; None until its ``encode`` ran.
         provider: Whom the current attempt asks; set by the cluster before the attempt chain runs.
         options: What only one transport understands, such as gRPC call credentials; None for nothing.
@@ -151,6 +159,7 @@ class Invocation:
     provider: Provider
 
     on_sent: Callable[[], None] | None = None
+    one_way: bool = False
     request: Any = None
     options: Any = None
 
@@ -185,3 +194,10 @@ class Invocation:
 
     def __repr__(self) -> str:
         return f"<Invocation {self.record.name} with {len(self.args) + len(self.kwargs)} arguments>"
+
+
+def blame(error: BaseException, record: CallRecord, clock: Clock) -> None:
+    """Write into *error* which attempt of which call it ended; without effect on what is no `RpcError`, or told."""
+    if isinstance(error, RpcError) and not error.reference:
+        error.reference, error.method, error.endpoint = record.policy.reference, record.method, record.endpoint
+        error.attempt, error.elapsed_ms = record.attempts, (clock() - record.started) * 1000

@@ -18,13 +18,13 @@ from .cluster.api import Cluster, ClusterParts
 from .cluster.budget import RetryBudget
 from .cluster.directory import Directory
 from .cluster.health import HealthWatch
-from .errors import NoProviderAvailable, RpcError
+from .errors import CallTimeout, LocalProtocolError, NoProviderAvailable, RpcError
 from .future import InvocationFuture
-from .interceptor.api import Interceptor
-from .interceptor.chain import fold
+from .interceptor.chain import fold, is_harmless
+from .interceptor.notify import wants_notice
 from .interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
 from .interceptor.watch import CallMetrics, MethodCounts
-from .invocation import CallRecord, Done, Invocation, Outcome, Stage
+from .invocation import Done, Invocation, Outcome, Stage, blame
 from .loadbalance.api import LoadBalance
 from .provider import Provider
 from .reference import Method
@@ -90,7 +90,7 @@ class Pipeline:
             raise self._no_provider("(check)", hint)
 
     def _no_provider(self, method: str, hint: str) -> NoProviderAvailable:
-        error = NoProviderAvailable(f"no provider is known: {self.directory.reason}{hint}", not_sent=True)
+        error = NoProviderAvailable(f"no provider: {self.directory.why_none()}{hint}", not_sent=True)
         error.reference, error.method = self.policy.id, method
         return error
 
@@ -152,7 +152,7 @@ class Pipeline:
         )
         cluster = self._cluster(policy, attempt, any(scope_of(one) == "attempt" for one in users))
         chain = fold(call_chain(policy, metrics, users), _encoded(carried, cluster, runtime), runtime.callbacks)
-        guarded = any(isinstance(one, Interceptor) for one in users)
+        guarded = wants_notice(policy) or not all(scope_of(one) == "call" and is_harmless(one) for one in users)
         return Caller(runtime, carried.name, chain, metrics, guarded=guarded, future_class=future_class)
 
     def _cluster(self, policy: MethodPolicy, attempt: Stage, users_in_attempt: bool) -> Stage:
@@ -186,39 +186,56 @@ def _folded(name: str) -> str:
 
 def _encoded(carried: MethodTransport, following: Stage, runtime: Runtime) -> Stage:
     """Encode once per call, however many attempts follow."""
-    encode = carried.encode
+    encode, clock = carried.encode, runtime.clock
 
     def stage(invocation: Invocation, done: Done) -> None:
         try:
             invocation.request = encode(invocation.args, invocation.kwargs)
-        except RpcError as error:
-            blame(error, invocation.record, runtime)
-            done(Outcome(error=error))
+        except Exception as error:  # a codec may raise anything over a user's arguments
+            ours = _ours(error, carried, "the arguments cannot be encoded")
+            blame(ours, invocation.record, clock)
+            done(Outcome(error=ours))
             return
         following(invocation, done)
 
     return stage
 
 
+def _ours(error: BaseException, carried: MethodTransport, text: str) -> BaseException:
+    """Return *error* itself, or where it is foreign the one of ours that it is the cause of; Ctrl-C stays Ctrl-C."""
+    if isinstance(error, RpcError) or not isinstance(error, Exception):
+        return error
+    ours = LocalProtocolError(f"{text}: {type(carried).__name__} raised {error!r}", not_sent=True)
+    ours.__cause__ = error
+    return ours
+
+
 def _transported(carried: MethodTransport, runtime: Runtime) -> Stage:
     """The slot ``timeout`` and the transport: bound one attempt, and say in its error which attempt it was."""
-    send = carried.send
+    send, clock = carried.send, runtime.clock
 
     def stage(invocation: Invocation, done: Done) -> None:
         timeout = min(invocation.policy.timeout_ms / 1000, invocation.deadline.remaining())
+        ended = False
 
         def finish(outcome: Outcome) -> None:
+            nonlocal ended
+            ended = True
             if outcome.error is not None:
-                blame(outcome.error, invocation.record, runtime)
+                blame(outcome.error, invocation.record, clock)
             done(outcome)
 
-        send(invocation.provider, invocation, timeout, finish)
+        if timeout <= 0:
+            total = invocation.policy.total_timeout_ms
+            text = f"the total timeout of {total} ms had passed before the attempt began"
+            finish(Outcome(error=CallTimeout(text, not_sent=True)))
+            return
+        try:
+            send(invocation.provider, invocation, timeout, finish)
+        except BaseException as error:  # Ctrl-C in a transport that blocks, or one that breaks its word
+            if not ended:
+                finish(Outcome(error=_ours(error, carried, "the attempt could not be made")))
+            if not isinstance(error, Exception):
+                raise
 
     return stage
-
-
-def blame(error: BaseException, record: CallRecord, runtime: Runtime) -> None:
-    """Write into *error* which attempt of which call it ended; without effect on what is no `RpcError`."""
-    if isinstance(error, RpcError) and not error.reference:
-        error.reference, error.method, error.endpoint = record.policy.reference, record.method, record.endpoint
-        error.attempt, error.elapsed_ms = record.attempts, (runtime.clock() - record.started) * 1000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from callahead.registry.models import Endpoint
 
 
@@ -12,15 +14,35 @@ class Provider:
         endpoint: What the registry says of it.
         name: ``protocol://host:port``, as errors and records show it.
         weight: 0..10000.
+        unhealthy_until: Monotonic second until which it is passed over while there are others.
+        is_read_only: It said that it is about to stop, so it takes no new calls.
     """
 
-    __slots__ = ("endpoint", "name", "unhealthy_until", "weight")
+    __slots__ = ("_changed", "endpoint", "is_read_only", "name", "unhealthy_until", "weight")
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, changed: Callable[[Provider], None]) -> None:
         self.endpoint = endpoint
         self.name = str(endpoint)
         self.weight = endpoint.weight
         self.unhealthy_until = 0.0
+        self.is_read_only = False
+        self._changed = changed
+
+    def pass_over(self, until: float) -> None:
+        """Pass it over until the monotonic second *until*; 0 for no longer."""
+        self.unhealthy_until = until
+        self._changed(self)
+
+    def set_read_only(self, value: bool) -> None:
+        """Note whether it takes new calls."""
+        if self.is_read_only != value:
+            self.is_read_only = value
+            self._changed(self)
+
+    @property
+    def is_at_risk(self) -> bool:
+        """It is not to be chosen without a look at the other attributes."""
+        return self.is_read_only or self.unhealthy_until > 0
 
     def __repr__(self) -> str:
         return f"<Provider {self.name} weight {self.weight}>"

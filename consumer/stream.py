@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Self
 
 from callahead.config.policy import BUILT_IN, MethodPolicy
 
 from .caller import Runtime
 from .context import enter_call, take_attachments
-from .deadline import Deadline
+from .deadline import Clock, Deadline
 from .errors import ConsumerClosed, RpcError
 from .invocation import CallRecord, Invocation
 from .provider import Provider
-from .transport.api import MethodTransport
+from .transport.api import MethodTransport, ResponseStream
 
 
 class StreamMethod:
@@ -56,14 +56,57 @@ class StreamMethod:
         record.view = "it is a streaming method"
         provider = self._choose(invocation)
         record.attempts, record.endpoint = 1, provider.name
-        try:
-            return self._carried.stream(provider, invocation, timeout)
-        except RpcError as error:
-            error.reference, error.method, error.endpoint = policy.reference, record.method, record.endpoint
-            raise
+        with _Watch(record, clock) as watch:
+            begun = self._carried.stream(provider, invocation, timeout)
+        if not isinstance(begun, Iterator):
+            record.ended = clock()
+            return begun
+        return Answers(begun, watch)
 
     def __repr__(self) -> str:
         return f"<streaming method {self.policy.reference}.{self._carried.name}>"
+
+
+class _Watch:
+    """Notes the end of a stream on its record, and on its error which call it ended; entered around each step."""
+
+    def __init__(self, record: CallRecord, clock: Clock) -> None:
+        self._record = record
+        self._clock = clock
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
+        if error is None:
+            return
+        record = self._record
+        record.ended = self._clock()
+        if isinstance(error, RpcError) and not error.reference:
+            error.reference, error.method, error.endpoint = record.policy.reference, record.method, record.endpoint
+            error.attempt, error.elapsed_ms = record.attempts, record.elapsed_ms or 0.0
+
+
+class Answers(Iterator[Any]):
+    """The answers of a streaming call, in order; iterate them, once, to the end or until you cancel them.
+
+    The iteration raises `RpcError` where the stream fails, and `concurrent.futures.CancelledError` after `cancel`. A
+    stream that is dropped before its end is cancelled.
+    """
+
+    def __init__(self, stream: Any, watch: _Watch) -> None:
+        self._stream: ResponseStream = stream
+        self._answers = iter(stream)
+        self._watch = watch
+
+    def __next__(self) -> Any:
+        """Wait for the next answer."""
+        with self._watch:
+            return next(self._answers)
+
+    def cancel(self) -> None:
+        """End the stream here and at the provider."""
+        self._stream.cancel()
 
 
 def stream_timeout(policy: MethodPolicy) -> float | None:

@@ -33,11 +33,13 @@ class Timer:
         with self._wakes:
             if self._closed:
                 return
-            heapq.heappush(self._entries, (when, next(self._order), function))
+            entry = (when, next(self._order), function)
+            heapq.heappush(self._entries, entry)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
-            self._wakes.notify()
+            if self._entries[0] is entry:  # else the thread wakes for an earlier one, and sees this then
+                self._wakes.notify()
 
     def _run(self) -> None:
         while (function := self._next()) is not None:
@@ -45,6 +47,7 @@ class Timer:
                 function()
             except Exception:
                 _LOG.exception("a timed function raised")
+            del function  # while this waits, it must not keep what was timed alive
 
     def _next(self) -> Callable[[], None] | None:
         with self._wakes:

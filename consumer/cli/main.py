@@ -6,13 +6,16 @@ from importlib import import_module
 from typing import cast
 
 import click
+
 from callahead.config.errors import ConfigError
 
 _HERE = "callahead.consumer.cli"
 
 # One line for each command: its name, and the module and function that make it.
 COMMANDS = {
+    "call": f"{_HERE}.call:call",
     "check": f"{_HERE}.check:check",
+    "demo": f"{_HERE}.demo:demo",
     "explain": f"{_HERE}.explain:explain",
     "schema": f"{_HERE}.schema:schema",
 }

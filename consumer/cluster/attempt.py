@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from ..errors import NoProviderAvailable
-from ..invocation import Invocation
+from ..errors import LocalProtocolError, NoProviderAvailable, RpcError
+from ..invocation import CallRecord, Invocation, blame
 from ..provider import Provider
 from .api import ClusterParts
 
 
-def begin_attempt(parts: ClusterParts, invocation: Invocation, providers: tuple[Provider, ...]) -> None:
-    """Choose one of *providers*, of which there is at least one, and note it on the invocation and its record."""
-    provider = providers[0] if len(providers) == 1 else parts.loadbalance.select(providers, invocation)
-    invocation.provider = provider
+def begin_attempt(parts: ClusterParts, invocation: Invocation, providers: tuple[Provider, ...]) -> RpcError | None:
+    """Choose one of *providers* and note it on the invocation and its record; where that fails, return the error."""
     record = invocation.record
+    if not providers:
+        unknown = NoProviderAvailable(f"no provider: {parts.directory.why_none()}", not_sent=True)
+        blame(unknown, record, parts.clock)
+        return unknown
+    try:
+        provider = providers[0] if len(providers) == 1 else parts.loadbalance.select(providers, invocation)
+    except Exception as error:  # a load balancer may be anybody's
+        return _unchosen(parts, record, error)
+    invocation.provider = provider
     record.attempts += 1
     record.endpoint = provider.name
+    return None
 
 
-def no_provider(parts: ClusterParts, invocation: Invocation) -> NoProviderAvailable:
-    """Make the error of a call for which no provider is known, saying where it was looked for."""
-    policy = invocation.policy
-    error = NoProviderAvailable(f"no provider is known: {parts.directory.reason}", not_sent=True)
-    error.reference, error.method = policy.reference, invocation.method
-    error.elapsed_ms = (parts.clock() - invocation.record.started) * 1000
-    return error
+def _unchosen(parts: ClusterParts, record: CallRecord, error: Exception) -> LocalProtocolError:
+    name = type(parts.loadbalance).__name__
+    ours = LocalProtocolError(f"no provider was chosen: {name} raised {error!r}", not_sent=True)
+    ours.__cause__ = error
+    blame(ours, record, parts.clock)
+    return ours

@@ -35,10 +35,12 @@ class RetryBudget:
         """Take the allowance for one retry; False where there is none left."""
         with self._lock:
             now, calls = self._clock(), self._calls()
+            elapsed = now - self._seen_at
             by_calls = (calls - self._seen_calls) * PER_CALL
-            by_time = (now - self._seen_at) * PER_SECOND
-            most = max(PER_SECOND * _BURST_SECONDS, by_calls)
-            self._balance = min(self._balance + by_calls + by_time, most)
+            recent = by_calls if elapsed <= _BURST_SECONDS else by_calls * _BURST_SECONDS / elapsed
+            # The balance is never cut: what was earned by a burst of calls may be spent one by one.
+            most = max(PER_SECOND * _BURST_SECONDS, recent, self._balance)
+            self._balance = min(self._balance + by_calls + elapsed * PER_SECOND, most)
             self._seen_calls, self._seen_at = calls, now
             if self._balance < 1:
                 return False

@@ -30,7 +30,7 @@ class Directory:
         self._release = release
         self._clock = clock
         self._lock = threading.Lock()
-        self._unhealthy: frozenset[Provider] = frozenset()
+        self._at_risk: frozenset[Provider] = frozenset()
         self.providers: tuple[Provider, ...] = ()
         self.reason = "the registry has not answered yet"
 
@@ -39,10 +39,10 @@ class Directory:
         with self._lock:
             known = {provider.endpoint: provider for provider in self.providers}
             mine = [endpoint for endpoint in snapshot.endpoints if endpoint.protocol == self._protocol]
-            kept = tuple(_keep(endpoint, known) for endpoint in mine)
+            kept = tuple(known.get(endpoint) or Provider(endpoint, self._changed) for endpoint in mine)
             left = set(self.providers) - set(kept)
             self.providers = kept
-            self._unhealthy -= left
+            self._at_risk -= left
             self.reason = self._explain(snapshot, mine)
         for provider in left:
             self._release(provider)
@@ -53,30 +53,37 @@ class Directory:
         return f"{snapshot.reason or 'the registry'}{passed_over}"
 
     def candidates(self, tried: tuple[Provider, ...] | list[Provider]) -> tuple[Provider, ...]:
-        """List those to choose from: untried and reachable ones first, then untried, then all."""
+        """List those to choose from: untried and reachable ones first, then untried, then all that take calls."""
         providers = self.providers
-        if not tried and not self._unhealthy:
-            return providers
+        if not self._at_risk:
+            if not tried:
+                return providers
+        else:
+            providers = tuple(provider for provider in providers if not provider.is_read_only)
         untried = tuple(provider for provider in providers if provider not in tried) or providers
         now = self._clock()
         return tuple(provider for provider in untried if provider.unhealthy_until <= now) or untried
 
     def mark(self, provider: Provider, *, healthy: bool) -> None:
         """Note that *provider* could be reached, or could not."""
-        if healthy and not provider.unhealthy_until:
-            return
-        with self._lock:
-            provider.unhealthy_until = 0.0 if healthy else self._clock() + UNHEALTHY_S
-            one = frozenset([provider])
-            self._unhealthy = self._unhealthy - one if healthy else self._unhealthy | one
+        if not healthy:
+            provider.pass_over(self._clock() + UNHEALTHY_S)
+        elif provider.unhealthy_until:
+            provider.pass_over(0.0)
 
-    def close(self) -> None:
-        """Release every provider."""
-        self.notify(Snapshot(0, (), "the consumer is closed"))
+    def _changed(self, provider: Provider) -> None:
+        with self._lock:
+            one = frozenset([provider])
+            # One that has left the list meanwhile must not be remembered for ever.
+            remembered = provider.is_at_risk and provider in self.providers
+            self._at_risk = self._at_risk | one if remembered else self._at_risk - one
+
+    def why_none(self) -> str:
+        """Say why `candidates` is empty."""
+        if self.providers:
+            return f"none of {len(self.providers)} takes new calls, for they are about to stop; {self.reason}"
+        return f"none is known: {self.reason}"
 
     def __repr__(self) -> str:
-        return f"<Directory of {len(self.providers)} {self._protocol} providers, {len(self._unhealthy)} unhealthy>"
+        return f"<Directory of {len(self.providers)} {self._protocol} providers, {len(self._at_risk)} passed over>"
 
-
-def _keep(endpoint: Endpoint, known: dict[Endpoint, Provider]) -> Provider:
-    return known.get(endpoint) or Provider(endpoint)

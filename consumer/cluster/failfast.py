@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..invocation import Done, Invocation, Outcome
 from .api import ClusterParts
-from .attempt import begin_attempt, no_provider
+from .attempt import begin_attempt
 
 
 class FailfastCluster:
@@ -16,9 +16,8 @@ class FailfastCluster:
     def __call__(self, invocation: Invocation, done: Done) -> None:
         """Choose a provider and ask it."""
         parts = self._parts
-        providers = parts.directory.candidates(())
-        if not providers:
-            done(Outcome(error=no_provider(parts, invocation)))
-            return
-        begin_attempt(parts, invocation, providers)
-        parts.attempt(invocation, done)
+        error = begin_attempt(parts, invocation, parts.directory.candidates(()))
+        if error is None:
+            parts.attempt(invocation, done)
+        else:
+            done(Outcome(error=error))

@@ -11,7 +11,7 @@ from ..errors import AllAttemptsFailed, CallTimeout, RpcError
 from ..invocation import Done, Invocation, Outcome
 from ..provider import Provider
 from .api import ClusterParts
-from .attempt import begin_attempt, no_provider
+from .attempt import begin_attempt
 from .retry import may_repeat
 
 
@@ -65,12 +65,15 @@ class _Failover:
 
     def _attempt(self) -> None:
         parts, invocation = self._parts, self._invocation
-        providers = parts.directory.candidates(self._tried)
-        if not providers:
-            self._end(no_provider(parts, invocation))
+        if invocation.record.is_over:  # given up while a repetition waited for its thread
+            self._done(Outcome(error=CancelledError()))
             return
-        begin_attempt(parts, invocation, providers)
-        parts.attempt(invocation, self._on_outcome)
+        providers = parts.directory.candidates(self._tried)
+        error = begin_attempt(parts, invocation, providers)
+        if error is None:
+            parts.attempt(invocation, self._on_outcome)
+        else:
+            self._end(error)
 
     def _on_outcome(self, outcome: Outcome) -> None:
         error = outcome.error

@@ -27,5 +27,5 @@ class HealthWatch:
         """Pass the verdict on."""
         if isinstance(outcome.error, ConnectFailed):
             self._directory.mark(token, healthy=False)
-        elif token.unhealthy_until and outcome.error is None:
+        elif token.unhealthy_until and (outcome.error is None or getattr(outcome.error, "is_remote", False)):
             self._directory.mark(token, healthy=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextvars
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..callbacks import CallbackExecutor
 from ..future import InvocationFuture
-from ..invocation import Done, Invocation, Outcome, Stage
+from ..context import enter_callback
+from ..invocation import CallRecord, Done, Invocation, Outcome, Stage
 from .api import Interceptor, Observer
 
 _LOG = logging.getLogger("callahead.consumer.interceptor")
@@ -27,7 +28,7 @@ def fold(interceptors: Sequence[Interceptor | Observer], terminal: Stage, callba
     stage = terminal
     group: list[Observer] = []
     for interceptor in reversed(interceptors):
-        if isinstance(interceptor, Observer) and is_inline(interceptor):
+        if is_harmless(interceptor):
             group.insert(0, interceptor)
             continue
         stage = _observed(group, stage)
@@ -42,6 +43,11 @@ def fold(interceptors: Sequence[Interceptor | Observer], terminal: Stage, callba
 def is_inline(interceptor: object) -> bool:
     """Tell whether the completion side may run on any thread, I/O threads included."""
     return bool(getattr(interceptor, "inline", False))
+
+
+def is_harmless(interceptor: Interceptor | Observer) -> TypeGuard[Observer]:
+    """Tell whether *interceptor* cannot hold a call up: it only watches, and says that it never blocks."""
+    return isinstance(interceptor, Observer) and is_inline(interceptor)
 
 
 def answer(invocation: Invocation, value: Any = None, error: BaseException | None = None) -> InvocationFuture:
@@ -115,9 +121,14 @@ def _aside(invocation: Invocation, finish: Done, callbacks: CallbackExecutor) ->
         if record.on_callers_thread():
             finish(outcome)
         else:
-            callbacks.submit(context, f"interceptor of {record.name}", finish, outcome)
+            callbacks.submit(context, f"interceptor of {record.name}", _finish_in_context, record, finish, outcome)
 
     return done
+
+
+def _finish_in_context(record: CallRecord, finish: Done, outcome: Outcome) -> None:
+    enter_callback(record, None)
+    finish(outcome)
 
 
 def _intercepted(interceptor: Interceptor, following: Stage, callbacks: CallbackExecutor) -> Stage:

@@ -82,12 +82,14 @@ def scope_of(interceptor: object) -> str:
 
 def _make(policy: MethodPolicy, name: str) -> Interceptor | Observer:
     try:
-        made = (load_object(name) if ":" in name else load(INTERCEPTOR, name))()
+        made: object = (load_object(name) if ":" in name else load(INTERCEPTOR, name))()
     except Exception as error:
         raise _wrong(policy, f'interceptor "{name}": {error}') from error
+    kinds = ("an Interceptor (intercept)", "an Observer (on_start, on_end)")
+    if isinstance(made, Interceptor) and isinstance(made, Observer):
+        raise _wrong(policy, f'interceptor "{name}" is both {kinds[0]} and {kinds[1]}; make two classes of it')
     if not isinstance(made, Interceptor | Observer):
-        kinds = "an Interceptor (intercept) nor an Observer (on_start, on_end)"
-        raise _wrong(policy, f'interceptor "{name}" is neither {kinds}')
+        raise _wrong(policy, f'interceptor "{name}" is neither {kinds[0]} nor {kinds[1]}')
     if scope_of(made) not in ("call", "attempt"):
         raise _wrong(
             policy, f'interceptor "{name}" has scope "{scope_of(made)}", which is neither "call" nor "attempt"'

@@ -5,10 +5,11 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import CancelledError
 from typing import Any
 
+from callahead.config.extension import nearest
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ..errors import CallTimeout, RpcError
@@ -33,9 +34,8 @@ class ScriptedCall:
         self.invocation = invocation
         self.timeout = timeout
         self.is_cancelled = False
-        self._done = done
+        self._done: Done | None = done
         self._lock = threading.Lock()
-        self._ended = False
 
     def sent(self) -> None:
         """Say that the request is written."""
@@ -54,9 +54,10 @@ class ScriptedCall:
 
     def _end(self, outcome: Outcome) -> None:
         with self._lock:
-            ended, self._ended = self._ended, True
-        if not ended:
-            self._done(outcome)
+            # Let go of it: an error that an answer raised would hold this attempt, and so itself, by its traceback.
+            done, self._done = self._done, None
+        if done is not None:
+            done(outcome)
 
     def cancel(self) -> None:
         """End as cancelled; what the framework calls."""
@@ -71,16 +72,18 @@ class ScriptedCall:
 class ScriptedTransport:
     """A `Transport` that asks a function for its answers or, without one, hands each attempt to the test.
 
-    Give it to ``Consumer(config, transports={"tri": ScriptedTransport()})``. It accepts every method name and any
+    Give it to ``Consumer(config, transports={"tri": ScriptedTransport()})``. It accepts any
     arguments, and one that is given an *answer* never starts a thread.
 
     Args:
         answer: Called with each invocation on the caller's thread; what it returns is the value, an `RpcError` that it
             raises the error. None: `next_call` gives the attempts.
+        methods: Names of the only methods that there are, which then are known in snake_case, too; empty for any.
     """
 
-    def __init__(self, answer: Callable[[Invocation], Any] | None = None) -> None:
+    def __init__(self, answer: Callable[[Invocation], Any] | None = None, methods: Iterable[str] = ()) -> None:
         self._answer = answer
+        self._methods = tuple(methods)
         self._calls: queue.SimpleQueue[ScriptedCall] = queue.SimpleQueue()
         self._timer = Timer(time.monotonic, "callahead-scripted-timer")
         self.released: list[Provider] = []
@@ -103,13 +106,18 @@ class ScriptedTransport:
         return self
 
     def method(self, name: str, policy: MethodPolicy) -> ScriptedMethod:
-        """Serve any method, of just this name; see `ReferenceTransport.method`."""
+        """Serve any method, of just this name, or one of those given; see `ReferenceTransport.method`."""
         del policy
-        return ScriptedMethod(name, self)
+        if not self._methods:
+            return ScriptedMethod(name, self)
+        for known in self._methods:
+            if name.replace("_", "").lower() == known.lower():
+                return ScriptedMethod(known, self)
+        raise LookupError(f'no method "{name}"; {nearest(name, self._methods)}')
 
     def methods(self) -> tuple[str, ...]:
-        """Tell of no method, since every one is there."""
-        return ()
+        """Name the methods that were given."""
+        return self._methods
 
     def carry(self, call: ScriptedCall) -> None:
         """Answer *call*, or keep it for the test."""

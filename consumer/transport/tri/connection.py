@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import grpc
@@ -11,6 +13,7 @@ import grpc
 from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy, SslPolicy
 
+from ...errors import ConsumerClosed, RpcError, TransportError
 from ...provider import Provider
 from .setting import wrong
 
@@ -31,11 +34,12 @@ class ConnectionKind:
     credentials: grpc.ChannelCredentials | None = field(default=None, compare=False)
     ssl: SslPolicy | None = None
 
-    def open(self, address: str) -> grpc.Channel:
-        """Make a channel, which connects when it is first used."""
+    def open(self, address: str, more: tuple[tuple[str, int], ...]) -> grpc.Channel:
+        """Make a channel with *more* options, which connects when it is first used."""
+        options = self.options + more
         if self.credentials is None:
-            return grpc.insecure_channel(address, options=self.options)
-        return grpc.secure_channel(address, self.credentials, options=self.options)
+            return grpc.insecure_channel(address, options=options)
+        return grpc.secure_channel(address, self.credentials, options=options)
 
 
 def kinds_of(policy: ReferencePolicy) -> tuple[ConnectionKind, ...]:
@@ -102,35 +106,61 @@ def _unreadable(policy: ReferencePolicy, path: str, error: OSError) -> ConfigErr
 
 
 class Connection:
-    """One channel and what runs on it."""
+    """One channel and what runs on it.
 
-    __slots__ = ("_running", "channel", "draining", "users")
+    Args:
+        channel: To *address*.
+        address: ``host:port``.
+        aside: Runs a function on a thread of its own.
+    """
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    __slots__ = ("_aside", "_lock", "_running", "address", "channel", "closed", "draining", "users")
+
+    def __init__(self, channel: grpc.Channel, address: str, aside: Callable[[Callable[[], None]], None]) -> None:
         self.channel = channel
+        self.address = address
         self.users: set[Provider] = set()
         self.draining = False
+        self.closed = False
+        self._aside = aside
+        self._lock = threading.Lock()
         self._running: set[object] = set()
 
-    def begin(self, call: object) -> None:
-        """Count *call* as running here."""
-        self._running.add(call)
+    def begin(self, call: object) -> bool:
+        """Count *call* as running here; False, and not counted, where the channel is closed."""
+        with self._lock:
+            if self.closed:
+                return False
+            self._running.add(call)
+            return True
 
     def end(self, call: object) -> None:
         """Count *call* as ended; the last one closes a draining channel."""
-        self._running.discard(call)
-        if self.draining and not self._running:
-            self._close_aside()
+        with self._lock:
+            self._running.discard(call)
+            idle = self._is_drained()
+        if idle:
+            self._aside(self.channel.close)
 
     def drain(self) -> None:
         """Close the channel once nothing runs on it."""
-        self.draining = True
-        if not self._running:
-            self._close_aside()
+        with self._lock:
+            self.draining = True
+            idle = self._is_drained()
+        if idle:
+            self._aside(self.channel.close)
 
-    def _close_aside(self) -> None:
-        # close() joins the channel's own thread, which may be this one.
-        threading.Thread(target=self.channel.close, name="callahead-tri-close", daemon=True).start()
+    def _is_drained(self) -> bool:
+        if not self.draining or self._running or self.closed:
+            return False
+        self.closed = True
+        return True
+
+    def close(self) -> None:
+        """Close the channel at once."""
+        with self._lock:
+            self.closed = True
+        self.channel.close()
 
     def is_unconnected(self) -> bool:
         """Tell whether the channel is known to have no connection; False where that cannot be told.
@@ -149,25 +179,40 @@ class Connection:
         return bool(state != grpc.ChannelConnectivity.READY.value[0])
 
 
+def unusable(connection: Connection) -> RpcError:
+    """Make the error of a call that came too late for *connection*."""
+    if connection.draining:
+        return TransportError("the provider has just left the registry", not_sent=True)
+    return ConsumerClosed("the consumer is closed", not_sent=True)
+
+
 class Connections:
     """All channels of a consumer."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: dict[tuple[str, ConnectionKind], Connection] = {}
+        self._draining: list[Connection] = []
+        self._asides: list[threading.Thread] = []
         self._closed = False
+        self._mark: tuple[tuple[str, int], ...] = ()
 
     def get(self, provider: Provider, kind: ConnectionKind) -> Connection | None:
         """Return the connection to *provider*, opened where need be, and note its user; None once closed."""
-        key = (provider.endpoint.address, kind)
+        address = provider.endpoint.address
         with self._lock:
             if self._closed:
                 return None
-            connection = self._open.get(key)
+            connection = self._open.get((address, kind))
             if connection is None:
-                connection = self._open[key] = Connection(kind.open(provider.endpoint.address))
+                connection = Connection(self.open(address, kind), address, self._run_aside)
+                self._open[address, kind] = connection
             connection.users.add(provider)
             return connection
+
+    def open(self, address: str, kind: ConnectionKind) -> grpc.Channel:
+        """Make a channel that the caller closes; it connects when it is first used."""
+        return kind.open(address, self._mark)
 
     def release(self, provider: Provider) -> None:
         """Drain every connection of which *provider* was the last user."""
@@ -177,19 +222,31 @@ class Connections:
                 connection.users.discard(provider)
                 if not connection.users:
                     idle.append(self._open.pop(key))
+            self._draining = [one for one in self._draining if not one.closed] + idle
         for connection in idle:
             connection.drain()
+
+    def _run_aside(self, close: Callable[[], None]) -> None:
+        # close() joins the channel's own thread, which may be the one that saw the last call end.
+        thread = threading.Thread(target=close, name="callahead-tri-close", daemon=True)
+        with self._lock:
+            self._asides = [one for one in self._asides if one.is_alive()] + [thread]
+            thread.start()
 
     def close(self) -> None:
         """Close all channels at once."""
         with self._lock:
             self._closed = True
-            connections, self._open = list(self._open.values()), {}
+            connections, self._open, self._draining = [*self._open.values(), *self._draining], {}, []
         for connection in connections:
-            connection.channel.close()
+            connection.close()
+        for thread in self._asides:
+            thread.join()
 
     def after_fork(self) -> list[Connection]:
         """Forget the parent's channels; returned so that they can be kept from being collected, which would hang."""
         self._lock = threading.Lock()
-        inherited, self._open = list(self._open.values()), {}
+        # gRPC joins channels of equal options to one connection, and would use the parent's.
+        self._mark = (("callahead.process", os.getpid()),)
+        inherited, self._open, self._draining, self._asides = [*self._open.values(), *self._draining], {}, [], []
         return inherited

@@ -57,6 +57,23 @@ def _pair(key: str, value: str | bytes) -> tuple[str, str | bytes]:
     return (name if name.endswith("-bin") else f"{name}-bin"), data
 
 
+def checked_metadata(pairs: Iterable[tuple[str, str | bytes]]) -> Metadata:
+    """Return *pairs*, which a user of gRPC gave; grpcio itself lets the call fail as if the provider had said INTERNAL.
+
+    Raises:
+        LocalProtocolError: gRPC cannot carry a key or a value.
+    """
+    metadata = tuple((key, value) for key, value in pairs)
+    for key, value in metadata:
+        if not _LEGAL_KEY.fullmatch(key):
+            raise LocalProtocolError(f'metadata key "{key}" is not of lower-case letters, digits, _ . -', not_sent=True)
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        if not key.endswith("-bin") and not _PRINTABLE.fullmatch(text):
+            text = f'the value of metadata key "{key}" is not printable ASCII; only keys that end in -bin carry other bytes'
+            raise LocalProtocolError(text, not_sent=True)
+    return metadata
+
+
 def from_metadata(*parts: Iterable[tuple[str, Any]] | None) -> Mapping[str, Any]:
     """Join response metadata and trailers to one mapping; a later value of a key wins, ``-bin`` values are bytes."""
     joined = {key: value for part in parts if part for key, value in part}

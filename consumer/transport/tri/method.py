@@ -17,18 +17,18 @@ from ...errors import (
     CallTimeout,
     ConsumerClosed,
     LimitExceeded,
-    LocalProtocolError,
     RpcError,
     SerializationError,
 )
 from ...invocation import Done, Invocation, Outcome
 from ...provider import Provider
-from .connection import Connection, ConnectionKind, Connections
+from ..api import Providers
+from .connection import Connection, ConnectionKind, Connections, unusable
 from .metadata import Metadata, fixed_metadata, from_metadata, to_metadata
 from .method_types import MethodTypes
-from .sent import OneMessage
-from .status import error_of
-from .stream import begin_stream
+from .sent import OneMessage, initial_metadata_so_far
+from .status import Ended, error_of, refused
+from .stream import StreamCall
 
 Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 
@@ -44,6 +44,9 @@ class GrpcOptions:
 
 
 _NO_OPTIONS = GrpcOptions()
+
+_EARLY_S = 0.005
+"""How much before the deadline a status must come to be the provider's own: two clocks measure it."""
 
 
 class _Bound:
@@ -69,6 +72,7 @@ class TriMethod:
         application: str,
         kinds: tuple[ConnectionKind, ...],
         connections: Connections,
+        providers: Providers,
     ) -> None:
         self._types = types
         self._build = build
@@ -76,6 +80,7 @@ class TriMethod:
         self._fixed = fixed_metadata(policy, application)
         self._kinds = kinds
         self._connections = connections
+        self._providers = providers
         self._bound: dict[Provider, tuple[_Bound, ...]] = {}
         self._turn = itertools.count()
 
@@ -83,6 +88,11 @@ class TriMethod:
     def name(self) -> str:
         """Name of the method as the service spells it."""
         return self._types.name
+
+    @property
+    def types(self) -> MethodTypes:
+        """Its messages, for what must know them beyond the protocol, such as JSON on the command line."""
+        return self._types
 
     @property
     def is_streaming(self) -> bool:
@@ -112,11 +122,14 @@ class TriMethod:
         except RpcError as error:
             done(Outcome(error=error))
             return
+        invocation.record.is_sent = False
         if timeout <= 0:
             done(Outcome(error=CallTimeout("the time was over before the attempt began", not_sent=True)))
             return
-        invocation.record.is_sent = False
         attempt = _Attempt(self, bound.connection, invocation, timeout, done)
+        if not bound.connection.begin(attempt):
+            done(Outcome(error=unusable(bound.connection)))
+            return
         if invocation.on_sent is not None:
             attempt.stream(bound.stream, metadata)
         elif invocation.blocking:
@@ -136,6 +149,9 @@ class TriMethod:
         bound = self._bound.get(provider)
         if bound is None:
             bound = self._bound[provider] = tuple(self._bind(provider, kind) for kind in self._kinds)
+            if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
+                self.forget(provider)
+                self._connections.release(provider)
         return bound[0] if len(bound) == 1 else bound[next(self._turn) % len(bound)]
 
     def _bind(self, provider: Provider, kind: ConnectionKind) -> _Bound:
@@ -147,14 +163,8 @@ class TriMethod:
     def stream(self, provider: Provider, invocation: Invocation, timeout: float | None) -> Any:
         """Begin a streaming call; see `MethodTransport.stream`."""
         connection = self._bound_to(provider).connection
-        invocation.request = self._build(invocation.args, invocation.kwargs)
-
-        def fail(call: Any, ends: float) -> RpcError:
-            left = max(0.0, ends - time.monotonic())
-            return self.fail(call, connection, invocation, timeout if timeout is not None else left, ends)
-
         metadata = self._metadata(invocation)
-        return begin_stream(self._types, connection, invocation, metadata, timeout, fail)
+        return StreamCall(self, connection, invocation, timeout).begin(self._types, metadata)
 
     def forget(self, provider: Provider | None) -> None:
         """Drop what was prepared for *provider*, or for all."""
@@ -178,22 +188,34 @@ class TriMethod:
     def fail(self, call: Any, connection: Connection, invocation: Invocation, timeout: float, ended: float) -> RpcError:
         """Make the error of a call that gRPC ended with a status other than OK."""
         code = call.code()
-        return error_of(
-            code,
-            call.details() or "",
-            invocation.record.response_attachments,
+        record = invocation.record
+        matters = code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+        error = error_of(
+            Ended(
+                code=code,
+                text=call.details() or "",
+                attachments=record.response_attachments,
+                timeout=timeout,
+                is_early=time.monotonic() < ended - _EARLY_S,
+                address=connection.address,
+                is_unconnected=matters and connection.is_unconnected(),
+                is_closed=connection.closed,
+            ),
             invocation,
             self._policy,
-            timeout=timeout,
-            is_early=time.monotonic() < ended,
-            is_unconnected=code is grpc.StatusCode.UNAVAILABLE and connection.is_unconnected(),
         )
+        error.protocol_trace = record.protocol_trace
+        return error
+
+
+def _initial_metadata(call: Any) -> Any:
+    return call.initial_metadata()
 
 
 class _Attempt:
     """One running attempt."""
 
-    __slots__ = ("_connection", "_done", "_ends", "_invocation", "_method", "_timeout")
+    __slots__ = ("_connection", "_done", "_ends", "_initial", "_invocation", "_method", "_timeout")
 
     def __init__(
         self, method: TriMethod, connection: Connection, invocation: Invocation, timeout: float, done: Done
@@ -204,7 +226,7 @@ class _Attempt:
         self._timeout = timeout
         self._done = done
         self._ends = time.monotonic() + timeout
-        connection.begin(self)
+        self._initial: Callable[[Any], Any] = _initial_metadata
 
     def block(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask on the calling thread, which is grpcio's quickest way: no other thread takes part."""
@@ -222,7 +244,7 @@ class _Attempt:
         except grpc.RpcError as error:
             self._end_with(error)
         except BaseException as error:  # Ctrl-C too must end the call's stages before it goes on
-            self._end(Outcome(error=_local(error)))
+            self._end(Outcome(error=refused(error)))
         else:
             self._note_metadata(call)
             self._end(self._method.decode(data))
@@ -233,6 +255,7 @@ class _Attempt:
 
     def stream(self, stream: grpc.StreamUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask so that "sent" is known, and return at once."""
+        self._initial = initial_metadata_so_far
         self._begin(stream.future, OneMessage(self._invocation.request, self._sent), metadata)
 
     def _sent(self) -> None:
@@ -253,7 +276,7 @@ class _Attempt:
                 options.compression,
             )
         except Exception as error:  # grpcio raises ValueError over a closed channel, TypeError over metadata
-            self._end(Outcome(error=_local(error)))
+            self._end(Outcome(error=refused(error)))
             return
         invocation.record.cancelled_by(call.cancel)
         call.add_done_callback(self._end_with)
@@ -273,11 +296,11 @@ class _Attempt:
                     error=self._method.fail(call, self._connection, self._invocation, self._timeout, self._ends)
                 )
         except Exception as error:  # whatever happens here, the call must end
-            outcome = Outcome(error=_local(error))
+            outcome = Outcome(error=refused(error))
         self._end(outcome)
 
     def _note_metadata(self, call: Any) -> None:
-        initial, trailing = call.initial_metadata(), call.trailing_metadata()
+        initial, trailing = self._initial(call), call.trailing_metadata()
         record = self._invocation.record
         record.response_attachments = from_metadata(initial, trailing)
         if self._invocation.options is not None:
@@ -287,14 +310,3 @@ class _Attempt:
         self._connection.end(self)
         self._done(outcome)
 
-
-def _local(error: BaseException) -> BaseException:
-    """Turn what grpcio raised on its own account into ours; Ctrl-C and the like stay as they are."""
-    if not isinstance(error, Exception):
-        return error
-    if isinstance(error, ValueError) and "closed channel" in str(error):
-        ours: RpcError = ConsumerClosed("the connection was closed before the call", not_sent=True)
-    else:
-        ours = LocalProtocolError(f"grpcio refused the call: {error!r}", not_sent=True)
-    ours.__cause__ = error
-    return ours

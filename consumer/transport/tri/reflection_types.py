@@ -119,7 +119,7 @@ class _Conversation:
         while missing:
             if len(known) > MOST_FILES:
                 raise LookupError(f"it imports more than {MOST_FILES} files")
-            known.update((file.name, file) for name in missing for file in self._imported(name))
+            known.update((file.name, file) for name in sorted(missing) for file in self._imported(name))
             if lost := missing - known.keys():
                 raise LookupError(f"the imported file {min(lost)} is not given")
             missing = _missing(known)

@@ -12,10 +12,10 @@ def wrong(policy: ReferencePolicy, attribute: str, text: str, hint: str = "") ->
     return ConfigError([problem_at(policy.origin(attribute), key, text, hint)])
 
 
-def wrong_method(policy: MethodPolicy, attribute: str, key: str, text: str, hint: str = "") -> Problem:
-    """Describe what is wrong with one *attribute* of a method, *key* being its key in the YAML, "" for the method."""
-    whole = ".".join(part for part in ("references", policy.reference, "methods", policy.method, key) if part)
-    return problem_at(policy.origin(attribute), whole, text, hint)
+def wrong_method(method: MethodPolicy, text: str, hint: str, origin: str, key: str = "") -> Problem:
+    """Describe what is wrong with *method* at *origin*; *key* is the setting in the YAML, "" for the method."""
+    whole = ".".join(part for part in ("references", method.reference, "methods", method.method, key) if part)
+    return problem_at(origin, whole, text, hint)
 
 
 def problem_at(origin: str, key: str, text: str, hint: str = "") -> Problem:

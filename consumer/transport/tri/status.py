@@ -1,20 +1,20 @@
 """From gRPC's statuses to callahead's errors.
 
 Source: gRPC's status codes and Dubbo's ``TriRpcStatus``; differs: what is known of the request's fate is kept. gRPC
-core does not say which side a status comes from, so the text it is known to write for its own failures is looked at, and
-where that leaves a doubt the call is in doubt. tests/integration/test_tri_faults.py holds these texts against the
-installed grpcio.
+core does not say which side a status comes from, so the text it is known to write for its own failures is looked at,
+together with what a provider that relays such a text cannot know: this side's address, limit and connection. Where that
+leaves a doubt the call is in doubt. tests/integration/test_tri_faults.py holds these texts against the installed grpcio.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
-
-from callahead.config.policy import ReferencePolicy
+from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...errors import (
     CallTimeout,
@@ -22,6 +22,7 @@ from ...errors import (
     ConnectionLost,
     ConsumerClosed,
     LimitExceeded,
+    LocalProtocolError,
     Rejected,
     RemoteError,
     RemoteProtocolError,
@@ -30,10 +31,12 @@ from ...errors import (
 )
 from ...invocation import Invocation
 
-_TOO_LARGE = re.compile(r"CLIENT: Received message larger than max \((\d+) vs\. \d+\)")
+_TOO_LARGE = re.compile(r"CLIENT: Received message larger than max \((\d+) vs\. (\d+)\)")
 _NOT_CONNECTED = ("failed to connect to all addresses", "errors resolving", "DNS resolution failed")
+_RESET = re.compile(r"RST_STREAM with error code \d+")
+_STREAM_ENDED = "Stream removed ("
 _CONNECTION_LOST = (
-    "Stream removed",
+    _STREAM_ENDED,
     "Socket closed",
     "Connection reset",
     "recvmsg:",
@@ -44,86 +47,124 @@ _CONNECTION_LOST = (
 _REJECTED = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
 
 
-def error_of(
-    code: grpc.StatusCode,
-    text: str,
-    attachments: Mapping[str, Any],
-    invocation: Invocation,
-    policy: ReferencePolicy,
-    *,
-    timeout: float,
-    is_early: bool,
-    is_unconnected: bool,
-) -> RpcError:
-    """Make the error of one failed attempt.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How gRPC ended an attempt, and what this side knows of it.
 
-    Args:
+    Attributes:
         code: Never OK.
         text: gRPC's "details".
         attachments: Response metadata and trailers.
-        invocation: What was asked.
-        policy: Names the settings that a message mentions.
         timeout: Seconds that the attempt had.
-        is_early: The attempt ended before that time.
-        is_unconnected: The channel is known to have no connection.
+        is_early: It ended before that time.
+        address: ``host:port`` of the provider, as the configuration has it.
+        is_unconnected: The channel is known to have no connection; only looked at where it matters.
+        is_closed: This side closed the channel.
     """
-    error = _error_of(code, text, attachments, invocation, policy, timeout, is_early, is_unconnected)
-    error.status, error.status_text = code.name, text
+
+    code: grpc.StatusCode
+    text: str
+    attachments: Mapping[str, Any]
+    timeout: float
+    is_early: bool
+    address: str
+    is_unconnected: bool
+    is_closed: bool
+
+
+def error_of(ended: Ended, invocation: Invocation, policy: ReferencePolicy) -> RpcError:
+    """Make the error of one failed attempt; *policy* names the settings that its message mentions."""
+    error = _error_of(ended, invocation, policy)
+    error.status, error.status_text = ended.code.name, ended.text
     return error
 
 
-def _error_of(
-    code: grpc.StatusCode,
-    text: str,
-    attachments: Mapping[str, Any],
-    invocation: Invocation,
-    policy: ReferencePolicy,
-    timeout: float,
-    is_early: bool,
-    is_unconnected: bool,
-) -> RpcError:
+def _error_of(ended: Ended, invocation: Invocation, policy: ReferencePolicy) -> RpcError:
+    code, text = ended.code, ended.text
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return _timeout(text, invocation, timeout, is_early)
+        return _timeout(ended, invocation)
     if code is grpc.StatusCode.UNAVAILABLE:
-        return _unavailable(text, policy, is_unconnected)
+        return _unavailable(ended, policy)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return _exhausted(text, policy)
-    if code is grpc.StatusCode.CANCELLED and text == "Channel closed!":
-        return ConsumerClosed("the consumer was closed under the call", in_doubt=True)
+    if code is grpc.StatusCode.CANCELLED and ended.is_closed:
+        return ConsumerClosed("the connection was closed under the call", in_doubt=True)
+    if text.startswith(_STREAM_ENDED):
+        return _broken(text)
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return RemoteProtocolError(f"the provider does not have this method: {text}", is_remote=True)
     if code in _REJECTED:
         return Rejected(f"{code.name}: {text}", is_remote=True)
-    return RemoteError(f"{code.name}: {text}", type_name=code.name, details=attachments)
+    return RemoteError(f"{code.name}: {text}", type_name=code.name, details=ended.attachments)
 
 
-def _timeout(text: str, invocation: Invocation, timeout: float, is_early: bool) -> CallTimeout:
-    not_sent = invocation.on_sent is not None and not invocation.record.is_sent
-    if is_early:
-        return CallTimeout(f"the provider said DEADLINE_EXCEEDED: {text}", is_remote=True, in_doubt=True)
-    what = "the request was not sent" if not_sent else "no answer"
-    origin = invocation.policy.origin("timeout_ms")
-    text = f"{what} within {timeout * 1000:.0f} ms (timeout {invocation.policy.timeout_ms} ms, {origin})"
-    return CallTimeout(text, not_sent=not_sent, in_doubt=not not_sent)
+def _timeout(ended: Ended, invocation: Invocation) -> CallTimeout:
+    if ended.is_early:
+        return CallTimeout(f"the provider said DEADLINE_EXCEEDED: {ended.text}", is_remote=True, in_doubt=True)
+    policy = invocation.policy
+    unsent = invocation.on_sent is not None and not invocation.record.is_sent
+    # That nothing was heard of the writing may only mean that the news is under way.
+    not_sent = unsent and ended.is_unconnected and not ended.text.startswith(_STREAM_ENDED)
+    what = "the request was not sent" if unsent else "no answer"
+    setting, within = _bound(ended.timeout * 1000, policy)
+    return CallTimeout(f"{what} within {within} ms ({setting})", not_sent=not_sent, in_doubt=not not_sent)
 
 
-def _unavailable(text: str, policy: ReferencePolicy, is_unconnected: bool) -> TransportError:
-    if text.startswith(_NOT_CONNECTED) and is_unconnected:
-        hint = "" if policy.ssl is not None or "HTTP/2" not in text else "; does the provider expect TLS?"
-        return ConnectFailed(f"no connection: {_last_error(text)}{hint}", not_sent=True)
+def _bound(timeout_ms: float, policy: MethodPolicy) -> tuple[str, int]:
+    """Name the setting that made the attempt's time what it was, and that time; what the call itself took is no cut."""
+    if abs(timeout_ms - policy.timeout_ms) <= max(5, policy.timeout_ms / 100):
+        return f"timeout {policy.timeout_ms} ms, {policy.origin('timeout_ms')}", policy.timeout_ms
+    return f"total_timeout {policy.total_timeout_ms} ms, {policy.origin('total_timeout_ms')}", round(timeout_ms)
+
+
+def _unavailable(ended: Ended, policy: ReferencePolicy) -> TransportError:
+    text = ended.text
+    if text.startswith(_NOT_CONNECTED) and ended.is_unconnected and _port_of(ended.address) in text:
+        return ConnectFailed(f"no connection: {_last_error(text)}{_hint(ended, policy)}", not_sent=True)
     if any(sign in text for sign in _CONNECTION_LOST):
-        return ConnectionLost(f"the connection broke under the call: {text}", in_doubt=True)
+        return _broken(text)
     return TransportError(f"UNAVAILABLE: {text}", in_doubt=True)
+
+
+def _hint(ended: Ended, policy: ReferencePolicy) -> str:
+    if policy.ssl is None:
+        return "; does the provider expect TLS?" if "HTTP/2" in ended.text else ""
+    if "Hostname Verification" not in ended.text:
+        return ""
+    name = policy.ssl.server_name if policy.ssl.server_name is not None else ended.address.rpartition(":")[0]
+    return f'; the provider\'s certificate is not for "{name}" (ssl.server_name)'
+
+
+def _port_of(address: str) -> str:
+    return f":{address.rpartition(':')[2]}:"
 
 
 def _last_error(text: str) -> str:
     return text.partition("last error: ")[2] or text
 
 
+def _broken(text: str) -> TransportError:
+    if _RESET.search(text):
+        return TransportError(f"the provider reset the stream: {text}", in_doubt=True)
+    return ConnectionLost(f"the connection broke under the call: {text}", in_doubt=True)
+
+
 def _exhausted(text: str, policy: ReferencePolicy) -> LimitExceeded:
     found = _TOO_LARGE.search(text)
-    if found is None:
-        return LimitExceeded(f"the provider refused: {text}", is_remote=True, in_doubt=True)
     limit, origin = policy.max_response_bytes, policy.origin("max_response_bytes")
+    if found is None or int(found[2]) != limit:  # another limit is another client's: the provider's own
+        return LimitExceeded(f"the provider refused: {text}", is_remote=True, in_doubt=True)
     message = f"the answer has {found[1]} bytes, more than the {limit} that max_response_bytes allows ({origin})"
     return LimitExceeded(message, in_doubt=True)
+
+
+def refused(error: BaseException) -> BaseException:
+    """Turn what grpcio raised on its own account into ours; Ctrl-C and the like stay as they are."""
+    if not isinstance(error, Exception):
+        return error
+    if isinstance(error, ValueError) and "closed channel" in str(error):
+        ours: RpcError = ConsumerClosed("the connection was closed before the call", not_sent=True)
+    else:
+        ours = LocalProtocolError(f"grpcio refused the call: {error!r}", not_sent=True)
+    ours.__cause__ = error
+    return ours

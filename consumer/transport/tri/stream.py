@@ -1,92 +1,190 @@
-"""Streaming calls: passed through to grpcio, with its errors turned into ours."""
+"""Streaming calls: carried by grpcio as bytes, with messages, limits and errors that are ours."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from ...errors import LocalProtocolError, RpcError, SerializationError
 from ...invocation import Invocation
-from .connection import Connection
+from .connection import Connection, unusable
 from .metadata import Metadata, from_metadata
 from .method_types import MethodTypes
+from .status import refused
 
-Fail = Callable[[Any, float], BaseException]
-"""Makes our error of an ended grpcio call and of the monotonic second that was its deadline."""
-
-
-def open_callable(channel: grpc.Channel, types: MethodTypes) -> Any:
-    """Make the grpcio callable of a method of any kind."""
-    kinds: dict[tuple[bool, bool], Any] = {
-        (False, False): channel.unary_unary,
-        (False, True): channel.unary_stream,
-        (True, False): channel.stream_unary,
-        (True, True): channel.stream_stream,
-    }
-    return kinds[types.client_streaming, types.server_streaming](types.path, types.serialize, types.deserialize)
+if TYPE_CHECKING:
+    from .method import TriMethod
 
 
-def counted(connection: Connection, call: Any) -> Any:
-    """Return *call*, which counts as running on *connection* until it ends; an ended one as it is."""
-    if isinstance(call, grpc.RpcContext):
-        connection.begin(call)
-        if not call.add_callback(lambda: connection.end(call)):
-            connection.end(call)
+def counted(connection: Connection, begin: Callable[[], Any]) -> Any:
+    """Return the call that *begin* makes; it counts as running on *connection* until it ends.
+
+    Raises:
+        TransportError: The connection was given up, since its provider left.
+        ConsumerClosed: It was closed.
+    """
+    token = object()  # not the call itself: grpcio cancels a stream that nobody holds any more
+    if not connection.begin(token):
+        raise unusable(connection)
+    try:
+        call = begin()
+    except BaseException:
+        connection.end(token)
+        raise
+    if not isinstance(call, grpc.RpcContext) or not call.add_callback(lambda: connection.end(token)):
+        connection.end(token)  # it has ended
     return call
 
 
-def begin_stream(
-    types: MethodTypes,
-    connection: Connection,
-    invocation: Invocation,
-    metadata: Metadata | None,
-    timeout: float | None,
-    fail: Fail,
-) -> Any:
-    """Begin the call; returns the answer of a client stream, or the `ResponseStream` of any other."""
-    ends = time.monotonic() + (timeout if timeout is not None else float("inf"))
-    call = open_callable(connection.channel, types)
-    request = iter(invocation.request) if types.client_streaming else invocation.request
-    if types.server_streaming:
-        return TriStream(counted(connection, call(request, timeout, metadata)), invocation, fail, ends)
-    try:
-        answer, ended = call.with_call(request, timeout, metadata)
-    except grpc.RpcError as error:
-        raise fail(error, ends) from error
-    invocation.record.response_attachments = from_metadata(ended.initial_metadata(), ended.trailing_metadata())
-    return answer
+class _Requests(Iterator[bytes]):
+    """The requests of a client stream as bytes; keeps what went wrong in them, of which grpcio only tells the log."""
+
+    def __init__(self, items: Iterable[Any], encode: Callable[[tuple[Any, ...], Mapping[str, Any]], bytes]) -> None:
+        self._items = iter(items)
+        self._encode = encode
+        self.error: Exception | None = None
+
+    def __next__(self) -> bytes:
+        try:
+            return self._encode((next(self._items),), {})
+        except StopIteration:
+            raise
+        except Exception as error:
+            self.error = error
+            raise
+
+
+class StreamCall:
+    """One streaming call of *method*.
+
+    Args:
+        method: Makes bytes of requests, answers of bytes, and errors of statuses.
+        connection: Where to.
+        invocation: Whose arguments are the request, or one iterable of requests.
+        timeout: Seconds for the whole stream, or None for no bound.
+    """
+
+    def __init__(
+        self, method: TriMethod, connection: Connection, invocation: Invocation, timeout: float | None
+    ) -> None:
+        self._method = method
+        self._connection = connection
+        self._invocation = invocation
+        self._timeout = timeout
+        self._ends = time.monotonic() + (float("inf") if timeout is None else timeout)
+        self._requests: _Requests | None = None
+
+    def begin(self, types: MethodTypes, metadata: Metadata | None) -> Any:
+        """Begin; returns the answer of a client stream, or the `ResponseStream` of any other.
+
+        Raises:
+            RpcError: It could not begin, or the one answer did not come.
+        """
+        request = self._request(types)
+        call = _open_callable(self._connection.channel, types)
+        try:
+            if not types.server_streaming:
+                return self._gather(lambda: call.with_call(request, self._timeout, metadata))
+            return TriStream(self, counted(self._connection, lambda: call(request, self._timeout, metadata)))
+        except ValueError as error:  # the channel is closed
+            raise refused(error) from error
+
+    def _request(self, types: MethodTypes) -> Any:
+        args, kwargs = self._invocation.args, self._invocation.kwargs
+        if not types.client_streaming:
+            return self._method.encode(args, kwargs)
+        if len(args) != 1 or kwargs or isinstance(args[0], str | bytes | Mapping) or not isinstance(args[0], Iterable):
+            got = ", ".join([type(arg).__name__ for arg in args] + [f"{name}=" for name in kwargs]) or "nothing"
+            raise SerializationError(f"{types.path}: expected one iterable of requests, got {got}", not_sent=True)
+        self._requests = _Requests(args[0], self._method.encode)
+        return self._requests
+
+    def _gather(self, begin: Callable[[], Any]) -> Any:
+        try:
+            data, ended = counted(self._connection, begin)
+        except grpc.RpcError as error:
+            raise self.error_of(error) from error
+        self.note_metadata(ended)
+        return self.decode(data)
+
+    def decode(self, data: bytes) -> Any:
+        """Make an answer of its bytes.
+
+        Raises:
+            SerializationError: They are none.
+        """
+        outcome = self._method.decode(data)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+
+    def error_of(self, call: Any) -> BaseException:
+        """Make our error of the grpcio call that has failed."""
+        self.note_metadata(call)
+        requests = self._requests
+        if requests is not None and requests.error is not None:
+            return _of_requests(requests.error)
+        if self._invocation.record.is_cancelled:
+            return CancelledError()
+        timeout = self._timeout if self._timeout is not None else 0.0
+        return self._method.fail(call, self._connection, self._invocation, timeout, self._ends)
+
+    def note_metadata(self, call: Any) -> None:
+        """Keep what the provider sent beside its answers."""
+        record = self._invocation.record
+        record.response_attachments = from_metadata(call.initial_metadata(), call.trailing_metadata())
+
+    def cancel(self, call: Any) -> None:
+        """Reset the stream."""
+        record = self._invocation.record
+        record.cancelled_by(call.cancel)
+        record.cancel()
 
 
 class TriStream(Iterator[Any]):
-    """A `ResponseStream` over a grpcio call."""
+    """A `ResponseStream` over a grpcio call; one that nobody holds any more is cancelled."""
 
-    def __init__(self, call: Any, invocation: Invocation, fail: Fail, ends: float) -> None:
+    def __init__(self, stream: StreamCall, call: Any) -> None:
+        self._stream = stream
         self._call = call
-        self._invocation = invocation
-        self._fail = fail
-        self._ends = ends
 
     def __next__(self) -> Any:
         """Wait for the next answer; see `ResponseStream.__iter__`."""
         try:
-            return next(self._call)
+            data = next(self._call)
         except StopIteration:
-            self._note_metadata()
+            self._stream.note_metadata(self._call)
             raise
         except grpc.RpcError as error:
-            self._note_metadata()
-            if self._invocation.record.is_cancelled:
-                raise CancelledError from None
-            raise self._fail(error, self._ends) from error
-
-    def _note_metadata(self) -> None:
-        call = self._call
-        self._invocation.record.response_attachments = from_metadata(call.initial_metadata(), call.trailing_metadata())
+            raise self._stream.error_of(error) from None
+        try:
+            return self._stream.decode(data)
+        except SerializationError:
+            self._call.cancel()
+            raise
 
     def cancel(self) -> None:
         """End the stream; see `ResponseStream.cancel`."""
-        self._invocation.record.cancelled_by(self._call.cancel)
-        self._invocation.record.cancel()
+        self._stream.cancel(self._call)
+
+
+def _open_callable(channel: grpc.Channel, types: MethodTypes) -> Any:
+    kinds: dict[tuple[bool, bool], Any] = {
+        (False, True): channel.unary_stream,
+        (True, False): channel.stream_unary,
+        (True, True): channel.stream_stream,
+    }
+    return kinds[types.client_streaming, types.server_streaming](types.path, None, None)
+
+
+def _of_requests(error: Exception) -> RpcError:
+    """Make the error of a stream whose requests raised *error*; those before it may have been worked upon."""
+    ours = error if isinstance(error, RpcError) else LocalProtocolError(f"the requests could not be read: {error!r}")
+    ours.not_sent, ours.in_doubt = False, True
+    if ours is not error:
+        ours.__cause__ = error
+    return ours

@@ -85,7 +85,7 @@ class TriReference:
 
     def bind(self, types: MethodTypes, build: Any) -> TriMethod:
         """Prepare a method whose types the caller has, as a generated stub does."""
-        method = TriMethod(types, build, self._policy, self._application, self._kinds, self._connections)
+        method = TriMethod(types, build, self._policy, self._application, self._kinds, self._connections, self._providers)
         self._methods.append(method)
         return method
 
@@ -110,7 +110,7 @@ class TriReference:
     def stream_raw(self, provider: Provider, begin: Callable[[grpc.Channel], Any]) -> Any:
         """Return what *begin* makes of the channel to *provider*, and count it as running until it ends."""
         connection = self._connection_to(provider)
-        return counted(connection, begin(connection.channel))
+        return counted(connection, lambda: begin(connection.channel))
 
     def _load(self) -> ServiceTypes:
         with self._lock:
@@ -126,7 +126,7 @@ class TriReference:
             error = NoProviderAvailable("no provider is known that could be asked for its types", not_sent=True)
             error.reference, error.method = self._policy.id, "(reflection)"
             raise error
-        return self._kinds[0].open(providers[0].endpoint.address)
+        return self._connections.open(providers[0].endpoint.address, self._kinds[0])
 
     def forget(self, provider: Provider | None) -> None:
         """Drop what was prepared for *provider*, or for all."""

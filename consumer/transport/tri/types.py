@@ -59,24 +59,33 @@ def check_methods(policy: ReferencePolicy, types: ServiceTypes) -> None:
         method = types.find(name)
         if method is None:
             text = f'the interface "{types.interface}" has no method "{name}"'
-            problems.append(wrong_method(method_policy, "method", "", text, types.nearest(name)))
+            problems.append(wrong_method(method_policy, text, types.nearest(name), _written(policy, method_policy)))
             continue
         if method.name in named:
             text = f'"{name}" and "{named[method.name]}" are one method, "{method.name}"'
-            problems.append(wrong_method(method_policy, "method", "", text, "keep one of them"))
+            problems.append(wrong_method(method_policy, text, "keep one of them", _written(policy, method_policy)))
         named[method.name] = name
         if method.streaming:
-            problems += _unary_settings(policy.default, method_policy)
+            problems += streaming_problems(policy.default, method_policy)
     if problems:
         raise ConfigError(problems)
 
 
-def _unary_settings(default: MethodPolicy, method: MethodPolicy) -> list[Problem]:
+def streaming_problems(default: MethodPolicy, method: MethodPolicy) -> list[Problem]:
+    """List which settings of its own the streaming *method* cannot honour; *default* is the policy it inherits from."""
     return [
-        wrong_method(method, attribute, key, f'a streaming method cannot have "{key}: {_yaml(value)}"', "remove it")
+        wrong_method(method, f'a streaming method cannot have "{key}: {_yaml(value)}"', "remove it", origin, key)
         for attribute, key, only in UNARY_ONLY
-        if (value := getattr(method, attribute)) is not only and method.origin(attribute) != default.origin(attribute)
+        if (value := getattr(method, attribute)) is not only
+        and (origin := method.origin(attribute)) != default.origin(attribute)
     ]
+
+
+def _written(policy: ReferencePolicy, method: MethodPolicy) -> str:
+    """Say where *method* was named or, where that is not known, where the first setting of its own is."""
+    inherited = set(policy.default.origins.values())
+    own = [origin for origin in method.origins.values() if origin not in inherited]
+    return method.origins.get("method", own[0] if own else policy.origin("interface"))
 
 
 def _yaml(value: bool) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer.transport.tri.types import MethodTypes, ServiceTypes, check_methods, load_types
@@ -296,6 +297,16 @@ def test_a_method_that_the_service_lacks_names_the_nearest() -> None:
     """A misspelt method is refused at its line."""
     text = 'the interface "com.alibaba.foo.FooService" has no method "findFo" (did you mean "findFoo"?)'
     assert problems(method("findFo")) == [f"x.yml:10: references.foo.methods.findFo: {text}"]
+
+
+def test_a_wrong_method_is_found_by_its_settings() -> None:
+    """Where its own line is not known, the line of its first setting is given, else that of the interface."""
+    text = 'the interface "com.alibaba.foo.FooService" has no method "findFo" (did you mean "findFoo"?)'
+    origins = {"is_async": "x.yml:1", "timeout_ms": "x.yml:12"}
+    set_here = MethodPolicy(reference="foo", method="findFo", origins=origins)
+    assert problems(set_here) == [f"x.yml:12: references.foo.methods.findFo: {text}"]
+    bare = MethodPolicy(reference="foo", method="findFo", origins={"is_async": "x.yml:1"})
+    assert problems(bare) == [f"x.yml:3: references.foo.methods.findFo: {text}"]
 
 
 def test_a_method_named_twice_is_refused() -> None:

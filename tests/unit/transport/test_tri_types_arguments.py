@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer.errors import SerializationError
 from callahead.consumer.transport.tri.arguments import build_request, from_plain, request_builder, to_plain
 from callahead.consumer.transport.tri.method_types import MethodTypes, ServiceTypes
 from callahead.consumer.transport.tri.types import load_types
-from hypothesis import given
-from hypothesis import strategies as st
 
 PROTOS = Path(__file__).parents[2] / "support" / "protos"
 KIND = "callahead.tests.Kind"

@@ -7,9 +7,10 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-import callahead.conf
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+
+import callahead.conf
 
 CONF = Path(callahead.conf.__file__).parent
 

@@ -13,8 +13,8 @@ import java.util.stream.Collectors;
 
 /**
  * {@code write FILE}: one line "name hex" for every vector.
- * {@code read FILE}: decodes such lines (made by Python), encodes what came out again and compares it with the vector
- * of that name; prints the names that differ and fails.
+ * {@code read FILE}: decodes such lines (made by Python) and encodes what came out again; that must give what the same
+ * gives of Java's own vector of that name. Prints the names that differ and fails.
  */
 public final class Main {
     private Main() {}
@@ -50,9 +50,9 @@ public final class Main {
         for (String line : Files.readAllLines(file)) {
             int space = line.indexOf(' ');
             String name = line.substring(0, space);
-            byte[] again = decodeAndEncode(HexFormat.of().parseHex(line.substring(space + 1)),
-                Vectors.all().get(name).length);
-            if (Arrays.equals(again, expected.get(name))) {
+            int count = Vectors.all().get(name).length;
+            byte[] again = decodeAndEncode(HexFormat.of().parseHex(line.substring(space + 1)), count);
+            if (Arrays.equals(again, decodeAndEncode(expected.get(name), count))) {
                 right++;
             } else {
                 wrong++;

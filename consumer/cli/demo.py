@@ -1,0 +1,155 @@
+"""``callahead demo``: one call-site function under two configurations, and what the second one saves."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import CallaheadError
+
+if TYPE_CHECKING:
+    from .timeline import Span, Timeline
+
+# Mode and its configuration, a file of callahead.conf.
+MODES = {"sync": "demo-sync.yml", "async": "demo-async.yml"}
+FOO_DELAY, BAR_DELAY = "500ms", "600ms"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The call site under one configuration.
+
+    Attributes:
+        mode: Key of `MODES`.
+        timeline: Of its calls.
+        found: What it returned.
+    """
+
+    mode: str
+    timeline: Timeline
+    found: tuple[Any, ...]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, times in milliseconds.")
+def demo(as_json: bool) -> None:
+    """Run one call-site function under a synchronous and an asynchronous YAML, and show what that saves.
+
+    Two providers, which take 0.5 s and 0.6 s, are started in a process of their own. Exit status 1 where that fails.
+    """
+    if as_json:
+        click.echo(json.dumps(document(list(_runs())), indent=2, sort_keys=True))
+    else:
+        _show(_runs())
+
+
+def _show(runs: Iterator[Run]) -> None:
+    """Print each part as soon as it is known: the runs take their time."""
+    from .demo_view import DemoView
+
+    view = DemoView()
+    view.introduce()
+    done: list[Run] = []
+    for run in runs:
+        done.append(run)
+        view.show_run(run, done[0].timeline.wall_ms)
+    view.compare(done)
+
+
+def _runs() -> Iterator[Run]:
+    try:
+        with _providers() as urls, _environment(urls):
+            for mode in MODES:
+                yield _run(mode)
+    except CallaheadError as error:
+        raise click.ClickException(f"the demo did not run: {error}") from error
+
+
+def _run(mode: str) -> Run:
+    from importlib.resources import as_file, files
+
+    from ..bootstrap import Consumer
+    from .callsite import find_both
+    from .timeline import recorded
+
+    with as_file(files("callahead.conf") / MODES[mode]) as path, Consumer.from_file(path) as consumer:
+        foo, bar = consumer.reference("fooService"), consumer.reference("barService")
+        with recorded() as timeline:
+            found = find_both(foo, bar)
+    return Run(mode=mode, timeline=timeline, found=found)
+
+
+@contextmanager
+def _providers() -> Iterator[Mapping[str, str]]:
+    """Start the providers and give their addresses.
+
+    Raises:
+        click.ClickException: They cannot be started; with the last line of what their process said.
+    """
+    from ..testing import ProviderProcess
+
+    with ExitStack() as running:
+        try:
+            process = ProviderProcess("callahead.consumer.cli.demo_providers:build", FOO_DELAY, BAR_DELAY)
+            urls = running.enter_context(process).urls
+        except (CallaheadError, OSError) as error:
+            what = str(error).splitlines()
+            why = what[0] if len(what) == 1 else f"{what[0]} {what[-1]}"
+            raise click.ClickException(f"the demo's providers cannot be started: {why}") from error
+        yield urls
+
+
+@contextmanager
+def _environment(urls: Mapping[str, str]) -> Iterator[None]:
+    """Set the variables that the YAML reads; grpcio must not ask a proxy for what runs on this machine."""
+    variables = {
+        "CALLAHEAD_DEMO_FOO": urls["foo"],
+        "CALLAHEAD_DEMO_BAR": urls["bar"],
+        "no_grpc_proxy": "127.0.0.1",
+    }
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def saved(runs: list[Run]) -> tuple[float, float]:
+    """Say how much less wall time the last run took than the first: in milliseconds, and in percent of the first."""
+    first, last = runs[0].timeline.wall_ms, runs[-1].timeline.wall_ms
+    return first - last, (first - last) / first * 100
+
+
+def document(runs: list[Run]) -> dict[str, Any]:
+    """Make what ``--json`` prints."""
+    saved_ms, saved_percent = saved(runs)
+    numbers = {"saved_ms": round(saved_ms, 1), "saved_percent": round(saved_percent, 1)}
+    return {**numbers, **{run.mode: _run_document(run.timeline) for run in runs}}
+
+
+def _run_document(timeline: Timeline) -> dict[str, Any]:
+    return {
+        "sum_ms": round(timeline.sum_ms, 1),
+        "wall_ms": round(timeline.wall_ms, 1),
+        "calls": [_call_document(span) for span in in_order(timeline)],
+    }
+
+
+def _call_document(span: Span) -> dict[str, Any]:
+    return {"name": span.name, "start_ms": round(span.start_ms, 1), "end_ms": round(span.end_ms, 1)}
+
+
+def in_order(timeline: Timeline) -> list[Span]:
+    """Sort the calls of *timeline* by their beginnings."""
+    return sorted(timeline.spans, key=lambda span: span.start_ms)

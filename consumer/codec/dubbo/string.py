@@ -1,0 +1,17 @@
+"""Hessian strings, quickly where they are ASCII and not long: nearly every argument, and every name."""
+
+from __future__ import annotations
+
+from ..hessian2.text import encode_text
+
+_HEADS = [
+    *[bytes((length,)) for length in range(0x20)],
+    *[bytes((0x30 + (length >> 8), length & 0xFF)) for length in range(0x20, 0x400)],
+]
+_LONG = len(_HEADS)
+
+
+def encode_string(text: str) -> bytes:
+    """Write one string."""
+    length = len(text)
+    return _HEADS[length] + text.encode() if length < _LONG and text.isascii() else encode_text(text)

@@ -1,0 +1,43 @@
+"""Where in a value the trouble is; looked for only after something could not be written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from callahead.consumer.errors import SerializationError
+
+from .binding import binding_of_class
+from .java import JavaObject
+
+
+class UnwritableError(SerializationError):
+    """A type without a Java form; never leaves this package."""
+
+
+def trail_to(value: Any, is_written: Callable[[Any], bool]) -> str:
+    """Give the way to the first part that is not written, such as ``[3].price``; "" where it is the value itself."""
+    seen: set[int] = set()
+    waiting = [("", value)]
+    while waiting:
+        way, one = waiting.pop()
+        if not is_written(one):
+            return way
+        if id(one) not in seen:
+            seen.add(id(one))
+            waiting.extend(reversed([(way + step, part) for step, part in _parts(one)]))
+    return ""
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    binding = binding_of_class(type(value))
+    if binding is not None:
+        yield from ((f".{name}", getattr(value, name)) for name in binding.attributes.values() if hasattr(value, name))
+    elif isinstance(value, JavaObject):
+        yield from ((f".{name}", part) for name, part in value.fields.items())
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield f".key({key!r})", key
+            yield f"[{key!r}]", part
+    elif isinstance(value, list | tuple | set | frozenset):
+        yield from ((f"[{index}]", part) for index, part in enumerate(value))

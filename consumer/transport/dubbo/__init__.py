@@ -1,0 +1,5 @@
+"""Apache Dubbo's classic protocol over TCP."""
+
+from .transport import DubboTransport
+
+__all__ = ["DubboTransport"]

@@ -1,0 +1,121 @@
+"""One attempt, from the moment it is handed to the I/O thread to its one end."""
+
+from __future__ import annotations
+
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING, Protocol
+
+from ...errors import CallTimeout
+from ...invocation import Done, Invocation, Outcome
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+
+class Decode(Protocol):
+    """Makes the outcome of an answer; never raises."""
+
+    def __call__(self, status: int, body: bytes, invocation: Invocation, /) -> Outcome: ...
+
+
+class Call:
+    """What a connection keeps of an attempt while it runs.
+
+    Attributes:
+        id: Request id, of no other attempt of this process.
+        frame: The whole request as bytes, until it is queued.
+        two_way: An answer is expected; otherwise the attempt ends when the frame is written.
+        timeout: Seconds that the attempt has.
+        expires: Monotonic second at which it times out.
+        number: Its place in the order of its connection's frames, from 1; 0 until it has one.
+        ended: The outcome is out.
+    """
+
+    __slots__ = (
+        "_connection", "_decode", "_done", "_invocation", "ended", "expires", "frame", "id", "number", "timeout", "two_way",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        number: int,
+        frame: bytes,
+        two_way: bool,
+        timeout: float,
+        expires: float,
+        invocation: Invocation,
+        decode: Decode,
+        done: Done,
+    ) -> None:
+        self.id = number
+        self.frame: bytes | None = frame
+        self.two_way = two_way
+        self.timeout = timeout
+        self.expires = expires
+        self.number = 0
+        self.ended = False
+        self._invocation: Invocation | None = invocation
+        self._decode = decode
+        self._done: Done | None = done
+        self._connection: Connection | None = None
+
+    @property
+    def wants_written(self) -> bool:
+        """Somebody must be told when the frame is written."""
+        return not self.two_way or (self._invocation is not None and self._invocation.on_sent is not None)
+
+    def begin(self, connection: Connection) -> None:
+        """Hand the attempt over; from any thread."""
+        assert self._invocation is not None
+        self._connection = connection
+        self._invocation.record.cancelled_by(self.cancel)
+        connection.post(self)
+
+    def cancel(self) -> None:
+        """Stop the attempt, soon; from any thread."""
+        connection = self._connection
+        if connection is not None:
+            connection.post_cancel(self)
+
+    def written(self) -> None:
+        """The kernel has taken the last byte of the frame."""
+        invocation = self._invocation
+        if invocation is not None and invocation.on_sent is not None:
+            invocation.on_sent()
+        if not self.two_way:
+            self.end(Outcome(None))
+
+    def answer(self, status: int, body: bytes) -> None:
+        """End with what the provider answered."""
+        invocation = self._invocation
+        if invocation is not None:
+            self.end(self._decode(status, body, invocation))
+
+    def fail(self, error: BaseException) -> None:
+        """End with *error*."""
+        self.end(Outcome(error=error))
+
+    def end(self, outcome: Outcome) -> None:
+        """Hand out the outcome, once, and let go of everything."""
+        done = self._done
+        if done is None:
+            return
+        self.ended = True
+        self._done = self._invocation = self.frame = self._connection = None
+        done(outcome)
+
+    def time_out(self, *, not_sent: bool, why: str) -> None:
+        """End as timed out."""
+        if self._invocation is None:
+            return
+        policy = self._invocation.policy
+        what = "the request was not sent" if not_sent else "no answer"
+        setting = f"timeout {policy.timeout_ms} ms, {policy.origin('timeout_ms')}"
+        text = f"{what} within {self.timeout * 1000:.0f} ms ({setting}{why})"
+        self.fail(CallTimeout(text, not_sent=not_sent, in_doubt=not not_sent))
+
+    def be_cancelled(self) -> None:
+        """End as cancelled."""
+        self.fail(CancelledError())
+
+    def __repr__(self) -> str:
+        return f"<Call {self.id} number {self.number}>"

@@ -1,0 +1,184 @@
+"""The calls of one Java method."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from callahead.config.policy import ReferencePolicy
+
+from ...codec.dubbo.attachments import encode_entries
+from ...codec.dubbo.request import RequestEncoder
+from ...codec.dubbo.errors import error_of_thrown, status_error
+from ...codec.dubbo.response import EXCEPTION, decode_response
+from ...codec.javaface import JavaMethod, JavaSignature, convert_answer
+from ...errors import CallTimeout, ConsumerClosed, LimitExceeded, LocalProtocolError, RpcError
+from ...invocation import Done, Invocation, Outcome
+from ...provider import Provider
+from ...wire.header import OK, request_frame
+from .call import Call
+from .connection import Connection
+from .pool import Pool
+
+# Ids are this process' own, and begin anywhere, so that the answer to an earlier process' call is nobody's.
+_IDS = itertools.count(secrets.randbits(31))
+_LOCAL = frozenset({"async", "sent", "return", "retries"})
+_KEPT_TAILS = 256
+
+
+class Request(NamedTuple):
+    """What `DubboMethod.encode` makes of a call's arguments.
+
+    Attributes:
+        signature: The overload.
+        values: The arguments as hessian2 takes them.
+        begun: The body up to the attachments of the attempt.
+    """
+
+    signature: JavaSignature
+    values: list[Any]
+    begun: bytes
+
+
+class _Bound(NamedTuple):
+    """This method at one provider."""
+
+    connections: tuple[Connection, ...]
+    path: str
+    token: str
+
+
+class DubboMethod:
+    """A `MethodTransport` for one method of a Java interface."""
+
+    is_streaming = False
+
+    def __init__(self, method: JavaMethod, policy: ReferencePolicy, application: str, pool: Pool) -> None:
+        self._method = method
+        self._policy = policy
+        self._application = application
+        self._pool = pool
+        self._encoders: dict[tuple[str, str], RequestEncoder] = {}
+        self._bound: dict[Provider, _Bound] = {}
+        self._tails: dict[tuple[int, str], bytes] = {}
+        self._turn = itertools.count()
+
+    @property
+    def name(self) -> str:
+        """Name of the method as Java spells it."""
+        return self._method.name
+
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Request:
+        """Choose the overload and serialize the arguments; see `MethodTransport.encode`."""
+        signature, values = self._method.select(args, kwargs)
+        begun = self._encoder(signature, self._policy.interface).begin(values)
+        limit = self._policy.max_request_bytes
+        if len(begun) > limit:
+            origin = self._policy.origin("max_request_bytes")
+            text = f"the request has {len(begun)} bytes, more than the {limit} that max_request_bytes allows ({origin})"
+            raise LimitExceeded(text, not_sent=True)
+        return Request(signature, values, begun)
+
+    def _encoder(self, signature: JavaSignature, path: str) -> RequestEncoder:
+        key = (signature.descriptor, path)
+        encoder = self._encoders.get(key)
+        if encoder is None:
+            encoder = self._encoders[key] = self._make_encoder(signature, path)
+        return encoder
+
+    def _make_encoder(self, signature: JavaSignature, path: str) -> RequestEncoder:
+        policy = self._policy
+        constant = {
+            "path": path,
+            "interface": policy.interface,
+            "version": policy.version,
+            "group": policy.group,
+            "remote.application": self._application,
+            **signature.attachments,
+        }
+        attachments = {key: value for key, value in constant.items() if value}
+        return RequestEncoder(path, policy.version, signature.wire_method, signature.wire, attachments)
+
+    def send(self, provider: Provider, invocation: Invocation, timeout: float, done: Done) -> None:
+        """Make one attempt; see `MethodTransport.send`."""
+        if timeout <= 0:
+            done(Outcome(error=CallTimeout("the time was over before the attempt began", not_sent=True)))
+            return
+        try:
+            bound = self._bound.get(provider) or self._bind(provider)
+            body = self._body(invocation, bound, timeout)
+        except RpcError as error:
+            done(Outcome(error=error))
+            return
+        number = next(_IDS)
+        two_way = not invocation.one_way
+        frame = request_frame(number, body, two_way=two_way)
+        connections = bound.connections
+        connection = connections[0] if len(connections) == 1 else connections[next(self._turn) % len(connections)]
+        invocation.record.is_sent = False
+        Call(number, frame, two_way, timeout, time.monotonic() + timeout, invocation, self._decode, done).begin(connection)
+
+    def _bind(self, provider: Provider) -> _Bound:
+        connections = self._pool.connections(provider, self._policy)
+        if not connections:
+            raise ConsumerClosed("the consumer is closed", not_sent=True)
+        endpoint = provider.endpoint
+        bound = _Bound(connections, endpoint.path or self._policy.interface, endpoint.parameters.get("token", ""))
+        self._bound[provider] = bound
+        return bound
+
+    def _body(self, invocation: Invocation, bound: _Bound, timeout: float) -> bytes:
+        request: Request = invocation.request
+        begun = request.begun
+        if bound.path != self._policy.interface:
+            begun = self._encoder(request.signature, bound.path).begin(request.values)
+        if invocation.attachments:
+            begun += encode_entries(_allowed(invocation.attachments))
+        return begun + self._tail(max(1, round(timeout * 1000)), bound.token)
+
+    def _tail(self, timeout_ms: int, token: str) -> bytes:
+        tail = self._tails.get((timeout_ms, token))
+        if tail is None:
+            own = {"timeout": str(timeout_ms), "token": token}
+            tail = encode_entries({key: value for key, value in own.items() if value}) + b"Z"
+            if len(self._tails) >= _KEPT_TAILS:
+                self._tails.clear()
+            self._tails[timeout_ms, token] = tail
+        return tail
+
+    def _decode(self, status: int, body: bytes, invocation: Invocation) -> Outcome:
+        try:
+            if status != OK:
+                return Outcome(error=status_error(status, body))
+            kind, value, attachments = decode_response(body)
+            invocation.record.response_attachments = attachments
+            if kind == EXCEPTION:
+                return Outcome(error=error_of_thrown(value))
+            request: Request = invocation.request
+            return Outcome(convert_answer(request.signature, value))
+        except RpcError as error:
+            return Outcome(error=error)
+
+    def stream(self, provider: Provider, invocation: Invocation, timeout: float | None) -> Any:
+        """Refuse: the dubbo protocol has no streams."""
+        raise LocalProtocolError(f"{invocation.record.name} at {provider.name}: dubbo has no streams ({timeout})")
+
+    def forget(self, provider: Provider | None) -> None:
+        """Drop what was prepared for *provider*, or for all."""
+        if provider is None:
+            self._bound = {}
+        else:
+            self._bound.pop(provider, None)
+
+
+
+
+def _allowed(attachments: Mapping[str, Any]) -> Mapping[str, Any]:
+    local = _LOCAL & attachments.keys()
+    if local:
+        text = f"the attachment {', '.join(sorted(local))} is this side's own and never travels"
+        raise LocalProtocolError(text, not_sent=True)
+    return attachments

@@ -1,0 +1,57 @@
+"""The classic dubbo protocol without I/O: bytes in and events out, values in and bytes out."""
+
+from callahead.consumer.wire.events import (
+    BadEvent,
+    BadRequest,
+    BadResponse,
+    Broken,
+    Event,
+    Heartbeat,
+    HeartbeatAnswer,
+    ReadOnly,
+    Request,
+    Response,
+    Writable,
+)
+from callahead.consumer.wire.header import (
+    HEADER_BYTES,
+    HESSIAN2,
+    MAX_BODY_BYTES,
+    OK,
+    SERIALIZATIONS,
+    STATUSES,
+    heartbeat_answer_frame,
+    heartbeat_frame,
+    read_only_frame,
+    request_frame,
+    response_frame,
+    writable_frame,
+)
+from callahead.consumer.wire.reader import FrameReader
+
+__all__ = [
+    "HEADER_BYTES",
+    "HESSIAN2",
+    "MAX_BODY_BYTES",
+    "OK",
+    "SERIALIZATIONS",
+    "STATUSES",
+    "BadEvent",
+    "BadRequest",
+    "BadResponse",
+    "Broken",
+    "Event",
+    "FrameReader",
+    "Heartbeat",
+    "HeartbeatAnswer",
+    "ReadOnly",
+    "Request",
+    "Response",
+    "Writable",
+    "heartbeat_answer_frame",
+    "heartbeat_frame",
+    "read_only_frame",
+    "request_frame",
+    "response_frame",
+    "writable_frame",
+]

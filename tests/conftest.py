@@ -1,0 +1,70 @@
+"""What every test is held to: it leaves no thread, socket or task behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Appended, so that no folder here hides a module: tests say ``from support.clock import FakeClock``.
+sys.path.append(str(Path(__file__).parent))
+
+_PATIENCE_S = 3.0
+# grpcio's own: they end some time after their channel or server did.
+_FOREIGN = ("channel_spin", "_serve", "grpc", "pytest", "asyncio_", "pydevd", "_monitor", "consume_request_iterator")
+
+
+def _threads() -> set[threading.Thread]:
+    return {
+        thread for thread in threading.enumerate() if thread.is_alive() and not any(n in thread.name for n in _FOREIGN)
+    }
+
+
+def _sockets() -> set[str]:
+    found = set()
+    try:
+        numbers = os.listdir("/proc/self/fd")
+    except OSError:  # not Linux
+        return found
+    for number in numbers:
+        try:
+            target = os.readlink(f"/proc/self/fd/{number}")
+        except OSError:  # closed meanwhile
+            continue
+        if target.startswith("socket:"):
+            found.add(target)
+    return found
+
+
+def _tasks() -> set[Any]:
+    tasks = sys.modules.get("asyncio.tasks")
+    if tasks is None:
+        return set()
+    known = getattr(tasks, "_scheduled_tasks", None) or getattr(tasks, "_all_tasks", ())
+    return {task for task in list(known) if not task.done()}
+
+
+def _left(before: tuple[set[Any], ...]) -> list[Any]:
+    now = (_threads(), _sockets(), _tasks())
+    return [thing for kind, old in zip(now, before, strict=True) for thing in kind - old]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a thread, a socket or an asyncio task behind."""
+    before = (_threads(), _sockets(), _tasks())
+    yield
+    until = time.monotonic() + _PATIENCE_S
+    left = _left(before)
+    while left and time.monotonic() < until:
+        gc.collect()  # what only a cycle holds is no leak of this test
+        threading.Event().wait(0.01)
+        left = _left(before)
+    assert not left, f"left behind: {left}"

@@ -1,0 +1,212 @@
+"""What the integration tests stand on: servers in processes of their own, consumers made of YAML, certificates."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import yaml
+from callahead.consumer import Consumer
+from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
+
+PROTOS = Path(__file__).parents[1] / "support" / "protos"
+HERE = Path(__file__).parent
+
+# For generated modules, which import each other by their plain names, and for the peers and providers next door.
+sys.path[:0] = [str(PROTOS), str(HERE)]
+
+
+@pytest.fixture
+def consume(tmp_path: Path) -> Iterator[Callable[..., Consumer]]:
+    """Make a consumer of a mapping written as YAML, so that settings have lines; closed at the end of the test."""
+    opened: list[Consumer] = []
+
+    def make(config: dict[str, Any], **options: Any) -> Consumer:
+        file = tmp_path / f"consumer{len(opened)}.yml"
+        file.write_text(yaml.safe_dump(config, sort_keys=False))
+        opened.append(Consumer.from_file(file, **options))
+        return opened[-1]
+
+    yield make
+    for consumer in opened:
+        consumer.close(timeout=0)
+
+
+@pytest.fixture
+def greeting(consume: Callable[..., Consumer]) -> Callable[..., Consumer]:
+    """Make a consumer with the one reference ``greeter`` to *urls*; keywords are settings of the reference."""
+
+    def make(*urls: str, options: dict[str, Any] | None = None, **settings: Any) -> Consumer:
+        reference = {"interface": "helloworld.Greeter", "module": "helloworld_pb2", "url": list(urls)}
+        reference |= {"timeout": 10000, "retries": 0, **settings}
+        return consume({"references": {"greeter": reference}}, **(options or {}))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ProviderProcess]:
+    """A server of generated servicers with health and reflection, in its own process."""
+    with ProviderProcess("tri_providers:greeter", path=[str(PROTOS), str(HERE)]) as process:
+        yield process
+
+
+@pytest.fixture
+def own_server() -> Iterator[Callable[..., ProviderProcess]]:
+    """Start a process of ``tri_providers`` that only this test has, to be killed or paused as it likes."""
+    started: list[ProviderProcess] = []
+
+    def start(builder: str, *args: Any) -> ProviderProcess:
+        process = ProviderProcess(f"tri_providers:{builder}", *args, path=[str(PROTOS), str(HERE)])
+        started.append(process.start())
+        return process
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+def _greet(request: Any) -> dict[str, str]:
+    return {"message": f"Hello, {request.name}"}
+
+
+def _make_provider(**options: Any) -> EmbeddedProvider:
+    provider = EmbeddedProvider(**options)
+    provider.serve(
+        "helloworld.Greeter",
+        module="helloworld_pb2",
+        SayHello=_greet,
+        SpellHello=lambda request: ({"message": letter} for letter in request.name),
+        GatherHellos=lambda requests: {"message": " and ".join(request.name for request in requests)},
+        ChatHello=lambda requests: ({"message": request.name} for request in requests),
+    )
+    return provider
+
+
+@pytest.fixture
+def provider() -> Iterator[EmbeddedProvider]:
+    """A greeter in this process, to be scripted and looked at."""
+    with _make_provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def other_provider() -> Iterator[EmbeddedProvider]:
+    """One more."""
+    with _make_provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def make_provider() -> Iterator[Callable[..., EmbeddedProvider]]:
+    """Start greeters with options of their own."""
+    started: list[EmbeddedProvider] = []
+
+    def make(**options: Any) -> EmbeddedProvider:
+        started.append(_make_provider(**options).start())
+        return started[-1]
+
+    yield make
+    for provider in started:
+        provider.stop()
+
+
+class RawServer:
+    """Starts a plain grpcio server whose ``SayHello`` gets and gives bytes; called with the handler, returns its URL."""
+
+    def __init__(self) -> None:
+        self._server: grpc.Server | None = None
+        self._pool = ThreadPoolExecutor(4)
+
+    def __call__(self, handle: Callable[[bytes, Any], bytes], options: Any = ()) -> str:
+        """Start it."""
+        methods = {"SayHello": grpc.unary_unary_rpc_method_handler(handle)}
+        handler = grpc.method_handlers_generic_handler("helloworld.Greeter", methods)
+        self._server = grpc.server(self._pool, handlers=[handler], options=options)
+        port = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.start()
+        return f"tri://127.0.0.1:{port}"
+
+    def stop(self, grace: float = 0) -> threading.Event:
+        """Stop it; the event says when it has stopped."""
+        assert self._server is not None
+        return self._server.stop(grace)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self._server is not None:
+            self.stop().wait(5)
+        self._pool.shutdown()
+
+
+@pytest.fixture
+def raw_server() -> Iterator[RawServer]:
+    """A plain grpcio server for what no provider would do."""
+    server = RawServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def closed_port() -> Iterator[str]:
+    """URL of a port that is ours and refuses connections."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield f"tri://127.0.0.1:{holder.getsockname()[1]}"
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``ca``, ``server``, ``client``, ``other_ca`` and ``stranger``, each as ``.pem`` and ``.key``.
+
+    ``server`` is for 127.0.0.1 and for foo.internal; ``stranger`` is signed by ``other_ca``.
+    """
+    folder = tmp_path_factory.mktemp("certificates")
+    ca = _certificate(folder, "ca", None)
+    other = _certificate(folder, "other_ca", None)
+    _certificate(folder, "server", ca)
+    _certificate(folder, "client", ca)
+    _certificate(folder, "stranger", other)
+    return folder
+
+
+def _certificate(folder: Path, name: str, issuer: Any) -> Any:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"callahead test {name}")])
+    signer_name, signer_key = issuer or (subject, key)
+    now = datetime.datetime.now(datetime.UTC)
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("foo.internal")]
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(signer_name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+    )
+    if issuer is not None:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    certificate = builder.sign(signer_key, hashes.SHA256())
+    (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / f"{name}.key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return subject, key

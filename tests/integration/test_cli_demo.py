@@ -1,0 +1,98 @@
+"""``callahead demo`` as a user runs it: in a process of its own, in any folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DEMO = [sys.executable, "-c", "from callahead.consumer.cli.main import main; main(['demo'])"]
+JSON = [sys.executable, "-c", "from callahead.consumer.cli.main import main; main(['demo', '--json'])"]
+
+
+def start(tmp_path: Path, command: list[str] = DEMO, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def assert_nothing_runs(group: int) -> None:
+    with pytest.raises(ProcessLookupError):
+        os.killpg(group, 0)
+
+
+def test_the_asynchronous_run_overlaps_and_leaves_no_process(tmp_path: Path) -> None:
+    """The same calls take their sum in one mode and about the longer in the other."""
+    with start(tmp_path, JSON) as process:
+        printed, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) == (0, "")
+    found = json.loads(printed)
+    assert printed == json.dumps(found, indent=2, sort_keys=True) + "\n"
+    first, second = found["sync"], found["async"]
+    assert first["wall_ms"] >= first["sum_ms"] >= 1100
+    assert second["sum_ms"] >= 1100
+    assert 600 <= second["wall_ms"] < 1000
+    assert second["calls"][1]["start_ms"] < second["calls"][0]["end_ms"]
+    assert first["calls"][1]["start_ms"] >= first["calls"][0]["end_ms"]
+    assert found["saved_ms"] == pytest.approx(first["wall_ms"] - second["wall_ms"], abs=0.11)
+    assert_nothing_runs(process.pid)
+
+
+def test_it_prints_both_timelines_without_colour_and_past_a_proxy(tmp_path: Path) -> None:
+    """Neither the environment's proxy nor a plain, narrow terminal is in the way."""
+    proxy = dict.fromkeys(("http_proxy", "https_proxy", "grpc_proxy"), "http://127.0.0.1:9")
+    with start(tmp_path, COLUMNS="40", TERM="dumb", NO_COLOR="1", PYTHONIOENCODING="ascii", **proxy) as process:
+        printed, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) == (0, "")
+    assert "\x1b" not in printed
+    assert sum(set(line.strip()) == {"#"} for line in printed.splitlines()) == 4
+    assert printed.splitlines()[-1].endswith("the same answers")
+
+
+@pytest.mark.parametrize("seen", ["What differs is the YAML", "demo-sync.yml: "])
+def test_ctrl_c_ends_it_and_its_providers(tmp_path: Path, seen: str) -> None:
+    """While the providers start, and while a call runs."""
+    with start(tmp_path) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(seen):
+                break
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+
+    assert (process.returncode, errors.strip()) == (1, "Aborted!")
+    assert_nothing_runs(process.pid)
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "why"),
+    [
+        (
+            "/bin/false",
+            "callahead.consumer.cli.demo_providers:build did not start:",
+        ),
+        ("/no/such/python", "[Errno 2] No such file or directory: '/no/such/python'"),
+    ],
+)
+def test_providers_that_cannot_start_are_a_clear_error(tmp_path: Path, interpreter: str, why: str) -> None:
+    """One line on stderr, and a status that is not zero."""
+    code = f"import sys; sys.executable = {interpreter!r}; {JSON[2]}"
+    with start(tmp_path, [sys.executable, "-c", code]) as process:
+        printed, errors = process.communicate(timeout=30)
+
+    assert (process.returncode, printed) == (1, "")
+    assert errors.rstrip() == f"Error: the demo's providers cannot be started: {why}"
+    assert_nothing_runs(process.pid)

@@ -1,0 +1,102 @@
+"""A cluster by itself: providers, attempts that a test ends, and calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from callahead.config.policy import MethodPolicy
+from callahead.consumer.callbacks import CallbackExecutor
+from callahead.consumer.cluster.api import Cluster, ClusterParts
+from callahead.consumer.cluster.budget import RetryBudget
+from callahead.consumer.cluster.directory import Directory
+from callahead.consumer.deadline import Deadline
+from callahead.consumer.invocation import CallRecord, Done, Invocation, Outcome
+from callahead.consumer.loadbalance.random import RandomLoadBalance
+from callahead.consumer.provider import Provider
+from callahead.registry.models import Endpoint, Snapshot
+
+from .clock import FakeClock
+
+
+def endpoints(count: int, **fields: Any) -> tuple[Endpoint, ...]:
+    """Make *count* endpoints, ``tri://h1:1`` and so on."""
+    return tuple(Endpoint(protocol="tri", host=f"h{number}", port=1, **fields) for number in range(1, count + 1))
+
+
+class Rich(RetryBudget):
+    """A budget that never ends, for tests of something else."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: 0, lambda: 0.0)
+
+    def withdraw(self) -> bool:
+        """Allow it."""
+        return True
+
+
+class Bench:
+    """One cluster of class *kind*, with its surroundings.
+
+    Args:
+        kind: The class.
+        providers: How many there are.
+        attempt: Takes each attempt; without it the attempts wait in ``attempts`` as ``(invocation, done)``.
+        budget: In place of one that never ends.
+        loadbalance: In place of a random one with a fixed seed.
+    """
+
+    def __init__(
+        self,
+        kind: Callable[[ClusterParts], Cluster],
+        providers: int = 3,
+        attempt: Callable[[Invocation, Done], None] | None = None,
+        *,
+        budget: RetryBudget | None = None,
+        loadbalance: Any = None,
+        callbacks: CallbackExecutor | None = None,
+    ) -> None:
+        self.clock = FakeClock()
+        self.released: list[Provider] = []
+        self.directory = Directory("tri", self.released.append, self.clock)
+        self.publish(*endpoints(providers))
+        self.attempts: list[tuple[Invocation, Done]] = []
+        self.asked: list[str] = []
+        self._take = attempt if attempt is not None else lambda *given: self.attempts.append(given)
+        self.cluster = kind(
+            ClusterParts(
+                directory=self.directory,
+                loadbalance=RandomLoadBalance(Random(7)) if loadbalance is None else loadbalance,
+                attempt=self._attempt,
+                budget=Rich() if budget is None else budget,
+                clock=self.clock,
+                callbacks=callbacks,
+            )
+        )
+
+    def publish(self, *listed: Endpoint) -> None:
+        """Let the registry say so."""
+        self.directory.notify(Snapshot(1, listed, "the test"))
+
+    def _attempt(self, invocation: Invocation, done: Done) -> None:
+        self.asked.append(invocation.provider.name)
+        self._take(invocation, done)
+
+    def invocation(self, **policy: Any) -> Invocation:
+        """Make a call."""
+        made = MethodPolicy(reference="foo", method="find", **policy)
+        record = CallRecord(made, "find", self.clock())
+        deadline = Deadline.after_ms(made.total_timeout_ms, self.clock)
+        return Invocation(made, "find", (), {}, {}, deadline, record, blocking=False)
+
+    def call(self, invocation: Invocation | None = None, **policy: Any) -> list[Outcome]:
+        """Begin a call and return the list that its outcome will be in."""
+        outcomes: list[Outcome] = []
+        self.cluster(self.invocation(**policy) if invocation is None else invocation, outcomes.append)
+        return outcomes
+
+    def end(self, error: BaseException | None = None, value: Any = None) -> None:
+        """End the attempt that has waited longest."""
+        _, done = self.attempts.pop(0)
+        done(Outcome(value, error))

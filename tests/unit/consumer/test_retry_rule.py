@@ -1,0 +1,56 @@
+"""Which failure may be tried again: the whole table of consumer/errors.py."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from callahead.config.policy import MethodPolicy
+from callahead.consumer import errors
+from callahead.consumer.cluster.retry import may_repeat
+
+ALL = sorted(
+    (
+        kind
+        for name, kind in vars(errors).items()
+        if name in errors.__all__ and isinstance(kind, type) and issubclass(kind, errors.RpcError)
+    ),
+    key=lambda kind: kind.__name__,
+)
+CARRIED = (errors.TransportError, errors.ConnectFailed, errors.ConnectionLost, errors.CallTimeout)
+FATES = [(False, False), (True, False), (False, True)]
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("idempotent", [False, True])
+@pytest.mark.parametrize("is_remote", [False, True])
+@pytest.mark.parametrize("fate", FATES, ids=["neither", "not_sent", "in_doubt"])
+def test_the_table(kind: type[errors.RpcError], idempotent: bool, is_remote: bool, fate: tuple[bool, bool]) -> None:
+    """Carriers and timeouts if unsent or idempotent; a provider's limit unless in doubt; nothing else, ever."""
+    not_sent, in_doubt = fate
+    error = kind("text", is_remote=is_remote, not_sent=not_sent, in_doubt=in_doubt)
+    if kind in CARRIED:
+        expected = not_sent or idempotent
+    elif kind is errors.LimitExceeded:
+        expected = is_remote and (not in_doubt or idempotent)
+    else:
+        expected = False
+    policy = MethodPolicy(reference="foo", method="find", idempotent=idempotent)
+    assert may_repeat(error, policy) is expected
+
+
+def test_the_table_knows_every_class() -> None:
+    """A new class of error has to be thought about here."""
+    assert len(ALL) == 15
+
+
+@pytest.mark.parametrize("idempotent", [False, True])
+def test_foreign_errors_are_never_repeated(idempotent: bool) -> None:
+    """What is not ours says nothing of what the provider did."""
+    policy = MethodPolicy(reference="foo", method="find", idempotent=idempotent)
+    assert not any(may_repeat(error, policy) for error in (None, KeyError("x"), TimeoutError(), KeyboardInterrupt()))
+
+
+def test_all_fates_are_tried() -> None:
+    """The three fates are those that an error can have: never both."""
+    assert set(FATES) == set(itertools.product([False, True], repeat=2)) - {(True, True)}

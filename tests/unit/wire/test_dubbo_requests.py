@@ -1,0 +1,296 @@
+"""Bodies of requests, both ways."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callahead.consumer.codec.dubbo import (
+    ECHO,
+    ECHO_SIGNATURE,
+    INVOKE,
+    INVOKE_ATTACHMENTS,
+    INVOKE_SIGNATURE,
+    RequestEncoder,
+    Signature,
+    decode_request,
+    invoke_arguments,
+    service_attachments,
+)
+from callahead.consumer.codec.hessian2 import (
+    Encoder,
+    Instant,
+    JavaObject,
+    Limits,
+    LocalDateTime,
+    Long,
+    TypedList,
+    dumps,
+)
+from callahead.consumer.errors import SerializationError
+
+MOMENT = dt.datetime(2024, 5, 6, 7, 8, 9, tzinfo=dt.UTC)
+
+
+def encoder(*types: str) -> RequestEncoder:
+    return RequestEncoder("a.B", "", "call", Signature.of_names(types))
+
+
+def argument(name: str, value: Any) -> bytes:
+    """The bytes of one argument of a declared type."""
+    body = encoder(name).encode((value,))
+    empty = RequestEncoder("a.B", "", "call", Signature(encoder(name).signature.descriptor, (), ())).encode(())
+    return body[len(empty) - 2 : -2]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("int", 1, "91"),
+        ("int", 100_000, "d586a0"),
+        ("long", 1, "e1"),
+        ("long", 2**40, "4c0000010000000000"),
+        ("java.lang.Long", 1, "e1"),
+        ("java.lang.Long", None, "4e"),
+        ("short", 1, "91"),
+        ("byte", -1, "8f"),
+        ("float", 0.5, "5f000001f4"),
+        ("double", 1, "5c"),
+        ("char", "x", "0178"),
+        ("boolean", True, "54"),
+        ("java.lang.Boolean", None, "4e"),
+        ("java.lang.String", "é", "01c3a9"),
+        ("java.lang.String", "x" * 0x40, "3040" + "78" * 0x40),
+        ("java.lang.String", None, "4e"),
+        ("byte[]", b"ab", "226162"),
+        ("int[]", [1], "71045b696e7491"),
+        ("long[]", [1], "71055b6c6f6e67e1"),
+        ("java.lang.String[]", ["a"], "71075b737472696e670161"),
+        ("java.util.List<Long>", [1], "79e1"),
+        ("java.util.Map<String, java.util.List<Long>>", {"a": [1]}, "48016179e15a"),
+        ("java.util.Set<Short>", {1}, "71116a6176612e7574696c2e4861736853657491"),
+        ("java.util.List", [1], "7991"),
+        ("java.lang.Object", 2**40, "4c0000010000000000"),
+    ],
+)
+def test_an_argument_is_written_by_its_declared_type(name: str, value: Any, expected: str) -> None:
+    """``int`` and ``long`` above all, which one Python type stands for; at any depth of a generic type."""
+    assert expected == argument(name, value).hex()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("int", "x", "hessian2: 'x' is declared as a Java int"),
+        ("int", None, "None does not fit"),
+        ("int", True, "hessian2: True is declared as a Java int"),
+        ("int", 2**31, "hessian2: 2147483648 does not fit a Java int (-2147483648 to 2147483647)"),
+        ("long", None, "None does not fit"),
+        ("boolean", 1, "a Python int does not fit"),
+        ("boolean", None, "None does not fit"),
+        ("java.lang.String", 1, "a Python int does not fit"),
+        ("java.lang.Object", object(), "hessian2: a value of type object has no Java form"),
+    ],
+)
+def test_an_argument_that_does_not_fit_is_refused(name: str, value: Any, message: str) -> None:
+    """Which argument of which method, its Java type and what came."""
+    with pytest.raises(SerializationError) as caught:
+        encoder(name).encode((value,))
+
+    assert f"argument 1 of call, {name}: {message}" == caught.value.message
+    assert caught.value.not_sent
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("java.time.Instant", Instant.of(MOMENT)),
+        ("java.time.LocalDateTime", LocalDateTime.of(MOMENT.replace(tzinfo=None))),
+    ],
+)
+def test_a_datetime_becomes_what_is_declared(name: str, expected: Any) -> None:
+    """By itself an aware one is a java.util.Date."""
+    assert dumps(expected) == argument(name, MOMENT)
+    assert dumps(expected) == argument(name, expected)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ((), "call(int, java.util.List) takes 2 arguments, 0 given"),
+        ((1, [], 2), "call(int, java.util.List) takes 2 arguments, 3 given"),
+    ],
+)
+def test_too_few_and_too_many_arguments_are_refused(args: tuple[Any, ...], message: str) -> None:
+    """With the signature."""
+    with pytest.raises(SerializationError) as caught:
+        encoder("int", "java.util.List<Long>").encode(args)
+
+    assert message == caught.value.message
+
+
+def test_arguments_share_what_is_the_same_object() -> None:
+    """One stream: a list that two arguments hold arrives as one."""
+    shared = [1]
+
+    read = decode_request(encoder("java.util.List", "java.util.List").encode((shared, shared)))
+
+    assert read.args[0] is read.args[1]
+
+
+def test_what_a_user_class_raises_is_our_error() -> None:
+    """A property or an iterator of the user's may raise anything."""
+
+    class Strange(dict[str, int]):
+        def items(self) -> Any:
+            raise OSError("disk")
+
+    with pytest.raises(SerializationError) as caught:
+        encoder("java.lang.Object").encode((Strange(),))
+
+    assert "argument 1 of call, java.lang.Object: OSError: disk" == caught.value.message
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_too_deep_a_value_is_refused() -> None:
+    """The limit is the encoder's."""
+    deep: list[Any] = []
+    for _ in range(20):
+        deep = [deep]
+    made = RequestEncoder("a.B", "", "call", "Ljava/lang/Object;", limits=Limits(depth=10))
+
+    with pytest.raises(SerializationError, match=r"the limit is 10 \(limits\.depth\)"):
+        made.encode((deep,))
+
+
+texts = st.text(max_size=40)
+scalars = st.one_of(texts, st.binary(max_size=10), st.booleans(), st.none(), st.integers(-(2**31), 2**31 - 1))
+
+
+@given(
+    texts, texts, texts, st.lists(texts, max_size=3), st.dictionaries(texts, scalars), st.dictionaries(texts, scalars)
+)
+def test_a_request_comes_back(
+    path: str, version: str, method: str, args: list[str], constant: dict[str, Any], extra: dict[str, Any]
+) -> None:
+    """Who is called, arguments and attachments; of an attachment that is there twice the later counts."""
+    signature = Signature.of_names(["java.lang.String"] * len(args))
+    made = RequestEncoder(path, version, method, signature, constant)
+
+    read = decode_request(made.encode(args, extra))
+
+    assert ("2.0.2", path, version or "0.0.0", method) == read[:4]
+    assert (signature.descriptor, tuple(args), {**constant, **extra}) == read[4:]
+
+
+def test_a_begun_body_is_ended_once_for_each_attempt() -> None:
+    """With other attachments each time, and the same as in one step."""
+    made = encoder("int")
+    begun = made.begin((1,))
+
+    assert made.encode((1,)) == made.finish(begun)
+    assert [{"timeout": "500"}, {"timeout": "250"}] == [
+        decode_request(made.finish(begun, {"timeout": left})).attachments for left in ("500", "250")
+    ]
+
+
+@pytest.mark.parametrize(("name", "value", "shown"), [("a", [1], "list"), ("a", object(), "object"), (1, "x", "str")])
+def test_an_attachment_that_is_no_scalar_is_refused(name: Any, value: Any, shown: str) -> None:
+    """It would need a number in the stream, which a part of a body has not."""
+    with pytest.raises(SerializationError) as caught:
+        encoder().encode((), {name: value})
+
+    assert (
+        f"the attachment {name!r} is a {shown}; names are text, values are text, bytes, numbers, booleans or None"
+        == caught.value.message
+    )  # fmt: skip
+    assert caught.value.not_sent
+
+
+def test_the_attachments_of_a_service_are_javas() -> None:
+    """In Java's order; what is empty is left out, but for the version."""
+    assert [
+        ("path", "a.B"),
+        ("interface", "a.B"),
+        ("version", "0.0.0"),
+    ] == list(service_attachments("a.B").items())
+    assert [
+        ("path", "p"),
+        ("remote.application", "shop"),
+        ("interface", "a.B"),
+        ("version", "2.0.0"),
+        ("group", "blue"),
+    ] == list(service_attachments("a.B", path="p", version="2.0.0", group="blue", application="shop").items())
+
+
+def test_a_generic_call_is_the_recorded_one() -> None:
+    """``$invoke`` of findFoo, byte for byte as Java sends it up to its attachments."""
+    made = RequestEncoder("com.alibaba.foo.FooService", "", INVOKE, INVOKE_SIGNATURE, INVOKE_ATTACHMENTS)
+
+    body = made.encode(invoke_arguments("findFoo", ["String", "int"], ("7", 0)))
+
+    assert (
+        b"\x052.0.2\x1acom.alibaba.foo.FooService\x050.0.0\x07$invoke08Ljava/lang/String;[Ljava/lang/String;"
+        b"[Ljava/lang/Object;\x07findFoor\x07[string\x10java.lang.String\x03intr\x07[object\x017\x90"
+        b"H\x07generic\x04trueZ"
+    ) == body
+
+
+def test_an_echo_takes_anything() -> None:
+    """Every service answers it."""
+    read = decode_request(RequestEncoder("a.B", "", ECHO, ECHO_SIGNATURE).encode(("ping",)))
+
+    assert ("$echo", "Ljava/lang/Object;", ("ping",)) == (read.method, read.descriptor, read.args)
+
+
+def stream(*values: Any) -> bytes:
+    written = Encoder()
+    for value in values:
+        written.write(value)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "hessian2: the data ends after 0 bytes, inside the value that begins at 0"),
+        (stream("2.0.2", 7), "dubbo request: the path is a int, not a string"),
+        (stream("2.0.2", "p", "v", "m", "X"), "dubbo request: 'X' is no JVM descriptor from character 0 on"),
+        (stream("2.0.2", "p", "v", "m", "", "no map"), "dubbo request: the attachments are no map of names"),
+        (stream("2.0.2", "p", "v", "m", "", {1: 2}), "dubbo request: the attachments are no map of names"),
+        (stream("2.0.2", "p", "v", "m", "", {}, 1), "dubbo request: 1 bytes follow the attachments"),
+        (
+            stream("2.0.2", "p", "v", "m", "I" * 1000, {}),
+            "hessian2: the data ends after 1016 bytes, inside the value that begins at 1016",
+        ),
+    ],
+)
+def test_what_is_no_request_is_refused(body: bytes, message: str) -> None:
+    """A provider answers it with status 40."""
+    with pytest.raises(SerializationError) as caught:
+        decode_request(body)
+
+    assert message == caught.value.message
+
+
+def test_java_may_leave_versions_and_attachments_out() -> None:
+    """Null is written for what is not there."""
+    read = decode_request(stream(None, "p", None, "m", "", None))
+
+    assert ("2.0.2", "0.0.0", {}) == (read.protocol, read.version, read.attachments)
+
+
+def test_a_signature_can_be_given_as_a_descriptor() -> None:
+    """Arguments are then forced by what the descriptor says."""
+    made = RequestEncoder("a.B", "", "call", "J[ILcom/x/Foo;")
+    foo = JavaObject("com.x.Foo", {})
+
+    read = decode_request(made.encode((1, [2], foo)))
+
+    assert ("long", "int[]", "com.x.Foo") == made.signature.types
+    assert (1, TypedList([2], "[int"), foo) == read.args
+    assert b"\xe1" in dumps(Long(1))
