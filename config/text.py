@@ -82,7 +82,10 @@ def serialization(value: Any) -> str:
     """Convert the name of a serialization; there is one."""
     written = text(value)
     if written != HESSIAN2:
-        raise Unfit(f"{show(written)} is not supported yet", f"write {HESSIAN2}, the only codec here, which Dubbo providers read by default")
+        raise Unfit(
+            f"{show(written)} is not supported yet",
+            f"write {HESSIAN2}, the only codec here, which Dubbo providers read by default",
+        )
     return written
 
 

@@ -1,8 +1,8 @@
 """`RpcContext`: what the current thread or asyncio task last called, and what its next call takes along.
 
 The only module that knows contextvars-extras. Source: Dubbo ``RpcContext`` and ``FutureContext``; differs: task-local
-as well as thread-local; a synchronous call clears the future; a missing future is an error that names the call; what was
-handed out is held weakly, so no result is kept alive (dubbo#6866, #12493); attachments leave with one call only.
+as well as thread-local; a synchronous call clears the future; a missing future is an error that names the call; what
+was handed out is held weakly, so no result is kept alive (dubbo#6866, #12493); attachments leave with one call only.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from callahead.config.errors import CallaheadError
 from contextvars_extras import ContextVarsRegistry
+
+from callahead.config.errors import CallaheadError
 
 from .invocation import NO_ATTACHMENTS, CallRecord
 

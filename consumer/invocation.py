@@ -197,7 +197,12 @@ class Invocation:
 
 
 def blame(error: BaseException, record: CallRecord, clock: Clock) -> None:
-    """Write into *error* which attempt of which call it ended; without effect on what is no `RpcError`, or told."""
+    """Write into *error* which attempt of which call it ended; without effect on what is no `RpcError`, or told.
+
+    Its traceback is dropped: it leads through this framework only, and its frames would tie the error to the call and
+    all that the caller's stack holds, until the collector comes. The error tells the line that made the call instead.
+    """
     if isinstance(error, RpcError) and not error.reference:
+        error.__traceback__ = None
         error.reference, error.method, error.endpoint = record.policy.reference, record.method, record.endpoint
         error.attempt, error.elapsed_ms = record.attempts, (clock() - record.started) * 1000

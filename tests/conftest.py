@@ -28,7 +28,7 @@ def _threads() -> set[threading.Thread]:
 
 
 def _sockets() -> set[str]:
-    found = set()
+    found: set[str] = set()
     try:
         numbers = os.listdir("/proc/self/fd")
     except OSError:  # not Linux
@@ -47,12 +47,12 @@ def _tasks() -> set[Any]:
     tasks = sys.modules.get("asyncio.tasks")
     if tasks is None:
         return set()
-    known = getattr(tasks, "_scheduled_tasks", None) or getattr(tasks, "_all_tasks", ())
+    known: Any = getattr(tasks, "_scheduled_tasks", None) or getattr(tasks, "_all_tasks", ())
     return {task for task in list(known) if not task.done()}
 
 
 def _left(before: tuple[set[Any], ...]) -> list[Any]:
-    now = (_threads(), _sockets(), _tasks())
+    now: tuple[set[Any], ...] = (_threads(), _sockets(), _tasks())
     return [thing for kind, old in zip(now, before, strict=True) for thing in kind - old]
 
 

@@ -86,4 +86,3 @@ class Directory:
 
     def __repr__(self) -> str:
         return f"<Directory of {len(self.providers)} {self._protocol} providers, {len(self._at_risk)} passed over>"
-

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 from ..callbacks import CallbackExecutor
-from ..future import InvocationFuture
 from ..context import enter_callback
+from ..future import InvocationFuture
 from ..invocation import CallRecord, Done, Invocation, Outcome, Stage
 from .api import Interceptor, Observer
 

@@ -18,9 +18,9 @@ class Notifier:
 
     ``oninvoke`` gets the call's own arguments, on the caller's thread, and may refuse the call by raising. ``onreturn``
     gets the value and ``onthrow`` the error, and each the `Invocation` too where it takes a second argument; exactly
-    one of them is called for each call that ``oninvoke`` let pass, after the last attempt and before the future settles, on
-    the caller's thread where that waits and on a callback thread otherwise. Source: Dubbo ``FutureFilter``; differs:
-    what ``oninvoke`` raises ends the call, what the others raise is logged.
+    one of them is called for each call that ``oninvoke`` let pass, after the last attempt and before the future
+    settles, on the caller's thread where that waits and on a callback thread otherwise. Source: Dubbo
+    ``FutureFilter``; differs: what ``oninvoke`` raises ends the call, what the others raise is logged.
     """
 
     def __init__(self, policy: MethodPolicy) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,15 @@ import grpc
 from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
 from callahead.config.quantity import Unfit, duration_ms
+from callahead.consumer.codec.hessian2 import JavaThrowable
 from callahead.consumer.errors import RemoteError, RpcError
 
 STATUSES = frozenset(code.name for code in grpc.StatusCode) - {"OK"}
 NO_ANSWER = object()
+SCRIPTED = "scripted"
 
-Error = str | tuple[str, str] | grpc.StatusCode | BaseException
+Code = str | int | grpc.StatusCode
+Error = Code | tuple[Code, str] | BaseException | JavaThrowable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +78,24 @@ class Script:
             return step
 
 
-def make_step(delay: float | str, error: Error | None, hang: bool, answer: Any) -> Step:
+def make_step(
+    delay: float | str,
+    error: Error | None,
+    hang: bool,
+    answer: Any,
+    to_error: Callable[[Error], BaseException] | None = None,
+) -> Step:
     """Check what a test asked for.
 
+    Args:
+        delay: As `EmbeddedProvider.script` takes it, and so the next three.
+        error: What *to_error* turns into an exception, by default `make_error`.
+        hang: No answer ever.
+        answer: In place of the function's.
+        to_error: Of the protocol.
+
     Raises:
-        ConfigError: *delay* is no duration, *error* names no gRPC status, or two things are asked of one call.
+        ConfigError: *delay* is no duration, *error* means nothing, or two things are asked of one call.
     """
     asked = [
         name for name, on in (("error", error is not None), ("hang", hang), ("answer", answer is not NO_ANSWER)) if on
@@ -89,15 +106,16 @@ def make_step(delay: float | str, error: Error | None, hang: bool, answer: Any) 
         delay_s = duration_ms(0)(delay) / 1000
     except Unfit as unfit:
         raise wrong(f"delay {unfit}", unfit.hint) from None
-    return Step(delay_s=delay_s, hang=hang, error=None if error is None else make_error(error), answer=answer)
+    made = None if error is None else (make_error if to_error is None else to_error)(error)
+    return Step(delay_s=delay_s, hang=hang, error=made, answer=answer)
 
 
 def make_error(error: Error) -> BaseException:
     """Make the exception that ends a call as *error* says: an exception, a status, or a status and a message."""
     if isinstance(error, BaseException):
         return error
-    code, message = error if isinstance(error, tuple) else (error, "scripted")
-    name = code.name if isinstance(code, grpc.StatusCode) else code
+    code, message = error if isinstance(error, tuple) else (error, SCRIPTED)
+    name = code.name if isinstance(code, grpc.StatusCode) else str(code)
     if name not in STATUSES:
         raise wrong(f'"{name}" is no gRPC error status', nearest(name, STATUSES))
     return RemoteError(message, status=name)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import grpc
 
 from callahead.consumer.errors import RpcError, SerializationError
-from callahead.consumer.testing.call import RUNNING, ProviderCall
+from callahead.consumer.testing.call import CANCELLED, RUNNING, ProviderCall
 from callahead.consumer.testing.script import NO_ANSWER, Script, Step, status_of, wrong
 from callahead.consumer.testing.workers import Workers
 from callahead.consumer.transport.tri.arguments import message_builder
@@ -64,9 +64,10 @@ class Served:
         step = self.script.next()
 
         def begin(request: Any, context: grpc.ServicerContext) -> ProviderCall:
-            call = ProviderCall(self.interface, self.method, None if self._client_streaming else request, context)
-            if not context.add_callback(lambda: call.end("CANCELLED")):
-                call.end("CANCELLED")
+            first = None if self._client_streaming else request
+            call = ProviderCall.of_grpc(self.interface, self.method, first, context)
+            if not context.add_callback(lambda: call.end(CANCELLED)):
+                call.end(CANCELLED)
             note(call)
             return call
 
@@ -229,15 +230,16 @@ def as_handler(function: Any) -> Handler:
     """Make of a function of one or two arguments, or of a fixed answer, a function of two."""
     if not callable(function):
         return lambda _request, _call: function
-    if _accepts(function, 1):
+    if accepts(function, 1):
         return lambda request, _call: function(request)
-    if _accepts(function, 2):
+    if accepts(function, 2):
         handler: Handler = function
         return handler
     raise wrong(f"{function!r} must take one argument, the request, or two, the request and the call")
 
 
-def _accepts(function: Callable[..., Any], count: int) -> bool:
+def accepts(function: Callable[..., Any], count: int) -> bool:
+    """Tell whether *function* can be called with *count* arguments; one that does not tell takes a single one."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some built-in functions do not tell

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.cluster import Bench
+
 from callahead.config.extension import CLUSTER, available, load
 from callahead.consumer.errors import ConnectFailed, NoProviderAvailable, RemoteError
 from callahead.consumer.invocation import Outcome
-from support.cluster import Bench
 
 OURS = ("failfast", "failover")
 

@@ -8,14 +8,15 @@ from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.cluster import Bench
+
 from callahead.config.extension import LOADBALANCE, available, load
 from callahead.consumer.loadbalance.random import RandomLoadBalance
 from callahead.consumer.loadbalance.roundrobin import RoundRobinLoadBalance
 from callahead.consumer.provider import Provider
 from callahead.registry.models import Endpoint
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from support.cluster import Bench
 
 OURS = ("random", "roundrobin")
 WEIGHTS = st.lists(st.integers(0, 10_000), min_size=2, max_size=8)

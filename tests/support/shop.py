@@ -77,7 +77,7 @@ class Background:
         function, args, kwargs = self._call
         try:
             self._value = function(*args, **kwargs)
-        except BaseException as error:  # noqa: BLE001 - it is the test's
+        except BaseException as error:  # it is the test's
             self._error = error
 
     @property

@@ -163,10 +163,8 @@ def _seventeen() -> TypedList:
     return java_array("java.lang.Object", items)
 
 
-def _zoned(moment: datetime, zone_id: str) -> ZonedDateTime:
-    return ZonedDateTime.in_zone(moment, zone_id)
-
-
+_in_zone = ZonedDateTime.in_zone
+_LENGTHS = {31: "a", 32: "a", 1023: "b", 1024: "c", 32768: "d", 32769: "e"}
 _SUMMER, _WINTER = timezone(timedelta(hours=2)), timezone(timedelta(hours=1))
 _INDIA = timezone(timedelta(hours=5, minutes=30))
 _MOMENT = datetime(2024, 2, 29, 1, 2, 3, 123456, tzinfo=UTC)
@@ -191,10 +189,7 @@ EXPECTED: dict[str, Callable[[], Any]] = {
     "date_max": lambda: DateMillis((1 << 63) - 1),
     "date_far_minute": lambda: datetime(6053, 1, 23, 2, 8, tzinfo=UTC),
     "string_empty": lambda: "",
-    "string_31": lambda: "a" * 31,
-    "string_32": lambda: "a" * 32,
-    "string_1023": lambda: "b" * 1023,
-    "string_1024": lambda: "c" * 1024,
+    **{f"string_{n}": lambda n=n, c=c: c * n for n, c in _LENGTHS.items()},  # type: ignore[misc]
     "string_two_bytes": lambda: "\u00e9\u00df\u0080\u07ff",
     "string_three_bytes": lambda: "\u0800\u4e2d\u6587\uffff",
     "string_nul": lambda: "a\0b",
@@ -202,8 +197,6 @@ EXPECTED: dict[str, Callable[[], Any]] = {
     "string_emoji_only": lambda: "\U0001f600" * 20,
     "string_lone_high": lambda: "a\ud83d",
     "string_lone_low": lambda: "\ude00a",
-    "string_32768": lambda: "d" * 32768,
-    "string_32769": lambda: "e" * 32769,
     "string_emoji_on_chunk_edge": lambda: "f" * 32767 + "\U0001f600" + "g" * 5,
     "list_empty": list,
     "list_7": lambda: [1, 2, 3, 4, 5, 6, 7],
@@ -291,8 +284,8 @@ EXPECTED: dict[str, Callable[[], Any]] = {
     "duration_max": lambda: _handle("java8.DurationHandle", nanos=999999999, seconds=Long((1 << 63) - 1)),
     "offset_date_time": lambda: OffsetDateTime(2024, 2, 29, 1, 2, 3, 4, tzinfo=_INDIA),
     "offset_time": lambda: OffsetTime(1, 2, 3, 4, tzinfo=timezone(timedelta(hours=-3))),
-    "zoned_date_time": lambda: _zoned(datetime(2024, 7, 1, 12, tzinfo=_SUMMER), "Europe/Paris"),
-    "zoned_date_time_overlap": lambda: _zoned(datetime(2024, 10, 27, 2, 30, tzinfo=_WINTER), "Europe/Paris"),
+    "zoned_date_time": lambda: _in_zone(datetime(2024, 7, 1, 12, tzinfo=_SUMMER), "Europe/Paris"),
+    "zoned_date_time_overlap": lambda: _in_zone(datetime(2024, 10, 27, 2, 30, tzinfo=_WINTER), "Europe/Paris"),
     "zoned_date_time_offset": lambda: ZonedDateTime.of(datetime(2024, 7, 1, 12, tzinfo=UTC), 1),
     "year": lambda: Year(2024),
     "year_month": lambda: YearMonth(2024, 2),

@@ -51,10 +51,7 @@ class Signature:
         Raises:
             ValueError: One of them is no type name, or is ``void``.
         """
-        types = [parse_type(name) for name in names]
-        if any(each.name == "void" for each in types):
-            raise ValueError('"void" is no type of a parameter; a method without parameters has an empty list')
-        return cls._of([(each, _writer(each)) for each in types])
+        return cls._of([(each, _writer(each)) for each in map(parse_type, names)])
 
     @classmethod
     def of_descriptor(cls, descriptor: str) -> Self:
@@ -70,7 +67,7 @@ class Signature:
         """Prepare evaluated Python annotations, see `java_type_of` for what each stands for.
 
         Raises:
-            ValueError: One of them stands for no Java type.
+            ValueError: One of them stands for no Java type, or is None.
         """
         pairs = []
         for hint in hints:
@@ -97,6 +94,8 @@ class Signature:
 
     @classmethod
     def _of(cls, pairs: list[tuple[JavaType, Writer]]) -> Self:
+        if any(java_type.name == "void" for java_type, _ in pairs):
+            raise ValueError('"void" is no type of a parameter; a method without parameters has an empty list')
         return cls(
             "".join([java_type.descriptor for java_type, _ in pairs]),
             tuple([java_type.erased for java_type, _ in pairs]),

@@ -57,7 +57,7 @@ def java_method(name: str) -> Callable[[_F], _F]:
     def mark(function: _F) -> _F:
         if function.__module__ == "typing":
             raise TypeError("write @overload above @java_method, not below it")
-        setattr(function, _MARK, name)
+        setattr(getattr(function, "__func__", function), _MARK, name)
         return function
 
     return mark

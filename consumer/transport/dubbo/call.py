@@ -63,11 +63,19 @@ class Call:
         """Somebody must be told when the frame is written."""
         return not self.two_way or (self._invocation is not None and self._invocation.on_sent is not None)
 
+    @property
+    def is_cancelled(self) -> bool:
+        """The call was given up before its frame was queued."""
+        return self._invocation is not None and self._invocation.record.is_cancelled
+
     def begin(self, connection: Connection) -> None:
         """Hand the attempt over; from any thread."""
-        assert self._invocation is not None
+        invocation = self._invocation
+        assert invocation is not None
         self._connection = connection
-        self._invocation.record.cancelled_by(self.cancel)
+        if invocation.blocking and connection.lead(self):
+            return
+        invocation.record.cancelled_by(self.cancel)
         connection.post(self)
 
     def cancel(self) -> None:

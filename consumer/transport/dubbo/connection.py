@@ -1,19 +1,20 @@
 """One TCP connection that speaks the dubbo protocol: connects when it is first needed, and again after it is lost.
 
-Everything but `post`, `post_cancel` and the attributes read by `repr` happens on the I/O thread.
+Its state belongs to whoever holds `_owner`: mostly the I/O thread, whose every entry takes it, and for the length of one
+blocking call on an idle connection the calling thread, which then leads (see `lead`). Nobody ever waits for that lock:
+an entry that does not get it is deferred, and asks the leader to hand over.
 """
 
 from __future__ import annotations
 
-import errno
 import itertools
 import logging
-import os
+import select
 import socket
 import ssl
+import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from random import Random
 from typing import Any
@@ -21,81 +22,33 @@ from typing import Any
 from ...deadline import Clock
 from ...errors import ConnectFailed, ConnectionLost, ConsumerClosed, LimitExceeded, RpcError
 from ...provider import Provider
-from ...wire.events import (
-    BadEvent,
-    BadResponse,
-    Broken,
-    Heartbeat,
-    HeartbeatAnswer,
-    ReadOnly,
-    Response,
-    Writable,
-)
+from ...wire.events import BadEvent, BadResponse, Broken, Heartbeat, HeartbeatAnswer, ReadOnly, Response, Writable
 from ...wire.header import heartbeat_answer_frame, heartbeat_frame
 from ...wire.reader import FrameReader
 from .call import Call
+from .dial import Dial
+from .expiry import NEVER, Expiry
 from .io_thread import IoThread
 from .outbox import Outbox
 from .poller import READ, WRITE
-from .resolve import Address, resolve
+from .settings import ConnectionSettings, Counters
 
 _LOG = logging.getLogger("callahead.consumer.dubbo")
 _READ_BYTES = 256 * 1024
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 5.0
 _IDLE_HEARTBEATS = 3
-_NEVER = float("inf")
+_SOON_S = 0.01
 _HEARTBEAT_IDS = itertools.count(-1, -1)  # no call has a negative id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionSettings:
-    """How a connection behaves; connections of equal settings to one address are shared.
-
-    Attributes:
-        connect_timeout: Longest time of one connection attempt, TLS handshake included, in seconds.
-        heartbeat: Seconds without a byte from the peer after which it is asked for a sign of life; 0 for never. After
-            three times as long the connection counts as lost.
-        max_queued_requests: Most requests that wait to be written.
-        max_queued_bytes: Most bytes of them.
-        max_body_bytes: Largest answer.
-        max_body_setting: What the user can change if an answer is larger.
-        own: 0 for a shared connection, else a number that no other has.
-    """
-
-    connect_timeout: float
-    heartbeat: float
-    max_queued_requests: int
-    max_queued_bytes: int
-    max_body_bytes: int
-    max_body_setting: str
-    own: int = 0
 
 
 class State(Enum):
     """Where a connection stands."""
 
-    IDLE = "idle"
-    RESOLVING = "resolving"
-    CONNECTING = "connecting"
-    HANDSHAKING = "handshaking"
+    IDLE = "not connected"
+    DIALLING = "being made"
     OPEN = "open"
     CLOSED = "closed"
-
-
-@dataclass(slots=True)
-class Counters:
-    """What happened on a connection that no call tells of.
-
-    Attributes:
-        unknown_answers: Answers to no running call: late, duplicate or made up; they reach nobody.
-        bad_events: Events that mean nothing.
-        connects: Times that a connection came about.
-    """
-
-    unknown_answers: int = 0
-    bad_events: int = 0
-    connects: int = 0
 
 
 class Connection:
@@ -120,18 +73,22 @@ class Connection:
         self._tls = tls
         self._random = Random() if random is None else random  # noqa: S311 - it spreads reconnects
         self._running: dict[int, Call] = {}
-        self._expiring: dict[float, deque[Call]] = {}
+        self._dial: Dial | None = None
+        self._dial_by = NEVER
         self._draining = False
         self._failures = 0
         self._retry_at = 0.0
         self._last_error = ""
         self._socket: socket.socket | None = None
-        self._addresses: list[Address] = []
-        self._connect_by = _NEVER
+        self._owner = threading.Lock()
+        self._deferred: deque[tuple[Callable[[Any], None], Any]] = deque()
+        self._leading: select.poll | None = None
+        self._nudge: tuple[socket.socket, socket.socket] | None = None
         self._reset()
 
     def _reset(self) -> None:
         self._outbox = Outbox()
+        self._expiry = Expiry()
         self._reader = FrameReader(self.settings.max_body_bytes, setting=self.settings.max_body_setting)
         self._flushing = False
         self._watching = 0
@@ -148,31 +105,127 @@ class Connection:
         """Let the I/O thread stop *call*."""
         self._thread.post(self._cancel, call)
 
+    def lead(self, call: Call) -> bool:
+        """Carry *call* on the calling thread, from the send to the answer, where the connection is open and idle.
+
+        Saves two changes of threads, which cost more than all the rest of a single call. The call may come back
+        unfinished, because others need the connection or its time is over; the I/O thread then has it.
+
+        Returns:
+            False where this cannot be, and nothing was done.
+        """
+        if self.state is not State.OPEN or self._running or self._tls is not None or not self._owner.acquire(False):
+            return False
+        try:
+            if self.state is not State.OPEN or self._running or self._outbox.count or self._deferred:
+                return False
+            self._lead(call)
+            return True
+        finally:
+            self._release()
+
+    def _lead(self, call: Call) -> None:
+        assert self._socket is not None
+        assert self._leading is not None
+        self._enqueue(call)
+        self._write()
+        if call.ended:
+            return
+        if self._outbox.count:
+            self._thread.post(self._adopt, call)
+            return
+        self._watch(0)
+        try:
+            while not call.ended and self._wait_for_answer(call.expires):
+                self._read()
+        except BaseException as error:  # Ctrl-C: the call ends here, with all its stages
+            self._running.pop(call.id, None)
+            call.fail(error)
+        if self.state is State.OPEN:
+            self._watch(READ)
+        if not call.ended:
+            self._thread.post(self._adopt, call)
+
+    def _wait_for_answer(self, until: float) -> bool:
+        """Wait for bytes; False where the time is over or the I/O thread wants to come in."""
+        assert self._leading is not None
+        assert self._socket is not None
+        left = until - self._clock()
+        if left <= 0 or self._deferred:
+            return False
+        ready = self._leading.poll(left * 1000 + 1)
+        return any(fd == self._socket.fileno() for fd, _ in ready) and not self._deferred
+
+    # -- ownership --------------------------------------------------------------------------------------------------
+
+    def _enter(self, function: Callable[[Any], None], argument: Any) -> bool:
+        """Take the state, or let *function* be called again once its leader has handed over."""
+        if self._owner.acquire(False):
+            return True
+        self._deferred.append((function, argument))
+        nudge = self._nudge
+        if nudge is not None:
+            try:
+                nudge[0].send(b"\0")
+            except OSError:  # full of nudges, or closed: the leader is awake in either case
+                pass
+        if self._owner.acquire(False):  # the leader may have looked just before the line above
+            self._release()
+        return False
+
+    def _release(self) -> None:
+        self._owner.release()
+        while self._deferred:
+            try:
+                function, argument = self._deferred.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            self._thread.post(function, argument)
+
     # -- calls ------------------------------------------------------------------------------------------------------
 
     def _accept(self, call: Call) -> None:
-        refusal = self._refuse(call)
-        if refusal is not None:
-            call.fail(refusal)
+        if not self._enter(self._accept, call):
             return
+        try:
+            refusal = self._refuse(call)
+            if refusal is not None:
+                call.fail(refusal)
+                return
+            self._enqueue(call)
+            self._remember(call)
+            if self.state is State.OPEN:
+                self._flush_soon()
+            elif self.state is State.IDLE:
+                self._connect()
+        finally:
+            self._release()
+
+    def _adopt(self, call: Call) -> None:
+        """Take over a call that its leader could not finish."""
+        if not self._enter(self._adopt, call):
+            return
+        if not call.ended:
+            self._remember(call)
+        if self._outbox.count:
+            self._flush_soon()
+        self._release()
+
+    def _enqueue(self, call: Call) -> None:
         frame, call.frame = call.frame, None
         assert frame is not None
         call.number = self._outbox.put(frame)
         if call.wants_written:
             self._outbox.watch(call)
         self._running[call.id] = call
-        expiring = self._expiring.get(call.timeout)
-        if expiring is None:
-            expiring = self._expiring[call.timeout] = deque()
-        if not expiring:
+
+    def _remember(self, call: Call) -> None:
+        if self._expiry.add(call):
             self._thread.tick_at(self, call.expires)
-        expiring.append(call)
-        if self.state is State.OPEN:
-            self._flush_soon()
-        elif self.state is State.IDLE:
-            self._connect()
 
     def _refuse(self, call: Call) -> RpcError | None:
+        if call.is_cancelled:
+            return ConsumerClosed("the call was cancelled", not_sent=True)
         if self.state is State.CLOSED:
             return ConsumerClosed("the connection was closed before the call", not_sent=True)
         outbox, settings = self._outbox, self.settings
@@ -190,17 +243,18 @@ class Connection:
         return None
 
     def _cancel(self, call: Call) -> None:
-        if self._running.pop(call.id, None) is None:
+        if not self._enter(self._cancel, call):
             return
-        if call.number > self._outbox.begun:
-            self._outbox.drop(call.number)
-        call.be_cancelled()
-        self._close_if_drained()
+        if self._running.pop(call.id, None) is not None:
+            if call.number > self._outbox.begun:
+                self._outbox.drop(call.number)
+            call.be_cancelled()
+            self._close_if_drained()
+        self._release()
 
     def _fail_all(self, make: Callable[[bool], RpcError]) -> None:
         """End every running call; *make* gets whether a byte of its request may have left."""
         running, self._running = self._running, {}
-        self._expiring = {}
         begun = self._outbox.begun
         self._reset()
         for call in running.values():
@@ -208,24 +262,23 @@ class Connection:
 
     def tick(self, now: float) -> float:
         """End what is due; see `Served.tick`."""
-        earliest = _NEVER
-        for timeout, expiring in list(self._expiring.items()):
-            while expiring and (expiring[0].ended or expiring[0].expires <= now):
-                self._expire(expiring.popleft())
-            if expiring:
-                earliest = min(earliest, expiring[0].expires)
-            else:
-                del self._expiring[timeout]
-        if self._connect_by <= now:
-            text = f"no connection within {self.settings.connect_timeout * 1000:.0f} ms (connect_timeout)"
-            self._connect_failed(text)
-        elif self.state is State.OPEN:
-            earliest = min(earliest, self._keep_alive(now))
+        if not self._owner.acquire(False):
+            return now + _SOON_S
+        for call in self._expiry.due(now):
+            self._expire(call)
+        if self._dial_by <= now:
+            assert self._dial is not None
+            stage = self._dial.stage
+            self._dial.abandon()
+            self._dial_failed(f"not within {self.settings.connect_timeout * 1000:.0f} ms (connect_timeout), {stage}")
+        heartbeat = self._keep_alive(now) if self.state is State.OPEN else NEVER
         self._close_if_drained()
-        return min(earliest, self._connect_by)
+        following = min(self._expiry.next_at(), self._dial_by, heartbeat)
+        self._release()
+        return following
 
     def _expire(self, call: Call) -> None:
-        if call.ended or self._running.pop(call.id, None) is None:
+        if self._running.pop(call.id, None) is None:
             return
         not_sent = call.number > self._outbox.begun
         if not_sent:
@@ -233,90 +286,42 @@ class Connection:
         why = "" if self.state is State.OPEN else f"; the connection is {self.state.value}"
         call.time_out(not_sent=not_sent, why=why)
 
-    def _trim(self) -> None:
-        """Let go of ended calls that wait for a deadline; they end nearly in order, so this is cheap."""
-        for expiring in self._expiring.values():
-            while expiring and expiring[0].ended:
-                expiring.popleft()
-
     # -- connecting -------------------------------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        self.state = State.RESOLVING
-        self._connect_by = self._clock() + self.settings.connect_timeout
-        self._thread.tick_at(self, self._connect_by)
-        resolve(self.address, lambda found: self._thread.post(self._resolved, found))
+        self.state = State.DIALLING
+        self._dial_by = self._clock() + self.settings.connect_timeout
+        self._thread.tick_at(self, self._dial_by)
+        self._dial = Dial(self.address, self._tls, self._thread, self._opened, self._dial_failed)
+        self._dial.start()
 
-    def _resolved(self, found: list[Address] | OSError) -> None:
-        if self.state is not State.RESOLVING:
-            return
-        if isinstance(found, OSError):
-            self._connect_failed(f"{self.address[0]} cannot be resolved: {found.strerror or found}")
-            return
-        self._addresses = found
-        self._connect_next("no address")
-
-    def _connect_next(self, problem: str) -> None:
-        if not self._addresses:
-            self._connect_failed(problem)
-            return
-        family, address = self._addresses.pop(0)
-        self.state = State.CONNECTING
-        opened = self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        opened.setblocking(False)
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._thread.serve(opened.fileno(), self)
-        code = opened.connect_ex(address)
-        if code in (0, errno.EINPROGRESS):
-            self._watch(WRITE)
-        else:
-            self._drop_socket()
-            self._connect_next(os.strerror(code))
-
-    def _connected(self) -> None:
-        assert self._socket is not None
-        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
-            self._drop_socket()
-            self._connect_next(os.strerror(code))
-            return
-        if self._tls is None:
-            self._opened()
-            return
-        context, server_name = self._tls
-        self.state = State.HANDSHAKING
-        self._socket = context.wrap_socket(self._socket, server_hostname=server_name, do_handshake_on_connect=False)
-        self._handshake()
-
-    def _handshake(self) -> None:
-        assert isinstance(self._socket, ssl.SSLSocket)
-        try:
-            self._socket.do_handshake()
-        except ssl.SSLWantReadError:
-            self._watch(READ)
-        except ssl.SSLWantWriteError:
-            self._watch(WRITE)
-        except (ssl.SSLError, OSError) as error:
-            self._connect_failed(f"the TLS handshake failed: {error}")
-        else:
-            self._opened()
-
-    def _opened(self) -> None:
+    def _opened(self, opened: socket.socket) -> None:
         now = self._clock()
+        self._socket = opened
+        self._dial, self._dial_by = None, NEVER
         self.state = State.OPEN
-        self._connect_by = _NEVER
         self._failures = 0
         self._last_read = self._heartbeat_sent = now
         self.counters.connects += 1
+        self._thread.serve(opened.fileno(), self)
+        self._prepare_to_lead(opened)
         if self.settings.heartbeat:
             self._thread.tick_at(self, now + self.settings.heartbeat)
         self._watch(READ)
-        self.flush()
+        self._write()
 
-    def _connect_failed(self, problem: str) -> None:
-        self._drop_socket()
+    def _prepare_to_lead(self, opened: socket.socket) -> None:
+        waiting, nudging = socket.socketpair()
+        waiting.setblocking(False)
+        nudging.setblocking(False)
+        self._nudge = (nudging, waiting)
+        self._leading = select.poll()
+        self._leading.register(opened.fileno(), select.POLLIN)
+        self._leading.register(waiting.fileno(), select.POLLIN)
+
+    def _dial_failed(self, problem: str) -> None:
+        self._dial, self._dial_by = None, NEVER
         self.state = State.IDLE
-        self._connect_by = _NEVER
         self._failures += 1
         self._last_error = problem
         longest = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(self._failures - 1, 10))
@@ -331,8 +336,16 @@ class Connection:
             self._thread.flush_later(self)
 
     def flush(self) -> None:
-        """Write as much as the kernel takes; see `Served.flush`."""
-        self._flushing = False
+        """Write what was queued; see `Served.flush`."""
+        if self._enter(self._flush_again, None):
+            self._flushing = False
+            self._write()
+            self._release()
+
+    def _flush_again(self, _: None) -> None:
+        self._thread.flush_later(self)
+
+    def _write(self) -> None:
         if self.state is not State.OPEN:
             return
         assert self._socket is not None
@@ -350,25 +363,20 @@ class Connection:
                 self._lost(f"writing failed: {error.strerror or error}")
                 return
             for call in outbox.advance(taken):
-                self._tell_written(call)
+                if not call.two_way:
+                    self._running.pop(call.id, None)
+                call.written()
         self._watch(READ)
 
-    def _tell_written(self, call: Call) -> None:
-        if not call.two_way:
-            self._running.pop(call.id, None)
-        call.written()
-
     def on_ready(self, events: int) -> None:
-        """Read, write or go on connecting; see `Served.on_ready`."""
-        if self.state is State.CONNECTING:
-            self._connected()
-        elif self.state is State.HANDSHAKING:
-            self._handshake()
-        elif self.state is State.OPEN:
-            if events & WRITE:
-                self.flush()
-            if events & READ and self.state is State.OPEN:
-                self._read()
+        """Read or write; see `Served.on_ready`."""
+        if self.state is not State.OPEN or not self._owner.acquire(False):
+            return  # a leader reads for itself
+        if events & WRITE:
+            self._write()
+        if events & READ and self.state is State.OPEN:
+            self._read()
+        self._release()
 
     def _read(self) -> None:
         assert self._socket is not None
@@ -399,7 +407,7 @@ class Connection:
                     call.answer(event.status, event.body)
             else:
                 self._handle_rare(event)
-        self._trim()
+        self._expiry.trim()
         self._close_if_drained()
 
     def _handle_rare(self, event: Any) -> None:
@@ -421,16 +429,17 @@ class Connection:
             self.counters.bad_events += 1
             _LOG.warning("%s: %s", self.name, event.error.message)
         elif not isinstance(event, HeartbeatAnswer):
+            self.counters.bad_events += 1
             _LOG.warning("%s sent a request, which a consumer does not answer", self.name)
 
     def _keep_alive(self, now: float) -> float:
         heartbeat = self.settings.heartbeat
         if not heartbeat:
-            return _NEVER
+            return NEVER
         silent = now - self._last_read
         if silent >= heartbeat * _IDLE_HEARTBEATS:
-            self._lost(f"nothing came for {silent:.0f} s, {_IDLE_HEARTBEATS} heartbeats of {heartbeat:.0f} s")
-            return _NEVER
+            self._lost(f"nothing came for {silent:.0f} s, {_IDLE_HEARTBEATS} heartbeats of {heartbeat:g} s")
+            return NEVER
         if silent >= heartbeat and now - self._heartbeat_sent >= heartbeat:
             self._heartbeat_sent = now
             self._outbox.put(heartbeat_frame(next(_HEARTBEAT_IDS)))
@@ -444,8 +453,7 @@ class Connection:
     def _lost(self, problem: str) -> None:
         _LOG.info("the connection to %s is lost: %s", self.name, problem)
         self._drop_socket()
-        if self.state is not State.CLOSED:
-            self.state = State.IDLE
+        self.state = State.IDLE
         self._set_read_only(False)
         self._fail_all(
             lambda begun: ConnectionLost(f"the connection broke: {problem}", not_sent=not begun, in_doubt=begun)
@@ -455,18 +463,28 @@ class Connection:
 
     def drain(self, _: None = None) -> None:
         """Close the connection once its last running call has ended."""
-        self._draining = True
-        self._close_if_drained()
+        if self._enter(self.drain, None):
+            self._draining = True
+            self._close_if_drained()
+            self._release()
 
     def _close_if_drained(self) -> None:
         if self._draining and not self._running:
-            self.close()
+            self._close()
 
     def close(self, _: None = None) -> None:
         """Close the connection now; running calls end as `ConsumerClosed`."""
+        if self._enter(self.close, None):
+            self._close()
+            self._release()
+
+    def _close(self) -> None:
         if self.state is State.CLOSED:
             return
         self.state = State.CLOSED
+        if self._dial is not None:
+            self._dial.abandon()
+        self._dial, self._dial_by = None, NEVER
         self._drop_socket()
         self._thread.tick_never(self)
         self._fail_all(
@@ -476,26 +494,33 @@ class Connection:
     def _watch(self, events: int) -> None:
         if events != self._watching:
             assert self._socket is not None
-            self._watching = events
             assert self._thread.poller is not None
+            self._watching = events
             self._thread.poller.watch(self._socket.fileno(), events)
 
     def _drop_socket(self) -> None:
         opened, self._socket = self._socket, None
+        nudge, self._nudge = self._nudge, None
+        self._leading = None
         self._watching = 0
         if opened is not None:
             self._thread.forget(opened.fileno())
             opened.close()
+        for one in nudge or ():
+            one.close()
 
     def after_fork(self) -> None:
-        """Close this process' copy of the parent's socket, and forget the parent's calls."""
-        if self._socket is not None:
-            socket.socket(fileno=self._socket.detach()).close()
-        self._socket = None
-        self.state = State.IDLE
+        """Close this process' copies of the parent's sockets, and forget the parent's calls."""
+        for one in (self._socket, *(self._nudge or ())):
+            if one is not None:
+                socket.close(one.detach())
+        self._socket = self._nudge = self._leading = self._dial = None
+        self._dial_by = NEVER
+        self._owner = threading.Lock()
+        self._deferred.clear()
         self._running = {}
-        self._expiring = {}
-        self._connect_by = _NEVER
+        if self.state is not State.CLOSED:
+            self.state = State.IDLE
         self._reset()
 
     @property
@@ -505,4 +530,3 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"<Connection {self.name} {self.state.value}, {len(self._running)} calls, {self._outbox.count} queued>"
-

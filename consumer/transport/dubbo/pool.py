@@ -11,8 +11,9 @@ from callahead.config.policy import ReferencePolicy, SslPolicy
 
 from ...deadline import Clock
 from ...provider import Provider
-from .connection import Connection, ConnectionSettings
+from .connection import Connection
 from .io_thread import IoThread
+from .settings import ConnectionSettings
 
 _OWN = itertools.count(1)
 _Key = tuple[tuple[str, int], ConnectionSettings, SslPolicy | None]

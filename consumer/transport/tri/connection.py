@@ -19,6 +19,21 @@ from .setting import wrong
 
 _OWN = itertools.count(1)
 
+_FORK_SUPPORT = "GRPC_ENABLE_FORK_SUPPORT"
+_NO = ("0", "false", "no", "off", "f", "n")
+
+
+class _Process:
+    """What holds for all of gRPC in this process.
+
+    Attributes:
+        used: A channel was made here, so gRPC core runs.
+        stuck: This is a child forked when core ran and was told not to care about forks; its threads are missing now.
+    """
+
+    used = False
+    stuck = False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionKind:
@@ -211,7 +226,15 @@ class Connections:
             return connection
 
     def open(self, address: str, kind: ConnectionKind) -> grpc.Channel:
-        """Make a channel that the caller closes; it connects when it is first used."""
+        """Make a channel that the caller closes; it connects when it is first used.
+
+        Raises:
+            TransportError: This is a forked child in which gRPC would hang.
+        """
+        if _Process.stuck:
+            text = f"gRPC cannot be used in this forked process, since {_FORK_SUPPORT} is {os.environ.get(_FORK_SUPPORT)}"
+            raise TransportError(f"{text}; leave it unset, or fork before the first call", not_sent=True)
+        _Process.used = True
         return kind.open(address, self._mark)
 
     def release(self, provider: Provider) -> None:
@@ -246,6 +269,7 @@ class Connections:
     def after_fork(self) -> list[Connection]:
         """Forget the parent's channels; returned so that they can be kept from being collected, which would hang."""
         self._lock = threading.Lock()
+        _Process.stuck = _Process.used and os.environ.get(_FORK_SUPPORT, "").lower() in _NO
         # gRPC joins channels of equal options to one connection, and would use the parent's.
         self._mark = (("callahead.process", os.getpid()),)
         inherited, self._open, self._draining, self._asides = [*self._open.values(), *self._draining], {}, [], []

@@ -13,7 +13,7 @@ from callahead.consumer.codec.hessian2 import JavaObject, TypedList, TypedSet, j
 from callahead.consumer.codec.javaface import JavaSignature, convert_answer
 
 
-@java_type("com.example.answers.Color")
+@java_type("com.example.javaface.answers.Color")
 class Color(enum.Enum):
     RED = 1
 

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 UserId = NewType("UserId", int)
 
 
-@java_type("com.example.load.Foo")
+@java_type("com.example.javaface.load.Foo")
 @dataclass
 class Foo:
     id: str
 
 
-@java_type("com.example.load.Color")
+@java_type("com.example.javaface.load.Color")
 class Color(enum.Enum):
     RED = 1
 
@@ -60,6 +60,10 @@ class FooService(Parent, Protocol):
 
     @staticmethod
     def counted(key: str) -> int: ...
+
+    @java_method("sum")
+    @staticmethod
+    def total(values: Annotated[list[int], JavaName("int[]")]) -> int: ...
 
     @overload
     def of(self, value: int) -> str: ...
@@ -104,7 +108,7 @@ def policy(stub: str | None = "FooService", methods: Mapping[str, Any] | None = 
     }
     return ReferencePolicy(
         id="foo",
-        interface="com.example.load.FooService",
+        interface="com.example.javaface.load.FooService",
         stub=None if stub is None else f"{__name__}:{stub}",
         default=MethodPolicy(reference="foo", method="*"),
         methods=MappingProxyType(named),
@@ -130,7 +134,7 @@ FOO = load_interface(policy())
         ("forced", ("long", "short", "java.lang.Long", "int")),
         ("named", ("short[]", "a.B")),
         ("items", ("java.util.List", "java.util.Map", "java.util.LinkedList")),
-        ("import", ("com.example.load.Color",)),
+        ("import", ("com.example.javaface.load.Color",)),
         ("inherited", ()),
         ("counted", ("java.lang.String",)),
     ],
@@ -211,6 +215,12 @@ def test_an_overload_under_its_own_name_is_reached_by_both_names() -> None:
     assert of.select((Long(5),), {})[0].descriptor == "J"
 
 
+def test_a_java_name_holds_above_staticmethod_too() -> None:
+    """The order of the two decorators does not matter."""
+    assert [(one.wire_method, one.parameter_types) for one in found(FOO, "total").signatures] == [("sum", ("int[]",))]
+    assert found(FOO, "sum").name == "sum"
+
+
 def test_answers_follow_the_return_annotation() -> None:
     """The signature that select chose knows what the stub promises."""
     signature, _ = found(FOO, "ids").select((), {})
@@ -270,6 +280,13 @@ def test_parameter_types_win_over_the_stub_and_keep_its_names() -> None:
     assert method.select((), {"id": "a"})[1] == ["a", Long(7)]
 
 
+def test_parameter_types_leave_one_overload() -> None:
+    """Those that the stub declares, under the same name or apart, are not added to it."""
+    interface = load_interface(policy(methods={"of": ("double",)}))
+    assert [one.descriptor for one in found(interface, "of").signatures] == ["D"]
+    assert [one.descriptor for one in found(interface, "of_integer").signatures] == ["Ljava/lang/Integer;"]
+
+
 def test_parameter_types_may_add_a_method_that_the_stub_lacks() -> None:
     """And repair one whose annotations say nothing."""
     interface = load_interface(policy(methods={"other_one": ("int[]",)}))
@@ -304,7 +321,7 @@ def test_without_types_a_call_is_generic() -> None:
     signature, values = found(interface, "find_foo").select((Foo("a"), Color.RED, 5), {})
     assert (signature.wire_method, dict(signature.attachments)) == ("$invoke", {"generic": "true"})
     assert signature.descriptor == "Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;"
-    assert values == ["findFoo", None, [{"class": "com.example.load.Foo", "id": "a"}, "RED", 5]]
+    assert values == ["findFoo", None, [{"class": "com.example.javaface.load.Foo", "id": "a"}, "RED", 5]]
     assert (found(interface, "find_foo").name, interface.is_generic) == ("findFoo", True)
     assert found(interface, "count").select((5,), {})[0].wire_method == "count"
     assert found(interface, "touch").select((), {})[1] == []

@@ -12,13 +12,13 @@ from callahead.consumer.codec.javaface import JavaMethod, JavaSignature
 from callahead.consumer.errors import SerializationError
 
 
-@java_type("com.example.overloads.Address")
+@java_type("com.example.javaface.overloads.Address")
 @dataclass
 class Address:
     street: str
 
 
-ADDRESS = "com.example.overloads.Address"
+ADDRESS = "com.example.javaface.overloads.Address"
 LISTS = [
     *([], ["boolean"], ["int"], ["long"], ["java.lang.Integer"], ["double"], ["java.lang.String"]),
     *(["java.lang.Object"], ["java.lang.String", "int"], ["int", "java.lang.String"], ["java.lang.String[]"]),

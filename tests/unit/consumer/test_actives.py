@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from callahead.consumer import ConnectionLost, LimitExceeded, RemoteError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.shop import Shop
+
+from callahead.consumer import ConnectionLost, LimitExceeded, RemoteError
 
 
 def test_one_call_too_many_is_refused_at_once() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from callahead.consumer.cluster.budget import RetryBudget
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.clock import FakeClock
+
+from callahead.consumer.cluster.budget import RetryBudget
 
 
 class Calls:
@@ -78,6 +79,7 @@ def test_a_busy_hour_keeps_ten_seconds_worth_only(clock: FakeClock) -> None:
     assert spend(budget) == 2000
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 200), st.floats(0, 5), st.integers(0, 300)), max_size=20))
 def test_never_more_than_the_sum_of_both(steps: list[tuple[int, float, int]]) -> None:
     """Over any history the retries stay within 100 + 20 % of calls + 10 per second."""

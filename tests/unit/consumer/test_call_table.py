@@ -7,6 +7,8 @@ import logging
 from typing import Any
 
 import pytest
+from support.shop import Background, Shop, Spy
+
 from callahead.consumer import (
     CallTimeout,
     ConnectFailed,
@@ -18,7 +20,6 @@ from callahead.consumer import (
     RpcError,
 )
 from callahead.consumer.testing.scripted import ScriptedMethod, ScriptedTransport
-from support.shop import Background, Shop, Spy
 
 CONTEXT = RpcContext.get_context()
 
@@ -314,7 +315,7 @@ def test_arguments_that_cannot_be_encoded_end_the_call_like_any_failure(settings
                 call(1)
         else:
             assert call(1) is None
-            error = hook.wait()[0][1] if not flags.returns else CONTEXT.get_future().exception(0)
+            error: Any = hook.wait()[0][1] if not flags.returns else CONTEXT.get_future().exception(0)
             assert isinstance(error.__cause__, TypeError)
             assert error.not_sent
         assert shop.consumer.counts()["foo"]["findFoo"].running == 0

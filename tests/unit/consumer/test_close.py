@@ -7,8 +7,10 @@ import time
 from typing import Any
 
 import pytest
-from callahead.consumer import ConsumerClosed, InvocationFuture, RpcError
+from support.clock import FakeClock
 from support.shop import Background, Shop, Spy
+
+from callahead.consumer import ConsumerClosed, InvocationFuture, RpcError
 
 
 def test_it_waits_for_what_runs() -> None:
@@ -151,6 +153,35 @@ def test_close_among_calls() -> None:
         for thread in (*callers, *closers):
             thread.join()
         assert all(isinstance(future.exception(1), RpcError) for future in futures)
+        assert not shop.consumer._runtime.running
+
+
+class ClosingClock(FakeClock):
+    """A clock that closes the consumer when a call reads it: after the call has seen it open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.close: Any = None
+
+    def __call__(self) -> float:
+        close, self.close = self.close, None
+        if close is not None:
+            close(0)
+        return super().__call__()
+
+
+@pytest.mark.parametrize("method", ["findFoo", "findBar", "touch"])
+def test_a_call_that_is_overtaken_by_close_is_refused(method: str) -> None:
+    """Closed between its first look and its being counted, a call in any mode raises and is not left running."""
+    clock = ClosingClock()
+    methods: dict[str, Any] = {"findBar": {"async": True}, "touch": {"return": False}}
+    with Shop(methods=methods, clock=clock) as shop:
+        call = getattr(shop.foo, method)
+        clock.close = shop.consumer.close
+        with pytest.raises(ConsumerClosed) as caught:
+            call(1)
+        assert (caught.value.method, caught.value.not_sent) == (method, True)
+        assert shop.transport.is_idle
         assert not shop.consumer._runtime.running
 
 

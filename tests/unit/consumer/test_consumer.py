@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.shop import Shop
+
 from callahead.config import load_mapping
 from callahead.consumer import ConfigError, Consumer, ConsumerClosed, NoProviderAvailable, Reference
 from callahead.consumer.testing.scripted import ScriptedTransport
 from callahead.registry import MemoryRegistry
-from support.shop import Shop
 
 SERVICE = "com.alibaba.foo.FooService"
 FOO = {"interface": SERVICE, "url": "tri://h:1"}
@@ -144,7 +145,7 @@ def test_after_close_no_reference_is_given() -> None:
     made.reference("foo")
     made.close()
     for name in ("foo", "bar"):
-        with pytest.raises(ConsumerClosed, match="^the consumer is closed$"):
+        with pytest.raises(ConsumerClosed, match=r"^the consumer is closed$"):
             made.reference(name)
 
 

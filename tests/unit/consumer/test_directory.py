@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from support.clock import FakeClock
+from support.cluster import endpoints
+from support.shop import Shop
+
 from callahead.config.policy import MethodPolicy
 from callahead.consumer.cluster.directory import UNHEALTHY_S, Directory
 from callahead.consumer.cluster.health import HealthWatch
@@ -11,9 +15,6 @@ from callahead.consumer.invocation import CallRecord, Invocation, Outcome
 from callahead.consumer.provider import Provider
 from callahead.registry import MemoryRegistry
 from callahead.registry.models import Endpoint, Snapshot
-from support.clock import FakeClock
-from support.cluster import endpoints
-from support.shop import Shop
 
 
 class Fixture:
@@ -169,7 +170,7 @@ def test_a_consumer_follows_its_registry() -> None:
     service = "com.alibaba.foo.FooService"
     with MemoryRegistry.named("unit-directory") as space:
         space.publish(service, ["tri://a:1"])
-        config = {"registries": {"main": {"address": "memory://unit-directory"}}}
+        config: dict[str, object] = {"registries": {"main": {"address": "memory://unit-directory"}}}
         asked = ShopOfRegistry(config, service)
         with asked.consumer:
             assert asked.ask() == "tri://a:1"
@@ -179,7 +180,9 @@ def test_a_consumer_follows_its_registry() -> None:
             space.withdraw(service)
             error = asked.consumer.reference("foo").find.future().exception(0)
             assert type(error).__name__ == "NoProviderAvailable"
-            assert str(error).startswith("foo.find: no provider: none is known: memory://unit-directory: no provider of ")
+            assert str(error).startswith(
+                "foo.find: no provider: none is known: memory://unit-directory: no provider of "
+            )
             assert error.not_sent
         assert space.subscriptions == 0
 

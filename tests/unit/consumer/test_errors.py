@@ -9,12 +9,13 @@ import pkgutil
 import re
 from typing import Any
 
-import callahead.consumer
 import pytest
+
+import callahead.consumer
 from callahead.consumer import NoFutureError, errors
 from callahead.consumer.errors import CallaheadError, RpcError
 
-ROW = re.compile(r"^(?P<indent> {4,})(?P<name>[A-Z]\w+)(?:\((?P<more>[.\w ]+)\))?(?=\s|$)", re.MULTILINE)
+ROW = re.compile(r"^(?P<indent>(?: {2}){2,5})(?P<name>[A-Z]\w+)(?:\((?P<more>[.\w ]+)\))?(?=\s|$)", re.MULTILINE)
 
 
 def drawn() -> dict[str, tuple[str, str]]:
@@ -65,7 +66,9 @@ def test_errors_of_the_core_are_all_public() -> None:
     mine = {
         one.__name__
         for one in ours(CallaheadError)
-        if one.__module__.startswith("callahead.consumer.") and one.__module__.count(".") == 2 and "Face" not in str(one.__mro__)
+        if one.__module__.startswith("callahead.consumer.")
+        and one.__module__.count(".") == 2
+        and "Face" not in str(one.__mro__)
     }
     assert mine <= shown
 

@@ -7,6 +7,11 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.cluster import Bench
+from support.shop import Background, Shop, Spy
+
 from callahead.consumer import AllAttemptsFailed, CallTimeout, ConnectFailed, ConnectionLost, RemoteError, RpcContext
 from callahead.consumer.callbacks import CallbackExecutor
 from callahead.consumer.cluster.budget import RetryBudget
@@ -14,10 +19,6 @@ from callahead.consumer.cluster.failover import FailoverCluster
 from callahead.consumer.errors import NoProviderAvailable
 from callahead.consumer.invocation import Done, Invocation, Outcome
 from callahead.consumer.testing.scripted import ScriptedCall
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from support.cluster import Bench
-from support.shop import Background, Shop, Spy
 
 CONTEXT = RpcContext.get_context()
 
@@ -90,7 +91,7 @@ def test_all_attempts_failed_says_all() -> None:
     """The failures in order, the last as cause, who was asked, the time, and what became of the request."""
     bench = Bench(FailoverCluster, 2)
     outcomes = bench.call(retries=2, idempotent=True)
-    made = [
+    made: list[Any] = [
         refused("tri://h1:1"),
         ConnectionLost("reset by peer", in_doubt=True, status="UNAVAILABLE"),
         ConnectionLost("gone", in_doubt=True, status="UNAVAILABLE"),
@@ -362,6 +363,4 @@ def test_each_failure_says_which_attempt_it_was() -> None:
     assert [failure.attempt for failure in error.failures] == [1, 2]
     assert [failure.endpoint for failure in error.failures] == [call.provider.name for call in calls]
     assert [round(failure.elapsed_ms) for failure in error.failures] == [10, 20]
-    assert str(error.failures[1]) == (
-        f"foo.findFoo at {calls[1].provider.name}: refused (20 ms, attempt 2) [not sent]"
-    )
+    assert str(error.failures[1]) == (f"foo.findFoo at {calls[1].provider.name}: refused (20 ms, attempt 2) [not sent]")

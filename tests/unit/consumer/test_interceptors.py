@@ -1,4 +1,4 @@
-"""What users put into the chain: both kinds, both scopes, in order, made once, and never able to hang or leak a call."""
+"""What users put into the chain: both kinds and scopes, in order, made once, never able to hang or leak a call."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 import pytest
+from support.shop import Background, Shop
+
 from callahead.consumer import (
     CallNext,
     CallTimeout,
@@ -23,7 +25,6 @@ from callahead.consumer import (
     answer,
 )
 from callahead.consumer.interceptor.order import ATTEMPT_ORDER, CALL_ORDER
-from support.shop import Background, Shop
 
 CONTEXT = RpcContext.get_context()
 EVENTS: list[Any] = []
@@ -207,7 +208,7 @@ class Refusing:
 
 
 def test_what_an_interceptor_refuses_is_counted_and_logged_but_not_notified(caplog: pytest.LogCaptureFixture) -> None:
-    """log and metrics stand above the user's interceptors, notify and limit below."""
+    """The log and the metrics stand above the user's interceptors, the notices and the limit below."""
     settings = {"oninvoke": f"{__name__}:refuse", "actives": 1}
     with (
         shop_with(Refusing, answer=lambda _: 1, **settings) as shop,
@@ -239,9 +240,11 @@ class BrokenInline(Broken):
 @pytest.mark.parametrize("outer", [Watch, WatchInline])
 def test_on_start_that_raises_ends_the_call_and_those_above_hear_of_it(broken: type, outer: type) -> None:
     """on_end is called for exactly those observers whose on_start returned."""
-    with shop_with(outer, broken, WatchAttempt, answer=lambda _: EVENTS.append("asked")) as shop:
-        with pytest.raises(KeyError, match="of on_start"):
-            shop.foo.findFoo(1)
+    with (
+        shop_with(outer, broken, WatchAttempt, answer=lambda _: EVENTS.append("asked")) as shop,
+        pytest.raises(KeyError, match="of on_start"),
+    ):
+        shop.foo.findFoo(1)
     assert [event.partition(" on ")[0] for event in EVENTS] == [f"{outer.__name__} start", f"{outer.__name__} end"]
 
 
@@ -290,9 +293,7 @@ def test_replace_knows_only_what_may_change(name: str) -> None:
         invocation = shop.foo.findFoo.future(1).invocation
         with pytest.raises(TypeError) as caught:
             invocation.replace(**{name: None})
-    assert str(caught.value) == (
-        f'an interceptor cannot replace "{name}"; only args, kwargs, attachments and deadline'
-    )
+    assert str(caught.value) == (f'an interceptor cannot replace "{name}"; only args, kwargs, attachments and deadline')
 
 
 class Cached:
@@ -423,9 +424,9 @@ class RaisingLater:
 def test_what_an_interceptor_raises_ends_the_call(view: str, kind: type, error: type[Exception], text: str) -> None:
     """In the mode of the call, and those above see it."""
     with shop_with(WatchInline, kind, answer=lambda _: 1) as shop:
+        call = shop.foo.findFoo if view == "sync" else lambda given: shop.foo.findFoo.future(given).result(5)
         with pytest.raises(error) as caught:
-            result = getattr(shop.foo.findFoo, view)(1)
-            result.result(5)
+            call(1)
         assert str(caught.value) == text
         assert [event.partition(" on ")[0] for event in EVENTS] == ["WatchInline start", "WatchInline end"]
 
@@ -520,5 +521,3 @@ def test_outcome_shows_no_value() -> None:
     """repr() of an outcome names the type of an answer, never its content."""
     assert repr(Outcome("secret")) == "<Outcome value str>"
     assert repr(Outcome(error=KeyError("k"))) == "<Outcome KeyError('k')>"
-
-

@@ -11,8 +11,9 @@ from concurrent.futures import CancelledError, Future
 from typing import Any
 
 import pytest
-from callahead.consumer import CallTimeout, ConnectFailed, InvocationFuture, RemoteError, RpcContext, answer
 from support.shop import Background, Shop, Spy
+
+from callahead.consumer import CallTimeout, ConnectFailed, InvocationFuture, RemoteError, RpcContext, answer
 
 CONTEXT = RpcContext.get_context()
 
@@ -231,7 +232,7 @@ def test_the_calls_own_timeout_is_raised_as_such(shop: Shop) -> None:
     for _ in range(4):
         shop.next_call().fail(made)
     error = future.exception(0)
-    with pytest.raises(type(error)) as caught:  # type: ignore[arg-type]
+    with pytest.raises(type(error)) as caught:
         future.result(0)
     assert caught.value is error
     with Shop() as other:

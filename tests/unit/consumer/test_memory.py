@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from callahead.consumer import ConnectFailed, Invocation, InvocationFuture, Outcome, RemoteError, RpcContext, RpcError
 from support.shop import Background, Shop
+
+from callahead.consumer import ConnectFailed, Invocation, InvocationFuture, Outcome, RemoteError, RpcContext, RpcError
 
 CONTEXT = RpcContext.get_context()
 
@@ -26,7 +28,8 @@ class Watched:
         self._made: list[weakref.ref[Any]] = []
 
     def thing(self) -> Thing:
-        return self.watch(Thing())
+        made: Thing = self.watch(Thing())
+        return made
 
     def watch(self, thing: Any) -> Any:
         self._made.append(weakref.ref(thing))
@@ -67,17 +70,15 @@ def no_collector() -> Iterator[None]:
 def settled(future: InvocationFuture) -> Any:
     try:
         return future.result(5) and None
-    except Exception:  # noqa: BLE001 - its end is all that counts
+    except Exception:  # its end is all that counts
         return None
     finally:
         del future
 
 
 def swallow(call: Callable[..., Any], *args: Any) -> None:
-    try:
+    with contextlib.suppress(RpcError):
         call(*args)
-    except (RpcError, RemoteError):
-        pass
 
 
 def run_sync(shop: Shop, watched: Watched) -> None:
@@ -90,28 +91,27 @@ def run_future(shop: Shop, watched: Watched) -> None:
 
 def run_awaited(shop: Shop, watched: Watched) -> None:
     async def main() -> None:
-        try:
+        with contextlib.suppress(RpcError):
             await shop.foo.findFoo.future(watched.thing())
-        except RpcError:
-            pass
 
     asyncio.run(main())
 
 
 def run_wrapped(shop: Shop, watched: Watched) -> None:
     async def main() -> None:
-        try:
+        with contextlib.suppress(RpcError):
             await asyncio.wrap_future(shop.foo.findFoo.future(watched.thing()))
-        except RpcError:
-            pass
 
     asyncio.run(main())
 
 
 def run_callback(shop: Shop, watched: Watched) -> None:
-    future = shop.foo.findFoo.future(watched.thing())
-    future.add_done_callback(lambda _: None)
-    settled(future.then(lambda value: value, None))
+    def derived() -> InvocationFuture:
+        future: InvocationFuture = shop.foo.findFoo.future(watched.thing())
+        future.add_done_callback(lambda _: None)
+        return future.then(lambda value: value, None)
+
+    settled(derived())
 
 
 def run_context(shop: Shop, watched: Watched) -> None:

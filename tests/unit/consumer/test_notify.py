@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from callahead.consumer import ConfigError, ConnectFailed, Invocation, RemoteError, RpcContext
 from support.shop import Background, Shop
+
+from callahead.consumer import ConfigError, ConnectFailed, Invocation, RemoteError, RpcContext
 
 HEARD: list[Any] = []
 CONTEXT = RpcContext.get_context()
@@ -50,7 +51,7 @@ def named(**functions: Any) -> dict[str, Any]:
 
 
 def test_a_value_is_told_after_the_arguments() -> None:
-    """oninvoke gets the call's own arguments, onreturn the value, on the caller's thread where that waits."""
+    """The first gets the call's own arguments, onreturn the value, on the caller's thread where that waits."""
     with Shop(lambda _: 42, methods={"findFoo": named(oninvoke=invoked, onreturn=returned, onthrow=thrown)}) as shop:
         assert shop.foo.findFoo(1, key=2) == 42
     assert HEARD == [("invoked", (1,), {"key": 2}), ("returned", 42, threading.current_thread().name)]
@@ -74,7 +75,7 @@ def test_the_invocation_comes_second_where_it_is_taken() -> None:
 
 
 def test_an_error_is_told_once_after_the_last_attempt() -> None:
-    """onthrow hears of what the caller hears of, not of each attempt."""
+    """The function hears of what the caller hears of, not of each attempt."""
 
     def fail(_: Any) -> Any:
         raise ConnectFailed("refused", not_sent=True)
@@ -88,9 +89,11 @@ def test_an_error_is_told_once_after_the_last_attempt() -> None:
 def test_oninvoke_may_refuse_the_call() -> None:
     """What it raises ends the call, and neither of the others hears of a call that was not let pass."""
     methods = {"findFoo": named(oninvoke=refusing, onreturn=returned, onthrow=thrown)}
-    with Shop(lambda _: HEARD.append("asked"), methods=methods) as shop:
-        with pytest.raises(PermissionError, match="not today"):
-            shop.foo.findFoo(1)
+    with (
+        Shop(lambda _: HEARD.append("asked"), methods=methods) as shop,
+        pytest.raises(PermissionError, match="not today"),
+    ):
+        shop.foo.findFoo(1)
     assert HEARD == []
 
 

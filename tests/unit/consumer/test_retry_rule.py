@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+
 from callahead.config.policy import MethodPolicy
 from callahead.consumer import errors
 from callahead.consumer.cluster.retry import may_repeat

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from callahead.consumer import ConfigError, InvocationFuture, RpcContext
 from support.shop import Shop
+
+from callahead.consumer import ConfigError, InvocationFuture, RpcContext
 
 CONTEXT = RpcContext.get_context()
 MODES: list[dict[str, Any]] = [{}, {"async": True}, {"return": False}, {"async": True, "sent": True}]
@@ -42,7 +43,7 @@ def test_the_async_names_are_the_future_view(name: str, settings: dict[str, Any]
 
 
 def test_every_spelling_is_one_method() -> None:
-    """findFoo and find_foo are the same object, with the same policy and one chain."""
+    """Both findFoo and find_foo are the same object, with the same policy and one chain."""
     with Shop(double, methods={"find_foo": {"timeout": 77}}) as shop:
         assert shop.foo.findFoo is shop.foo.find_foo
         assert shop.foo.findFoo.policy.timeout_ms == 77
@@ -71,7 +72,9 @@ def test_dir_lists_the_methods() -> None:
         assert {"findFoo", "findBar", "touch"} <= set(dir(shop.foo))
 
 
-@pytest.mark.parametrize(("settings", "mode"), [({}, "sync"), ({"async": True}, "async"), ({"return": False}, "one-way")])
+@pytest.mark.parametrize(
+    ("settings", "mode"), [({}, "sync"), ({"async": True}, "async"), ({"return": False}, "one-way")]
+)
 def test_a_method_shows_its_mode(settings: dict[str, Any], mode: str) -> None:
     """repr() tells how a plain call will behave."""
     with Shop(double, methods={"findFoo": settings}) as shop:
@@ -80,7 +83,7 @@ def test_a_method_shows_its_mode(settings: dict[str, Any], mode: str) -> None:
 
 
 def test_with_options_timeout() -> None:
-    """timeout bounds the attempt, in milliseconds or as text, and renews a total that was not set."""
+    """It bounds the attempt, in milliseconds or as text, and renews a total that was not set."""
     with Shop() as shop:
         for written, seconds in ((500, 0.5), ("1.5s", 1.5)):
             shop.foo.findFoo.with_options(timeout=written).future(1)
@@ -98,7 +101,7 @@ def test_with_options_total_timeout() -> None:
 
 
 def test_with_options_retries_and_idempotent() -> None:
-    """retries and idempotent are the call's."""
+    """Both are the call's own."""
     from callahead.consumer import AllAttemptsFailed, ConnectionLost
 
     attempts = []

@@ -208,8 +208,9 @@ def test_an_exception_is_an_error_with_all_that_java_said() -> None:
     assert ("none left", (frame,), {"left": 3}, decoded) == tuple(
         error.details[key] for key in ("message", "stack", "fields", "thrown")
     )
-    assert error.__cause__ is error.details["cause"]
-    assert ("java.io.IOException", None) == (str(error.__cause__), error.details["cause"].details["message"])
+    cause_error = error.details["cause"]
+    assert ("java.io.IOException", None) == (str(cause_error), cause_error.details["message"])
+    assert error.__cause__ is cause_error
 
 
 def test_circles_of_causes_end() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Optional
@@ -199,13 +199,17 @@ def test_other_annotations_are_refused(hint: Any, shown: str) -> None:
 
 
 class Service:
-    def find(self, number: Long, *, deep: bool) -> Order: ...
+    def find(self, number: Long, *, deep: bool) -> None:
+        """A keyword-only parameter."""
 
-    def good(self, number: Long, tags: list[Short]) -> Order: ...
+    def good(self, number: Long, tags: list[Short]) -> None:
+        """All is said."""
 
-    def bare(self, number) -> Order: ...  # type: ignore[no-untyped-def]
+    def bare(self, number) -> None:  # type: ignore[no-untyped-def]
+        """No annotation."""
 
-    def lost(self, number: Nowhere) -> Order: ...  # type: ignore[name-defined]  # noqa: F821
+    def lost(self, number: Nowhere) -> None:  # type: ignore[name-defined]  # noqa: F821
+        """One that nobody can evaluate."""
 
 
 def test_the_parameters_of_a_function_are_read() -> None:
@@ -230,9 +234,10 @@ def test_a_function_that_says_too_little_is_refused(function: Any, message: str)
     assert message == str(caught.value)
 
 
-def test_void_is_no_parameter() -> None:
+@pytest.mark.parametrize("make", [lambda: Signature.of_names(["void"]), lambda: Signature.of_hints([None])])
+def test_void_is_no_parameter(make: Callable[[], Signature]) -> None:
     """An easy mistake where a method has none."""
     with pytest.raises(ValueError) as caught:
-        Signature.of_names(["void"])
+        make()
 
     assert '"void" is no type of a parameter; a method without parameters has an empty list' == str(caught.value)

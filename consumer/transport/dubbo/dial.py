@@ -1,0 +1,146 @@
+"""Bringing one connection about: from a host name to an open socket, TLS included, without blocking."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Callable
+
+from .io_thread import IoThread
+from .poller import READ, WRITE
+from .resolve import Address, resolve
+
+
+class Dial:
+    """One attempt to connect, address after address; lives on the I/O thread and ends once, in one of three ways.
+
+    Args:
+        address: Host and port.
+        tls: The context and the name to expect in the peer's certificate, or None for plain TCP.
+        thread: Serves the socket meanwhile.
+        opened: Called with the socket, which is non-blocking and served by nobody.
+        failed: Called with what is wrong.
+
+    `abandon` is the third way.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        tls: tuple[ssl.SSLContext, str] | None,
+        thread: IoThread,
+        opened: Callable[[socket.socket], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        self._address = address
+        self._tls = tls
+        self._thread = thread
+        self._opened = opened
+        self._failed = failed
+        self._left: list[Address] = []
+        self._socket: socket.socket | None = None
+        self._shaking_hands = False
+        self._over = False
+        self.stage = "looking the host up"
+
+    def start(self) -> None:
+        """Begin with the host's addresses."""
+        resolve(self._address, lambda found: self._thread.post(self._resolved, found))
+
+    def _resolved(self, found: list[Address] | OSError) -> None:
+        if self._over:
+            return
+        if isinstance(found, OSError):
+            self._fail(f"{self._address[0]} cannot be looked up: {found.strerror or found}")
+            return
+        self._left = found
+        self._next("the host has no address")
+
+    def _next(self, problem: str) -> None:
+        if not self._left:
+            self._fail(problem)
+            return
+        family, address = self._left.pop(0)
+        self.stage = "connecting"
+        self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._thread.serve(self._socket.fileno(), self)
+        code = self._socket.connect_ex(address)
+        if code in (0, errno.EINPROGRESS):
+            self._watch(WRITE)
+        else:
+            self._drop()
+            self._next(os.strerror(code))
+
+    def on_ready(self, events: int) -> None:
+        """Go on; see `Served.on_ready`."""
+        del events
+        if self._shaking_hands:
+            self._shake_hands()
+            return
+        assert self._socket is not None
+        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            self._drop()
+            self._next(os.strerror(code))
+        elif self._tls is None:
+            self._open()
+        else:
+            context, server_name = self._tls
+            self._thread.forget(self._socket.fileno())
+            self._socket = context.wrap_socket(self._socket, server_hostname=server_name, do_handshake_on_connect=False)
+            self._thread.serve(self._socket.fileno(), self)
+            self._shaking_hands = True
+            self.stage = "shaking hands by TLS"
+            self._shake_hands()
+
+    def _shake_hands(self) -> None:
+        assert isinstance(self._socket, ssl.SSLSocket)
+        try:
+            self._socket.do_handshake()
+        except ssl.SSLWantReadError:
+            self._watch(READ)
+        except ssl.SSLWantWriteError:
+            self._watch(WRITE)
+        except OSError as error:
+            self._fail(f"the TLS handshake failed: {error}")
+        else:
+            self._open()
+
+    def _open(self) -> None:
+        opened, self._socket = self._socket, None
+        assert opened is not None
+        self._over = True
+        self._thread.forget(opened.fileno())
+        self._opened(opened)
+
+    def _fail(self, problem: str) -> None:
+        self.abandon()
+        self._failed(problem)
+
+    def abandon(self) -> None:
+        """Give up, and tell nobody."""
+        self._over = True
+        self._drop()
+
+    def flush(self) -> None:
+        """Write nothing: there is nothing to write yet."""
+
+    def tick(self, now: float) -> float:
+        """Ask for no further tick: whoever dials keeps the time."""
+        del now
+        return float("inf")
+
+    def _watch(self, events: int) -> None:
+        assert self._socket is not None
+        assert self._thread.poller is not None
+        self._thread.poller.watch(self._socket.fileno(), events)
+
+    def _drop(self) -> None:
+        opened, self._socket = self._socket, None
+        if opened is not None:
+            self._thread.forget(opened.fileno())
+            opened.close()

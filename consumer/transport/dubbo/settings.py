@@ -1,0 +1,44 @@
+"""How a connection behaves, and what is counted on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionSettings:
+    """How a connection behaves; connections of equal settings to one address are shared.
+
+    Attributes:
+        connect_timeout: Longest time of one connection attempt, TLS handshake included, in seconds.
+        heartbeat: Seconds without a byte from the peer after which it is asked for a sign of life; 0 for never. After
+            three times as long the connection counts as lost.
+        max_queued_requests: Most requests that wait to be written.
+        max_queued_bytes: Most bytes of them.
+        max_body_bytes: Largest answer.
+        max_body_setting: What the user can change if an answer is larger.
+        own: 0 for a shared connection, else a number that no other has.
+    """
+
+    connect_timeout: float
+    heartbeat: float
+    max_queued_requests: int
+    max_queued_bytes: int
+    max_body_bytes: int
+    max_body_setting: str
+    own: int = 0
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened on a connection that no call tells of.
+
+    Attributes:
+        unknown_answers: Answers to no running call: late, duplicate or made up; they reach nobody.
+        bad_events: Events that mean nothing.
+        connects: Times that a connection came about.
+    """
+
+    unknown_answers: int = 0
+    bad_events: int = 0
+    connects: int = 0

@@ -1,0 +1,324 @@
+"""What becomes of a consumer when its process forks, ends, or is told to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from callahead.consumer.testing import EmbeddedProvider
+
+HEAD = """
+import os, signal, sys, threading, time, warnings
+from callahead.consumer import Consumer, ConsumerClosed, RpcContext, RpcError
+reference = {"interface": "helloworld.Greeter", "module": "helloworld_pb2", "url": sys.argv[1], "timeout": 20000}
+consumer = Consumer({"references": {"greeter": {**reference, "retries": 0}}})
+greeter = consumer.reference("greeter")
+
+def say(*words):
+    print(*words, flush=True)
+
+def in_child(work):
+    pid = os.fork()
+    if pid:
+        return os.waitpid(pid, 0)[1]
+    status = 1
+    try:
+        work()
+        status = 0
+    except BaseException as error:
+        say("child raised", type(error).__name__, error)
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
+"""
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+START = 10.0
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Let a subprocess find what this process finds."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **more}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start a program that has a greeter at the provider of its first argument."""
+
+    def start(url: str, program: str, **more: str) -> subprocess.Popen[str]:
+        file = tmp_path / "program.py"
+        file.write_text(HEAD + dedent(program))
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", str(file), url],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(**more),
+            start_new_session=True,
+        )
+
+    return start
+
+
+@pytest.fixture
+def run(start: Callable[..., subprocess.Popen[str]]) -> Run:
+    """Run a program to its end, which must come in time."""
+
+    def run(url: str, program: str, **more: str) -> subprocess.CompletedProcess[str]:
+        process = start(url, program, **more)
+        try:
+            out, err = process.communicate(timeout=START + 5)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # its children too: they hold the pipes
+            out, err = process.communicate()
+            pytest.fail(f"it hangs; it said {out!r} and {err!r}")
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    return run
+
+
+def own(text: str) -> str:
+    """Leave out what gRPC core logs on its own account."""
+    return "".join(
+        line for line in text.splitlines(keepends=True) if not (line[:1] in "IWE" and line[1:5].isdigit())
+    ).replace("WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("support", ["", "0", "1"], ids=["default", "no fork support", "fork support"])
+def test_a_child_makes_connections_of_its_own(run: Run, provider: EmbeddedProvider, support: str) -> None:
+    """A forked child calls on connections of its own, or is told why it cannot; the parent goes on; nothing hangs."""
+    program = """
+    say(greeter.say_hello(name="parent").message)
+    def work():
+        try:
+            say(greeter.say_hello(name="child").message)
+            say(greeter.say_hello.future(name="child ahead").result(10).message)
+            say([reply.message for reply in greeter.spell_hello(name="c")])
+        except RpcError as error:
+            say("no:", error)
+        consumer.close()
+    say("status", in_child(work))
+    say(greeter.say_hello(name="parent again").message)
+    consumer.close()
+    """
+    done = run(provider.url, program, **({"GRPC_ENABLE_FORK_SUPPORT": support} if support else {}))
+    assert own(done.stderr) == ""
+    first, *child, status, last = done.stdout.splitlines()
+    assert (first, status, last) == ("Hello, parent", "status 0", "Hello, parent again")
+    if support == "0":
+        assert len(child) == 1
+        assert "gRPC cannot be used in this forked process, since GRPC_ENABLE_FORK_SUPPORT is 0" in child[0]
+    else:
+        assert child == ["Hello, child", "Hello, child ahead", "['c']"]
+    assert done.returncode == 0
+
+
+@pytest.mark.slow
+def test_futures_of_the_parent_raise_in_the_child(run: Run, provider: EmbeddedProvider) -> None:
+    """A call that ran at the fork ends in the child as ConsumerClosed, at once; the parent gets its answer."""
+    provider.script("SayHello", delay="1s", times=1)
+    program = """
+    future = greeter.say_hello.future(name="slow")
+    def work():
+        began = time.monotonic()
+        try:
+            say(future.result(10))
+        except ConsumerClosed as error:
+            say(error.message, error.in_doubt, time.monotonic() - began < 1)
+        say(greeter.say_hello(name="child").message)
+    say("status", in_child(work))
+    say(future.result(10).message)
+    consumer.close()
+    """
+    done = run(provider.url, program)
+    assert own(done.stderr) == ""
+    assert done.stdout.splitlines() == [
+        "the process was forked while the call ran; its answer goes to the parent True True",
+        "Hello, child",
+        "status 0",
+        "Hello, slow",
+    ]
+
+
+@pytest.mark.slow
+def test_a_fork_under_load(run: Run, provider: EmbeddedProvider) -> None:
+    """Children forked while other threads call neither hang nor disturb the parent's calls."""
+    program = """
+    stop, errors, counts = threading.Event(), [], [0, 0]
+    def load(number):
+        while not stop.is_set():
+            try:
+                name = f"{number}-{counts[number]}"
+                assert greeter.say_hello(name=name).message == f"Hello, {name}"
+                assert greeter.say_hello.future(name=name).result(10).message == f"Hello, {name}"
+                counts[number] += 1
+            except BaseException as error:
+                errors.append(error)
+                return
+    threads = [threading.Thread(target=load, args=(number,)) for number in range(2)]
+    for thread in threads: thread.start()
+    def work():
+        signal.alarm(10)
+        assert greeter.say_hello(name="child").message == "Hello, child"
+        consumer.close(timeout=1)
+    warnings.simplefilter("ignore", DeprecationWarning)
+    statuses = [in_child(work) for _ in range(5)]
+    before = list(counts)
+    time.sleep(0.3)
+    stop.set()
+    for thread in threads: thread.join()
+    say(statuses, errors, all(now > then for now, then in zip(counts, before)))
+    consumer.close()
+    """
+    done = run(provider.url, program)
+    assert own(done.stderr) == ""
+    assert done.stdout.splitlines() == ["[0, 0, 0, 0, 0] [] True"]
+
+
+@pytest.mark.slow
+def test_multiprocessing_by_fork(run: Run, provider: EmbeddedProvider) -> None:
+    """A fork pool of multiprocessing calls through the inherited consumer, and all its processes end."""
+    program = """
+    import multiprocessing
+    def work(number):
+        return greeter.say_hello(name=str(number)).message
+    say(greeter.say_hello(name="parent").message)
+    warnings.simplefilter("ignore", DeprecationWarning)
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        say(sorted(pool.map_async(work, range(6)).get(20)))
+        pool.close()
+        pool.join()
+    say(greeter.say_hello(name="parent").message)
+    consumer.close()
+    """
+    done = run(provider.url, program)
+    assert own(done.stderr) == ""
+    expected = [f"Hello, {number}" for number in range(6)]
+    assert done.stdout.splitlines() == ["Hello, parent", str(expected), "Hello, parent"]
+
+
+EXITS = {
+    "end": "",
+    "sys.exit": "sys.exit(0)",
+    "exit in a function": "(lambda: exit())()",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", EXITS)
+def test_the_interpreter_ends_with_calls_pending(run: Run, provider: EmbeddedProvider, how: str) -> None:
+    """A program that ends with calls, streams and callbacks pending ends at once, with status 0 and without noise."""
+    provider.script("*", hang=True)
+    program = f"""
+    future = greeter.say_hello.future(name="a")
+    future.add_done_callback(print)
+    stream = greeter.spell_hello(name="a")
+    threading.Thread(target=lambda: greeter.say_hello.sync(name="b"), daemon=True).start()
+    time.sleep(0.3)
+    {EXITS[how]}
+    """
+    began = time.monotonic()
+    done = run(provider.url, program)
+    assert (done.returncode, own(done.stderr)) == (0, "")
+    assert time.monotonic() - began < 8
+
+
+@pytest.mark.slow
+def test_an_answer_during_the_end_of_the_interpreter(run: Run, provider: EmbeddedProvider) -> None:
+    """Answers and callbacks that come while the interpreter ends make no noise."""
+    provider.script("*", delay="300ms")
+    program = """
+    futures = [greeter.say_hello.future(name=str(number)) for number in range(200)]
+    for future in futures:
+        future.add_done_callback(lambda future: future.response_attachments)
+    time.sleep(0.25)
+    """
+    done = run(provider.url, program)
+    assert (done.returncode, own(done.stderr)) == (0, "")
+
+
+@pytest.mark.slow
+def test_sys_exit_with_an_open_consumer_in_a_with_block(run: Run, provider: EmbeddedProvider) -> None:
+    """sys.exit inside the with block drains for the time of the configuration, and exits with its status."""
+    provider.script("*", delay="300ms")
+    program = """
+    with consumer:
+        future = greeter.say_hello.future(name="a")
+        future.add_done_callback(lambda future: say(future.result().message))
+        sys.exit(3)
+    """
+    done = run(provider.url, program)
+    assert (done.returncode, own(done.stderr), done.stdout) == (3, "", "Hello, a\n")
+
+
+INTERRUPTED = {
+    "sync": "greeter.say_hello.sync(name='a')",
+    "result": "greeter.say_hello.future(name='a').result()",
+    "result with timeout": "greeter.say_hello.future(name='a').result(15)",
+    "stream": "next(greeter.spell_hello(name='a'))",
+    "gather": "greeter.gather_hellos([{'name': 'a'}])",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", INTERRUPTED)
+def test_ctrl_c(start: Callable[..., subprocess.Popen[str]], provider: EmbeddedProvider, where: str) -> None:
+    """Ctrl-C during a call raises KeyboardInterrupt there at once; the consumer goes on, and a blocked call is ended."""
+    provider.script("*", hang=True)
+    program = f"""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    say("ready")
+    try:
+        {INTERRUPTED[where]}
+    except KeyboardInterrupt:
+        say("interrupted")
+    sys.stdin.readline() if False else None
+    say(len(consumer._runtime.running))
+    consumer.close(timeout=0)
+    say("closed")
+    """
+    method = {"stream": "SpellHello", "gather": "GatherHellos"}.get(where, "SayHello")
+    process = start(provider.url, program)
+    try:
+        provider.wait_for_calls(method, 1, timeout=START)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=8)
+    finally:
+        process.kill()
+        process.wait()
+    running = "1" if where.startswith("result") else "0"
+    assert (out.splitlines(), own(err)) == (["ready", "interrupted", running, "closed"], "")
+    assert process.returncode == 0
+    assert provider.calls[0].wait_ended(5) == "CANCELLED"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["sync", "result"])
+def test_sigterm(start: Callable[..., subprocess.Popen[str]], provider: EmbeddedProvider, where: str) -> None:
+    """SIGTERM ends a program that waits for a call, by default at once, and by a handler that exits in order."""
+    provider.script("*", hang=True)
+    process = start(provider.url, INTERRUPTED[where])
+    handled = start(
+        provider.url,
+        f"signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n{INTERRUPTED[where]}",
+    )
+    try:
+        provider.wait_for_calls("SayHello", 2, timeout=START)
+        process.terminate()
+        handled.terminate()
+        _, err = process.communicate(timeout=8)
+        _, handled_err = handled.communicate(timeout=8)
+    finally:
+        for one in (process, handled):
+            one.kill()
+            one.wait()
+    assert (process.returncode, own(err)) == (-signal.SIGTERM, "")
+    assert (handled.returncode, own(handled_err)) == (7, "")

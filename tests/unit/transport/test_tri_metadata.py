@@ -1,0 +1,100 @@
+"""Attachments as gRPC metadata, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.consumer import LocalProtocolError
+from callahead.consumer.transport.tri.metadata import checked_metadata, fixed_metadata, from_metadata, to_metadata
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def policy(**settings: Any) -> ReferencePolicy:
+    """A reference."""
+    return ReferencePolicy(id="g", interface="a.G", default=MethodPolicy(reference="g", method="*"), **settings)
+
+
+def test_fixed_metadata_has_only_what_is_set() -> None:
+    """Empty version, group and application name are left out."""
+    assert fixed_metadata(policy(), "") == ()
+    assert fixed_metadata(policy(version="1", group="g"), "shop") == (
+        ("tri-service-version", "1"),
+        ("tri-service-group", "g"),
+        ("tri-consumer-appname", "shop"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "pair"),
+    [
+        ("Trace-Id", "abc", ("trace-id", "abc")),
+        ("a.b_c", " x ", ("a.b_c", " x ")),
+        ("city", "Zürich", ("city-bin", "Zürich".encode())),
+        ("line", "a\nb", ("line-bin", b"a\nb")),
+        ("raw", b"\0", ("raw-bin", b"\0")),
+        ("raw-bin", b"\0", ("raw-bin", b"\0")),
+        ("raw-bin", "text", ("raw-bin", b"text")),
+        ("asynchronous", "1", ("asynchronous", "1")),
+    ],
+)
+def test_one_attachment(key: str, value: str | bytes, pair: tuple[str, str | bytes]) -> None:
+    """Keys are lowered; what is not printable ASCII goes under key-bin."""
+    assert to_metadata({key: value}) == (pair,)
+
+
+@pytest.mark.parametrize("key", ["", "a b", "ä", ":path", "grpc-x", "Tri-X", "async", "SENT", "return", "retries"])
+def test_a_key_that_cannot_travel(key: str) -> None:
+    """The message names the key and the rule."""
+    with pytest.raises(LocalProtocolError) as caught:
+        to_metadata({key: "1"})
+    assert caught.value.message == (
+        f'attachment "{key}" cannot travel as metadata; a key is letters, digits, _ . and -, not beginning with grpc-'
+        " or tri-, and none of async, sent, return, retries"
+    )
+    assert caught.value.not_sent
+
+
+@given(st.dictionaries(st.from_regex(r"\Ax-[a-z0-9_.]{0,8}\Z"), st.text() | st.binary()))
+def test_every_value_survives(attachments: dict[str, str | bytes]) -> None:
+    """Whatever the value, it arrives whole: as itself, or as bytes under key-bin."""
+    back = from_metadata((), to_metadata(attachments))
+    for key, value in attachments.items():
+        data = value if isinstance(value, bytes) else value.encode()
+        assert back.get(key) == value or back[f"{key}-bin"] == data
+    assert checked_metadata(to_metadata(attachments)) == to_metadata(attachments)
+
+
+def test_response_parts_are_joined() -> None:
+    """A later value wins, and absent parts are nothing."""
+    assert from_metadata((("a", "1"), ("b", "1")), None, (("b", "2"),)) == {"a": "1", "b": "2"}
+    assert from_metadata(None, ()) == {}
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        (("Upper", "1"), 'metadata key "Upper" is not of lower-case letters, digits, _ . -'),
+        (("", "1"), 'metadata key "" is not of lower-case letters, digits, _ . -'),
+        (
+            ("a", "ä"),
+            'the value of metadata key "a" is not printable ASCII; only keys that end in -bin carry other bytes',
+        ),
+        (
+            ("a", b"\0"),
+            'the value of metadata key "a" is not printable ASCII; only keys that end in -bin carry other bytes',
+        ),
+    ],
+)
+def test_metadata_that_grpc_would_refuse(pair: tuple[str, str | bytes], message: str) -> None:
+    """What grpcio fails as if the provider had said INTERNAL is refused before."""
+    with pytest.raises(LocalProtocolError) as caught:
+        checked_metadata([pair])
+    assert caught.value.message == message
+
+
+def test_metadata_of_a_stub_passes() -> None:
+    """Lists of pairs become a tuple of pairs, binary values included."""
+    assert checked_metadata([("a", "1"), ("b-bin", b"\xff")]) == (("a", "1"), ("b-bin", b"\xff"))

@@ -1,0 +1,149 @@
+"""From gRPC's statuses to errors, where no server can show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.consumer import (
+    CallTimeout,
+    ConnectFailed,
+    ConnectionLost,
+    ConsumerClosed,
+    LimitExceeded,
+    LocalProtocolError,
+    RemoteError,
+    RpcError,
+    TransportError,
+)
+from callahead.consumer.deadline import Deadline
+from callahead.consumer.invocation import CallRecord, Invocation
+from callahead.consumer.transport.tri.status import Ended, error_of, refused
+
+METHOD = MethodPolicy(reference="g", method="hello", timeout_ms=300, total_timeout_ms=900)
+POLICY = ReferencePolicy(id="g", interface="a.G", default=METHOD, max_response_bytes=100)
+REFUSED = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:50051: Connection refused"
+Code = grpc.StatusCode
+
+
+def made(code: Code, text: str, *, sent: bool | None = None, timeout: float = 0.3, **facts: Any) -> RpcError:
+    """Make the error of one attempt; *sent* is None where nobody waits for it."""
+    known = {"is_early": False, "address": "127.0.0.1:50051", "is_unconnected": False, "is_closed": False, **facts}
+    record = CallRecord(METHOD, "hello", 0.0)
+    invocation = Invocation(METHOD, "hello", (), {}, {}, Deadline(0.0, lambda: 0.0), record, blocking=False)
+    if sent is not None:
+        invocation.on_sent = lambda: None
+        record.is_sent = sent
+    return error_of(Ended(code=code, text=text, attachments={}, timeout=timeout, **known), invocation, POLICY)
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind"),
+    [
+        ({"is_unconnected": True}, ConnectFailed),
+        ({"is_unconnected": False}, TransportError),
+        ({"is_unconnected": True, "address": "127.0.0.1:5005"}, TransportError),
+        ({"is_unconnected": True, "address": "127.0.0.1:50052"}, TransportError),
+    ],
+)
+def test_not_connected_needs_every_sign(facts: dict[str, Any], kind: type[RpcError]) -> None:
+    """Only our own address on a channel without connection proves that nothing was sent."""
+    error = made(Code.UNAVAILABLE, REFUSED, **facts)
+    assert type(error) is kind
+    assert error.not_sent is (kind is ConnectFailed)
+    assert error.in_doubt is not error.not_sent
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Stream removed (Socket closed)",
+        "Socket closed",
+        "recvmsg:Connection reset by peer",
+        "Stream removed (GOAWAY received; Error code: 0; Debug Text: )",
+        "keepalive watchdog timeout",
+        "ping timeout",
+    ],
+)
+def test_a_lost_connection(text: str) -> None:
+    """The texts of this and of older grpcio for a connection that broke."""
+    error = made(Code.UNAVAILABLE, text)
+    assert type(error) is ConnectionLost
+    assert error.message == f"the connection broke under the call: {text}"
+    assert (error.not_sent, error.in_doubt) == (False, True)
+
+
+@pytest.mark.parametrize("code", [Code.INTERNAL, Code.UNKNOWN, Code.CANCELLED, Code.UNAVAILABLE])
+def test_a_stream_that_core_ended(code: Code) -> None:
+    """A stream ended by the peer's transport is no answer of the method, whatever its code."""
+    error = made(code, "Stream removed (Failed parsing HTTP/2 (bad))")
+    assert type(error) is ConnectionLost
+    assert error.in_doubt
+
+
+@pytest.mark.parametrize(
+    ("sent", "text", "is_unconnected", "not_sent"),
+    [
+        (None, "Deadline Exceeded", True, False),
+        (False, "Deadline Exceeded", True, True),
+        (False, "Deadline Exceeded", False, False),
+        (False, "Stream removed (Deadline Exceeded)", True, False),
+        (True, "Deadline Exceeded", True, False),
+    ],
+)
+def test_when_a_timeout_is_not_sent(sent: bool | None, text: str, is_unconnected: bool, not_sent: bool) -> None:
+    """A timeout is "not sent" only where the writing was watched, did not happen, and no connection is there."""
+    error = made(Code.DEADLINE_EXCEEDED, text, sent=sent, is_unconnected=is_unconnected)
+    assert type(error) is CallTimeout
+    assert (error.not_sent, error.in_doubt) == (not_sent, not not_sent)
+    what = "the request was not sent" if sent is False else "no answer"
+    assert error.message == f"{what} within 300 ms (timeout 300 ms, built-in)"
+
+
+def test_a_timeout_that_the_total_cut() -> None:
+    """The setting that was the bound is the one that is named."""
+    error = made(Code.DEADLINE_EXCEEDED, "Deadline Exceeded", timeout=0.12)
+    assert error.message == "no answer within 120 ms (total_timeout 900 ms, built-in)"
+
+
+@pytest.mark.parametrize(
+    ("limit", "is_remote", "message"),
+    [
+        (100, False, "the answer has 102 bytes, more than the 100 that max_response_bytes allows (built-in)"),
+        (50, True, "the provider refused: Stream removed (CLIENT: Received message larger than max (102 vs. 50))"),
+    ],
+)
+def test_whose_limit_it_was(limit: int, is_remote: bool, message: str) -> None:
+    """Only our own number is our own limit."""
+    text = f"Stream removed (CLIENT: Received message larger than max (102 vs. {limit}))"
+    error = made(Code.RESOURCE_EXHAUSTED, text)
+    assert type(error) is LimitExceeded
+    assert (error.message, error.is_remote, error.in_doubt) == (message, is_remote, True)
+
+
+def test_who_cancelled() -> None:
+    """CANCELLED is ours only where we closed the channel."""
+    assert type(made(Code.CANCELLED, "Channel closed!", is_closed=True)) is ConsumerClosed
+    assert type(made(Code.CANCELLED, "Channel closed!")) is RemoteError
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (ValueError("Cannot invoke RPC on closed channel!"), ConsumerClosed, "the connection was closed before the call"),
+        (TypeError("bad"), LocalProtocolError, "grpcio refused the call: TypeError('bad')"),
+    ],
+)
+def test_what_grpcio_raises(error: Exception, kind: type[RpcError], message: str) -> None:
+    """Its own exceptions become ours, with the original as the cause."""
+    ours = refused(error)
+    assert isinstance(ours, kind)
+    assert (ours.message, ours.not_sent, ours.__cause__) == (message, True, error)
+
+
+def test_ctrl_c_stays_as_it_is() -> None:
+    """KeyboardInterrupt is nobody's error."""
+    interrupt = KeyboardInterrupt()
+    assert refused(interrupt) is interrupt
