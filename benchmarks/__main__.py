@@ -27,6 +27,18 @@ def tri(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
     _show(run(calls, rounds, in_flight), as_json=as_json)
 
 
+@main.command()
+@click.option("--calls", default=5000, show_default=True, help="Calls of each variant in each round.")
+@click.option("--rounds", default=5, show_default=True, help="Rounds; the medians are reported.")
+@click.option("--in-flight", default=100, show_default=True, help="Calls in flight at once in the second part.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of tables.")
+def dubbo(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
+    """The dubbo transport beside zeroc-ice, grpcio and a bare socket, with a 100-byte argument."""
+    from .dubbo import run
+
+    _show(run(calls, rounds, in_flight), as_json=as_json)
+
+
 def _show(parts: dict[str, list[Result]], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({name: [result.as_dict() for result in results] for name, results in parts.items()}))

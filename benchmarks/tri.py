@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -15,6 +12,7 @@ from callahead.consumer import Consumer, InvocationFuture
 
 from .echo_server import PATH
 from .measure import Result, compare
+from .servers import grpc_echo
 
 _SERVICE, _, _METHOD = PATH.strip("/").partition("/")
 
@@ -24,16 +22,6 @@ class EchoStub:
 
     def __init__(self, channel: grpc.Channel) -> None:
         self.echo = channel.unary_unary(PATH, request_serializer=bytes, response_deserializer=bytes)
-
-
-@contextmanager
-def echo_server() -> Iterator[int]:
-    """Run the server in its own process and yield its port."""
-    command = [sys.executable, "-m", "benchmarks.echo_server"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield int(process.stdout.readline())
-        process.communicate()
 
 
 def configuration(port: int, *, is_async: bool) -> dict[str, Any]:
@@ -54,7 +42,7 @@ def run(calls: int, rounds: int, in_flight: int) -> dict[str, list[Result]]:
     """Measure one call at a time, and *in_flight* at once."""
     argument = b"x" * 100
     with (
-        echo_server() as port,
+        grpc_echo() as port,
         grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
         Consumer(configuration(port, is_async=False)) as consumer,
     ):
@@ -75,18 +63,18 @@ def run(calls: int, rounds: int, in_flight: int) -> dict[str, list[Result]]:
         return {
             "one at a time": compare(
                 {
-                    "grpcio blocking": _one_by_one(lambda: raw.echo(argument, timeout=1)),
-                    "callahead sync": _one_by_one(lambda: ours.echo(argument)),
-                    "callahead channel": _one_by_one(lambda: stub.echo(argument)),
+                    "grpcio blocking": one_by_one(lambda: raw.echo(argument, timeout=1)),
+                    "callahead sync": one_by_one(lambda: ours.echo(argument)),
+                    "callahead channel": one_by_one(lambda: stub.echo(argument)),
                 },
                 calls,
                 rounds,
             ),
             f"{in_flight} in flight": compare(
                 {
-                    "grpcio .future()": _in_flight(future_of_raw, in_flight),
-                    "callahead .future()": _in_flight(future_of_ours, in_flight),
-                    "callahead channel .future()": _in_flight(future_of_stub, in_flight),
+                    "grpcio .future()": in_flight_loop(future_of_raw, in_flight),
+                    "callahead .future()": in_flight_loop(future_of_ours, in_flight),
+                    "callahead channel .future()": in_flight_loop(future_of_stub, in_flight),
                 },
                 calls,
                 rounds,
@@ -94,7 +82,7 @@ def run(calls: int, rounds: int, in_flight: int) -> dict[str, list[Result]]:
         }
 
 
-def _one_by_one(call: Callable[[], Any]) -> Callable[[int], None]:
+def one_by_one(call: Callable[[], Any]) -> Callable[[int], None]:
     def loop(calls: int) -> None:
         for _ in range(calls):
             call()
@@ -102,7 +90,7 @@ def _one_by_one(call: Callable[[], Any]) -> Callable[[int], None]:
     return loop
 
 
-def _in_flight(begin: Callable[[Callable[[Any], None]], None], limit: int) -> Callable[[int], None]:
+def in_flight_loop(begin: Callable[[Callable[[Any], None]], None], limit: int) -> Callable[[int], None]:
     def loop(calls: int) -> None:
         places = threading.Semaphore(limit)
         for _ in range(calls):

@@ -117,7 +117,8 @@ class ReferencePolicy:
         protocol: Entry point name of the transport.
         urls: Direct provider addresses as URLs; empty where a registry is used.
         registries: Ids of the registries to ask; empty where *urls* is used.
-        stub: ``module:Class`` that declares the methods, or the module that holds it, or None.
+        stub: ``module:Class`` of a generated stub, or of annotated functions for a Java interface; or a module of
+            generated stubs; or None.
         module: Module of generated messages (``pkg.foo_pb2``), or None.
         proto: Path of a ``.proto`` file, absolute or from the current folder, or None.
         proto_path: Folders to search for imports of *proto*.

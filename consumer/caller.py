@@ -163,12 +163,7 @@ class _Ending:
         # Only now: whoever ends the call after this line sees the event.
         if self.outcome is not None or (for_sent and self.is_sent):
             return
-        try:
-            in_time = event.wait(max(0.0, deadline.remaining()) + _GRACE_S)
-        except BaseException:  # Ctrl-C: the call must not go on without its caller
-            self._record.cancel()
-            raise
-        if not in_time:
+        if not event.wait(max(0.0, deadline.remaining()) + _GRACE_S):
             self.expire()
             event.wait(_GRACE_S)  # another thread may be ending it at this very moment
 
@@ -306,6 +301,9 @@ class Caller:
             self._chain(invocation, ending)
             if ending.outcome is None:
                 ending.wait(invocation.deadline, for_sent=False)
+        except BaseException:  # Ctrl-C: the call must not go on without its caller
+            record.cancel()
+            raise
         finally:
             enter_call(record, None)
             self._runtime.running.pop(record, None)
@@ -398,11 +396,15 @@ class Caller:
         if self._guarded:
             # The record alone: neither arguments nor answer may live on until then.
             self._runtime.timer.call_at(invocation.deadline.at + _GRACE_S, partial(self._runtime.expire, record))
-        self._chain(invocation, ending)
-        if not wait:
-            return None
-        if ending.outcome is None and not ending.is_sent:
-            ending.wait(invocation.deadline, for_sent=True)
+        try:
+            self._chain(invocation, ending)
+            if not wait:
+                return None
+            if ending.outcome is None and not ending.is_sent:
+                ending.wait(invocation.deadline, for_sent=True)
+        except BaseException:  # as in sync()
+            record.cancel()
+            raise
         outcome = ending.outcome
         return None if outcome is None or ending.is_sent else outcome.error
 

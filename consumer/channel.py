@@ -2,8 +2,8 @@
 
 ``GreeterStub(consumer.channel("greeter"))`` is the one line that existing gRPC code changes. A unary call then runs
 through the reference's chain and obeys its configuration; the stub's own ``future`` and ``with_call`` keep their
-meaning. Streaming calls go to one provider of the reference, with its attachments and deadline. Errors are `RpcError` and
-`grpc.RpcError` at once, so existing ``except`` clauses go on working.
+meaning. Streaming calls go to one provider of the reference, with its attachments and deadline. Errors are `RpcError`
+and `grpc.RpcError` at once, so existing ``except`` clauses go on working.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 import grpc
+
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy
 

@@ -196,13 +196,15 @@ class InvocationFuture(Future[Any]):
 
     def settle(self, outcome: Outcome) -> None:
         """End the call with *outcome*; without effect where it has ended, which only a cancellation brings about."""
-        with contextlib.suppress(InvalidStateError):
+        try:  # contextlib.suppress would cost as much as all the rest
             if outcome.error is None:
                 self.set_result(outcome.value)
             elif not isinstance(outcome.error, CancelledError):
                 self.set_exception(outcome.error)
             elif super().cancel():
                 self._tell_cancelled()
+        except InvalidStateError:
+            return
 
     def after_fork(self) -> None:
         """Replace the lock, which a thread that the child does not have may hold."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
@@ -19,6 +18,7 @@ from .cluster.budget import RetryBudget
 from .cluster.directory import Directory
 from .cluster.health import HealthWatch
 from .errors import CallTimeout, LocalProtocolError, NoProviderAvailable, RpcError
+from .forking import fork_safe_lock
 from .future import InvocationFuture
 from .interceptor.chain import fold, is_harmless
 from .interceptor.notify import wants_notice
@@ -63,7 +63,7 @@ class Pipeline:
         self.policy = policy
         self._around = around
         self.runtime = around.runtime
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._methods: dict[str, Method | StreamMethod] = {}
         self._metrics: dict[str, CallMetrics] = {}
         runtime = around.runtime
@@ -201,9 +201,9 @@ def _encoded(carried: MethodTransport, following: Stage, runtime: Runtime) -> St
     return stage
 
 
-def _ours(error: BaseException, carried: MethodTransport, text: str) -> BaseException:
-    """Return *error* itself, or where it is foreign the one of ours that it is the cause of; Ctrl-C stays Ctrl-C."""
-    if isinstance(error, RpcError) or not isinstance(error, Exception):
+def _ours(error: Exception, carried: MethodTransport, text: str) -> RpcError:
+    """Return *error* itself, or where it is foreign the one of ours that it is the cause of."""
+    if isinstance(error, RpcError):
         return error
     ours = LocalProtocolError(f"{text}: {type(carried).__name__} raised {error!r}", not_sent=True)
     ours.__cause__ = error
@@ -232,10 +232,13 @@ def _transported(carried: MethodTransport, runtime: Runtime) -> Stage:
             return
         try:
             send(invocation.provider, invocation, timeout, finish)
-        except BaseException as error:  # Ctrl-C in a transport that blocks, or one that breaks its word
+        except Exception as error:  # a transport that breaks its word
             if not ended:
                 finish(Outcome(error=_ours(error, carried, "the attempt could not be made")))
-            if not isinstance(error, Exception):
-                raise
+        except BaseException as error:  # Ctrl-C: the attempt must not go on without its caller
+            invocation.record.cancel()
+            if not ended:
+                finish(Outcome(error=error))
+            raise
 
     return stage

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from ..deadline import Clock
+from ..forking import fork_safe_lock
 
 PER_CALL = 0.2
 PER_SECOND = 10.0
@@ -26,7 +26,7 @@ class RetryBudget:
     def __init__(self, calls: Callable[[], int], clock: Clock) -> None:
         self._calls = calls
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._balance = PER_SECOND * _BURST_SECONDS
         self._seen_calls = 0
         self._seen_at = clock()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from callahead.registry.models import Endpoint, Snapshot
 
 from ..deadline import Clock
+from ..forking import fork_safe_lock
 from ..provider import Provider
 
 UNHEALTHY_S = 1.0
@@ -29,7 +29,7 @@ class Directory:
         self._protocol = protocol
         self._release = release
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._at_risk: frozenset[Provider] = frozenset()
         self.providers: tuple[Provider, ...] = ()
         self.reason = "the registry has not answered yet"

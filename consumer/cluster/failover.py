@@ -27,8 +27,24 @@ class FailoverCluster:
         self._parts = parts
 
     def __call__(self, invocation: Invocation, done: Done) -> None:
-        """Begin the first attempt."""
-        _Failover(self._parts, invocation, done).run()
+        """Make the first attempt; what repeats it is made only when that has failed, for most calls do not."""
+        parts = self._parts
+        if invocation.record.is_over:  # an interceptor calls again though the user gave up
+            done(Outcome(error=CancelledError()))
+            return
+        error = begin_attempt(parts, invocation, parts.directory.candidates(()))
+        if error is not None:
+            done(Outcome(error=error))
+            return
+        context = None if parts.callbacks is None else contextvars.copy_context()
+
+        def first(outcome: Outcome) -> None:
+            if outcome.error is None:
+                done(outcome)
+            else:
+                _Failover(parts, invocation, done, context).go_on_after(outcome)
+
+        parts.attempt(invocation, first)
 
 
 class _Loop:
@@ -42,19 +58,21 @@ class _Loop:
 
 
 class _Failover:
-    """The attempts of one call, one after the other."""
+    """The attempts of one call after the first, one after the other."""
 
     __slots__ = ("_context", "_done", "_failures", "_invocation", "_loop", "_parts", "_tried")
 
-    def __init__(self, parts: ClusterParts, invocation: Invocation, done: Done) -> None:
+    def __init__(self, parts: ClusterParts, invocation: Invocation, done: Done, context: Context | None) -> None:
         self._parts = parts
         self._invocation = invocation
         self._done = done
+        self._loop = _Loop(0)
         self._tried: list[Provider] = []
         self._failures: list[RpcError] = []
-        self._context: Context | None = None if parts.callbacks is None else contextvars.copy_context()
+        self._context = context
 
     def run(self) -> None:
+        """Make attempts, until one does not end at once or was the last."""
         # An attempt may end before it returns; the loop keeps such ends from nesting ever deeper. It belongs to this
         # thread alone: an attempt that ends on another thread begins a loop of its own there.
         loop = self._loop = _Loop(threading.get_ident())
@@ -71,11 +89,12 @@ class _Failover:
         providers = parts.directory.candidates(self._tried)
         error = begin_attempt(parts, invocation, providers)
         if error is None:
-            parts.attempt(invocation, self._on_outcome)
+            parts.attempt(invocation, self.go_on_after)
         else:
             self._end(error)
 
-    def _on_outcome(self, outcome: Outcome) -> None:
+    def go_on_after(self, outcome: Outcome) -> None:
+        """End the call by *outcome*, or make another attempt."""
         error = outcome.error
         if error is None or not isinstance(error, RpcError):
             self._done(outcome)

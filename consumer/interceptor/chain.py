@@ -21,23 +21,16 @@ _LOG = logging.getLogger("callahead.consumer.interceptor")
 
 
 def fold(interceptors: Sequence[Interceptor | Observer], terminal: Stage, callbacks: CallbackExecutor) -> Stage:
-    """Make the stage that runs *interceptors*, the first outermost, and then *terminal*.
-
-    Neighbouring observers that are ``inline`` share a stage, since they are many and cheap.
-    """
+    """Make the stage that runs *interceptors*, the first outermost, and then *terminal*."""
     stage = terminal
-    group: list[Observer] = []
     for interceptor in reversed(interceptors):
-        if is_harmless(interceptor):
-            group.insert(0, interceptor)
-            continue
-        stage = _observed(group, stage)
-        group = []
-        if isinstance(interceptor, Observer):
-            stage = _observed_aside(interceptor, stage, callbacks)
-        else:
+        if not isinstance(interceptor, Observer):
             stage = _intercepted(interceptor, stage, callbacks)
-    return _observed(group, stage)
+        elif is_harmless(interceptor):
+            stage = _observed(interceptor, stage)
+        else:
+            stage = _observed(interceptor, stage, callbacks)
+    return stage
 
 
 def is_inline(interceptor: object) -> bool:
@@ -62,42 +55,14 @@ _NO_CALLBACKS = CallbackExecutor(1)
 _NO_CALLBACKS.close(wait=False)
 
 
-def _observed(observers: Sequence[Observer], following: Stage) -> Stage:
-    if not observers:
-        return following
-    starts = tuple(observer.on_start for observer in observers)
-    ends = tuple(observer.on_end for observer in observers)
+def _observed(observer: Observer, following: Stage, callbacks: CallbackExecutor | None = None) -> Stage:
+    """Watch with *observer*; with *callbacks* its ``on_end`` runs there, where it may block."""
+    on_start, on_end = observer.on_start, observer.on_end
 
     def stage(invocation: Invocation, done: Done) -> None:
-        tokens: list[Any] = []
-
-        def finish(outcome: Outcome) -> None:
-            for number in range(len(tokens) - 1, -1, -1):
-                try:
-                    ends[number](tokens[number], outcome)
-                except Exception:
-                    _LOG.exception("%r raised at the end of %s", ends[number], invocation.record.name)
-            done(outcome)
-
         try:
-            for on_start in starts:
-                tokens.append(on_start(invocation))  # noqa: PERF401 - one that raises must leave those before it
+            token = on_start(invocation)
         except Exception as error:  # whatever an observer raises ends this call, in order
-            finish(Outcome(error=error))
-            return
-        following(invocation, finish)
-
-    return stage
-
-
-def _observed_aside(observer: Observer, following: Stage, callbacks: CallbackExecutor) -> Stage:
-    """Like `_observed`, with ``on_end`` on a callback thread, where it may block."""
-    on_end = observer.on_end
-
-    def stage(invocation: Invocation, done: Done) -> None:
-        try:
-            token = observer.on_start(invocation)
-        except Exception as error:  # as in _observed
             done(Outcome(error=error))
             return
 
@@ -108,7 +73,7 @@ def _observed_aside(observer: Observer, following: Stage, callbacks: CallbackExe
                 _LOG.exception("%r raised at the end of %s", on_end, invocation.record.name)
             done(outcome)
 
-        following(invocation, _aside(invocation, finish, callbacks))
+        following(invocation, finish if callbacks is None else _aside(invocation, finish, callbacks))
 
     return stage
 

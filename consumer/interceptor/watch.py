@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from callahead.config.policy import MethodPolicy
 
 from ..errors import LimitExceeded
+from ..forking import fork_safe_lock
 from ..invocation import Invocation, Outcome
 
 _LOG = logging.getLogger("callahead.consumer.call")
@@ -41,7 +41,7 @@ class CallMetrics:
     inline = True
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._failures: Counter[str] = Counter()
         self.calls = 0
         self._ended = 0
@@ -104,7 +104,7 @@ class ActiveLimit:
     def __init__(self, policy: MethodPolicy) -> None:
         self._limit = policy.actives
         self._origin = policy.origin("actives")
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._running = 0
 
     def on_start(self, invocation: Invocation) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from random import Random
 
+from ..forking import fork_safe_lock
 from ..invocation import Invocation
 from ..provider import Provider
 
@@ -20,7 +20,7 @@ class RoundRobinLoadBalance:
 
     def __init__(self, random: Random) -> None:
         del random  # nothing here is left to chance
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._scores: dict[Provider, int] = {}
         self._listed: Sequence[Provider] = ()
 

@@ -9,11 +9,17 @@ if TYPE_CHECKING:
     from callahead.consumer.testing.call import ProviderCall
     from callahead.consumer.testing.process import ProviderProcess
     from callahead.consumer.testing.provider import EmbeddedProvider
+    from callahead.consumer.testing.scripted import ScriptedTransport
 
-__all__ = ["EmbeddedProvider", "ProviderCall", "ProviderProcess"]
+__all__ = ["EmbeddedProvider", "ProviderCall", "ProviderProcess", "ScriptedTransport"]
 
 # Imported when first used: grpc is heavy, and a module that runs as a process must not be imported beside that.
-_MODULES = {"EmbeddedProvider": "provider", "ProviderCall": "call", "ProviderProcess": "process"}
+_MODULES = {
+    "EmbeddedProvider": "provider",
+    "ProviderCall": "call",
+    "ProviderProcess": "process",
+    "ScriptedTransport": "scripted",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,40 +1,31 @@
-"""A real gRPC server for tests, that serves Python functions and does what a test tells it to."""
+"""A real server for tests, that serves Python functions and does what a test tells it to."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import grpc
-from google.protobuf import descriptor_pool
-from google.protobuf.descriptor_pool import DescriptorPool
 
 from callahead.config.extension import nearest
 from callahead.config.policy import SslPolicy
 from callahead.consumer.testing.call import ProviderCall
-from callahead.consumer.testing.discovery import Handlers, health_handlers, reflection_handlers
+from callahead.consumer.testing.dubbo_exporter import DubboExporter, all_functions_of
+from callahead.consumer.testing.dubbo_server import DubboServer
+from callahead.consumer.testing.dubbo_service import DubboMethod
 from callahead.consumer.testing.port import HOST, Port
+from callahead.consumer.testing.records import Records
 from callahead.consumer.testing.script import NO_ANSWER, Error, make_step, wrong
-from callahead.consumer.testing.served import Served, from_function, from_rpc_handler
-from callahead.consumer.testing.service import functions_of, pool_of, server_credentials, service_of
+from callahead.consumer.testing.served import Served
+from callahead.consumer.testing.service import service_of
+from callahead.consumer.testing.tri_exporter import TriExporter, TriServer
 from callahead.consumer.testing.workers import Workers
 from callahead.consumer.transport.tri.method_types import ServiceTypes, folded
 
-OPTIONS = (
-    ("grpc.so_reuseport", 1),
-    ("grpc.max_receive_message_length", -1),
-    # By default gRPC cancels calls that come faster than Python takes them, beyond 1000 to 3000.
-    ("grpc.server.max_pending_requests", 1_000_000),
-    ("grpc.server.max_pending_requests_hard_limit", 1_000_000),
-)
-
 
 class EmbeddedProvider:
-    """A provider in this process, on a real socket of 127.0.0.1, that speaks ``tri`` as any gRPC server does.
+    """A provider in this process, on a real socket of 127.0.0.1, that speaks ``tri`` as any gRPC server, or ``dubbo``.
 
     ::
 
@@ -48,27 +39,34 @@ class EmbeddedProvider:
             provider.script("findFoo", error="UNAVAILABLE", times=1)
             consumer = Consumer({"references": {"foo": {"url": provider.url, ...}}})
 
+        with EmbeddedProvider(protocol="dubbo") as provider:
+            provider.serve("com.alibaba.foo.FooService", findFoo=lambda id, delay_ms: {"id": id})
+            provider.script("findFoo", error=("com.alibaba.foo.NoSuchFoo", "no foo"), times=1)
+
     It listens from the first `start` or ``with`` to `stop`; functions and scripts may come and go meanwhile. A call
     that a script delays or hangs takes no thread, unless its requests are a stream; a function that blocks takes one of
     *threads*. All methods may be called from any thread but `start`, `stop`, `kill` and `restart`, which are for one.
 
     Raises:
-        ConfigError: A package that *reflection* or *health* needs is not installed, or a file of *ssl* cannot be read.
+        ConfigError: A package that *reflection* or *health* needs is not installed, a file of *ssl* cannot be read, or
+            *protocol* is unknown or has no such option.
 
     Args:
+        protocol: ``tri`` or ``dubbo``; a provider of both is two providers.
         port: To listen on; 0 lets the system choose one, which is kept over `kill` and `restart`.
         threads: Most threads that run functions.
         ssl: Serve over TLS with ``cert`` and ``key``; with ``ca``, clients must show a certificate which that signed.
-        reflection: Serve gRPC's reflection; needs the package grpcio-reflection.
+        reflection: Serve gRPC's reflection; needs the package grpcio-reflection; ``tri`` only, and so the next.
         health: Serve gRPC's health checking, all services being healthy; needs the package grpcio-health-checking.
         keep_calls: How many of the most recent calls `calls` keeps.
-        stop_timeout: Longest wait, in seconds, for functions that still run when the provider stops.
-        options: More channel arguments for the gRPC server.
+        stop_timeout: Longest wait, in seconds, for calls and functions that still run when the provider stops.
+        options: More channel arguments for the gRPC server; ``tri`` only.
     """
 
     def __init__(
         self,
         *,
+        protocol: Literal["tri", "dubbo"] = "tri",
         port: int = 0,
         threads: int = 64,
         ssl: SslPolicy | None = None,
@@ -80,19 +78,17 @@ class EmbeddedProvider:
     ) -> None:
         self._port = Port(port)
         self._threads = threads
-        self._credentials = None if ssl is None else server_credentials(ssl)
-        self._own_handlers: Handlers = {
-            **(health_handlers() if health else {}),
-            **(reflection_handlers(lambda: self._pools) if reflection else {}),
-        }
         self._stop_timeout = stop_timeout
-        self._options = tuple(options)
-        self._lock = threading.Condition()
-        self._served: dict[str, Served] = {}
-        self._pools: dict[str, DescriptorPool] = {}
-        self._calls: deque[ProviderCall] = deque(maxlen=keep_calls)
-        self._counts: Counter[str] = Counter()
-        self._running: tuple[grpc.Server, Workers] | None = None
+        self._records = Records(keep_calls)
+        self._exporter: TriExporter | DubboExporter
+        if protocol == "dubbo":
+            _refuse("dubbo", reflection=reflection, health=health, options=tuple(options))
+            self._exporter = DubboExporter(ssl, self._records.note)
+        elif protocol == "tri":
+            self._exporter = TriExporter(ssl, self._records.note, reflection=reflection, health=health, options=options)
+        else:
+            raise wrong(f'"{protocol}" is no protocol that it speaks', "tri or dubbo")
+        self._running: tuple[TriServer | DubboServer, Workers] | None = None
 
     # Its life
 
@@ -109,11 +105,15 @@ class EmbeddedProvider:
     def stop(self) -> None:
         """Stop listening and end every call as cancelled; nothing is left. Idempotent.
 
+        Over ``dubbo`` clients are first asked for no more calls, as Java does; calls that run, and whose clients still
+        wait, get their answers if that takes no longer than ``stop_timeout``. A call that a script hangs is not waited
+        for.
+
         Raises:
             TimeoutError: A function does not return; its thread is left, and does not keep the program from ending.
         """
         try:
-            self.kill()
+            self._close(gracefully=True)
         finally:
             self._port.release()
 
@@ -123,11 +123,14 @@ class EmbeddedProvider:
         Raises:
             TimeoutError: As `stop` does.
         """
+        self._close(gracefully=False)
+
+    def _close(self, *, gracefully: bool) -> None:
         running, self._running = self._running, None
         if running is None:
             return
         server, workers = running
-        ended = server.stop(grace=0).wait(self._stop_timeout)
+        ended = (server.stop if gracefully else server.kill)(self._stop_timeout)
         if not workers.stop(self._stop_timeout) or not ended:
             names = ", ".join(sorted({f"{call.interface}.{call.method}" for call in self.calls}))
             raise TimeoutError(
@@ -155,7 +158,7 @@ class EmbeddedProvider:
     @property
     def url(self) -> str:
         """For ``url:`` in a configuration."""
-        return f"tri://{self.address}"
+        return f"{self._exporter.scheme}://{self.address}"
 
     # What it serves
 
@@ -168,36 +171,56 @@ class EmbeddedProvider:
         stub: str | None = None,
         proto: str | None = None,
         proto_path: Iterable[str] = (),
+        group: str = "",
+        version: str = "",
+        token: str | None = None,
         **more: Any,
     ) -> ServiceTypes:
         """Serve *interface* by Python functions.
 
-        A function takes the request message (for a client stream: an iterator of them), and the `ProviderCall` if it
-        takes a second argument. It returns the answer: a message, a mapping of its fields, the one value of a message
-        with one field, or None for an empty message; for a server stream an iterable of these. What it raises becomes a
-        gRPC status: an `RpcError` by its ``status``, anything else is UNKNOWN. In place of a function a fixed answer
-        will do. Names may be spelled ``findFoo`` or ``find_foo``.
+        Over ``tri`` a function takes the request message (for a client stream: an iterator of them). It returns the
+        answer: a message, a mapping of its fields, the one value of a message with one field, or None for an empty
+        message; for a server stream an iterable of these. What it raises becomes a gRPC status: an `RpcError` by its
+        ``status``, anything else is UNKNOWN.
+
+        Over ``dubbo`` a function takes the arguments as `callahead.consumer.codec.hessian2.loads` gives them, and
+        returns what ``dumps`` takes. What it raises becomes a Java exception: a `RemoteError` by its ``type_name`` and
+        the ``fields`` among its ``details``, its ``__cause__`` as the cause, one that came from another provider
+        unchanged; anything else is a ``java.lang.RuntimeException``. An `RpcError` with the ``status`` of a dubbo
+        answer, such as ``"100"``, is that status. ``$echo`` and ``$invoke`` are answered as Java does.
+
+        A function with room for one more argument gets the `ProviderCall`. In place of a function a fixed answer will
+        do. Names may be spelled ``findFoo`` or ``find_foo`` and, over ``dubbo``, ``of(java.lang.String,int)`` for one
+        overload, which goes before ``of``.
 
         Args:
             interface: Full name of the service.
-            functions: From method to function, or an object with methods of these names.
+            functions: From method to function, or an object with methods of these names; over ``dubbo`` all its public
+                ones are served.
             module: Generated module of messages; as in a configuration. With none of these four, *interface* must be
-                in a generated module that is imported already.
+                in a generated module that is imported already. ``tri`` only, and so the next three.
             stub: Generated stub, likewise.
             proto: A ``.proto`` file, likewise.
             proto_path: Folders for the imports of *proto*.
+            group: Serve it in this group; ``dubbo`` only, and so the next two.
+            version: Serve it in this version.
+            token: Only answer to calls that bring it; None for no change, "" for all.
             more: More functions by name, which go before *functions*.
 
         Returns:
-            The types of the service.
+            The types of the service; over ``dubbo``, which needs none, they are empty.
 
         Raises:
-            ConfigError: The types cannot be found, or there is no such method.
+            ConfigError: The types cannot be found, there is no such method, or an argument is for the other protocol.
         """
-        types = service_of(interface, stub=stub, module=module, proto=proto, proto_path=tuple(proto_path))
-        named = {**functions_of(functions, types), **more}
-        served = [self._from_function(types, name, function) for name, function in named.items()]
-        self._add(interface, pool_of(types), served)
+        proto_path = tuple(proto_path)
+        if isinstance(self._exporter, DubboExporter):
+            _refuse("dubbo", module=module, stub=stub, proto=proto, proto_path=proto_path)
+            self._exporter.serve(interface, {**all_functions_of(functions), **more}, group, version, token)
+            return ServiceTypes.of(interface, (), "dubbo")
+        _refuse("tri", group=group, version=version, token=token)
+        types = service_of(interface, stub=stub, module=module, proto=proto, proto_path=proto_path)
+        self._exporter.serve(types, functions, more)
         return types
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
@@ -207,20 +230,14 @@ class EmbeddedProvider:
         """
 
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
-        """Serve the methods of a generated servicer; called by generated ``add_...Servicer_to_server`` functions."""
-        served = (from_rpc_handler(service_name, name, handler) for name, handler in method_handlers.items())
-        self._add(service_name, descriptor_pool.Default(), served)
+        """Serve the methods of a generated servicer; called by generated ``add_...Servicer_to_server`` functions.
 
-    def _from_function(self, types: ServiceTypes, name: str, function: Any) -> Served:
-        method = types.find(name)
-        if method is None:
-            raise wrong(f'the interface "{types.interface}" has no method "{name}"', types.nearest(name))
-        return from_function(method, types.interface, function)
-
-    def _add(self, interface: str, pool: DescriptorPool, served: Iterable[Served]) -> None:
-        with self._lock:
-            self._pools = {**self._pools, interface: pool}
-            self._served = {**self._served, **{one.path: one for one in served}}
+        Raises:
+            ConfigError: The provider speaks ``dubbo``.
+        """
+        if isinstance(self._exporter, DubboExporter):
+            raise wrong(f"a gRPC servicer ({service_name}) cannot be served over dubbo", "use serve")
+        self._exporter.serve_handlers(service_name, method_handlers)
 
     # What a test tells it
 
@@ -243,7 +260,8 @@ class EmbeddedProvider:
                 every method served now.
             delay: Before anything else; a bare number is milliseconds, or "50ms", "1.5s".
             error: In place of the function: a gRPC status by name (``"UNAVAILABLE"``), a pair of status and message, or
-                an exception as a function would raise it.
+                an exception as a function would raise it. Over ``dubbo`` a status is a number or name (``100``,
+                ``"SERVER_TIMEOUT"``) or the full name of a Java class; a `JavaThrowable` will do, too.
             hang: Never answer. The call ends when its client gives up, or with the provider.
             answer: In place of what the function returns.
             times: For so many calls.
@@ -253,7 +271,7 @@ class EmbeddedProvider:
         """
         if times is not None and times < 1:
             raise wrong(f"times must be 1 or more, not {times}")
-        step = make_step(delay, error, hang, answer)
+        step = make_step(delay, error, hang, answer, self._exporter.error)
         for served in self._find(method):
             served.script.add(step, times)
 
@@ -262,8 +280,8 @@ class EmbeddedProvider:
         for served in self._find(method):
             served.script.clear()
 
-    def _find(self, method: str) -> list[Served]:
-        served = list(self._served.values())
+    def _find(self, method: str) -> list[Served | DubboMethod]:
+        served: list[Served | DubboMethod] = list(self._exporter.methods)
         if method == "*":
             return served
         interface, _, name = method.rpartition(".")
@@ -281,8 +299,7 @@ class EmbeddedProvider:
     @property
     def calls(self) -> tuple[ProviderCall, ...]:
         """The most recent calls that came in, oldest first."""
-        with self._lock:
-            return tuple(self._calls)
+        return self._records.calls
 
     def calls_of(self, method: str) -> tuple[ProviderCall, ...]:
         """The calls of one method among `calls`."""
@@ -291,9 +308,7 @@ class EmbeddedProvider:
 
     def count(self, method: str = "*") -> int:
         """How many calls of *method* came in since the provider was made, kept or not."""
-        paths = [one.path for one in self._find(method)]
-        with self._lock:
-            return sum(self._counts[path] for path in paths)
+        return self._records.count(one.path for one in self._find(method))
 
     def wait_for_calls(self, method: str, count: int, timeout: float = 5.0) -> None:
         """Wait until *count* calls of *method* have come in since the provider was made.
@@ -301,49 +316,17 @@ class EmbeddedProvider:
         Raises:
             TimeoutError: Fewer came within *timeout* seconds.
         """
-        paths = [one.path for one in self._find(method)]
-        deadline = time.monotonic() + timeout
-        with self._lock:
-            while (came := sum(self._counts[path] for path in paths)) < count:
-                if not self._lock.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
-                    raise TimeoutError(f"{came} of {count} calls of {method} came within {timeout} s")
+        came = self._records.wait((one.path for one in self._find(method)), count, timeout)
+        if came < count:
+            raise TimeoutError(f"{came} of {count} calls of {method} came within {timeout} s")
 
-    def _note(self, call: ProviderCall) -> None:
-        with self._lock:
-            self._calls.append(call)
-            self._counts[f"/{call.interface}/{call.method}"] += 1
-            self._lock.notify_all()
-
-    # grpcio's side
-
-    def _open(self) -> tuple[grpc.Server, Workers]:
+    def _open(self) -> tuple[TriServer | DubboServer, Workers]:
         port = self._port.hold()
         workers = Workers(self._threads, f"EmbeddedProvider-{port}")
-        lookup = _Lookup(self._rpc_handler, workers)
-        server = grpc.server(workers, handlers=[lookup], options=(*OPTIONS, *self._options))  # type: ignore[arg-type]  # any Executor will do
-        try:
-            if self._credentials is None:
-                server.add_insecure_port(f"{HOST}:{port}")
-            else:
-                server.add_secure_port(f"{HOST}:{port}", self._credentials)
-        except RuntimeError as error:
-            raise wrong(f"cannot listen on {HOST}:{port}: {error}") from error
-        server.start()
-        return server, workers
-
-    def _rpc_handler(self, path: str, workers: Workers) -> grpc.RpcMethodHandler[Any, Any] | None:
-        served = self._served.get(path)
-        return self._own_handlers.get(path) if served is None else served.rpc_handler(self._note, workers)
+        return self._exporter.open(port, workers), workers
 
 
-class _Lookup(grpc.GenericRpcHandler):
-    """What grpcio asks for the handler of each call."""
-
-    def __init__(
-        self, find: Callable[[str, Workers], grpc.RpcMethodHandler[Any, Any] | None], workers: Workers
-    ) -> None:
-        self._find = find
-        self._workers = workers
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        return self._find(handler_call_details.method, self._workers)
+def _refuse(protocol: str, **given: Any) -> None:
+    for name, value in given.items():
+        if value:
+            raise wrong(f"{name} is not for a provider that speaks {protocol}")

@@ -83,16 +83,16 @@ def make_step(
     error: Error | None,
     hang: bool,
     answer: Any,
-    to_error: Callable[[Error], BaseException] | None = None,
+    to_error: Callable[[Error], BaseException],
 ) -> Step:
     """Check what a test asked for.
 
     Args:
         delay: As `EmbeddedProvider.script` takes it, and so the next three.
-        error: What *to_error* turns into an exception, by default `make_error`.
+        error: What *to_error* turns into an exception.
         hang: No answer ever.
         answer: In place of the function's.
-        to_error: Of the protocol.
+        to_error: `make_error`, or that of another protocol.
 
     Raises:
         ConfigError: *delay* is no duration, *error* means nothing, or two things are asked of one call.
@@ -106,7 +106,7 @@ def make_step(
         delay_s = duration_ms(0)(delay) / 1000
     except Unfit as unfit:
         raise wrong(f"delay {unfit}", unfit.hint) from None
-    made = None if error is None else (make_error if to_error is None else to_error)(error)
+    made = None if error is None else to_error(error)
     return Step(delay_s=delay_s, hang=hang, error=made, answer=answer)
 
 

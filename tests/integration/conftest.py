@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 import socket
 import sys
@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 import pytest
 import yaml
+
 from callahead.consumer import Consumer
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
 
@@ -121,7 +122,7 @@ def make_provider() -> Iterator[Callable[..., EmbeddedProvider]]:
 
 
 class RawServer:
-    """Starts a plain grpcio server whose ``SayHello`` gets and gives bytes; called with the handler, returns its URL."""
+    """Starts a plain grpcio server whose ``SayHello`` gets and gives bytes; called with the handler, gives its URL."""
 
     def __init__(self) -> None:
         self._server: grpc.Server | None = None
@@ -188,7 +189,7 @@ def _certificate(folder: Path, name: str, issuer: Any) -> Any:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"callahead test {name}")])
     signer_name, signer_key = issuer or (subject, key)
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("foo.internal")]
     builder = (
         x509.CertificateBuilder()
@@ -196,8 +197,8 @@ def _certificate(folder: Path, name: str, issuer: Any) -> Any:
         .issuer_name(signer_name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(minutes=5))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
     )
     if issuer is not None:
@@ -205,8 +206,6 @@ def _certificate(folder: Path, name: str, issuer: Any) -> Any:
     certificate = builder.sign(signer_key, hashes.SHA256())
     (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     (folder / f"{name}.key").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return subject, key

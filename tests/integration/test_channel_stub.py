@@ -12,6 +12,10 @@ import grpc
 import helloworld_pb2 as pb
 import helloworld_pb2_grpc as pb_grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
 from callahead.config.errors import ConfigError
 from callahead.consumer import (
     AllAttemptsFailed,
@@ -29,9 +33,6 @@ from callahead.consumer import (
     SerializationError,
 )
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 Greeting = Callable[..., Consumer]
 Stub = Any
@@ -60,7 +61,7 @@ def test_an_asynchronous_method(greeting: Greeting, server: ProviderProcess) -> 
 
 
 def test_an_asynchronous_method_that_waits_for_sent(greeting: Greeting, provider: EmbeddedProvider) -> None:
-    """async with sent returns once the request is written, long before the answer."""
+    """Async with sent returns once the request is written, long before the answer."""
     provider.script("SayHello", delay="1s")
     stub = stub_of(greeting(provider.url, methods={"SayHello": {"async": True, "sent": True}}))
     assert stub.SayHello(ann()) is None
@@ -280,7 +281,7 @@ def test_cancelling_a_future_resets_the_stream(greeting: Greeting, provider: Emb
 
 
 def test_compression_and_wait_for_ready(greeting: Greeting, provider: EmbeddedProvider) -> None:
-    """gRPC's other per-call arguments reach gRPC, on every kind of call."""
+    """GRPC's other per-call arguments reach gRPC, on every kind of call."""
     stub = stub_of(greeting(provider.url))
     big = pb.HelloRequest(name="x" * 5000)
     options = {"compression": grpc.Compression.Gzip, "wait_for_ready": True, "timeout": 5}
@@ -406,7 +407,7 @@ def test_several_providers(greeting: Greeting, provider: EmbeddedProvider, other
 
 
 def test_the_health_service(consume: Greeting, server: ProviderProcess) -> None:
-    """gRPC's generated health stub works unchanged, its stream too."""
+    """GRPC's generated health stub works unchanged, its stream too."""
     config = {"references": {"health": {"interface": "grpc.health.v1.Health", "url": server.url, "timeout": 10000}}}
     stub = health_pb2_grpc.HealthStub(consume(config).channel("health"))
     request = health_pb2.HealthCheckRequest(service="")
@@ -419,7 +420,7 @@ def test_the_health_service(consume: Greeting, server: ProviderProcess) -> None:
 
 
 def test_the_reflection_service(consume: Greeting, server: ProviderProcess) -> None:
-    """gRPC's generated reflection stub and its descriptor database work unchanged on our channel."""
+    """GRPC's generated reflection stub and its descriptor database work unchanged on our channel."""
     interface = "grpc.reflection.v1alpha.ServerReflection"
     config = {"references": {"reflection": {"interface": interface, "url": server.url, "timeout": 10000}}}
     channel = consume(config).channel("reflection")
@@ -453,7 +454,7 @@ def test_a_stream_after_the_provider_is_gone(greeting: Greeting, closed_port: st
 
 
 def test_a_streaming_method_cannot_be_asynchronous(greeting: Greeting, provider: EmbeddedProvider) -> None:
-    """async on a streaming method is an error of the stub's making too, at the setting's line."""
+    """Async on a streaming method is an error of the stub's making too, at the setting's line."""
     consumer = greeting(provider.url, methods={"SpellHello": {"async": True}})
     with pytest.raises(ConfigError, match="a streaming method cannot have"):
         stub_of(consumer)

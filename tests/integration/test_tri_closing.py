@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from callahead.consumer import Consumer, ConsumerClosed, RpcContext
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
 

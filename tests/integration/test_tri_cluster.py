@@ -9,9 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import helloworld_pb2 as pb
+import helloworld_pb2_grpc as pb_grpc
 import pytest
 import tri_peers
 import yaml
+from tri_peers import Peer
+
 from callahead.config.policy import SslPolicy
 from callahead.consumer import (
     AllAttemptsFailed,
@@ -23,7 +27,6 @@ from callahead.consumer import (
     TransportError,
 )
 from callahead.consumer.testing import EmbeddedProvider
-from tri_peers import Peer
 
 Greeting = Callable[..., Consumer]
 MODES: dict[str, dict[str, bool]] = {"sync": {}, "async": {"async": True}, "sent": {"async": True, "sent": True}}
@@ -127,9 +130,7 @@ def test_a_client_that_is_not_trusted(
     assert mutual_provider.count() == 0
 
 
-def test_a_provider_that_is_not_trusted(
-    greeting: Greeting, certificates: Path, tls_provider: EmbeddedProvider
-) -> None:
+def test_a_provider_that_is_not_trusted(greeting: Greeting, certificates: Path, tls_provider: EmbeddedProvider) -> None:
     """A certificate of another CA is no connection, and the message says so."""
     with pytest.raises(ConnectFailed, match="CERTIFICATE_VERIFY_FAILED") as caught:
         answer(greeting(tls_provider.url, ssl=tls(certificates, ca="other_ca")))
@@ -138,8 +139,12 @@ def test_a_provider_that_is_not_trusted(
 
 def test_server_name(greeting: Greeting, certificates: Path, tls_provider: EmbeddedProvider) -> None:
     """The name to expect can be set; one that the certificate does not have is refused."""
-    assert answer(greeting(tls_provider.url, ssl=tls(certificates, ca="ca", server_name="foo.internal"))) == "Hello, Ann"
-    with pytest.raises(ConnectFailed, match="bar.internal"):
+    assert (
+        answer(greeting(tls_provider.url, ssl=tls(certificates, ca="ca", server_name="foo.internal"))) == "Hello, Ann"
+    )
+    with pytest.raises(
+        ConnectFailed, match=r"the provider's certificate is not for \"bar\.internal\" \(ssl\.server_name\)"
+    ):
         answer(greeting(tls_provider.url, ssl=tls(certificates, ca="ca", server_name="bar.internal")))
 
 
@@ -152,7 +157,7 @@ def test_tls_to_a_plain_provider(greeting: Greeting, certificates: Path, provide
 
 def test_a_plain_connection_to_a_tls_provider(greeting: Greeting, tls_provider: EmbeddedProvider) -> None:
     """No TLS towards a provider with TLS is no connection."""
-    with pytest.raises(ConnectFailed, match="does the provider expect TLS|no connection: ") as caught:
+    with pytest.raises(ConnectFailed, match=r"^greeter\.SayHello at .*: no connection: ") as caught:
         answer(greeting(tls_provider.url, timeout=3000))
     assert caught.value.not_sent
 
@@ -201,7 +206,9 @@ def until(condition: Callable[[], object], timeout: float = 5.0) -> None:
 def sockets_to(url: str) -> int:
     """Count this process' established client connections to *url*."""
     port = f":{int(url.rpartition(':')[2]):04X}"
-    tables = [Path(f"/proc/self/net/{name}").read_text() for name in ("tcp", "tcp6")]  # grpcio's sockets are of both kinds
+    tables = [
+        Path(f"/proc/self/net/{name}").read_text() for name in ("tcp", "tcp6")
+    ]  # grpcio's sockets are of both kinds
     rows = [line.split() for table in tables for line in table.splitlines()[1:]]
     inodes = {row[9] for row in rows if row[2].endswith(port) and row[3] == "01"}
     mine = set()
@@ -261,9 +268,6 @@ def test_a_provider_that_is_removed_under_calls(
         assert next(stream).message == "a"
         finish = lambda: next(stream).message  # noqa: E731
     else:
-        import helloworld_pb2 as pb
-        import helloworld_pb2_grpc as pb_grpc
-
         raw = pb_grpc.GreeterStub(consumer.channel("greeter")).SpellHello(pb.HelloRequest(name="ab"))
         assert next(raw).message == "a"
         finish = lambda: next(raw).message  # noqa: E731

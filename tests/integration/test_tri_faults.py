@@ -14,6 +14,8 @@ from typing import Any
 import grpc
 import pytest
 import tri_peers
+from tri_peers import Peer
+
 from callahead.consumer import (
     CallTimeout,
     ConnectFailed,
@@ -30,7 +32,6 @@ from callahead.consumer import (
     TransportError,
 )
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
-from tri_peers import Peer
 
 Greeting = Callable[..., Consumer]
 VIEWS = ["sync", "future", "sent"]
@@ -106,7 +107,7 @@ def test_each_status_of_a_provider(greeting: Greeting, provider: EmbeddedProvide
 def test_a_refused_connection(greeting: Greeting, closed_port: str, view: str) -> None:
     """A closed port fails at once and surely before anything was sent."""
     began = time.monotonic()
-    with pytest.raises(ConnectFailed, match="no connection: .*Connection refused") as caught:
+    with pytest.raises(ConnectFailed, match=r"no connection: .*Connection refused") as caught:
         call(consumer_for(view, greeting, closed_port), view)
     assert time.monotonic() - began < 2
     assert (caught.value.not_sent, caught.value.in_doubt) == (True, False)
@@ -148,9 +149,7 @@ def test_a_mute_peer(greeting: Greeting, view: str) -> None:
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("then", [tri_peers.hang_up, tri_peers.reset, tri_peers.noise])
-def test_a_peer_that_breaks_after_the_request(
-    greeting: Greeting, then: Callable[[Any], None], view: str
-) -> None:
+def test_a_peer_that_breaks_after_the_request(greeting: Greeting, then: Callable[[Any], None], view: str) -> None:
     """A connection that breaks once the request is there leaves the call in doubt, and is not tried again."""
     requests: list[float] = []
 
@@ -336,16 +335,16 @@ def test_a_provider_with_a_lower_limit(greeting: Greeting, raw_server: Callable[
 def test_an_answer_that_cannot_be_read(greeting: Greeting, raw_server: Callable[..., str], view: str) -> None:
     """Bytes that are no message become a SerializationError with their length and the expected type, in doubt."""
     url = raw_server(lambda *_: b"\xff\xff\xff")
-    with pytest.raises(SerializationError, match="the answer of 3 bytes is no helloworld.HelloReply: ") as caught:
+    with pytest.raises(SerializationError, match=r"the answer of 3 bytes is no helloworld\.HelloReply: ") as caught:
         call(consumer_for(view, greeting, url), view)
     assert (caught.value.is_remote, caught.value.not_sent, caught.value.in_doubt) == (True, False, True)
 
 
 def test_a_method_that_the_provider_lacks(greeting: Greeting) -> None:
     """A method that is not served is named as such."""
-    with EmbeddedProvider() as provider:
-        with pytest.raises(RemoteProtocolError, match="the provider does not have this method"):
-            call(greeting(provider.url), "sync")
+    message = "the provider does not have this method"
+    with EmbeddedProvider() as provider, pytest.raises(RemoteProtocolError, match=message):
+        call(greeting(provider.url), "sync")
 
 
 @pytest.mark.parametrize("view", ["future", "sent"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from callahead.consumer import AllAttemptsFailed, Consumer, LocalProtocolError, RemoteError, RpcContext
 from callahead.consumer.testing import EmbeddedProvider, ProviderCall, ProviderProcess
 

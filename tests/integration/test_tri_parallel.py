@@ -11,6 +11,7 @@ from concurrent.futures import wait
 from typing import Any
 
 import pytest
+
 from callahead.consumer import Consumer, RpcContext
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
 

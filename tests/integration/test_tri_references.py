@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from callahead.config.errors import ConfigError
 from callahead.consumer import (
     CallTimeout,
@@ -59,7 +60,7 @@ def test_each_source_of_types_serves_all_methods(consume: Consume, server: Provi
 def test_a_public_service_by_module_and_by_reflection(
     consume: Consume, server: ProviderProcess, interface: str, module: str | None, method: str, argument: Any
 ) -> None:
-    """gRPC's own health service is called like any other."""
+    """GRPC's own health service is called like any other."""
     reference = {"interface": interface, "url": server.url, "timeout": 10000} | ({"module": module} if module else {})
     health = consume({"references": {"health": reference}}).reference("health")
     assert getattr(health, method)(argument).status == 1

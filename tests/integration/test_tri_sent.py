@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import tri_peers
+from tri_peers import Peer
+
 from callahead.consumer import (
     CallTimeout,
     ConnectFailed,
@@ -19,7 +21,6 @@ from callahead.consumer import (
     RpcError,
 )
 from callahead.consumer.testing import EmbeddedProvider
-from tri_peers import Peer
 
 Greeting = Callable[..., Consumer]
 SENT = {"SayHello": {"async": True, "sent": True}}
@@ -105,9 +106,7 @@ def test_a_provider_that_dies_after_sent(greeting: Greeting) -> None:
         assert future.attempts == 1
 
 
-def test_sent_fails_over_before_it_is_written(
-    greeting: Greeting, closed_port: str, provider: EmbeddedProvider
-) -> None:
+def test_sent_fails_over_before_it_is_written(greeting: Greeting, closed_port: str, provider: EmbeddedProvider) -> None:
     """A call that waits for "sent" is tried elsewhere while nothing was written."""
     settings = {"methods": SENT, "retries": 1, "loadbalance": "roundrobin"}
     greeter = greeting(closed_port, provider.url, **settings).reference("greeter")
@@ -152,9 +151,7 @@ def test_a_dropped_failure_of_the_provider(greeting: Greeting, provider: Embedde
     assert drops_of(consumer) == 1
 
 
-def test_a_dropped_failure_to_connect(
-    greeting: Greeting, closed_port: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_dropped_failure_to_connect(greeting: Greeting, closed_port: str, caplog: pytest.LogCaptureFixture) -> None:
     """Without sent a closed port is counted, logged with the line that called, and told to the hook."""
     drops = Drops()
     consumer = greeting(closed_port, methods=ONE_WAY, options={"on_drop": drops})

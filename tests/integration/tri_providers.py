@@ -6,29 +6,30 @@ from typing import Any
 
 import helloworld_pb2 as pb
 import helloworld_pb2_grpc as pb_grpc
+
 from callahead.consumer.testing import EmbeddedProvider
 
 
 class Greeter(pb_grpc.GreeterServicer):
     """A plain servicer, as a server without callahead would have it."""
 
-    def SayHello(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def SayHello(self, request: Any, context: Any) -> Any:
         """Greet, and give back in the trailers what came as metadata."""
         sent = {key: value for key, value in context.invocation_metadata() if key.startswith("x-")}
         context.send_initial_metadata((("y-first", "1"),))
         context.set_trailing_metadata((*((f"y-{key}", value) for key, value in sent.items()), ("y-last", "2")))
         return pb.HelloReply(message=f"Hello, {request.name}")
 
-    def SpellHello(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def SpellHello(self, request: Any, context: Any) -> Any:
         """Greet each letter."""
         for letter in request.name:
             yield pb.HelloReply(message=f"Hello, {letter}")
 
-    def GatherHellos(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
+    def GatherHellos(self, request_iterator: Any, context: Any) -> Any:
         """Greet all at once."""
         return pb.HelloReply(message="Hello, " + " and ".join(request.name for request in request_iterator))
 
-    def ChatHello(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
+    def ChatHello(self, request_iterator: Any, context: Any) -> Any:
         """Greet each as it comes."""
         for request in request_iterator:
             yield pb.HelloReply(message=f"Hello, {request.name}")

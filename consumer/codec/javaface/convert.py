@@ -169,6 +169,8 @@ def _object(java: JavaType) -> Convert:
     of_mapping = _unbound_of(java.name) if binding is None else _bound_of(binding)
 
     def convert(value: Any) -> Any:
+        if binding is not None and isinstance(value, enum.Enum):  # no enum extends a class
+            raise expected(java.name, value)
         # A subclass in Java need not be one in Python, so any bound class will do.
         if value is None or isinstance(value, JavaObject) or binding_of_class(type(value)) is not None:
             return value

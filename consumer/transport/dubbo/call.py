@@ -73,10 +73,17 @@ class Call:
         invocation = self._invocation
         assert invocation is not None
         self._connection = connection
-        if invocation.blocking and connection.lead(self):
+        # A repetition may begin on the I/O thread, which must not wait for an answer that it is to read.
+        if invocation.blocking and invocation.record.on_callers_thread() and connection.lead(self):
             return
-        invocation.record.cancelled_by(self.cancel)
+        self.be_stoppable()
         connection.post(self)
+
+    def be_stoppable(self) -> None:
+        """Let the call's cancellation stop the attempt from now on."""
+        invocation = self._invocation
+        if invocation is not None:
+            invocation.record.cancelled_by(self.cancel)
 
     def cancel(self) -> None:
         """Stop the attempt, soon; from any thread."""

@@ -92,6 +92,7 @@ class Connection:
         self._reader = FrameReader(self.settings.max_body_bytes, setting=self.settings.max_body_setting)
         self._flushing = False
         self._watching = 0
+        self._reads = READ
         self._last_read = 0.0
         self._heartbeat_sent = 0.0
 
@@ -127,22 +128,20 @@ class Connection:
     def _lead(self, call: Call) -> None:
         assert self._socket is not None
         assert self._leading is not None
-        self._enqueue(call)
-        self._write()
-        if call.ended:
-            return
-        if self._outbox.count:
-            self._thread.post(self._adopt, call)
-            return
+        # Before the request leaves: else its answer may come quicker, and wake the I/O thread for nothing.
+        self._reads = 0
         self._watch(0)
+        self._enqueue(call)
         try:
-            while not call.ended and self._wait_for_answer(call.expires):
+            self._write()
+            while not (call.ended or self._outbox.count) and self._wait_for_answer(call.expires):
                 self._read()
         except BaseException as error:  # Ctrl-C: the call ends here, with all its stages
             self._running.pop(call.id, None)
             call.fail(error)
+        self._reads = READ
         if self.state is State.OPEN:
-            self._watch(READ)
+            self._watch(READ | WRITE if self._outbox.count else READ)
         if not call.ended:
             self._thread.post(self._adopt, call)
 
@@ -366,7 +365,7 @@ class Connection:
                 if not call.two_way:
                     self._running.pop(call.id, None)
                 call.written()
-        self._watch(READ)
+        self._watch(self._reads)
 
     def on_ready(self, events: int) -> None:
         """Read or write; see `Served.on_ready`."""

@@ -64,7 +64,11 @@ class Dial:
             return
         family, address = self._left.pop(0)
         self.stage = "connecting"
-        self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        except OSError as error:  # no descriptor is left, or the system does not know the family
+            self._next(f"no socket: {error.strerror or error}")
+            return
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._thread.serve(self._socket.fileno(), self)
@@ -89,13 +93,20 @@ class Dial:
         elif self._tls is None:
             self._open()
         else:
-            context, server_name = self._tls
-            self._thread.forget(self._socket.fileno())
+            self._begin_tls(*self._tls)
+
+    def _begin_tls(self, context: ssl.SSLContext, server_name: str) -> None:
+        assert self._socket is not None
+        self._thread.forget(self._socket.fileno())
+        self.stage = "shaking hands by TLS"
+        try:
             self._socket = context.wrap_socket(self._socket, server_hostname=server_name, do_handshake_on_connect=False)
-            self._thread.serve(self._socket.fileno(), self)
-            self._shaking_hands = True
-            self.stage = "shaking hands by TLS"
-            self._shake_hands()
+        except (OSError, ValueError) as error:
+            self._fail(f"the TLS handshake failed: {error}")
+            return
+        self._thread.serve(self._socket.fileno(), self)
+        self._shaking_hands = True
+        self._shake_hands()
 
     def _shake_hands(self) -> None:
         assert isinstance(self._socket, ssl.SSLSocket)

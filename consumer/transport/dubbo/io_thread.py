@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ...deadline import Clock
+from .expiry import NEVER
 from .poller import Poller, open_poller
 
 _LOG = logging.getLogger("callahead.consumer.dubbo")
@@ -29,7 +30,7 @@ class Served(Protocol):
         """Write what was queued since the last round."""
 
     def tick(self, now: float) -> float:
-        """End what is due; returns the monotonic second at which to be asked again."""
+        """End what is due; returns the monotonic second at which to be asked again, or `NEVER`."""
 
 
 class IoThread:
@@ -94,12 +95,17 @@ class IoThread:
     def _run(self) -> None:
         poller = self.poller
         assert poller is not None
-        while not self._closed:
+        while not self._is_over:
             try:
                 self._round(poller)
             except Exception:
                 _LOG.exception("the I/O thread goes on after an error that it should not have seen")
         poller.close()
+
+    @property
+    def _is_over(self) -> bool:
+        """Told to end, and nothing is left: a connection that a caller holds is closed only once that hands over."""
+        return self._closed and not self._served and not self._tasks
 
     def _round(self, poller: Poller) -> None:
         tasks = self._tasks
@@ -124,21 +130,25 @@ class IoThread:
                 one.on_ready(events)
 
     def _run_timed(self) -> float | None:
-        if not self._timed:
-            return 0 if self._tasks or self._dirty or self._closed else None
-        now = self._clock()
-        for served in [one for one, when in self._timed.items() if when <= now]:
-            self._timed[served] = served.tick(now)
-        if self._tasks or self._dirty or self._closed:
+        timed = self._timed
+        if timed:
+            now = self._clock()
+            for served in [one for one, when in timed.items() if when <= now]:
+                when = served.tick(now)
+                if when < NEVER:
+                    timed[served] = when
+                else:
+                    timed.pop(served, None)
+        if self._tasks or self._dirty or self._is_over:
             return 0
-        return max(0.0, min(self._timed.values()) - now)
+        return max(0.0, min(timed.values()) - now) if timed else None
 
     def is_current(self) -> bool:
         """Tell whether the caller is on this thread."""
         return threading.current_thread() is self._thread
 
     def close(self) -> None:
-        """End the thread, once the tasks posted before have run. Idempotent."""
+        """End the thread, once the tasks posted before have run and nothing is served any more. Idempotent."""
         with self._lock:
             thread = self._thread
             if thread is None:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from callahead.config.policy import ReferencePolicy
 
 from ...codec.dubbo.attachments import encode_entries
-from ...codec.dubbo.request import RequestEncoder
 from ...codec.dubbo.errors import error_of_thrown, status_error
+from ...codec.dubbo.request import RequestEncoder
 from ...codec.dubbo.response import EXCEPTION, decode_response
 from ...codec.javaface import JavaMethod, JavaSignature, convert_answer
 from ...errors import CallTimeout, ConsumerClosed, LimitExceeded, LocalProtocolError, RpcError

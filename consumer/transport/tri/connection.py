@@ -28,11 +28,11 @@ class _Process:
 
     Attributes:
         used: A channel was made here, so gRPC core runs.
-        stuck: This is a child forked when core ran and was told not to care about forks; its threads are missing now.
+        stuck: Why gRPC core would hang or crash here, in a child that was forked while core ran; "" where it works.
     """
 
     used = False
-    stuck = False
+    stuck = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +165,11 @@ class Connection:
         if idle:
             self._aside(self.channel.close)
 
+    @property
+    def is_busy(self) -> bool:
+        """A call is running."""
+        return bool(self._running)
+
     def _is_drained(self) -> bool:
         if not self.draining or self._running or self.closed:
             return False
@@ -201,6 +206,15 @@ def unusable(connection: Connection) -> RpcError:
     return ConsumerClosed("the consumer is closed", not_sent=True)
 
 
+def _why_stuck(inherited: list[Connection]) -> str:
+    setting = os.environ.get(_FORK_SUPPORT, "")
+    if _Process.used and setting.lower() in _NO:
+        return f"since {_FORK_SUPPORT} is {setting}; unset it, or fork before the first call"
+    if any(connection.is_busy for connection in inherited):  # core then skips its fork handlers
+        return f"since calls were running at the fork; fork while none runs, set {_FORK_SUPPORT}=1, or spawn"
+    return ""
+
+
 class Connections:
     """All channels of a consumer."""
 
@@ -229,11 +243,10 @@ class Connections:
         """Make a channel that the caller closes; it connects when it is first used.
 
         Raises:
-            TransportError: This is a forked child in which gRPC would hang.
+            TransportError: This is a forked child in which gRPC would hang or crash.
         """
         if _Process.stuck:
-            text = f"gRPC cannot be used in this forked process, since {_FORK_SUPPORT} is {os.environ.get(_FORK_SUPPORT)}"
-            raise TransportError(f"{text}; leave it unset, or fork before the first call", not_sent=True)
+            raise TransportError(f"gRPC cannot be used in this forked process, {_Process.stuck}", not_sent=True)
         _Process.used = True
         return kind.open(address, self._mark)
 
@@ -269,8 +282,8 @@ class Connections:
     def after_fork(self) -> list[Connection]:
         """Forget the parent's channels; returned so that they can be kept from being collected, which would hang."""
         self._lock = threading.Lock()
-        _Process.stuck = _Process.used and os.environ.get(_FORK_SUPPORT, "").lower() in _NO
         # gRPC joins channels of equal options to one connection, and would use the parent's.
         self._mark = (("callahead.process", os.getpid()),)
         inherited, self._open, self._draining, self._asides = [*self._open.values(), *self._draining], {}, [], []
+        _Process.stuck = _Process.stuck or _why_stuck(inherited)
         return inherited

@@ -69,8 +69,8 @@ def checked_metadata(pairs: Iterable[tuple[str, str | bytes]]) -> Metadata:
             raise LocalProtocolError(f'metadata key "{key}" is not of lower-case letters, digits, _ . -', not_sent=True)
         text = value.decode("latin-1") if isinstance(value, bytes) else value
         if not key.endswith("-bin") and not _PRINTABLE.fullmatch(text):
-            text = f'the value of metadata key "{key}" is not printable ASCII; only keys that end in -bin carry other bytes'
-            raise LocalProtocolError(text, not_sent=True)
+            text = f'the value of metadata key "{key}" is not printable ASCII'
+            raise LocalProtocolError(f"{text}; only keys that end in -bin carry other bytes", not_sent=True)
     return metadata
 
 

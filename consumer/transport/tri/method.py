@@ -52,11 +52,12 @@ _EARLY_S = 0.005
 class _Bound:
     """This method on one connection."""
 
-    __slots__ = ("connection", "stream", "unary")
+    __slots__ = ("connection", "fixed", "stream", "unary")
 
-    def __init__(self, connection: Connection, path: str) -> None:
+    def __init__(self, connection: Connection, path: str, fixed: Metadata) -> None:
         # None in place of a serializer: bytes in, bytes out, so that a bad message is our error and not INTERNAL.
         self.connection = connection
+        self.fixed = fixed
         self.unary: grpc.UnaryUnaryMultiCallable[bytes, bytes] = connection.channel.unary_unary(path, None, None)
         self.stream: grpc.StreamUnaryMultiCallable[bytes, bytes] = connection.channel.stream_unary(path, None, None)
 
@@ -90,8 +91,8 @@ class TriMethod:
         return self._types.name
 
     @property
-    def types(self) -> MethodTypes:
-        """Its messages, for what must know them beyond the protocol, such as JSON on the command line."""
+    def types(self) -> MethodTypes | None:
+        """Its messages if it has any, for what must know them beyond the protocol, such as the command line."""
         return self._types
 
     @property
@@ -99,11 +100,15 @@ class TriMethod:
         """Whether one side or both send more than one message."""
         return self._types.streaming
 
-    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Serialize the arguments; see `MethodTransport.encode`."""
-        request = self._build(args, kwargs)
+        return self._serialize(self._build(args, kwargs))
+
+    def _serialize(self, request: Any) -> bytes:
         try:
             data = self._types.serialize(request)
+        except RpcError:
+            raise
         except Exception as error:
             text = f"{type(request).__name__} cannot be serialized for {self._types.path}: {error}"
             raise SerializationError(text, not_sent=True) from error
@@ -117,8 +122,8 @@ class TriMethod:
     def send(self, provider: Provider, invocation: Invocation, timeout: float, done: Done) -> None:
         """Make one attempt; see `MethodTransport.send`."""
         try:
-            metadata = self._metadata(invocation)
             bound = self._bound_to(provider)
+            metadata = self._metadata(bound.fixed, invocation)
         except RpcError as error:
             done(Outcome(error=error))
             return
@@ -137,8 +142,12 @@ class TriMethod:
         else:
             attempt.start(bound.unary, metadata)
 
-    def _metadata(self, invocation: Invocation) -> Metadata | None:
-        metadata = self._fixed
+    def message(self, invocation: Invocation) -> bytes:
+        """Give the bytes that the invocation sends, which `encode` made."""
+        data: bytes = invocation.request
+        return data
+
+    def _metadata(self, metadata: Metadata, invocation: Invocation) -> Metadata | None:
         if invocation.attachments:
             metadata += to_metadata(invocation.attachments)
         if invocation.options is not None:
@@ -158,13 +167,15 @@ class TriMethod:
         connection = self._connections.get(provider, kind)
         if connection is None:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
-        return _Bound(connection, self._types.path)
+        token = provider.endpoint.parameters.get("token")
+        fixed = self._fixed + to_metadata({"token": token}) if token else self._fixed
+        return _Bound(connection, self._types.path, fixed)
 
     def stream(self, provider: Provider, invocation: Invocation, timeout: float | None) -> Any:
         """Begin a streaming call; see `MethodTransport.stream`."""
-        connection = self._bound_to(provider).connection
-        metadata = self._metadata(invocation)
-        return StreamCall(self, connection, invocation, timeout).begin(self._types, metadata)
+        bound = self._bound_to(provider)
+        metadata = self._metadata(bound.fixed, invocation)
+        return StreamCall(self, bound.connection, invocation, timeout).begin(self._types, metadata)
 
     def forget(self, provider: Provider | None) -> None:
         """Drop what was prepared for *provider*, or for all."""
@@ -173,10 +184,13 @@ class TriMethod:
         else:
             self._bound.pop(provider, None)
 
-    def decode(self, data: bytes) -> Outcome:
-        """Make the outcome of an answer."""
+    def decode(self, data: bytes, invocation: Invocation) -> Outcome:
+        """Make the outcome of an answer to *invocation*."""
+        del invocation
         try:
             return Outcome(self._types.deserialize(data))
+        except RpcError as ours:
+            return Outcome(error=ours)
         except Exception as error:  # a codec may raise anything over a peer's bytes
             expected = self._types.response_class
             name = self._types.path if expected is None else expected.DESCRIPTOR.full_name
@@ -234,7 +248,7 @@ class _Attempt:
         options: GrpcOptions = _NO_OPTIONS if invocation.options is None else invocation.options
         try:
             data, call = unary.with_call(
-                invocation.request,
+                self._method.message(invocation),
                 self._timeout,
                 metadata,
                 options.credentials,
@@ -247,16 +261,16 @@ class _Attempt:
             self._end(Outcome(error=refused(error)))
         else:
             self._note_metadata(call)
-            self._end(self._method.decode(data))
+            self._end(self._method.decode(data, invocation))
 
     def start(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask, and return at once."""
-        self._begin(unary.future, self._invocation.request, metadata)
+        self._begin(unary.future, self._method.message(self._invocation), metadata)
 
     def stream(self, stream: grpc.StreamUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask so that "sent" is known, and return at once."""
         self._initial = initial_metadata_so_far
-        self._begin(stream.future, OneMessage(self._invocation.request, self._sent), metadata)
+        self._begin(stream.future, OneMessage(self._method.message(self._invocation), self._sent), metadata)
 
     def _sent(self) -> None:
         on_sent = self._invocation.on_sent
@@ -288,7 +302,7 @@ class _Attempt:
             self._note_metadata(call)
             code = call.code()
             if code is grpc.StatusCode.OK:
-                outcome = self._method.decode(call.result())
+                outcome = self._method.decode(call.result(), self._invocation)
             elif code is grpc.StatusCode.CANCELLED and record.is_cancelled:
                 outcome = Outcome(error=CancelledError())
             else:
@@ -309,4 +323,3 @@ class _Attempt:
     def _end(self, outcome: Outcome) -> None:
         self._connection.end(self)
         self._done(outcome)
-

@@ -32,7 +32,7 @@ class OneMessage(Iterator[bytes]):
 def initial_metadata_so_far(call: Any) -> Any:
     """Return the initial metadata of an ended client stream, or None where it has not come.
 
-    grpcio asks for it in a batch of its own, which may end after the call; ``initial_metadata()`` would then wait, on the
-    channel's thread in a done callback, for what only that thread can bring.
+    grpcio asks for it in a batch of its own, which may end after the call; ``initial_metadata()`` would then wait, on
+    the channel's thread in a done callback, for what only that thread can bring.
     """
     return getattr(getattr(call, "_state", None), "initial_metadata", None)

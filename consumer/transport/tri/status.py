@@ -3,7 +3,8 @@
 Source: gRPC's status codes and Dubbo's ``TriRpcStatus``; differs: what is known of the request's fate is kept. gRPC
 core does not say which side a status comes from, so the text it is known to write for its own failures is looked at,
 together with what a provider that relays such a text cannot know: this side's address, limit and connection. Where that
-leaves a doubt the call is in doubt. tests/integration/test_tri_faults.py holds these texts against the installed grpcio.
+leaves a doubt the call is in doubt. tests/integration/test_tri_faults.py holds these texts against the installed
+grpcio.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
+from ...codec.status_details import DETAILS_TRAILER, debug_info
 from ...errors import (
     CallTimeout,
     ConnectFailed,
@@ -95,7 +98,15 @@ def _error_of(ended: Ended, invocation: Invocation, policy: ReferencePolicy) -> 
         return RemoteProtocolError(f"the provider does not have this method: {text}", is_remote=True)
     if code in _REJECTED:
         return Rejected(f"{code.name}: {text}", is_remote=True)
-    return RemoteError(f"{code.name}: {text}", type_name=code.name, details=ended.attachments)
+    return RemoteError(f"{code.name}: {text}", type_name=code.name, details=_details(ended.attachments))
+
+
+def _details(attachments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add what the provider put into the status for debugging."""
+    if DETAILS_TRAILER not in attachments:
+        return attachments
+    found = debug_info(attachments[DETAILS_TRAILER])
+    return attachments if found is None else {**attachments, "debug_info": found}
 
 
 def _timeout(ended: Ended, invocation: Invocation) -> CallTimeout:

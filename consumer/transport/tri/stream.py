@@ -117,7 +117,7 @@ class StreamCall:
         Raises:
             SerializationError: They are none.
         """
-        outcome = self._method.decode(data)
+        outcome = self._method.decode(data, self._invocation)
         if outcome.error is not None:
             raise outcome.error
         return outcome.value

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...errors import ConsumerClosed, NoProviderAvailable
+from ...forking import fork_safe_lock
 from ...invocation import Invocation
 from ...provider import Provider
 from ..api import Providers
 from .arguments import request_builder
 from .connection import Connection, ConnectionKind, Connections, kinds_of
+from .java_types import load_service
 from .metadata import Metadata, fixed_metadata, to_metadata
 from .method import TriMethod
 from .method_types import MethodTypes, ServiceTypes
 from .stream import counted
-from .types import check_methods, load_types
+
+if TYPE_CHECKING:
+    from ...codec.javaface import JavaInterface, JavaMethod
 
 
 class TriTransport:
@@ -65,8 +68,8 @@ class TriReference:
         self._providers = providers
         self._connections = connections
         self._kinds: tuple[ConnectionKind, ...] = kinds_of(policy)
-        self._lock = threading.Lock()
-        self._types: ServiceTypes | None = None
+        self._lock = fork_safe_lock()
+        self._types: ServiceTypes | JavaInterface | None = None
         self._methods: list[TriMethod] = []
 
     def method(self, name: str, policy: MethodPolicy) -> TriMethod:
@@ -75,9 +78,9 @@ class TriReference:
         types = self._load()
         method = types.find(name)
         if method is None:
-            text = f'{self._policy.interface} has no method "{name}" ({types.source}); {types.nearest(name)}'
-            raise LookupError(text)
-        return self.bind(method, request_builder(method))
+            source = f" ({types.source})" if isinstance(types, ServiceTypes) else ""
+            raise LookupError(f'{self._policy.interface} has no method "{name}"{source}; {types.nearest(name)}')
+        return self.bind(method, request_builder(method)) if isinstance(method, MethodTypes) else self._java(method)
 
     def methods(self) -> tuple[str, ...]:
         """List the methods of the interface; see `ReferenceTransport.methods`."""
@@ -85,9 +88,18 @@ class TriReference:
 
     def bind(self, types: MethodTypes, build: Any) -> TriMethod:
         """Prepare a method whose types the caller has, as a generated stub does."""
-        method = TriMethod(types, build, self._policy, self._application, self._kinds, self._connections, self._providers)
+        method = TriMethod(
+            types, build, self._policy, self._application, self._kinds, self._connections, self._providers
+        )
         self._methods.append(method)
         return method
+
+    def _java(self, method: JavaMethod) -> TriMethod:
+        from .java_method import JavaTriMethod
+
+        made = JavaTriMethod(method, self._policy, self._application, self._kinds, self._connections, self._providers)
+        self._methods.append(made)
+        return made
 
     def channel_to(self, provider: Provider) -> grpc.Channel:
         """Return the grpcio channel to *provider*.
@@ -112,12 +124,10 @@ class TriReference:
         connection = self._connection_to(provider)
         return counted(connection, lambda: begin(connection.channel))
 
-    def _load(self) -> ServiceTypes:
+    def _load(self) -> ServiceTypes | JavaInterface:
         with self._lock:
             if self._types is None:
-                types = load_types(self._policy, self._open_channel)
-                check_methods(self._policy, types)
-                self._types = types
+                self._types = load_service(self._policy, self._open_channel)
             return self._types
 
     def _open_channel(self) -> grpc.Channel:

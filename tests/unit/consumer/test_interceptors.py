@@ -371,7 +371,7 @@ class HangingEnd:
 def test_whatever_never_settles_is_ended_by_the_watchdog() -> None:
     """A future that is never settled, or an observer that never returns, ends the call a second past its deadline."""
     HangingEnd.release.clear()
-    settings = {"total_timeout": 20, "timeout": 20}
+    settings = {"total_timeout": 300, "timeout": 300}
     with (
         shop_with(Hanging, answer=lambda _: 1, **settings) as one,
         shop_with(HangingEnd, answer=lambda _: 1, **settings) as other,
@@ -383,11 +383,11 @@ def test_whatever_never_settles_is_ended_by_the_watchdog() -> None:
         with pytest.raises(CallTimeout) as caught:
             sync.join()
         HangingEnd.release.set()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
         for error in (*errors, caught.value):
             assert isinstance(error, CallTimeout)
             assert error.message == (
-                "something holds the call past its total timeout of 20 ms:"
+                "something holds the call past its total timeout of 300 ms:"
                 " an interceptor that does not settle its future, or a transport"
             )
             assert (error.reference, error.method, error.in_doubt) == ("foo", "findFoo", True)

@@ -61,7 +61,6 @@ USERS = {"interceptors": [f"{__name__}:Passing", f"{__name__}:Looking"], "active
 @pytest.fixture(autouse=True)
 def no_collector() -> Iterator[None]:
     """Switch the cycle collector off, so that only reference counts free anything."""
-    gc.collect()
     gc.disable()
     yield
     gc.enable()

@@ -51,7 +51,7 @@ def test_clear_forgets_everything() -> None:
 @pytest.mark.parametrize(("delay", "seconds"), [(0, 0), (50, 0.05), ("50ms", 0.05), ("1.5s", 1.5)])
 def test_delays_are_durations(delay: Any, seconds: float) -> None:
     """A bare number is milliseconds, as everywhere."""
-    assert make_step(delay, None, False, NO_ANSWER).delay_s == seconds
+    assert make_step(delay, None, False, NO_ANSWER, make_error).delay_s == seconds
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_delays_are_durations(delay: Any, seconds: float) -> None:
 def test_what_makes_no_sense_is_refused(arguments: Any, text: str) -> None:
     """A test that asks for the impossible is told at once, not by a strange call later."""
     with pytest.raises(ConfigError) as caught:
-        make_step(*arguments)
+        make_step(*arguments, make_error)
     assert str(caught.value).startswith(text)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer import LocalProtocolError
 from callahead.consumer.transport.tri.metadata import checked_metadata, fixed_metadata, from_metadata, to_metadata
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def policy(**settings: Any) -> ReferencePolicy:

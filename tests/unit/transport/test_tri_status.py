@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer import (
     CallTimeout,
@@ -132,7 +133,11 @@ def test_who_cancelled() -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "message"),
     [
-        (ValueError("Cannot invoke RPC on closed channel!"), ConsumerClosed, "the connection was closed before the call"),
+        (
+            ValueError("Cannot invoke RPC on closed channel!"),
+            ConsumerClosed,
+            "the connection was closed before the call",
+        ),
         (TypeError("bad"), LocalProtocolError, "grpcio refused the call: TypeError('bad')"),
     ],
 )

@@ -1,0 +1,120 @@
+"""One request to an embedded dubbo provider on its way to an answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from callahead.consumer.codec.dubbo import RequestBody, to_generic
+from callahead.consumer.errors import RpcError, SerializationError
+from callahead.consumer.testing.call import CANCELLED, ProviderCall
+from callahead.consumer.testing.dubbo_answer import (
+    Answer,
+    error_answer,
+    make_dubbo_error,
+    unwritable_answer,
+    value_answer,
+)
+from callahead.consumer.testing.dubbo_service import Target
+from callahead.consumer.testing.dubbo_sockets import DubboConnection
+from callahead.consumer.testing.script import NO_ANSWER, Step
+from callahead.consumer.wire import Request
+
+_log = logging.getLogger("callahead.testing")
+# What Dubbo itself sends in the place of attachments.
+_OWN = frozenset(
+    {
+        "async", "dubbo", "generic", "group", "interface", "path", "remote.application", "timeout", "token", "version",
+    }
+)  # fmt: skip
+
+
+class DubboCall:
+    """A request, the function it asks for, and what the script says of it.
+
+    Args:
+        connection: Where the answer goes.
+        event: The request's frame.
+        request: Its body.
+        target: What it asks for; no echo.
+
+    Attributes:
+        call: As handlers and tests see it.
+        step: Taken from the script.
+        timer: Of the delay, where there is one.
+    """
+
+    def __init__(self, connection: DubboConnection, event: Request, request: RequestBody, target: Target) -> None:
+        assert target.method is not None
+        self.connection = connection
+        self.id = event.id
+        self.two_way = event.two_way
+        self.step: Step = target.method.script.next()
+        self.timer: Future[Any] | None = None
+        self.call = _provider_call(target, request, connection.peer)
+        self._target = target
+        self._sends_attachments = takes_attachments(request.protocol)
+
+    def answer(self) -> Answer:
+        """Run the function, or what the script says in its place."""
+        try:
+            return self._answer()
+        except SerializationError as error:
+            return unwritable_answer(f"the answer of {self.call.interface}.{self.call.method}", error)
+
+    def _answer(self) -> Answer:
+        generic = self._target.generic
+        try:
+            value = self._value()
+        except Exception as error:  # whatever a function raises reaches the client
+            if not isinstance(error, RpcError):
+                _log.error("the function of %s.%s failed", self.call.interface, self.call.method, exc_info=error)
+            return error_answer(error, self._attachments, generic=generic)
+        return value_answer(to_generic(value) if generic else value, self._attachments)
+
+    def give_up(self) -> None:
+        """Note that nobody waits any more."""
+        self.call.end(CANCELLED)
+        if self.timer is not None:
+            self.timer.cancel()
+
+    @property
+    def _attachments(self) -> Mapping[str, Any] | None:
+        return self.call.response_attachments if self._sends_attachments else None
+
+    def _value(self) -> Any:
+        if self.step.error is not None:
+            raise self.step.error
+        if self.step.answer is not NO_ANSWER:
+            return self.step.answer
+        assert self._target.method is not None
+        return self._target.method.run(self._target.args, self.call)
+
+
+def takes_attachments(protocol: str) -> bool:
+    """Tell whether the consumer reads attachments of answers: an old one sends its own release as the protocol.
+
+    Source: Java ``Version.isSupportResponseAttachment``.
+    """
+    return len(protocol) == len("2.0.2") and "2.0.2" <= protocol <= "2.0.9"
+
+
+def _provider_call(target: Target, request: RequestBody, peer: str) -> ProviderCall:
+    assert target.method is not None
+    sent = request.attachments
+    return ProviderCall(
+        target.method.interface,
+        target.method.method,
+        target.args,
+        metadata=sent,
+        attachments={key: value for key, value in sent.items() if isinstance(value, str) and key not in _OWN},
+        peer=peer,
+        timeout=_timeout_s(str(sent.get("timeout"))),
+        error=make_dubbo_error,
+    )
+
+
+def _timeout_s(sent: str) -> float | None:
+    return int(sent) / 1000 if sent.isascii() and sent.isdecimal() else None

@@ -1,0 +1,104 @@
+"""What an embedded provider serves over the dubbo protocol."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from callahead.config.policy import SslPolicy
+from callahead.consumer.testing.call import ProviderCall
+from callahead.consumer.testing.dubbo_answer import make_dubbo_error
+from callahead.consumer.testing.dubbo_server import DubboServer
+from callahead.consumer.testing.dubbo_service import DubboMethod, DubboService, plain_version
+from callahead.consumer.testing.script import Error, wrong
+from callahead.consumer.testing.workers import Workers
+from callahead.consumer.transport.tri.method_types import folded
+
+
+class DubboExporter:
+    """The services of one provider over ``dubbo``.
+
+    Args:
+        tls: As the provider takes it.
+        note: Is told of every call that begins.
+
+    Raises:
+        ConfigError: A file of *tls* cannot be read.
+    """
+
+    scheme = "dubbo"
+
+    def __init__(self, tls: SslPolicy | None, note: Callable[[ProviderCall], None]) -> None:
+        self._tls = None if tls is None else server_context(tls)
+        self._note = note
+        self._lock = threading.Lock()
+        self._services: dict[tuple[str, str, str], DubboService] = {}
+
+    @property
+    def methods(self) -> tuple[DubboMethod, ...]:
+        """All that are served now."""
+        return tuple(method for service in self._services.values() for method in service.methods.values())
+
+    def serve(self, interface: str, functions: Mapping[str, Any], group: str, version: str, token: str | None) -> None:
+        """Add functions to a service, which is made if it is new.
+
+        Raises:
+            ConfigError: A name of an overload cannot be read.
+        """
+        made = [DubboMethod(interface, name, function) for name, function in functions.items()]
+        added = {(folded(one.method), one.descriptor): one for one in made}
+        key = (interface, group, plain_version(version))
+        with self._lock:
+            known = self._services.get(key)
+            methods = {**known.methods, **added} if known is not None else added
+            kept = "" if known is None else known.token
+            service = DubboService(*key, kept if token is None else token, methods)
+            self._services = {**self._services, key: service}
+
+    def error(self, error: Error) -> BaseException:
+        """Make the exception for what a script asks."""
+        return make_dubbo_error(error)
+
+    def open(self, port: int, workers: Workers) -> DubboServer:
+        """Listen on *port*."""
+        return DubboServer(port, lambda: self._services, workers, self._tls, self._note)
+
+
+def all_functions_of(given: Mapping[str, Any] | object | None) -> dict[str, Any]:
+    """Collect the functions of a mapping, or the public methods of an object.
+
+    Raises:
+        ConfigError: The object has none.
+    """
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return dict(given)
+    found = {name: getattr(given, name) for name in dir(given) if not name.startswith("_")}
+    methods = {name: method for name, method in found.items() if callable(method)}
+    if not methods:
+        raise wrong(f"{given!r} has no public method")
+    return methods
+
+
+def server_context(tls: SslPolicy) -> ssl.SSLContext:
+    """Make the server's side of TLS of PEM files.
+
+    Raises:
+        ConfigError: ``cert`` or ``key`` is missing, or a file cannot be read.
+    """
+    if tls.cert is None or tls.key is None:
+        raise wrong("ssl needs cert and key")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    paths = f"{tls.key} and {tls.cert}"
+    try:
+        context.load_cert_chain(tls.cert, tls.key)
+        if tls.ca is not None:
+            paths = tls.ca
+            context.load_verify_locations(tls.ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except OSError as error:
+        raise wrong(f"cannot read {paths}: {error.strerror or error}") from error
+    return context

@@ -1,0 +1,116 @@
+"""Who may touch the state of a connection: the I/O thread, or for the length of one blocking call the calling thread."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from .io_thread import IoThread
+
+
+class Ownership:
+    """A lock that nobody waits for: what does not get it is deferred, and whoever has it is asked to hand over.
+
+    `take`, `wait` and `leave` are for any thread; all the rest is for the I/O thread.
+
+    Attributes:
+        is_ready: `wait` can be used.
+    """
+
+    def __init__(self, thread: IoThread) -> None:
+        self._thread = thread
+        self._lock = threading.Lock()
+        self._deferred: deque[tuple[Callable[[Any], None], Any]] = deque()
+        self._nudge: tuple[socket.socket, socket.socket] | None = None
+        self._poll = select.poll()
+        self._fd = -1
+        self.is_ready = False
+
+    def take(self) -> bool:
+        """Take the state if it is free."""
+        return self._lock.acquire(False)
+
+    def enter(self, function: Callable[[Any], None], argument: Any) -> bool:
+        """Take the state, or let ``function(argument)`` be called on the I/O thread once its holder has handed over."""
+        if self._lock.acquire(False):
+            return True
+        self._deferred.append((function, argument))
+        if self._nudge is not None:
+            try:
+                self._nudge[1].send(b"\0")
+            except BlockingIOError:  # so many nudges are waiting that one more says nothing
+                pass
+        if self._lock.acquire(False):  # the holder may have looked just before the lines above
+            self.leave()
+        return False
+
+    def leave(self) -> None:
+        """Hand over."""
+        self._lock.release()
+        while self._deferred:
+            try:
+                function, argument = self._deferred.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            self._thread.post(function, argument)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Something is deferred until the holder hands over."""
+        return bool(self._deferred)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for bytes of the socket; False where the time is over, or the holder is to hand over."""
+        assert self._nudge is not None
+        if self._deferred:
+            return False
+        ready = self._poll.poll(seconds * 1000 + 1)
+        if not ready:
+            return False
+        if len(ready) > 1 or ready[0][0] != self._fd:
+            try:
+                self._nudge[0].recv(4096)  # an old nudge that stayed would end every later wait
+            except BlockingIOError:
+                pass
+        return not self._deferred
+
+    def watch(self, fd: int) -> None:
+        """Let `wait` wait for *fd* from now on; where the system has no descriptors left, `is_ready` stays False."""
+        self.forget()
+        if self._nudge is None:
+            try:
+                self._nudge = socket.socketpair()
+            except OSError:
+                return
+            for one in self._nudge:
+                one.setblocking(False)
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLIN)
+        self._poll.register(self._nudge[0].fileno(), select.POLLIN)
+        self._fd = fd
+        self.is_ready = True
+
+    def forget(self) -> None:
+        """Wait for no socket any more; from whoever holds the state."""
+        self.is_ready = False
+
+    def close(self) -> None:
+        """Give the descriptors back.
+
+        Only here and on the I/O thread, which is who nudges: a nudge can never reach a descriptor that another thread
+        has closed and somebody else opened since.
+        """
+        self.forget()
+        nudge, self._nudge = self._nudge, None
+        for one in nudge or ():
+            one.close()
+
+    def after_fork(self) -> None:
+        """Be free, whoever held it in the parent."""
+        self._lock = threading.Lock()
+        self._deferred.clear()
+        self.close()

@@ -1,0 +1,108 @@
+"""The calls of one method of a Java interface without protobuf: hessian2 in the messages that Dubbo wraps it in.
+
+The path has no signature; the ``argTypes`` of the request choose the overload. An exception that the method threw comes
+as an answer whose response header ``tri-exception-code`` is not 0: a provider of 3.3.6 sends so whatever the method and
+its filters throw, and a status other than OK only for what it could not serialize or never called.
+
+Source: Dubbo's ``ReflectionPackableMethod`` and ``ExceptionCustomizerWrapper``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from callahead.config.policy import ReferencePolicy
+
+from ...codec.dubbo import INVOKE, INVOKE_ATTACHMENTS, error_of_thrown
+from ...codec.javaface import JavaMethod, JavaSignature, convert_answer
+from ...codec.javaface.signature import INVOKE_SIGNATURE
+from ...codec.triple import EXCEPTION_HEADER, TripleRequestEncoder, decode_response
+from ...errors import RemoteProtocolError, RpcError
+from ...invocation import Invocation, Outcome
+from ..api import Providers
+from .connection import Connection, ConnectionKind, Connections
+from .metadata import to_metadata
+from .method import TriMethod
+from .method_types import MethodTypes
+
+# Dubbo 3.3 has no status for it: for a name without methods it fails by a NullPointerException of its own.
+_NO_METHOD = re.compile(r'unimplemented method:|"methodDescriptors" is null')
+
+
+class _Request(NamedTuple):
+    """What `JavaTriMethod.encode` makes of a call's arguments."""
+
+    data: bytes
+    signature: JavaSignature
+
+
+class JavaTriMethod(TriMethod):
+    """A `TriMethod` for one method of a Java interface."""
+
+    def __init__(
+        self,
+        method: JavaMethod,
+        policy: ReferencePolicy,
+        application: str,
+        kinds: tuple[ConnectionKind, ...],
+        connections: Connections,
+        providers: Providers,
+    ) -> None:
+        types = _types(method, policy.interface)
+        super().__init__(types, method.select, policy, application, kinds, connections, providers)
+        if method.is_generic:
+            self._fixed += to_metadata(INVOKE_ATTACHMENTS)
+
+    @property
+    def types(self) -> None:
+        """Nothing: there are no messages to know."""
+        return
+
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Request:
+        """Choose the overload and serialize the arguments; see `MethodTransport.encode`."""
+        chosen = self._build(args, kwargs)
+        return _Request(self._serialize(chosen), chosen[0])
+
+    def message(self, invocation: Invocation) -> bytes:
+        """Give the bytes that the invocation sends."""
+        request: _Request = invocation.request
+        return request.data
+
+    def decode(self, data: bytes, invocation: Invocation) -> Outcome:
+        """Make the outcome of an answer, which may be an exception."""
+        outcome = super().decode(data, invocation)
+        if outcome.error is not None:
+            return outcome
+        if invocation.record.response_attachments.get(EXCEPTION_HEADER, "0") != "0":
+            return Outcome(error=error_of_thrown(outcome.value))
+        request: _Request = invocation.request
+        return Outcome(convert_answer(request.signature, outcome.value))
+
+    def fail(self, call: Any, connection: Connection, invocation: Invocation, timeout: float, ended: float) -> RpcError:
+        """Make the error of a call that ended with a status other than OK."""
+        error = super().fail(call, connection, invocation, timeout, ended)
+        if error.status != "UNKNOWN" or _NO_METHOD.search(error.status_text) is None:
+            return error
+        text = f"the provider does not have this method, or not with these parameter types: {error.status_text}"
+        unknown = RemoteProtocolError(text, is_remote=True)
+        unknown.status, unknown.status_text = error.status, error.status_text
+        return unknown
+
+
+def _types(method: JavaMethod, interface: str) -> MethodTypes:
+    signatures = (INVOKE_SIGNATURE,) if method.is_generic else method.signatures
+    encoders = {one.descriptor: TripleRequestEncoder(one.wire_method, one.wire) for one in signatures}
+
+    def serialize(chosen: tuple[JavaSignature, list[Any]]) -> bytes:
+        return encoders[chosen[0].descriptor].encode(chosen[1])
+
+    return MethodTypes(
+        name=method.name,
+        path=f"/{interface}/{INVOKE if method.is_generic else method.name}",
+        request_class=None,
+        response_class=None,
+        serialize=serialize,
+        deserialize=decode_response,
+    )

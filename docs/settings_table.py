@@ -1,0 +1,174 @@
+"""The tables of the settings, made from the models themselves: a page says ``.. settings:: call`` and gets one.
+
+The keys, types, defaults and sentences are those of `callahead.config`; only the names that Dubbo gives to the same
+thing stand here, and tests/unit/test_docs.py sees that each key has one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from callahead.config import ConsumerConfig, MethodPolicy, ReferencePolicy, SslPolicy, json_schema
+from callahead.config import models as m
+from callahead.config.refused import REFUSED
+from callahead.config.validate import yaml_keys
+
+# A page's word for a table, the model that has its keys, the model whose keys are another table's, the policy that has
+# the defaults.
+TABLES: Mapping[str, tuple[type[Any], type[Any] | None, tuple[type[Any], ...]]] = {
+    "call": (m.CallModel, None, (MethodPolicy,)),
+    "method": (m.MethodModel, m.CallModel, (MethodPolicy,)),
+    "interface": (m.InterfaceModel, m.CallModel, (ReferencePolicy,)),
+    "reference": (m.ReferenceModel, m.InterfaceModel, (ReferencePolicy,)),
+    "consumer": (m.ConsumerModel, m.InterfaceModel, (ConsumerConfig,)),
+    "ssl": (m.SslModel, None, (SslPolicy,)),
+    "registry": (m.RegistryModel, None, ()),
+    "application": (m.ApplicationModel, None, (ConsumerConfig,)),
+}
+SAME = "the same"
+NONE = "none"
+# What Dubbo calls the setting, by table and key; keys that are not here have the same name there.
+DUBBO: Mapping[str, Mapping[str, str]] = {
+    "call": {
+        "total_timeout": f"{NONE}; ``enable-timeout-countdown`` is the nearest",
+        "idempotent": NONE,
+        "interceptors": "``filter``",
+        "oninvoke": "``oninvoke`` and ``oninvoke-method``",
+        "onreturn": "``onreturn`` and ``onreturn-method``",
+        "onthrow": "``onthrow`` and ``onthrow-method``",
+    },
+    "method": {"parameter_types": f"{NONE}; Java has the interface"},
+    "interface": {
+        "ssl": "``ssl`` of the application, and ``ssl-enabled``",
+        "max_request_bytes": "``payload``",
+        "max_response_bytes": "``payload``",
+        "keepalive": NONE,
+        "keepalive_timeout": NONE,
+        "connect_timeout": "``connect.timeout``",
+        "max_queued_requests": NONE,
+        "max_queued_bytes": NONE,
+    },
+    "reference": {
+        "stub": f"{NONE}; Dubbo's ``stub`` is a Java class and another thing",
+        "module": NONE,
+        "proto": NONE,
+        "proto_path": NONE,
+    },
+    "consumer": {"callback_threads": f"{NONE}; ``threads`` sizes a JVM's pool"},
+    "ssl": {
+        "enabled": "``ssl-enabled``",
+        "ca": "``client-trust-cert-collection-path``",
+        "cert": "``client-key-cert-chain-path``",
+        "key": "``client-private-key-path``",
+        "server_name": NONE,
+    },
+    "registry": {},
+    "application": {"shutdown_timeout": "``shutwait``, which is accepted too"},
+}
+_LINE = re.compile(r"^\.\. (settings|refused):: (\w+)$", re.MULTILINE)
+_DEFAULT = re.compile(r"[;,] default[^;]*$|; default: [^;]*$")
+
+
+def expand(page: str) -> str:
+    """Replace each ``.. settings:: table`` and ``.. refused:: section`` in the text of *page* by what it asks for."""
+    makers = {"settings": settings_table, "refused": refused_list}
+    return _LINE.sub(lambda match: makers[match[1]](match[2]), page)
+
+
+def own_fields(table: str) -> dict[str, Any]:
+    """Give the fields that *table* shows, by the name that the policy has for them."""
+    model, above, _ = TABLES[table]
+    inherited = set() if above is None else set(above.model_fields)
+    return {name: field for name, field in model.model_fields.items() if name not in inherited}
+
+
+def settings_table(table: str) -> str:
+    """Make the reST of one table."""
+    keys = yaml_keys(TABLES[table][0])
+    lines = [".. list-table::", "   :header-rows: 1", "   :widths: 20 20 14 18 28", "   :class: settings", ""]
+    lines += _row("key", "type", "default", "in Dubbo", "meaning")
+    for name, field in own_fields(table).items():
+        key = keys[name]
+        dubbo = DUBBO[table].get(key, SAME)
+        lines += _row(f"``{key}``", type_of(table, key), default_of(table, name), dubbo, _meaning(field.description))
+    return "\n".join(lines)
+
+
+def _row(*cells: str) -> Iterator[str]:
+    for number, cell in enumerate(cells):
+        yield f"   {'*' if number == 0 else ' '} - {cell}"
+
+
+def _meaning(description: str) -> str:
+    """Leave the default out of the sentence that the schema has: it has a column of its own."""
+    return _DEFAULT.sub("", description).replace("*", r"\*").replace("module:Class", "``module:Class``")
+
+
+def type_of(table: str, key: str) -> str:
+    """Say what may be written, in the words of the JSON Schema that editors use."""
+    name = TABLES[table][0].__name__
+    sections = json_schema()["$defs"]
+    schema = sections["MethodModel" if name == "CallModel" else "ConsumerModel" if name == "InterfaceModel" else name]
+    return _words(schema["properties"][key])
+
+
+def _words(schema: Mapping[str, Any]) -> str:
+    kinds = schema.get("anyOf", [schema])
+    first = next(kind for kind in kinds if kind.get("pattern") != r"\$\{")
+    if any("[mM]?[sS]" in kind.get("pattern", "") for kind in kinds):
+        return f"duration, {'0 or more' if first['minimum'] == 0 else 'more than 0'}"
+    if any("[bB]" in kind.get("pattern", "") for kind in kinds):
+        return "size"
+    if "enum" in first:
+        return " or ".join(f"``{value}``" for value in first["enum"])
+    if "minimum" in first:
+        return f"whole number, {first['minimum']:,} to {first['maximum']:,}"
+    if "$ref" in first:
+        return "true, false or a mapping"
+    if any(kind.get("type") == "array" for kind in kinds):
+        return "mapping or list" if "additionalProperties" in first else "list, or one text"
+    return {"boolean": "true or false", "string": "text"}.get(str(first.get("type")), "mapping")
+
+
+def default_of(table: str, name: str) -> str:
+    """Say what holds where no level says anything, as the policies have it."""
+    if name == "total_timeout_ms":
+        return "``timeout`` x (``retries`` + 1)"
+    if name == "enabled":
+        return "true"
+    found = [field for policy in TABLES[table][2] for field in fields(policy) if field.name == name]
+    if not found:
+        return {"urls": "none", "methods": "none", "name": '``""``', "address": "required"}.get(name, "none")
+    default = found[0].default
+    if name == "protocol":
+        return f"what ``url`` says, else ``{default}``"
+    if name == "registries":
+        return "all, where there is no ``url``"
+    if default is MISSING:
+        return "none" if found[0].default_factory is not MISSING else "required"
+    return _shown(name, default)
+
+
+def _shown(name: str, value: Any) -> str:
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if name.endswith("_bytes"):
+        return f"{value // 1024**2} MiB"
+    if name.endswith("_ms"):
+        return f"{value:,} ms" if value else "0"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"``{value}``" if value else '``""``'
+
+
+def refused_list(section: str) -> str:
+    """Make the reST of what *section* refuses by name, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for key, reason in sorted(REFUSED[section].items()):
+        reasons.setdefault(reason, []).append(f"``{key}``")
+    return "\n\n".join(f"*{reason}*:\n    {', '.join(keys)}." for reason, keys in reasons.items())
