@@ -13,7 +13,7 @@ import CallaheadBench  # type: ignore[import-not-found]  # noqa: E402 - loadSlic
 
 
 class Echo(CallaheadBench.Echo):  # type: ignore[misc]
-    def sayBack(self, text: str, current: Any = None) -> str:
+    def sayBack(self, text: str, current: Any = None) -> str:  # noqa: N802 - as the slice spells it
         del current
         return text
 

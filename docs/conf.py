@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from settings_table import expand  # noqa: E402 - it stands beside this file
+from settings_table import expand
 
 project = "callahead"
 copyright = "the callahead developers, Apache-2.0"

@@ -68,8 +68,10 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
     "registry": {},
     "application": {"shutdown_timeout": "``shutwait``, which is accepted too"},
 }
+# A consumer refuses what a reference refuses, and a reference what a method does.
+_LISTED_BEFORE: Mapping[str, str] = {"reference": "method", "consumer": "reference"}
 _LINE = re.compile(r"^\.\. (settings|refused):: (\w+)$", re.MULTILINE)
-_DEFAULT = re.compile(r"[;,] default[^;]*$|; default: [^;]*$")
+_REST = re.compile(r"(, [0-9]+ to [0-9]+)?[;,] default[^;]*$")
 
 
 def expand(page: str) -> str:
@@ -103,8 +105,8 @@ def _row(*cells: str) -> Iterator[str]:
 
 
 def _meaning(description: str) -> str:
-    """Leave the default out of the sentence that the schema has: it has a column of its own."""
-    return _DEFAULT.sub("", description).replace("*", r"\*").replace("module:Class", "``module:Class``")
+    """Leave out of the schema's sentence what has a column of its own."""
+    return _REST.sub("", description).replace("*", r"\*")
 
 
 def type_of(table: str, key: str) -> str:
@@ -167,8 +169,10 @@ def _shown(name: str, value: Any) -> str:
 
 
 def refused_list(section: str) -> str:
-    """Make the reST of what *section* refuses by name, by reason."""
+    """Make the reST of what *section* refuses by name, by reason; without what the section listed before it has."""
+    listed = REFUSED.get(_LISTED_BEFORE.get(section, ""), {})
     reasons: dict[str, list[str]] = {}
     for key, reason in sorted(REFUSED[section].items()):
-        reasons.setdefault(reason, []).append(f"``{key}``")
+        if key not in listed:
+            reasons.setdefault(reason, []).append(f"``{key}``")
     return "\n\n".join(f"*{reason}*:\n    {', '.join(keys)}." for reason, keys in reasons.items())

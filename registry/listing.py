@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import yaml
+
 from callahead.config.extension import nearest
 
 from .catalogue import Catalogue

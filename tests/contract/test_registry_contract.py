@@ -13,6 +13,7 @@ from threading import Event, Thread
 from typing import Protocol
 
 import pytest
+
 from callahead.config.policy import RegistryPolicy
 from callahead.registry import (
     DirectRegistry,

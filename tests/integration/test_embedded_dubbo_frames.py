@@ -173,8 +173,10 @@ def thrown_of(answer: Response) -> list[Any]:
         ("unknown-method", "Fail to decode request due to: "),
         (
             "token-missing",
-            "org.apache.dubbo.rpc.RpcException: Invalid token! Forbid invoke remote service interface "
-            "org.callahead.interop.TokenService method secret() from consumer ",
+            (
+                "org.apache.dubbo.rpc.RpcException: Invalid token! Forbid invoke remote service interface "
+                "org.callahead.interop.TokenService method secret() from consumer "
+            ),
         ),
         ("unserializable", "Failed to send response: "),
     ],

@@ -13,6 +13,7 @@ from textwrap import dedent
 
 import pytest
 
+from callahead.config.policy import SslPolicy
 from callahead.consumer.testing import EmbeddedProvider
 
 HEAD = """

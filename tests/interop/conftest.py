@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from callahead.consumer import Consumer, Reference
 
+from callahead.consumer import Consumer, Reference
 from tests.interop.provider import JavaProvider, missing
 from tests.interop.wires import JAVA_WIRES, Wire
 

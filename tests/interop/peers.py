@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from callahead.consumer import Consumer
-
 from tests.interop.provider import JavaProvider
 from tests.interop.wires import Wire
 

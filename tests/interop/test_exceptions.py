@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from callahead.consumer import (
     CallTimeout,
     LimitExceeded,
@@ -19,7 +20,6 @@ from callahead.consumer import (
     TransportError,
 )
 from callahead.consumer.codec.hessian2 import JavaObject
-
 from tests.interop.conftest import Consume, Providers
 from tests.interop.provider import TOKEN
 from tests.interop.wires import DUBBO_27, DUBBO_33, PROTOBUF_33, TRI_33, Wire, java_name

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from callahead.consumer import CallTimeout, Consumer, NoFutureError, RemoteError, RpcContext
 
+from callahead.consumer import CallTimeout, Consumer, NoFutureError, RemoteError, RpcContext
 from tests.interop.conftest import Consume, Providers
 from tests.interop.peers import Peer, peer_of, until
 from tests.interop.services import Address, Color, Wide

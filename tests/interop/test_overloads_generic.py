@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from callahead.consumer import LimitExceeded, Reference, RemoteError, RpcContext, SerializationError
 from callahead.consumer.codec.hessian2 import Int, JavaObject, Long, java_array
-
 from tests.interop.conftest import Consume, Providers
 from tests.interop.peers import until
 from tests.interop.services import Address, Bar, Color, Foo, Person
@@ -221,7 +221,7 @@ def test_attachments_both_ways(refer: Refer, wire: Wire) -> None:
 
 
 def test_attachments_of_levels(refer: Refer) -> None:
-    """parameters of the reference and of the method, options and the context are joined; the nearest wins."""
+    """Parameters of the reference and of the method, options and the context are joined; the nearest wins."""
     methods = {"seen": {"parameters": {"x-b": "method", "x-c": "method", "x-d": "method"}}}
     service = refer("AttachmentService", parameters={"x-a": "reference", "x-b": "reference"}, methods=methods)
     RpcContext.get_context().attachments["x-d"] = "context"

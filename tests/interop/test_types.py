@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from callahead.consumer import Consumer, Reference, SerializationError
 from callahead.consumer.codec.hessian2 import (
     BigInteger,
@@ -40,7 +41,6 @@ from callahead.consumer.codec.hessian2 import (
     ZonedDateTime,
     java_array,
 )
-
 from tests.interop.conftest import Providers
 from tests.interop.services import Address, Color, Node, Person, Wide
 from tests.interop.wires import JAVA_WIRES, Wire
@@ -248,7 +248,7 @@ def test_nan(types: Reference) -> None:
     """NaN survives as double and as float."""
     for echo in (types.echo_double, types.echo_float):
         answer = echo(float("nan"))
-        assert answer != answer  # noqa: PLR0124
+        assert answer != answer
 
 
 def test_negative_zero(types: Reference) -> None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Decode(Protocol):
     """Makes the outcome of an answer; never raises."""
 
-    def __call__(self, status: int, body: bytes, invocation: Invocation, /) -> Outcome: ...
+    def __call__(self, status: int, body: bytes, invocation: Invocation, /) -> Outcome:
+        """Read *body* as the answer to *invocation*."""
 
 
 class Call:
@@ -32,7 +33,8 @@ class Call:
     """
 
     __slots__ = (
-        "_connection", "_decode", "_done", "_invocation", "ended", "expires", "frame", "id", "number", "timeout", "two_way",
+        "_connection", "_decode", "_done", "_invocation",
+        "ended", "expires", "frame", "id", "number", "timeout", "two_way",
     )  # fmt: skip
 
     def __init__(

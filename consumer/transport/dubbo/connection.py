@@ -1,19 +1,15 @@
 """One TCP connection that speaks the dubbo protocol: connects when it is first needed, and again after it is lost.
 
-Its state belongs to whoever holds `_owner`: mostly the I/O thread, whose every entry takes it, and for the length of one
-blocking call on an idle connection the calling thread, which then leads (see `lead`). Nobody ever waits for that lock:
-an entry that does not get it is deferred, and asks the leader to hand over.
+Its state belongs to whoever holds its `Ownership`: mostly the I/O thread, whose every entry takes it, and while a
+blocking call is made on an idle connection the calling thread, which then leads (see `Connection.lead`).
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
-import select
 import socket
 import ssl
-import threading
-from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from random import Random
@@ -30,6 +26,7 @@ from .dial import Dial
 from .expiry import NEVER, Expiry
 from .io_thread import IoThread
 from .outbox import Outbox
+from .ownership import Ownership
 from .poller import READ, WRITE
 from .settings import ConnectionSettings, Counters
 
@@ -38,7 +35,6 @@ _READ_BYTES = 256 * 1024
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 5.0
 _IDLE_HEARTBEATS = 3
-_SOON_S = 0.01
 _HEARTBEAT_IDS = itertools.count(-1, -1)  # no call has a negative id
 
 
@@ -65,7 +61,8 @@ class Connection:
     ) -> None:
         self.address = address
         self.settings = settings
-        self.users: set[Provider] = set()
+        self._users: set[Provider] = set()
+        self._is_read_only = False
         self.counters = Counters()
         self.state = State.IDLE
         self._thread = thread
@@ -80,10 +77,7 @@ class Connection:
         self._retry_at = 0.0
         self._last_error = ""
         self._socket: socket.socket | None = None
-        self._owner = threading.Lock()
-        self._deferred: deque[tuple[Callable[[Any], None], Any]] = deque()
-        self._leading: select.poll | None = None
-        self._nudge: tuple[socket.socket, socket.socket] | None = None
+        self._owner = Ownership(thread)
         self._reset()
 
     def _reset(self) -> None:
@@ -106,6 +100,21 @@ class Connection:
         """Let the I/O thread stop *call*."""
         self._thread.post(self._cancel, call)
 
+    def add_user(self, provider: Provider) -> None:
+        """Let *provider* know when its peer takes no new calls."""
+        self._users.add(provider)
+        if self._is_read_only:
+            provider.set_read_only(True)
+
+    def remove_user(self, provider: Provider) -> bool:
+        """Forget *provider*; True where it was the last one."""
+        if provider not in self._users:
+            return False
+        self._users.discard(provider)
+        return not self._users
+
+    # -- by the calling thread --------------------------------------------------------------------------------------
+
     def lead(self, call: Call) -> bool:
         """Carry *call* on the calling thread, from the send to the answer, where the connection is open and idle.
 
@@ -115,76 +124,44 @@ class Connection:
         Returns:
             False where this cannot be, and nothing was done.
         """
-        if self.state is not State.OPEN or self._running or self._tls is not None or not self._owner.acquire(False):
+        owner = self._owner
+        if self.state is not State.OPEN or self._running or self._tls is not None or not owner.take():
             return False
         try:
-            if self.state is not State.OPEN or self._running or self._outbox.count or self._deferred:
+            is_idle = self.state is State.OPEN and not self._running and not self._outbox.count
+            if not is_idle or not owner.is_ready or owner.is_wanted:
                 return False
             self._lead(call)
             return True
         finally:
-            self._release()
+            owner.leave()
 
     def _lead(self, call: Call) -> None:
-        assert self._socket is not None
-        assert self._leading is not None
-        # Before the request leaves: else its answer may come quicker, and wake the I/O thread for nothing.
-        self._reads = 0
-        self._watch(0)
-        self._enqueue(call)
         try:
+            self._enqueue(call)
             self._write()
-            while not (call.ended or self._outbox.count) and self._wait_for_answer(call.expires):
-                self._read()
+            if not call.ended and not self._outbox.count:
+                self._watch(0)
+                while not call.ended and self._may_wait(call.expires):
+                    self._read()
         except BaseException as error:  # Ctrl-C: the call ends here, with all its stages
             self._running.pop(call.id, None)
+            self._outbox.drop(call.number)
             call.fail(error)
-        self._reads = READ
-        if self.state is State.OPEN:
-            self._watch(READ | WRITE if self._outbox.count else READ)
-        if not call.ended:
+        if self.state is State.OPEN and not self._outbox.count:
+            self._watch(READ)
+        if not call.ended or self._outbox.count:
+            call.be_stoppable()
             self._thread.post(self._adopt, call)
 
-    def _wait_for_answer(self, until: float) -> bool:
-        """Wait for bytes; False where the time is over or the I/O thread wants to come in."""
-        assert self._leading is not None
-        assert self._socket is not None
+    def _may_wait(self, until: float) -> bool:
         left = until - self._clock()
-        if left <= 0 or self._deferred:
-            return False
-        ready = self._leading.poll(left * 1000 + 1)
-        return any(fd == self._socket.fileno() for fd, _ in ready) and not self._deferred
-
-    # -- ownership --------------------------------------------------------------------------------------------------
-
-    def _enter(self, function: Callable[[Any], None], argument: Any) -> bool:
-        """Take the state, or let *function* be called again once its leader has handed over."""
-        if self._owner.acquire(False):
-            return True
-        self._deferred.append((function, argument))
-        nudge = self._nudge
-        if nudge is not None:
-            try:
-                nudge[0].send(b"\0")
-            except OSError:  # full of nudges, or closed: the leader is awake in either case
-                pass
-        if self._owner.acquire(False):  # the leader may have looked just before the line above
-            self._release()
-        return False
-
-    def _release(self) -> None:
-        self._owner.release()
-        while self._deferred:
-            try:
-                function, argument = self._deferred.popleft()
-            except IndexError:  # another thread was quicker
-                return
-            self._thread.post(function, argument)
+        return left > 0 and self._owner.wait(left)
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
     def _accept(self, call: Call) -> None:
-        if not self._enter(self._accept, call):
+        if not self._owner.enter(self._accept, call):
             return
         try:
             refusal = self._refuse(call)
@@ -198,17 +175,17 @@ class Connection:
             elif self.state is State.IDLE:
                 self._connect()
         finally:
-            self._release()
+            self._owner.leave()
 
     def _adopt(self, call: Call) -> None:
         """Take over a call that its leader could not finish."""
-        if not self._enter(self._adopt, call):
+        if not self._owner.enter(self._adopt, call):
             return
         if not call.ended:
             self._remember(call)
         if self._outbox.count:
             self._flush_soon()
-        self._release()
+        self._owner.leave()
 
     def _enqueue(self, call: Call) -> None:
         frame, call.frame = call.frame, None
@@ -226,11 +203,13 @@ class Connection:
         if call.is_cancelled:
             return ConsumerClosed("the call was cancelled", not_sent=True)
         if self.state is State.CLOSED:
+            if self._draining:
+                return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)
             return ConsumerClosed("the connection was closed before the call", not_sent=True)
         outbox, settings = self._outbox, self.settings
         if outbox.count >= settings.max_queued_requests:
-            text = f"{outbox.count} requests wait to be written to {self.name}, the most that max_queued_requests allows"
-            return LimitExceeded(text, not_sent=True)
+            text = f"{outbox.count} requests wait to be written to {self.name}"
+            return LimitExceeded(f"{text}, the most that max_queued_requests allows", not_sent=True)
         size = len(call.frame or b"")
         if outbox.size + size > settings.max_queued_bytes and outbox.size:
             text = f"{outbox.size} bytes wait to be written to {self.name}, and {size} more would pass the"
@@ -242,14 +221,15 @@ class Connection:
         return None
 
     def _cancel(self, call: Call) -> None:
-        if not self._enter(self._cancel, call):
+        if not self._owner.enter(self._cancel, call):
             return
-        if self._running.pop(call.id, None) is not None:
-            if call.number > self._outbox.begun:
+        try:
+            if self._running.pop(call.id, None) is not None:
                 self._outbox.drop(call.number)
-            call.be_cancelled()
-            self._close_if_drained()
-        self._release()
+                call.be_cancelled()
+                self._close_if_drained()
+        finally:
+            self._owner.leave()
 
     def _fail_all(self, make: Callable[[bool], RpcError]) -> None:
         """End every running call; *make* gets whether a byte of its request may have left."""
@@ -261,29 +241,32 @@ class Connection:
 
     def tick(self, now: float) -> float:
         """End what is due; see `Served.tick`."""
-        if not self._owner.acquire(False):
-            return now + _SOON_S
-        for call in self._expiry.due(now):
-            self._expire(call)
-        if self._dial_by <= now:
-            assert self._dial is not None
-            stage = self._dial.stage
-            self._dial.abandon()
-            self._dial_failed(f"not within {self.settings.connect_timeout * 1000:.0f} ms (connect_timeout), {stage}")
-        heartbeat = self._keep_alive(now) if self.state is State.OPEN else NEVER
-        self._close_if_drained()
-        following = min(self._expiry.next_at(), self._dial_by, heartbeat)
-        self._release()
-        return following
+        if not self._owner.enter(self._tick_now, None):
+            return NEVER
+        try:
+            for call in self._expiry.due(now):
+                self._expire(call)
+            if self._dial is not None and self._dial_by <= now:
+                stage = self._dial.stage
+                self._dial.abandon()
+                limit = f"{self.settings.connect_timeout * 1000:.0f} ms (connect_timeout)"
+                self._give_up_dialling(f"not within {limit}, {stage}")
+            heartbeat = self._keep_alive(now) if self.state is State.OPEN else NEVER
+            self._close_if_drained()
+            if self.state is State.CLOSED:
+                return NEVER
+            return min(self._expiry.next_at(), self._dial_by, heartbeat)
+        finally:
+            self._owner.leave()
+
+    def _tick_now(self, _: None) -> None:
+        self._thread.tick_at(self, self._clock())
 
     def _expire(self, call: Call) -> None:
         if self._running.pop(call.id, None) is None:
             return
-        not_sent = call.number > self._outbox.begun
-        if not_sent:
-            self._outbox.drop(call.number)
         why = "" if self.state is State.OPEN else f"; the connection is {self.state.value}"
-        call.time_out(not_sent=not_sent, why=why)
+        call.time_out(not_sent=self._outbox.drop(call.number), why=why)
 
     # -- connecting -------------------------------------------------------------------------------------------------
 
@@ -295,30 +278,43 @@ class Connection:
         self._dial.start()
 
     def _opened(self, opened: socket.socket) -> None:
+        if not self._owner.enter(self._opened, opened):
+            return
+        try:
+            if self.state is State.DIALLING:
+                self._open(opened)
+            else:  # it was closed, or given up, while this waited
+                opened.close()
+        finally:
+            self._owner.leave()
+
+    def _open(self, opened: socket.socket) -> None:
         now = self._clock()
         self._socket = opened
         self._dial, self._dial_by = None, NEVER
-        self.state = State.OPEN
         self._failures = 0
         self._last_read = self._heartbeat_sent = now
         self.counters.connects += 1
         self._thread.serve(opened.fileno(), self)
-        self._prepare_to_lead(opened)
+        self._owner.watch(opened.fileno())
+        self.state = State.OPEN
         if self.settings.heartbeat:
             self._thread.tick_at(self, now + self.settings.heartbeat)
         self._watch(READ)
         self._write()
-
-    def _prepare_to_lead(self, opened: socket.socket) -> None:
-        waiting, nudging = socket.socketpair()
-        waiting.setblocking(False)
-        nudging.setblocking(False)
-        self._nudge = (nudging, waiting)
-        self._leading = select.poll()
-        self._leading.register(opened.fileno(), select.POLLIN)
-        self._leading.register(waiting.fileno(), select.POLLIN)
+        self._close_if_drained()
 
     def _dial_failed(self, problem: str) -> None:
+        if not self._owner.enter(self._dial_failed, problem):
+            return
+        try:
+            if self.state is State.DIALLING:
+                self._give_up_dialling(problem)
+                self._close_if_drained()
+        finally:
+            self._owner.leave()
+
+    def _give_up_dialling(self, problem: str) -> None:
         self._dial, self._dial_by = None, NEVER
         self.state = State.IDLE
         self._failures += 1
@@ -336,10 +332,14 @@ class Connection:
 
     def flush(self) -> None:
         """Write what was queued; see `Served.flush`."""
-        if self._enter(self._flush_again, None):
+        if not self._owner.enter(self._flush_again, None):
+            return
+        try:
             self._flushing = False
             self._write()
-            self._release()
+            self._close_if_drained()
+        finally:
+            self._owner.leave()
 
     def _flush_again(self, _: None) -> None:
         self._thread.flush_later(self)
@@ -358,42 +358,48 @@ class Connection:
                 self._watch(READ | WRITE)
                 return
             except OSError as error:
-                outbox.attempt()
+                if self._tls is not None:
+                    outbox.attempt()
                 self._lost(f"writing failed: {error.strerror or error}")
                 return
             for call in outbox.advance(taken):
                 if not call.two_way:
                     self._running.pop(call.id, None)
                 call.written()
-        self._watch(self._reads)
+        self._watch(READ)
 
     def on_ready(self, events: int) -> None:
         """Read or write; see `Served.on_ready`."""
-        if self.state is not State.OPEN or not self._owner.acquire(False):
+        if self.state is not State.OPEN or not self._owner.take():
             return  # a leader reads for itself
-        if events & WRITE:
-            self._write()
-        if events & READ and self.state is State.OPEN:
-            self._read()
-        self._release()
+        try:
+            if events & WRITE:
+                self._write()
+            if events & READ:
+                self._read()
+            self._close_if_drained()
+        finally:
+            self._owner.leave()
 
     def _read(self) -> None:
-        assert self._socket is not None
-        try:
-            data = self._socket.recv(_READ_BYTES)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return
-        except OSError as error:
-            self._lost(f"reading failed: {error.strerror or error}")
-            return
-        if not data:
-            self._lost("the provider closed it")
-            return
-        self._last_read = self._clock()
-        self._handle(data)
-        # TLS may hold decrypted bytes that the poller does not see.
-        while self.state is State.OPEN and isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-            self._handle(self._socket.recv(_READ_BYTES))
+        while self.state is State.OPEN:
+            opened = self._socket
+            assert opened is not None
+            try:
+                data = opened.recv(_READ_BYTES)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return
+            except OSError as error:
+                self._lost(f"reading failed: {error.strerror or error}")
+                return
+            if not data:
+                self._lost("the provider closed it")
+                return
+            self._last_read = self._clock()
+            self._handle(data)
+            # TLS may hold decrypted bytes that the poller does not see.
+            if self._tls is None or not isinstance(opened, ssl.SSLSocket) or not opened.pending():
+                return
 
     def _handle(self, data: bytes) -> None:
         running = self._running
@@ -406,14 +412,13 @@ class Connection:
                     call.answer(event.status, event.body)
             else:
                 self._handle_rare(event)
-        self._expiry.trim()
-        self._close_if_drained()
+        self._expiry.trim(len(self._running))
 
     def _handle_rare(self, event: Any) -> None:
         if isinstance(event, Heartbeat):
             if event.two_way:
                 self._outbox.put(heartbeat_answer_frame(event.id))
-                self._flush_soon()
+                self._thread.post(self._flush_queued, None)  # this may be a leader's thread
         elif isinstance(event, BadResponse):
             call = self._running.pop(event.id, None)
             if call is None:
@@ -431,6 +436,9 @@ class Connection:
             self.counters.bad_events += 1
             _LOG.warning("%s sent a request, which a consumer does not answer", self.name)
 
+    def _flush_queued(self, _: None) -> None:
+        self._flush_soon()
+
     def _keep_alive(self, now: float) -> float:
         heartbeat = self.settings.heartbeat
         if not heartbeat:
@@ -446,8 +454,10 @@ class Connection:
         return max(self._last_read, self._heartbeat_sent) + heartbeat
 
     def _set_read_only(self, value: bool) -> None:
-        for provider in list(self.users):
-            provider.set_read_only(value)
+        if self._is_read_only != value:
+            self._is_read_only = value
+            for provider in list(self._users):
+                provider.set_read_only(value)
 
     def _lost(self, problem: str) -> None:
         _LOG.info("the connection to %s is lost: %s", self.name, problem)
@@ -462,10 +472,10 @@ class Connection:
 
     def drain(self, _: None = None) -> None:
         """Close the connection once its last running call has ended."""
-        if self._enter(self.drain, None):
+        if self._owner.enter(self.drain, None):
             self._draining = True
             self._close_if_drained()
-            self._release()
+            self._owner.leave()
 
     def _close_if_drained(self) -> None:
         if self._draining and not self._running:
@@ -473,9 +483,9 @@ class Connection:
 
     def close(self, _: None = None) -> None:
         """Close the connection now; running calls end as `ConsumerClosed`."""
-        if self._enter(self.close, None):
+        if self._owner.enter(self.close, None):
             self._close()
-            self._release()
+            self._owner.leave()
 
     def _close(self) -> None:
         if self.state is State.CLOSED:
@@ -485,6 +495,7 @@ class Connection:
             self._dial.abandon()
         self._dial, self._dial_by = None, NEVER
         self._drop_socket()
+        self._owner.close()
         self._thread.tick_never(self)
         self._fail_all(
             lambda begun: ConsumerClosed("the connection was closed under the call", not_sent=not begun, in_doubt=begun)
@@ -499,24 +510,20 @@ class Connection:
 
     def _drop_socket(self) -> None:
         opened, self._socket = self._socket, None
-        nudge, self._nudge = self._nudge, None
-        self._leading = None
+        self._owner.forget()
         self._watching = 0
         if opened is not None:
             self._thread.forget(opened.fileno())
             opened.close()
-        for one in nudge or ():
-            one.close()
 
     def after_fork(self) -> None:
         """Close this process' copies of the parent's sockets, and forget the parent's calls."""
-        for one in (self._socket, *(self._nudge or ())):
-            if one is not None:
-                socket.close(one.detach())
-        self._socket = self._nudge = self._leading = self._dial = None
-        self._dial_by = NEVER
-        self._owner = threading.Lock()
-        self._deferred.clear()
+        if self._socket is not None:
+            socket.close(self._socket.detach())  # without a word to the peer, which TLS would say
+        if self._dial is not None:
+            self._dial.abandon()
+        self._socket, self._dial, self._dial_by = None, None, NEVER
+        self._owner.after_fork()
         self._running = {}
         if self.state is not State.CLOSED:
             self.state = State.IDLE

@@ -174,4 +174,3 @@ class IoThread:
             self.poller.close()
         self.poller = None
         self._asleep = False
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import secrets
 import time
@@ -14,8 +15,9 @@ from ...codec.dubbo.attachments import encode_entries
 from ...codec.dubbo.errors import error_of_thrown, status_error
 from ...codec.dubbo.request import RequestEncoder
 from ...codec.dubbo.response import EXCEPTION, decode_response
+from ...codec.hessian2.limits import DEFAULT_LIMITS
 from ...codec.javaface import JavaMethod, JavaSignature, convert_answer
-from ...errors import CallTimeout, ConsumerClosed, LimitExceeded, LocalProtocolError, RpcError
+from ...errors import CallTimeout, ConsumerClosed, LimitExceeded, LocalProtocolError, RpcError, SerializationError
 from ...invocation import Done, Invocation, Outcome
 from ...provider import Provider
 from ...wire.header import OK, request_frame
@@ -65,6 +67,8 @@ class DubboMethod:
         self._bound: dict[Provider, _Bound] = {}
         self._tails: dict[tuple[int, str], bytes] = {}
         self._turn = itertools.count()
+        # The size of an answer is limited once, where it is read off the wire.
+        self._limits = dataclasses.replace(DEFAULT_LIMITS, bytes=max(DEFAULT_LIMITS.bytes, policy.max_response_bytes))
 
     @property
     def name(self) -> str:
@@ -119,7 +123,8 @@ class DubboMethod:
         connections = bound.connections
         connection = connections[0] if len(connections) == 1 else connections[next(self._turn) % len(connections)]
         invocation.record.is_sent = False
-        Call(number, frame, two_way, timeout, time.monotonic() + timeout, invocation, self._decode, done).begin(connection)
+        expires = time.monotonic() + timeout
+        Call(number, frame, two_way, timeout, expires, invocation, self._decode, done).begin(connection)
 
     def _bind(self, provider: Provider) -> _Bound:
         connections = self._pool.connections(provider, self._policy)
@@ -153,7 +158,7 @@ class DubboMethod:
         try:
             if status != OK:
                 return Outcome(error=status_error(status, body))
-            kind, value, attachments = decode_response(body)
+            kind, value, attachments = decode_response(body, limits=self._limits)
             invocation.record.response_attachments = attachments
             if kind == EXCEPTION:
                 return Outcome(error=error_of_thrown(value))
@@ -161,6 +166,10 @@ class DubboMethod:
             return Outcome(convert_answer(request.signature, value))
         except RpcError as error:
             return Outcome(error=error)
+        except Exception as error:  # classes bound to Java's are users' code
+            ours = SerializationError(f"the answer cannot be decoded: {error!r}", in_doubt=True)
+            ours.__cause__ = error
+            return Outcome(error=ours)
 
     def stream(self, provider: Provider, invocation: Invocation, timeout: float | None) -> Any:
         """Refuse: the dubbo protocol has no streams."""
@@ -172,8 +181,6 @@ class DubboMethod:
             self._bound = {}
         else:
             self._bound.pop(provider, None)
-
-
 
 
 def _allowed(attachments: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -26,7 +26,9 @@ class Outbox:
         written: Number of the last frame that has left whole.
     """
 
-    __slots__ = ("_batch", "_ends", "_frames", "_head", "_offset", "_watched", "begun", "count", "last", "size", "written")
+    __slots__ = (
+        "_batch", "_ends", "_frames", "_head", "_offset", "_watched", "begun", "count", "last", "size", "written",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         # Those not yet joined, up to number `last`; in place of a dropped one stands an empty one, so that the place of

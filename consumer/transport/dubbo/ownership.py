@@ -1,4 +1,4 @@
-"""Who may touch the state of a connection: the I/O thread, or for the length of one blocking call the calling thread."""
+"""Who may touch the state of a connection: the I/O thread, or while it makes a blocking call the calling thread."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from .io_thread import IoThread
@@ -40,10 +41,8 @@ class Ownership:
             return True
         self._deferred.append((function, argument))
         if self._nudge is not None:
-            try:
+            with suppress(BlockingIOError):  # so many nudges are waiting that one more says nothing
                 self._nudge[1].send(b"\0")
-            except BlockingIOError:  # so many nudges are waiting that one more says nothing
-                pass
         if self._lock.acquire(False):  # the holder may have looked just before the lines above
             self.leave()
         return False
@@ -72,10 +71,8 @@ class Ownership:
         if not ready:
             return False
         if len(ready) > 1 or ready[0][0] != self._fd:
-            try:
-                self._nudge[0].recv(4096)  # an old nudge that stayed would end every later wait
-            except BlockingIOError:
-                pass
+            with suppress(BlockingIOError):  # an old nudge that stayed would end every later wait
+                self._nudge[0].recv(4096)
         return not self._deferred
 
     def watch(self, fd: int) -> None:

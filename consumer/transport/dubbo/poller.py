@@ -23,7 +23,7 @@ class Poller(Protocol):
         """Wait for *fd* no more; before it is closed."""
 
     def wait(self, timeout: float | None) -> Sequence[tuple[int, int]]:
-        """Return what is ready as ``(fd, events)``, after at most *timeout* seconds; a broken socket is ready to READ."""
+        """Return what is ready as ``(fd, events)``, after at most *timeout* seconds; READ for a broken socket, too."""
 
     def wake(self) -> None:
         """End the `wait` that runs, or the next one."""

@@ -11,7 +11,7 @@ from callahead.config.policy import ReferencePolicy, SslPolicy
 
 from ...deadline import Clock
 from ...provider import Provider
-from .connection import Connection
+from .connection import Connection, State
 from .io_thread import IoThread
 from .settings import ConnectionSettings
 
@@ -26,6 +26,7 @@ class Pool:
         self._clock = clock
         self._lock = threading.Lock()
         self._open: dict[_Key, Connection] = {}
+        self._leaving: list[Connection] = []
         self._settings: dict[str, tuple[ConnectionSettings, ...]] = {}
         self._contexts: dict[SslPolicy, ssl.SSLContext] = {}
         self._closed = False
@@ -58,17 +59,15 @@ class Pool:
             if policy.ssl is not None:
                 tls = (self._contexts[policy.ssl], policy.ssl.server_name or address[0])
             connection = self._open[key] = Connection(address, settings, self.thread, self._clock, tls)
-        connection.users.add(provider)
+        connection.add_user(provider)
         return connection
 
     def release(self, provider: Provider) -> None:
         """Drain every connection of which *provider* was the last user."""
         with self._lock:
-            idle = []
-            for key, connection in list(self._open.items()):
-                connection.users.discard(provider)
-                if not connection.users:
-                    idle.append(self._open.pop(key))
+            unused = [key for key, connection in self._open.items() if connection.remove_user(provider)]
+            idle = [self._open.pop(key) for key in unused]
+            self._leaving = [one for one in self._leaving if one.state is not State.CLOSED] + idle
         for connection in idle:
             self.thread.post(connection.drain, None)
 
@@ -76,7 +75,7 @@ class Pool:
         """Close all connections, and end the I/O thread. Idempotent."""
         with self._lock:
             self._closed = True
-            connections, self._open = list(self._open.values()), {}
+            connections, self._open = [*self._open.values(), *self._leaving], {}
         for connection in connections:
             self.thread.post(connection.close, None)
         self.thread.close()
@@ -85,7 +84,7 @@ class Pool:
         """Close this process' copies of the parent's sockets; new calls connect anew."""
         self._lock = threading.Lock()
         self.thread.after_fork()
-        for connection in self._open.values():
+        for connection in (*self._open.values(), *self._leaving):
             connection.after_fork()
 
     def __repr__(self) -> str:

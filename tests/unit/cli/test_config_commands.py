@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from callahead.consumer.cli.main import COMMANDS, main
 from click.testing import CliRunner, Result
+
+from callahead.consumer.cli.main import COMMANDS, main
 
 CONFIG = """\
 application: {name: shop}

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import callahead.config as facade
 import pytest
+
+import callahead.config as facade
 from callahead.config import ConfigError, Problem, load_file, load_mapping, load_text
 
 FOO: dict[str, Any] = {"interface": "a.Foo", "url": "tri://127.0.0.1:50051"}

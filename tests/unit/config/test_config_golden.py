@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from callahead.config import ConfigError, ConsumerConfig, load_file
 from callahead.config.explain import explain
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
 from callahead.config import ConfigError, load_file, load_text
 from callahead.config.loader import MAX_BYTES, parse
 from callahead.config.place import DEEPEST, MOST_VALUES
 from callahead.config.report import Report
-from hypothesis import given
-from hypothesis import strategies as st
 
 GOOD = "references: {foo: {interface: a.Foo, url: 'tri://127.0.0.1:50051'}}\n"
 

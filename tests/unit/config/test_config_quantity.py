@@ -5,6 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from callahead.config.quantity import (
     LARGEST_BYTES,
     LONGEST_MS,
@@ -16,8 +19,6 @@ from callahead.config.quantity import (
     show,
     size_bytes,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 BYTES = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
+
 from callahead.config import ConfigError, json_schema, load_file, load_mapping
 from callahead.config.models import (
     ApplicationModel,
@@ -18,7 +20,6 @@ from callahead.config.models import (
     SslModel,
 )
 from callahead.config.validate import yaml_keys
-from jsonschema import Draft202012Validator
 
 CONF = Path(__file__).parents[3] / "conf"
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from callahead.config.errors import ConfigError
 from callahead.config.policy import RegistryPolicy
 from callahead.registry import FileRegistry, MemoryRegistry, open_registry

@@ -1,6 +1,7 @@
 """A reference's own addresses as a registry."""
 
 import pytest
+
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.registry import DirectRegistry, RecordingListener, ServiceKey

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from callahead.config.errors import ConfigError
 from callahead.config.policy import RegistryPolicy
 from callahead.registry import (

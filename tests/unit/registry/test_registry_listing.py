@@ -3,10 +3,11 @@
 from importlib.resources import files
 
 import pytest
-from callahead.registry.errors import ProviderDataError
-from callahead.registry.listing import MAX_BYTES, read_listing
 from hypothesis import given
 from hypothesis import strategies as st
+
+from callahead.registry.errors import ProviderDataError
+from callahead.registry.listing import MAX_BYTES, read_listing
 
 
 def read(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from callahead.config.errors import ConfigError
 from callahead.config.policy import RegistryPolicy
 from callahead.registry import (

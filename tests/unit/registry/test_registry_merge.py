@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from threading import Thread
 
 import pytest
+
 from callahead.config.policy import RegistryPolicy
 from callahead.registry import (
     MemoryRegistry,

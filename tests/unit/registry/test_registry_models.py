@@ -3,8 +3,9 @@
 import subprocess
 import sys
 
-import callahead.registry
 import pytest
+
+import callahead.registry
 from callahead.registry import Endpoint, ServiceKey
 from callahead.registry.models import unique
 

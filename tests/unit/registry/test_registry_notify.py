@@ -4,6 +4,7 @@ import logging
 from threading import Event, Thread, get_ident
 
 import pytest
+
 from callahead.registry import Endpoint, RecordingListener, RegistryError, ServiceKey, Snapshot, Subscription
 from callahead.registry.catalogue import Providers
 from callahead.registry.notify import NotifyQueue

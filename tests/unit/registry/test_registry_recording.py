@@ -1,6 +1,7 @@
 """The listener that tests listen with."""
 
 import pytest
+
 from callahead.registry import Endpoint, RecordingListener, Snapshot
 
 

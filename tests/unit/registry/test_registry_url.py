@@ -3,11 +3,12 @@
 import string
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from callahead.registry.errors import ProviderDataError
 from callahead.registry.models import Endpoint, ServiceKey
 from callahead.registry.url import Url, endpoint_of, masked, matches, parse_urls
-from hypothesis import given
-from hypothesis import strategies as st
 
 PROVIDER = (
     "dubbo://10.0.0.7:20880/com.alibaba.foo.FooService?anyhost=true&application=shop&dubbo=2.0.2&group=g1"

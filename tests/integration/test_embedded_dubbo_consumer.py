@@ -1,0 +1,180 @@
+"""A Consumer against embedded dubbo providers: a user's tests with no JVM."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callahead.config.policy import SslPolicy
+from callahead.consumer import (
+    CallTimeout,
+    ConnectFailed,
+    ConnectionLost,
+    Consumer,
+    LimitExceeded,
+    RemoteError,
+    RemoteProtocolError,
+    RpcContext,
+)
+from callahead.consumer.testing import EmbeddedProvider, ProviderCall, ProviderProcess
+
+FOO = "com.alibaba.foo.FooService"
+
+
+@pytest.fixture
+def provider() -> Iterator[EmbeddedProvider]:
+    with EmbeddedProvider(protocol="dubbo") as made:
+        made.serve(FOO, find_foo=lambda name, delay: f"{name} {delay}")
+        yield made
+
+
+def reference(url: str, **more: Any) -> dict[str, Any]:
+    types = {"findFoo": {"parameter_types": ["java.lang.String", "int"]}}
+    made = {"interface": FOO, "protocol": "dubbo", "url": url, "timeout": 5000, "retries": 0, "methods": types, **more}
+    return {"references": {"foo": made}}
+
+
+@pytest.fixture
+def consumer(provider: EmbeddedProvider) -> Iterator[Consumer]:
+    with Consumer(reference(provider.url)) as made:
+        yield made
+
+
+def test_a_typed_call_is_answered(provider: EmbeddedProvider, consumer: Consumer) -> None:
+    """Arguments, value, and the deadline that the provider sees."""
+    assert consumer.reference("foo").find_foo("7", 3) == "7 3"
+    [call] = provider.calls
+    assert call.request == ("7", 3)
+    assert call.timeout == pytest.approx(5, abs=0.2)
+
+
+def test_a_call_without_types_is_generic(provider: EmbeddedProvider) -> None:
+    """Where nothing is known of a method, the same function answers."""
+    with Consumer(reference(provider.url, methods={"findFoo": {}})) as consumer:
+        assert consumer.reference("foo").findFoo("7", 3) == "7 3"
+    assert provider.calls[0].metadata["generic"] == "true"
+
+
+def test_attachments_travel_both_ways(provider: EmbeddedProvider, consumer: Consumer) -> None:
+    """Of one call only, as its context says."""
+
+    def find_foo(name: str, delay: int, call: ProviderCall) -> None:
+        call.response_attachments["reply"] = call.attachments.get("trace", "none")
+
+    provider.serve(FOO, find_foo=find_foo)
+    context = RpcContext.get_context()
+    context.attachments["trace"] = "t-1"
+    consumer.reference("foo").findFoo("7", 3)
+    assert context.response_attachments["reply"] == "t-1"
+    consumer.reference("foo").findFoo("7", 3)
+    assert context.response_attachments["reply"] == "none"
+
+
+def test_failures_are_told_apart(provider: EmbeddedProvider, consumer: Consumer) -> None:
+    """A Java exception with its cause, an exhausted pool, a hang, and a method that is not there."""
+    foo = consumer.reference("foo")
+    cause = RemoteError("below", type_name="java.io.IOException")
+    error = RemoteError("no foo", type_name="com.x.NoFoo", details={"fields": {"code": 5}})
+    error.__cause__ = cause
+    provider.script("findFoo", error=error, times=1)
+    with pytest.raises(RemoteError) as caught:
+        foo.findFoo("7", 3)
+    assert (caught.value.type_name, caught.value.details["fields"]) == ("com.x.NoFoo", {"code": 5})
+    assert isinstance(caught.value.__cause__, RemoteError)
+    assert caught.value.__cause__.type_name == "java.io.IOException"
+    provider.script("findFoo", error=(100, "full"), times=1)
+    with pytest.raises(LimitExceeded, match="full"):
+        foo.findFoo("7", 3)
+    provider.script("findFoo", hang=True, times=1)
+    with pytest.raises(CallTimeout):
+        foo.findFoo.with_options(timeout=50)("7", 3)
+    with Consumer(reference(provider.url, methods={"findBar": {"parameter_types": []}})) as other:
+        with pytest.raises(RemoteProtocolError, match="findBar"):
+            other.reference("foo").findBar()
+
+
+def test_calls_without_an_answer_arrive(provider: EmbeddedProvider) -> None:
+    """``return: false`` is a one-way request."""
+    methods = {"findFoo": {"parameter_types": ["java.lang.String", "int"], "async": True, "return": False}}
+    with Consumer(reference(provider.url, methods=methods)) as consumer:
+        for number in range(100):
+            assert consumer.reference("foo").findFoo("7", number) is None
+        provider.wait_for_calls("findFoo", 100)
+    assert sorted(call.request[1] for call in provider.calls) == list(range(100))
+
+
+def test_group_version_and_token_are_met(provider: EmbeddedProvider) -> None:
+    """As a reference and an address say them."""
+    provider.serve(FOO, group="blue", version="2.0.0", token="secret", find_foo="blue")
+    with Consumer(reference(provider.url + "?token=secret", group="blue", version="2.0.0")) as consumer:
+        assert consumer.reference("foo").findFoo("7", 3) == "blue"
+    with Consumer(reference(provider.url, group="blue", version="2.0.0")) as consumer:
+        with pytest.raises(RemoteError, match="Invalid token!"):
+            consumer.reference("foo").findFoo("7", 3)
+
+
+def test_a_killed_provider_fails_its_calls_and_comes_back(provider: EmbeddedProvider, consumer: Consumer) -> None:
+    """The call in flight is in doubt, the next one not sent, and after the restart all is well."""
+    foo = consumer.reference("foo")
+    provider.script("findFoo", hang=True, times=1)
+    future = foo.findFoo.future("7", 3)
+    provider.wait_for_calls("findFoo", 1)
+    provider.kill()
+    error = future.exception(5)
+    assert isinstance(error, ConnectionLost)
+    assert error.in_doubt
+    with pytest.raises(ConnectFailed) as refused:
+        foo.findFoo("7", 3)
+    assert refused.value.not_sent
+    provider.restart()
+    assert until_answered(foo) == "7 3"
+
+
+def until_answered(foo: Any) -> Any:
+    """Call until the backoff of the connection is over."""
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            return foo.findFoo("7", 3)
+        except ConnectFailed:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def test_a_stopping_provider_answers_what_runs(provider: EmbeddedProvider, consumer: Consumer) -> None:
+    """Nothing that was sent before the stop is lost."""
+    provider.script("findFoo", delay=100)
+    futures = [consumer.reference("foo").findFoo.future("7", number) for number in range(50)]
+    provider.wait_for_calls("findFoo", 50)
+    provider.stop()
+    assert [future.result(5) for future in futures] == [f"7 {number}" for number in range(50)]
+
+
+def test_tls_is_spoken_by_both(certificates: Path) -> None:
+    """The policy of the provider and the ``ssl`` of the reference fit."""
+    policy = SslPolicy(cert=str(certificates / "server.pem"), key=str(certificates / "server.key"))
+    with EmbeddedProvider(protocol="dubbo", ssl=policy) as provider:
+        provider.serve(FOO, find_foo=lambda name, delay: name * delay)
+        config = reference(provider.url, ssl={"ca": str(certificates / "ca.pem")})
+        with Consumer(config) as consumer:
+            assert consumer.reference("foo").findFoo("x", 300_000) == "x" * 300_000
+
+
+def test_a_provider_in_a_process_of_its_own(tmp_path: Path) -> None:
+    """Built by a function there, as over tri."""
+    (tmp_path / "dubbo_builder.py").write_text(
+        "from callahead.consumer.testing import EmbeddedProvider\n"
+        "def build():\n"
+        "    provider = EmbeddedProvider(protocol='dubbo')\n"
+        f"    provider.serve({FOO!r}, find_foo='there')\n"
+        "    return provider\n"
+    )
+    with ProviderProcess("dubbo_builder:build", path=[str(tmp_path)]) as process:
+        assert process.url.startswith("dubbo://127.0.0.1:")
+        with Consumer(reference(process.url)) as consumer:
+            assert consumer.reference("foo").findFoo("7", 3) == "there"
