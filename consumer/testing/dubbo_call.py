@@ -29,6 +29,7 @@ _OWN = frozenset(
         "async", "dubbo", "generic", "group", "interface", "path", "remote.application", "timeout", "token", "version",
     }
 )  # fmt: skip
+_LONGEST_NUMBER = 18
 
 
 class DubboCall:
@@ -117,4 +118,5 @@ def _provider_call(target: Target, request: RequestBody, peer: str) -> ProviderC
 
 
 def _timeout_s(sent: str) -> float | None:
-    return int(sent) / 1000 if sent.isascii() and sent.isdecimal() else None
+    is_number = sent.isascii() and sent.isdecimal() and len(sent) <= _LONGEST_NUMBER
+    return int(sent) / 1000 if is_number else None

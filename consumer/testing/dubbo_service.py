@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
 from callahead.consumer.codec.dubbo import (
     ECHO,
@@ -44,6 +45,8 @@ class DubboMethod:
 
     def __init__(self, interface: str, name: str, function: Any) -> None:
         overload = _OVERLOAD.fullmatch(name)
+        if overload is None and "(" in name:
+            raise _misspelt(name)
         self.interface = interface
         self.method = camel_case(name if overload is None else overload[1])
         self.descriptor = None if overload is None else _parameters(name, overload[2])
@@ -146,15 +149,18 @@ class DubboService:
 
     def _generic_target(self, request: RequestBody) -> Target:
         name, types, args = request.args
-        if str(request.attachments.get("generic") or "") not in _PLAIN_GENERIC:
-            raise _filtered(f'generic="{request.attachments["generic"]}" is not served by an embedded provider')
+        generic = str(request.attachments.get("generic") or "").lower()
+        if generic not in _PLAIN_GENERIC:
+            raise _filtered(f'generic="{generic}" is not served by an embedded provider')
         try:
-            descriptor = None if types is None else descriptor_of(types)
-            method = self._find(str(name), descriptor, len(args))
+            given = [] if args is None else list(args)
+            if types is not None and len(types) != len(given):
+                raise _filtered(f"{request.method} names {len(types)} types for {len(given)} arguments")
+            method = self._find(str(name), None if types is None else descriptor_of(types), len(given))
             if method is None:
-                raise _filtered(f"java.lang.NoSuchMethodException: {self._unknown(str(name), len(args))}")
-            return Target(method, from_generic(args, types), generic=True)
-        except (TypeError, ValueError) as error:
+                raise _filtered(f"java.lang.NoSuchMethodException: {self._unknown(str(name), len(given))}")
+            return Target(method, from_generic(given, types), generic=True)
+        except (RecursionError, TypeError, ValueError) as error:
             raise _filtered(f"the arguments of {request.method} cannot be read: {error}") from None
 
     def _check_token(self, request: RequestBody, peer: str) -> None:
@@ -223,5 +229,9 @@ def _parameters(name: str, inside: str) -> str:
         try:
             return "".join([parsed.descriptor for parsed in parse_type(f"java.lang.Object<{text}>").arguments])
         except ValueError:
-            raise wrong(f'"{name}" is no method with parameter types', "such as of(java.lang.String,int)") from None
+            raise _misspelt(name) from None
     return text
+
+
+def _misspelt(name: str) -> ConfigError:
+    return wrong(f'"{name}" is no method with parameter types', "such as of(java.lang.String,int)")

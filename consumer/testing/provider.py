@@ -205,7 +205,8 @@ class EmbeddedProvider:
             group: Serve it in this group; ``dubbo`` only, and so the next two.
             version: Serve it in this version.
             token: Only answer to calls that bring it; None for no change, "" for all.
-            more: More functions by name, which go before *functions*.
+            more: More functions by name, which go before *functions*; a method with the name of another argument has
+                its place there.
 
         Returns:
             The types of the service; over ``dubbo``, which needs none, they are empty.

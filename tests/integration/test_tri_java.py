@@ -52,6 +52,7 @@ class Shop(grpc.GenericRpcHandler):
     """Answers as Dubbo does, and keeps what it heard."""
 
     def __init__(self) -> None:
+        self.paths: list[str] = []
         self.heard: list[tuple[str, tuple[str, ...], tuple[Any, ...]]] = []
         self.headers: dict[str, Any] = {}
         self.touched = threading.Event()
@@ -60,6 +61,7 @@ class Shop(grpc.GenericRpcHandler):
 
     def service(self, details: grpc.HandlerCallDetails) -> Any:
         """Serve every path."""
+        self.paths.append(details.method)
         method = details.method.rpartition("/")[2]
         return grpc.unary_unary_rpc_method_handler(lambda data, context: self._answer(method, data, context))
 
@@ -227,6 +229,13 @@ def test_attachments_go_both_ways(refer: Callable[..., Any], shop: Shop) -> None
         "tri-service-version": "2.0.0",
         "tri-consumer-appname": "web",
     }
+
+
+def test_a_provider_may_serve_elsewhere(refer: Callable[..., Any], shop: Shop) -> None:
+    """The path of its URL stands for the interface, as in Dubbo."""
+    refer("/shop/v2", stub=STUB).clear()
+    refer(stub=STUB).clear()
+    assert shop.paths == ["/shop/v2/clear", f"/{SHOP}/clear"]
 
 
 def test_the_modes_are_those_of_every_call(refer: Callable[..., Any], shop: Shop) -> None:

@@ -29,6 +29,7 @@ from callahead.consumer.wire import (
 
 INTERFACE = "com.alibaba.foo.FooService"
 _LIMITS = Limits(bytes=1 << 30, elements=1 << 24)
+TYPES: dict[str, Any] = {"parameter_types": ["java.lang.Object"]}
 METHODS: dict[str, Any] = {
     "echo": {},
     "ahead": {"async": True},
@@ -137,7 +138,7 @@ def argument(request: Request) -> Any:
 
 def answer_frame(request: Request, value: Any, status: int = OK) -> bytes:
     """Make the answer to a call."""
-    return response_frame(request.id, encode_response(value), status)
+    return response_frame(request.id, encode_response(value, limits=_LIMITS), status)
 
 
 def echo(link: Link) -> None:

@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -24,9 +24,10 @@ from ...invocation import Done, Invocation, Outcome
 from ...provider import Provider
 from ..api import Providers
 from .connection import Connection, ConnectionKind, Connections, unusable
+from .ended import Facts, facts_of
 from .metadata import Metadata, fixed_metadata, from_metadata, to_metadata
 from .method_types import MethodTypes
-from .sent import OneMessage, initial_metadata_so_far
+from .sent import OneMessage
 from .status import Ended, error_of, refused
 from .stream import StreamCall
 
@@ -52,12 +53,13 @@ _EARLY_S = 0.005
 class _Bound:
     """This method on one connection."""
 
-    __slots__ = ("connection", "fixed", "stream", "unary")
+    __slots__ = ("connection", "fixed", "path", "stream", "unary")
 
     def __init__(self, connection: Connection, path: str, fixed: Metadata) -> None:
         # None in place of a serializer: bytes in, bytes out, so that a bad message is our error and not INTERNAL.
         self.connection = connection
         self.fixed = fixed
+        self.path = path
         self.unary: grpc.UnaryUnaryMultiCallable[bytes, bytes] = connection.channel.unary_unary(path, None, None)
         self.stream: grpc.StreamUnaryMultiCallable[bytes, bytes] = connection.channel.stream_unary(path, None, None)
 
@@ -169,13 +171,21 @@ class TriMethod:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
         token = provider.endpoint.parameters.get("token")
         fixed = self._fixed + to_metadata({"token": token}) if token else self._fixed
-        return _Bound(connection, self._types.path, fixed)
+        return _Bound(connection, self._path_at(provider), fixed)
+
+    def _path_at(self, provider: Provider) -> str:
+        """Give the path of the method, which a Dubbo provider may have exported elsewhere than under its interface."""
+        service, path = provider.endpoint.path, self._types.path
+        own = f"/{self._policy.interface}/"
+        return f"/{service}/{path.removeprefix(own)}" if service and path.startswith(own) else path
 
     def stream(self, provider: Provider, invocation: Invocation, timeout: float | None) -> Any:
         """Begin a streaming call; see `MethodTransport.stream`."""
         bound = self._bound_to(provider)
         metadata = self._metadata(bound.fixed, invocation)
-        return StreamCall(self, bound.connection, invocation, timeout).begin(self._types, metadata)
+        return StreamCall(self, bound.connection, invocation, timeout).begin(
+            replace(self._types, path=bound.path), metadata
+        )
 
     def forget(self, provider: Provider | None) -> None:
         """Drop what was prepared for *provider*, or for all."""
@@ -222,14 +232,10 @@ class TriMethod:
         return error
 
 
-def _initial_metadata(call: Any) -> Any:
-    return call.initial_metadata()
-
-
 class _Attempt:
     """One running attempt."""
 
-    __slots__ = ("_connection", "_done", "_ends", "_initial", "_invocation", "_method", "_timeout")
+    __slots__ = ("_connection", "_done", "_ends", "_invocation", "_method", "_timeout")
 
     def __init__(
         self, method: TriMethod, connection: Connection, invocation: Invocation, timeout: float, done: Done
@@ -240,7 +246,6 @@ class _Attempt:
         self._timeout = timeout
         self._done = done
         self._ends = time.monotonic() + timeout
-        self._initial: Callable[[Any], Any] = _initial_metadata
 
     def block(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask on the calling thread, which is grpcio's quickest way: no other thread takes part."""
@@ -260,7 +265,7 @@ class _Attempt:
         except BaseException as error:  # Ctrl-C too must end the call's stages before it goes on
             self._end(Outcome(error=refused(error)))
         else:
-            self._note_metadata(call)
+            self._note_metadata(facts_of(call))
             self._end(self._method.decode(data, invocation))
 
     def start(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
@@ -269,7 +274,6 @@ class _Attempt:
 
     def stream(self, stream: grpc.StreamUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask so that "sent" is known, and return at once."""
-        self._initial = initial_metadata_so_far
         self._begin(stream.future, OneMessage(self._method.message(self._invocation), self._sent), metadata)
 
     def _sent(self) -> None:
@@ -299,10 +303,11 @@ class _Attempt:
         """Report how *call* ended; runs on the channel's thread for calls that did not block."""
         record = self._invocation.record
         try:
-            self._note_metadata(call)
-            code = call.code()
+            facts = facts_of(call)
+            self._note_metadata(facts)
+            code = facts.code
             if code is grpc.StatusCode.OK:
-                outcome = self._method.decode(call.result(), self._invocation)
+                outcome = self._method.decode(facts.answer, self._invocation)
             elif code is grpc.StatusCode.CANCELLED and record.is_cancelled:
                 outcome = Outcome(error=CancelledError())
             else:
@@ -313,12 +318,12 @@ class _Attempt:
             outcome = Outcome(error=refused(error))
         self._end(outcome)
 
-    def _note_metadata(self, call: Any) -> None:
-        initial, trailing = self._initial(call), call.trailing_metadata()
+    def _note_metadata(self, facts: Facts) -> None:
         record = self._invocation.record
-        record.response_attachments = from_metadata(initial, trailing)
+        if facts.initial or facts.trailing:
+            record.response_attachments = from_metadata(facts.initial, facts.trailing)
         if self._invocation.options is not None:
-            record.protocol_trace = (initial or (), trailing or ())
+            record.protocol_trace = (facts.initial or (), facts.trailing or ())
 
     def _end(self, outcome: Outcome) -> None:
         self._connection.end(self)

@@ -9,7 +9,6 @@ for each caller that is blocked by ``sent: true``, none for a pending call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 
 class OneMessage(Iterator[bytes]):
@@ -28,11 +27,3 @@ class OneMessage(Iterator[bytes]):
         message, self._message = self._message, None
         return message
 
-
-def initial_metadata_so_far(call: Any) -> Any:
-    """Return the initial metadata of an ended client stream, or None where it has not come.
-
-    grpcio asks for it in a batch of its own, which may end after the call; ``initial_metadata()`` would then wait, on
-    the channel's thread in a done callback, for what only that thread can bring.
-    """
-    return getattr(getattr(call, "_state", None), "initial_metadata", None)

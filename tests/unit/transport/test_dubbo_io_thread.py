@@ -1,0 +1,239 @@
+"""The I/O thread by itself, and who may touch what it serves."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from support.shop import Background, Spy
+
+from callahead.consumer.transport.dubbo.expiry import NEVER
+from callahead.consumer.transport.dubbo.io_thread import IoThread
+from callahead.consumer.transport.dubbo.ownership import Ownership
+from callahead.consumer.transport.dubbo.poller import READ
+
+
+class Quiet:
+    """Is served, and notes what it hears."""
+
+    def __init__(self, tick: Callable[[float], float] = lambda _: NEVER) -> None:
+        self.heard = Spy()
+        self.flushed = Spy()
+        self.ticked = Spy(tick)
+        self._next = tick
+
+    def on_ready(self, events: int) -> None:
+        self.heard(events)
+
+    def flush(self) -> None:
+        self.flushed()
+
+    def tick(self, now: float) -> float:
+        self.ticked(now)
+        return self._next(now)
+
+
+@pytest.fixture
+def thread() -> Iterator[IoThread]:
+    """One I/O thread, closed at the end."""
+    made = IoThread(time.monotonic)
+    yield made
+    made.close()
+
+
+def on_thread(thread: IoThread, function: Callable[[], Any]) -> Any:
+    """Call *function* on the thread and return what it returns."""
+    results: list[Any] = []
+    done = threading.Event()
+
+    def run(argument: Any) -> None:
+        results.append(function())
+        done.set()
+
+    thread.post(run, None)
+    assert done.wait(5)
+    return results[0]
+
+
+def test_tasks_run_in_order_on_one_thread(thread: IoThread) -> None:
+    """All tasks run, in order, on the one thread, which starts with the first of them."""
+    assert not [one for one in threading.enumerate() if one.name == "callahead-dubbo-io"]
+    spy = Spy()
+    for number in range(1000):
+        thread.post(spy, number)
+    assert [number for (number,) in spy.wait(1000)] == list(range(1000))
+    assert set(spy.threads) == {"callahead-dubbo-io"}
+
+
+def test_many_posters_lose_no_task(thread: IoThread) -> None:
+    """Tasks posted by several threads at the moments when the thread falls asleep all run."""
+    spy = Spy()
+
+    def post(first: int) -> None:
+        for number in range(300):
+            thread.post(spy, first + number)
+            if number % 7 == 0:
+                time.sleep(0.0005)
+
+    threads = [Background(post, first) for first in (0, 1000, 2000)]
+    for one in threads:
+        one.join()
+    assert len({number for (number,) in spy.wait(900)}) == 900
+
+
+def test_an_error_in_a_task_does_not_end_the_thread(thread: IoThread, caplog: pytest.LogCaptureFixture) -> None:
+    """The thread logs what a task raises, and goes on."""
+
+    def fail(_: Any) -> None:
+        raise RuntimeError("broken")
+
+    thread.post(fail, None)
+    assert on_thread(thread, lambda: 5) == 5
+    assert "the I/O thread goes on after an error that it should not have seen" in caplog.text
+
+
+def test_events_reach_who_is_served(thread: IoThread) -> None:
+    """Readiness is passed on until the descriptor is forgotten."""
+    near, far = socket.socketpair()
+    quiet = Quiet()
+
+    def serve() -> None:
+        assert thread.poller is not None
+        thread.serve(near.fileno(), quiet)
+        thread.poller.watch(near.fileno(), READ)
+
+    on_thread(thread, serve)
+    far.send(b"x")
+    assert quiet.heard.wait(1)[0] == (READ,)
+    on_thread(thread, lambda: thread.forget(near.fileno()))
+    count = len(quiet.heard.calls)
+    far.send(b"x")
+    on_thread(thread, lambda: None)
+    assert len(quiet.heard.calls) == count
+    near.close()
+    far.close()
+
+
+def test_a_flush_comes_at_the_end_of_the_round(thread: IoThread) -> None:
+    """What asks for a flush is flushed after all tasks of the round, once for each time it asked."""
+    quiet = Quiet()
+    order: list[str] = []
+    quiet.flushed = Spy(lambda: order.append("flush"))
+
+    def work() -> None:
+        thread.flush_later(quiet)
+        thread.post(lambda _: order.append("task"), None)
+
+    on_thread(thread, work)
+    quiet.flushed.wait(1)
+    assert order == ["task", "flush"]
+
+
+def test_ticks_come_when_asked_for(thread: IoThread) -> None:
+    """A tick comes at its time, then when the tick itself asked for the next; the earliest request counts."""
+    times: list[float] = []
+
+    def tick(now: float) -> float:
+        times.append(now)
+        return now + 0.02 if len(times) < 6 else NEVER
+
+    quiet = Quiet(tick)
+    began = time.monotonic()
+
+    def ask() -> None:
+        thread.tick_at(quiet, began + 30)
+        thread.tick_at(quiet, began + 0.02)
+        thread.tick_at(quiet, began + 60)
+
+    on_thread(thread, ask)
+    quiet.ticked.wait(3)
+    assert times[0] >= began + 0.02
+    assert times[-1] < began + 10
+
+
+def test_nothing_left_to_tick_is_silence(thread: IoThread, caplog: pytest.LogCaptureFixture) -> None:
+    """After a tick that asks for no other the thread sleeps without an error, and forgets what it served."""
+    quiet = Quiet()
+    on_thread(thread, lambda: thread.tick_at(quiet, 0.0))
+    quiet.ticked.wait(1)
+    rounds = [on_thread(thread, lambda: len(thread._timed)) for _ in range(3)]
+    assert (rounds, caplog.records) == ([0, 0, 0], [])
+
+
+def test_an_idle_thread_burns_no_time(thread: IoThread) -> None:
+    """A thread with nothing to do waits in the kernel."""
+    on_thread(thread, lambda: None)
+    clock = on_thread(thread, lambda: time.thread_time())
+    time.sleep(0.2)
+    assert on_thread(thread, lambda: time.thread_time()) - clock < 0.05
+
+
+def test_close_runs_what_was_posted_before() -> None:
+    """Tasks posted before close run; close is idempotent, and works on a thread that never began."""
+    thread = IoThread(time.monotonic)
+    spy = Spy()
+    for number in range(100):
+        thread.post(spy, number)
+    thread.close()
+    thread.close()
+    assert len(spy.calls) == 100
+    IoThread(time.monotonic).close()
+
+
+def test_close_waits_for_what_is_still_served() -> None:
+    """The thread ends only when nothing is served any more, so that whoever holds a connection can hand it over."""
+    thread = IoThread(time.monotonic)
+    quiet = Quiet()
+    near, far = socket.socketpair()
+    on_thread(thread, lambda: thread.serve(near.fileno(), quiet))
+    closing = Background(thread.close)
+    time.sleep(0.05)
+    assert closing.is_running
+    thread.post(lambda _: thread.forget(near.fileno()), None)
+    closing.join()
+    near.close()
+    far.close()
+
+
+def test_who_does_not_get_the_state_is_called_later(thread: IoThread) -> None:
+    """An entry that finds the state taken is deferred, wakes the holder, and is called on the I/O thread afterwards."""
+    owner = Ownership(thread)
+    near, far = socket.socketpair()
+    on_thread(thread, lambda: owner.watch(near.fileno()))
+    assert owner.take()
+    assert not owner.take()
+    spy = Spy()
+    waiting = Background(owner.wait, 10.0)
+    assert on_thread(thread, lambda: owner.enter(spy, 7)) is False
+    assert waiting.join() is False
+    assert (owner.is_wanted, spy.calls) == (True, [])
+    owner.leave()
+    assert (spy.wait(1), spy.threads, owner.is_wanted) == ([(7,)], ["callahead-dubbo-io"], False)
+    on_thread(thread, owner.close)
+    near.close()
+    far.close()
+
+
+def test_a_nudge_ends_one_wait_only(thread: IoThread) -> None:
+    """After a hand-over the next holder waits for its bytes as if nothing had been."""
+    owner = Ownership(thread)
+    near, far = socket.socketpair()
+    on_thread(thread, lambda: owner.watch(near.fileno()))
+    assert owner.take()
+    on_thread(thread, lambda: owner.enter(lambda _: None, None))
+    owner.leave()
+    assert owner.take()
+    began = time.monotonic()
+    owner.wait(1.0)  # the old nudge ends it, at most once
+    assert owner.wait(0.05) is False
+    assert time.monotonic() - began >= 0.045
+    far.send(b"x")
+    assert owner.wait(5.0) is True
+    owner.leave()
+    on_thread(thread, owner.close)
+    near.close()
+    far.close()
