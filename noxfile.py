@@ -71,3 +71,10 @@ def wheel(session: nox.Session) -> None:
         shutil.copy(ROOT / part, elsewhere)
     session.chdir(elsewhere)
     session.run("python", "-m", "pytest", "-m", "not source", "--ignore=tests/interop", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the manual; a warning is an error."""
+    session.install("--editable", ".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")

@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from settings_table import expand
+from sphinx.application import Sphinx
 
 project = "callahead"
 copyright = "the callahead developers, Apache-2.0"
@@ -21,6 +22,7 @@ highlight_language = "text"
 html_theme = "alabaster"
 html_theme_options = {"page_width": "72em", "description": "Call ahead; pick the answer up when you need it."}
 
+smartquotes = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 napoleon_numpy_docstring = False
@@ -33,6 +35,13 @@ def _expand_tables(_app: object, _page: str, source: list[str]) -> None:
     source[0] = expand(source[0])
 
 
-def setup(app: object) -> None:
+def _keep_sentence(_app: object, what: str, _name: str, _of: object, _options: object, lines: list[str]) -> None:
+    """Let napoleon not take what stands before a colon in the first line of a property for its type."""
+    if what == "property":
+        lines.insert(0, "")
+
+
+def setup(app: Sphinx) -> None:
     """Let the pages ask for the tables of the settings."""
-    app.connect("source-read", _expand_tables)  # type: ignore[attr-defined]
+    app.connect("source-read", _expand_tables)
+    app.connect("autodoc-process-docstring", _keep_sentence, priority=400)  # before napoleon's 500

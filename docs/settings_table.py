@@ -42,7 +42,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
     },
     "method": {"parameter_types": f"{NONE}; Java has the interface"},
     "interface": {
-        "ssl": "``ssl`` of the application, and ``ssl-enabled``",
+        "ssl": "``ssl`` at the root, for all",
         "max_request_bytes": "``payload``",
         "max_response_bytes": "``payload``",
         "keepalive": NONE,
@@ -59,7 +59,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
     },
     "consumer": {"callback_threads": f"{NONE}; ``threads`` sizes a JVM's pool"},
     "ssl": {
-        "enabled": "``ssl-enabled``",
+        "enabled": NONE,
         "ca": "``client-trust-cert-collection-path``",
         "cert": "``client-key-cert-chain-path``",
         "key": "``client-private-key-path``",

@@ -176,10 +176,8 @@ class DubboConnection:
 
     def _read(self, sock: socket.socket) -> None:
         try:
+            # Larger than a TLS record, so that nothing stays decrypted where the selector does not see it.
             self._take(sock.recv(_READ_BYTES))
-            # The selector does not see what TLS has decrypted already.
-            while self._socket is not None and isinstance(sock, ssl.SSLSocket) and sock.pending():
-                self._take(sock.recv(_READ_BYTES))
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return
 

@@ -20,7 +20,7 @@ from callahead.consumer.codec.dubbo import EXCEPTION, INVOKE, INVOKE_SIGNATURE, 
 from callahead.consumer.codec.hessian2 import JavaObject, java_array, java_type
 from callahead.consumer.errors import LimitExceeded, RemoteError
 from callahead.consumer.testing import EmbeddedProvider, ProviderCall
-from callahead.consumer.wire import ReadOnly, heartbeat_frame, request_frame
+from callahead.consumer.wire import ReadOnly, Response, heartbeat_frame, request_frame
 
 FOO = "com.alibaba.foo.FooService"
 ONE = "Ljava/lang/String;"
@@ -165,6 +165,7 @@ def test_a_token_is_asked_for(provider: EmbeddedProvider, client: RawClient) -> 
         assert status == 70
         assert text.endswith(f"incorrect token is {shown}")
         assert "secret" not in text
+    assert invoke(client, "other", None)[0] == 70
     assert client.ask(FOO, "other", token="secret")[1] == 1
     assert provider.count() == 1
 
@@ -495,6 +496,31 @@ def test_stop_lets_running_calls_end(provider: EmbeddedProvider, client: RawClie
             client.event()
         stopping.result(5)
     assert provider.calls[0].outcome == "OK"
+
+
+def test_stop_writes_what_a_slow_client_has_not_read(provider: EmbeddedProvider, client: RawClient) -> None:
+    """Answers of 40 MB, more than the kernel holds, arrive whole, and then the end."""
+    provider.serve(FOO, large=bytes(1_000_000))
+    for _ in range(40):
+        client.call(FOO, "large")
+    provider.wait_for_calls("large", 40)
+    assert {call.wait_ended(5) for call in provider.calls} == {"OK"}
+    with ThreadPoolExecutor(1) as pool:
+        stopping = pool.submit(provider.stop)
+        with pytest.raises(ConnectionRefusedError):
+            until_refused(provider.address)
+        events = [client.event() for _ in range(41)]
+        with pytest.raises(EOFError):
+            client.event()
+        stopping.result(5)
+    assert sum(isinstance(event, Response) and len(event.body) > 1_000_000 for event in events) == 40
+
+
+def until_refused(address: str) -> None:
+    """Connect until nobody listens any more: the provider has begun to stop."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        RawClient(address).socket.close()
 
 
 def test_stop_waits_for_nobody_who_has_gone() -> None:

@@ -258,9 +258,10 @@ def test_unknown_group(refer: Refer, wire: Wire) -> None:
     if wire is TRI_33:
         assert echo.echo("x") == "x"
         return
-    with pytest.raises(RpcError, match="nobody/org.callahead.interop.EchoService") as caught:
+    with pytest.raises(RemoteProtocolError, match="nobody/org.callahead.interop.EchoService") as caught:
         echo.echo("x")
-    assert (caught.value.status, caught.value.is_remote) == ("70", True)
+    error = caught.value
+    assert (error.status, error.is_remote, error.in_doubt) == ("70", True, False)
 
 
 @pytest.mark.parametrize("token", [None, "wrong"])

@@ -15,7 +15,7 @@ from callahead.consumer import LimitExceeded, Reference, RemoteError, RpcContext
 from callahead.consumer.codec.hessian2 import Int, JavaObject, Long, java_array
 from tests.interop.conftest import Consume, Providers
 from tests.interop.peers import until
-from tests.interop.services import Address, Bar, Color, Foo, Person
+from tests.interop.services import Address, Bar, Color, Foo
 from tests.interop.wires import DUBBO_27, JAVA_WIRES, TRI_33, Wire, java_name
 
 pytestmark = pytest.mark.slow
@@ -62,14 +62,6 @@ def test_overload_that_nothing_decides(refer: Refer) -> None:
         refer("OverloadService").of(None)
     assert caught.value.not_sent
     assert "force one by the type of an argument" in caught.value.message
-
-
-@pytest.mark.parametrize("value", [Person("Anna", 34), JavaObject("org.callahead.interop.Person", {"name": "Anna"})])
-def test_overload_for_another_class(refer: Refer, value: Any) -> None:
-    """A Person may be an Address in Java or not, which is not known here: no overload is guessed."""
-    with pytest.raises(SerializationError, match=r"is ambiguous, it fits .*Object.*Address") as caught:
-        refer("OverloadService").of(value)
-    assert caught.value.not_sent
 
 
 def test_overload_by_keyword(refer: Refer) -> None:

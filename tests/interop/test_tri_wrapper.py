@@ -21,7 +21,7 @@ Refer = Callable[..., Any]
 class FooService(Protocol):
     """FooService of the provider."""
 
-    def find_foo(self, id: str | None, delay_ms: int = 0) -> Any: ...  # noqa: A002  # as Java names it
+    def find_foo(self, id: str | None, delay_ms: int = 0) -> Any: ...  # as Java names it
 
 
 class ExceptionService(Protocol):

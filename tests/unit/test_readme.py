@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,15 +75,30 @@ def test_the_generated_stub_runs_on_a_channel(shop: EmbeddedProvider, capsys: py
     assert ["foo 1", "foo 2"] == re.findall(r"foo \d", capsys.readouterr().out)
 
 
+def test_a_java_provider_is_called_as_the_example_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The annotated class and the YAML of the Java example reach a provider that speaks the dubbo protocol."""
+    module = types.ModuleType("shop.stock")
+    monkeypatch.setitem(sys.modules, "shop", types.ModuleType("shop"))
+    monkeypatch.setitem(sys.modules, "shop.stock", module)
+    exec(blocks("python")[3], module.__dict__)
+    article = module.Article("a chair", 19.5)
+
+    with EmbeddedProvider(protocol="dubbo") as provider:
+        provider.serve("com.alibaba.stock.StockService", {"findArticle": article}, group="retail", version="1.0.0")
+        written = blocks("yaml")[2].replace("dubbo://127.0.0.1:20880", provider.url)
+        with Consumer(load_text(written)) as consumer:
+            assert consumer.reference("stockService").find_article(7, None) == article
+
+
 def test_the_testing_example_passes() -> None:
     """The embedded provider's example holds its own assertions."""
-    exec(blocks("python")[3], {})
+    exec(blocks("python")[4], {})
 
 
 def test_the_interceptors_are_what_they_claim() -> None:
     """The two example classes are an observer and an interceptor."""
     names: dict[str, Any] = {}
-    exec(blocks("python")[4], names)
+    exec(blocks("python")[5], names)
 
     assert isinstance(names["Audit"](), Observer)
     assert isinstance(names["Fallback"](), Interceptor)

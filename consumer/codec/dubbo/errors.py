@@ -41,6 +41,7 @@ _GENERIC_EXCEPTIONS = (
 _THROWABLE_FIELDS = ("detailMessage", "cause", "stackTrace", "suppressedExceptions")
 _CLASS_AT_START = re.compile(r"((?:[a-z][\w$]*\.)+[A-Z][\w$]*)(?:: |\n|$)")
 _STACK_LINE = "\n\tat "
+_NOT_EXPORTED = "RemotingException: Not found exported service"
 _MAX_CAUSES: Final = 64
 _SHOWN_BYTES = 40
 
@@ -98,6 +99,8 @@ def _bad_response(message: str, _: str) -> RpcError:
 
 
 def _service_error(message: str, text: str) -> RpcError:
+    if _NOT_EXPORTED in text.partition("\n")[0]:  # an unknown group or version; 2.7 says so too while it stops
+        return _not_found(message, text)
     found = _CLASS_AT_START.match(text)
     details: dict[str, Any] = {"message": _headline(text), "stack": (), "cause": None, "fields": {}, "thrown": None}
     # The filters of the provider fail this way, before or after the method.

@@ -16,7 +16,7 @@ from typing import Any
 from ..dubbo import JavaType
 from ..hessian2 import JavaObject, TypedList, TypedMap, TypedSet
 from ..hessian2 import javatime as jt
-from ..hessian2.binding import binding_of_class, binding_of_name
+from ..hessian2.binding import binding_of_class
 from ..hessian2.forced import FORCED_TYPES, BigInteger, Byte, Char, Double, Float, Int, Long, Short
 from ..hessian2.java import array_component
 from .convert import unchanged
@@ -104,17 +104,7 @@ def rank(java: JavaType, convert: Convert, value: Any) -> int:
         return 0
     if isinstance(value, TypedList) and value.java_type == array_component(name):
         return _BEST
-    if name in preferred:
-        return _BEST - preferred.index(name)
-    return 1 if _may_be_unrelated(name, value) else 2
-
-
-def _may_be_unrelated(name: str, value: Any) -> bool:
-    """Tell whether only Java knows if the object's class extends the declared one, so that Object is as good a guess."""
-    if isinstance(value, JavaObject):
-        return True
-    declared = binding_of_name(name)
-    return binding_of_class(type(value)) is not None and not (declared is not None and isinstance(value, declared.cls))
+    return _BEST - preferred.index(name) if name in preferred else 2
 
 
 def _is_foreign(java: JavaType, convert: Convert, value: Any) -> bool:

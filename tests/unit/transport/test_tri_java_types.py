@@ -25,16 +25,16 @@ TYPED = {
 
 
 class AsProtocol(Protocol):
-    def find_foo(self, id: str) -> str: ...  # noqa: A002  # as Java names it
+    def find_foo(self, id: str) -> str: ...  # as Java names it
 
 
 class AsClass:
-    def find_foo(self, id: str) -> str: ...  # type: ignore[empty-body]  # noqa: A002
+    def find_foo(self, id: str) -> str: ...  # type: ignore[empty-body]
 
 
 class AsAbstract(ABC):
     @abstractmethod
-    def find_foo(self, id: str) -> str: ...  # noqa: A002
+    def find_foo(self, id: str) -> str: ...
 
 
 class Derived(AsClass):
