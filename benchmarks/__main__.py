@@ -39,6 +39,23 @@ def dubbo(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
     _show(run(calls, rounds, in_flight), as_json=as_json)
 
 
+@main.command()
+@click.option("--most", default=100_000, show_default=True, help="Calls of the last point of the growth curve.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of tables.")
+def growth(most: int, as_json: bool) -> None:
+    """Memory and throughput of the dubbo transport by the number of calls."""
+    from .growth import run
+
+    parts = run(most)
+    if as_json:
+        click.echo(json.dumps(parts))
+        return
+    for name, rows in parts.items():
+        click.echo(f"\n{name}: " + "".join(f"{key:>18}" for key in rows[0]))
+        for row in rows:
+            click.echo(" " * (len(name) + 2) + "".join(f"{value:>18,}" for value in row.values()))
+
+
 def _show(parts: dict[str, list[Result]], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({name: [result.as_dict() for result in results] for name, results in parts.items()}))

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import threading
 from collections.abc import Callable, Generator, Mapping
-from concurrent.futures import CancelledError, Future, InvalidStateError
+from concurrent.futures import CancelledError
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .callbacks import CallbackExecutor
 from .context import enter_callback
 from .invocation import CallRecord, Done, Invocation, Outcome
+from .settling import CANCELLED, FINISHED, SettlingFuture
 
 if TYPE_CHECKING:
     import asyncio
 
 
-class InvocationFuture(Future[Any]):
+class InvocationFuture(SettlingFuture):
     """The answer of one call, to come: a `concurrent.futures.Future` that can be awaited, too.
 
     ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``await`` from any running loop all work. It settles exactly
@@ -72,18 +72,10 @@ class InvocationFuture(Future[Any]):
         Returns:
             True exactly if the future ends as cancelled; False where it had settled before.
         """
-        if not super().cancel():
-            return False
-        if self._tell_cancelled():
-            self.record.cancel()
+        if not self._settle_cancelled():
+            return self.cancelled()
+        self.record.cancel()
         return True
-
-    def _tell_cancelled(self) -> bool:
-        """Tell ``wait`` and ``as_completed``, as the base class does only here; True for the one who did."""
-        token = object()
-        if self.__dict__.setdefault("_cancelled_by", token) is not token:  # atomic: of several threads one goes on
-            return False
-        return not self.set_running_or_notify_cancel()
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the answer.
@@ -96,25 +88,20 @@ class InvocationFuture(Future[Any]):
             concurrent.futures.CancelledError: The call was cancelled.
             RpcError: The call failed; a note on the error shows the line that made the call.
         """
+        if not self._wait(timeout):
+            raise TimeoutError(self._no_answer(timeout))
         try:
-            return super().result(timeout)
-        except TimeoutError:
-            if self.done():
-                return super().result()
-            raise TimeoutError(self._no_answer(timeout)) from None
+            return self._outcome_or_raise()
         finally:
             del self  # it would tie the error to its own traceback
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait like `result`, but return the error of the call, or None."""
-        try:
-            return super().exception(timeout)
-        except TimeoutError:
-            if self.done():
-                return super().exception()
-            raise TimeoutError(self._no_answer(timeout)) from None
-        finally:
-            del self  # as in result()
+        if not self._wait(timeout):
+            raise TimeoutError(self._no_answer(timeout))
+        if self.cancelled():
+            raise CancelledError
+        return self._exception
 
     def _no_answer(self, timeout: float | None) -> str:
         left = max(0.0, self.invocation.deadline.remaining()) * 1000
@@ -185,30 +172,25 @@ class InvocationFuture(Future[Any]):
         """Call *done* with the outcome on the very thread that settles, or now; for the framework's own stages only."""
         self._once_done(lambda future: done(future._outcome()))
 
-    def _once_done(self, function: Callable[[InvocationFuture], object]) -> None:
-        super().add_done_callback(cast("Callable[[Future[Any]], object]", function))
-
     def _outcome(self) -> Outcome:
         if self.cancelled():
             return Outcome(error=CancelledError())
-        error = super().exception()
-        return Outcome(error=error) if error is not None else Outcome(super().result())
+        return Outcome(self._result, self._exception)
 
     def settle(self, outcome: Outcome) -> None:
         """End the call with *outcome*; without effect where it has ended, which only a cancellation brings about."""
-        try:  # contextlib.suppress would cost as much as all the rest
-            if outcome.error is None:
-                self.set_result(outcome.value)
-            elif not isinstance(outcome.error, CancelledError):
-                self.set_exception(outcome.error)
-            elif super().cancel():
-                self._tell_cancelled()
-        except InvalidStateError:
-            return
+        error = outcome.error
+        if error is None or not isinstance(error, CancelledError):
+            self._settle(FINISHED, outcome.value if error is None else None, error)
+        else:
+            self._settle_cancelled()
+
+    def _settle_cancelled(self) -> bool:
+        return self._settle(CANCELLED, None, None)
 
     def after_fork(self) -> None:
         """Replace the lock, which a thread that the child does not have may hold."""
-        self._condition = threading.Condition()
+        self.__dict__.pop("_condition", None)
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait in the running loop; cancelling the waiting task cancels the call."""

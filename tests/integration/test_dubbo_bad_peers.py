@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from support.dubbo_peer import DubboPeer, Link, answer_frame, argument, connections_of, echo, foo_config, wait_until
+
 from callahead.consumer import (
     CallTimeout,
     ConnectionLost,
@@ -24,7 +26,6 @@ from callahead.consumer import (
 from callahead.consumer.codec.dubbo import encode_response
 from callahead.consumer.codec.hessian2 import dumps, java_type
 from callahead.consumer.wire import Request, request_frame, response_frame
-from support.dubbo_peer import DubboPeer, Link, answer_frame, argument, connections_of, echo, foo_config, wait_until
 
 Consume = Callable[..., Consumer]
 BAD = "bad"
@@ -97,7 +98,11 @@ ONE_CALL: dict[str, tuple[Make, type[RpcError], str]] = {
         SerializationError,
         "2 bytes follow its end",
     ),
-    "a deep list": (lambda request: ok(request, b"\x91" + b"\x79" * 100_000 + b"N"), SerializationError, "limits.depth"),
+    "a deep list": (
+        lambda request: ok(request, b"\x91" + b"\x79" * 100_000 + b"N"),
+        SerializationError,
+        "limits.depth",
+    ),
     "a deep map": (lambda request: ok(request, b"\x91" + b"H\x90" * 60_000), SerializationError, "limits.depth"),
     "a long list": (lambda request: ok(request, b"\x91XI\x7f\xff\xff\xff"), SerializationError, "hessian2"),
     "a list of nothing": (
@@ -175,7 +180,9 @@ def test_a_peer_that_does_not_speak_dubbo(consume: Consume, what: str, mode: str
         consumer = consume(config)
         foo, bar = consumer.reference("foo"), consumer.reference("bar")
         assert [foo.echo(1), bar.echo(1)] == [1, 1]
-        with pytest.raises(ConnectionLost, match=f"the connection broke: the peer does not speak .*{message}") as caught:
+        with pytest.raises(
+            ConnectionLost, match=f"the connection broke: the peer does not speak .*{message}"
+        ) as caught:
             _ = foo.echo.future(BAD).result(5) if mode == "future" else foo.echo(BAD)
         assert (caught.value.in_doubt, caught.value.elapsed_ms < 2000) == (True, True)
         assert [foo.echo(2), bar.echo(2)] == [2, 2]

@@ -11,10 +11,32 @@ import pytest
 import yaml
 
 from callahead.consumer import Consumer, Reference
+from callahead.consumer.codec.hessian2 import binding
+from tests.interop import services
 from tests.interop.provider import JavaProvider, missing
 from tests.interop.wires import JAVA_WIRES, Wire
 
 Consume = Callable[..., Consumer]
+
+# Bindings hold for the process, and tests elsewhere read the same Java classes as nobody's: so ours come and go.
+_OURS = [each for each in binding._by_name.values() if each.cls.__module__ == services.__name__]
+
+
+def _unbind() -> None:
+    for each in _OURS:
+        del binding._by_name[each.java_class], binding._by_class[each.cls]
+
+
+_unbind()
+
+
+@pytest.fixture(scope="module")
+def bound() -> Iterator[None]:
+    """The classes of services.py stand for those of Java while the tests of a module run."""
+    for each in _OURS:
+        binding._register(each)
+    yield
+    _unbind()
 
 
 @pytest.fixture(scope="session")

@@ -139,6 +139,9 @@ class FrameProxy:
         if not data:
             ready.unregister(source)
             _shut_down(destination)
+            if destination not in ready.get_map():  # that one has ended before
+                source.close()
+                destination.close()
             return
         unread += data
         with self._lock:

@@ -24,7 +24,7 @@ from tests.interop.conftest import Consume, Providers
 from tests.interop.provider import TOKEN
 from tests.interop.wires import DUBBO_27, DUBBO_33, PROTOBUF_33, TRI_33, Wire, java_name
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("bound")]
 
 Refer = Callable[..., Reference]
 BUSINESS = "org.callahead.interop.BusinessException"

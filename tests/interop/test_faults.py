@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, Self
 
 import pytest
+
 from callahead.consumer import (
     CallTimeout,
     ConnectFailed,
@@ -21,14 +22,13 @@ from callahead.consumer import (
     RpcError,
     TransportError,
 )
-
 from tests.interop.conftest import Consume, Providers
 from tests.interop.peers import Peer, peer_of, until
 from tests.interop.provider import JavaProvider
 from tests.interop.record_frames import FrameProxy
 from tests.interop.wires import ALL_WIRES, DUBBO_27, DUBBO_33, JAVA_WIRES, Wire
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("bound")]
 
 HEARTBEAT_MS = 1000
 DUBBO_WIRES = (DUBBO_27, DUBBO_33)
@@ -182,7 +182,7 @@ class Stopping:
     def __init__(self, provider: JavaProvider) -> None:
         self._thread = threading.Thread(target=provider.stop)
 
-    def __enter__(self) -> Stopping:
+    def __enter__(self) -> Self:
         """Send the signal."""
         self._thread.start()
         return self

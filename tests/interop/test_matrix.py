@@ -16,7 +16,7 @@ from tests.interop.services import Address, Color, Wide
 from tests.interop.test_types import WIDE
 from tests.interop.wires import ALL_WIRES, Wire
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("bound")]
 
 Open = Callable[..., Consumer]
 TEXT = "caf\N{LATIN SMALL LETTER E WITH ACUTE} \u4f60\u597d \N{GRINNING FACE}"

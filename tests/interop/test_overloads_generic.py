@@ -18,7 +18,7 @@ from tests.interop.peers import until
 from tests.interop.services import Address, Bar, Color, Foo
 from tests.interop.wires import DUBBO_27, JAVA_WIRES, TRI_33, Wire, java_name
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("bound")]
 
 Refer = Callable[..., Reference]
 DUBBO_WIRES = [wire for wire in JAVA_WIRES if wire.protocol == "dubbo"]

@@ -27,7 +27,7 @@ FLOORS = (
     ("registry",),
     ("consumer.errors", "consumer.deadline", "consumer.forking"),
     ("consumer.provider", "consumer.invocation", "consumer.callbacks", "consumer.context", "consumer.future",
-     "consumer.timer"),
+     "consumer.settling", "consumer.timer"),
     ("consumer.codec", "consumer.wire"),
     ("consumer.transport",),
     ("consumer.loadbalance",),
