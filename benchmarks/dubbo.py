@@ -121,5 +121,3 @@ def run(calls: int, rounds: int, in_flight: int) -> dict[str, list[Result]]:
                 rounds,
             ),
         }
-
-

@@ -77,7 +77,11 @@ def _throughput(begin: Any, limit: int) -> dict[str, Any]:
     start, cpu = time.perf_counter(), time.process_time()
     in_flight_loop(begin, limit)(count)
     wall, used = time.perf_counter() - start, time.process_time() - cpu
-    return {"in_flight": limit, "calls_per_second": round(count / wall), "cpu_us_per_call": round(used / count * 1e6, 1)}
+    return {
+        "in_flight": limit,
+        "calls_per_second": round(count / wall),
+        "cpu_us_per_call": round(used / count * 1e6, 1),
+    }
 
 
 def _growth(begin: Any, count: int) -> dict[str, Any]:

@@ -180,6 +180,22 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _usage(*, is_ca: bool) -> Any:
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=is_ca,
+        crl_sign=is_ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
 def _certificate(folder: Path, name: str, issuer: Any) -> Any:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -200,6 +216,10 @@ def _certificate(folder: Path, name: str, issuer: Any) -> Any:
         .not_valid_before(now - dt.timedelta(minutes=5))
         .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        # From 3.13 on Python insists on these, and on what a CA's key is for.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer_key.public_key()), critical=False)
+        .add_extension(_usage(is_ca=issuer is None), critical=True)
     )
     if issuer is not None:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)

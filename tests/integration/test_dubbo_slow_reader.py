@@ -7,6 +7,7 @@ import resource
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from support.dubbo_peer import DubboPeer, Link, argument, connections_of, deaf, echo, foo_config, wait_until
@@ -83,6 +84,10 @@ def test_refused_sync_and_one_way_calls_raise(consume: Consume) -> None:
         consumer = consume(foo_config(peer.url, max_queued_requests=5))
         foo = consumer.reference("foo")
         fill(consumer, peer)
+        (connection,) = connections_of(consumer)
+        for _ in range(5):
+            foo.echo.future(0)
+        wait_until(lambda: connection._outbox.count == 5)
         for call in (foo.echo, foo.aheadSent, foo.tellSent):
             with pytest.raises(LimitExceeded):
                 call(1)
@@ -134,30 +139,62 @@ def test_sent_raises_by_its_deadline(consume: Consume, method: str, begun: bool)
         assert (caught.value.in_doubt, caught.value.not_sent) == (begun, not begun)
 
 
-def test_what_expires_in_the_queue_never_leaves(consume: Consume) -> None:
-    """Calls that time out unsent say so and are not sent later, joined or not; the connection goes on."""
-    go = threading.Event()
-    seen = []
+def stuck_in_a_batch(foo: Any, connection: Callable[[], Any]) -> list[Any]:
+    """Ask so many small things that the kernel takes no more in the middle of frames joined into one send."""
+    futures = [foo.echo.future([number, "x" * 1000]) for number in range(9000)]
+    wait_until(lambda: connection()._outbox.begun > connection()._outbox.written)
+    assert len(connection()._outbox._ends) > 10
+    return futures
 
-    def later(link: Link) -> None:
-        go.wait(10)
+
+def recording(go: threading.Event, seen: list[int]) -> Callable[[Link], None]:
+    """Read nothing before *go*, then note the number in each call and answer with it."""
+
+    def serve(link: Link) -> None:
+        go.wait(20)
         for request in link.requests():
-            seen.append(argument(request))
-            link.answer(request, 0)
+            number = argument(request)[0]
+            seen.append(number)
+            link.answer(request, number)
 
-    with DubboPeer(later, receive_buffer=4096) as peer:
-        foo = consume(foo_config(peer.url, timeout=10000)).reference("foo")
-        stuck = foo.echo.future("x" * 200_000)  # several frames are joined into what gets stuck
-        rest = [foo.echo.future("y" * 200_000) for _ in range(40)]
-        hopeless = [foo.echo.with_options(timeout=200).future(number) for number in range(300)]
-        for future in hopeless:
-            error = future.exception(5)
-            assert isinstance(error, CallTimeout)
-            assert (error.not_sent, error.in_doubt) == (True, False)
+    return serve
+
+
+@pytest.mark.slow
+def test_what_expires_in_the_queue_never_leaves(consume: Consume) -> None:
+    """Calls that time out as not sent are not sent later, even those joined with what got stuck halfway."""
+    go, seen = threading.Event(), list[int]()
+    with DubboPeer(recording(go, seen), receive_buffer=4096) as peer:
+        consumer = consume(foo_config(peer.url, timeout=1500))
+        foo = consumer.reference("foo")
+        futures = stuck_in_a_batch(foo, lambda: connections_of(consumer)[0])
+        errors = [future.exception(10) for future in futures]
+        assert {type(error) for error in errors} == {CallTimeout}
+        not_sent = {number for number, error in enumerate(errors) if error.not_sent}
+        assert not_sent
         go.set()
-        assert [future.result(10) for future in (stuck, *rest)] == [0] * 41
-        assert foo.echo("end") == 0
-        assert [value for value in seen if not isinstance(value, str)] == []
+        assert foo.echo.with_options(timeout=10000)([9000, ""]) == 9000
+        assert seen == [number for number in range(9001) if number not in not_sent]
+
+
+@pytest.mark.slow
+def test_what_is_cancelled_in_the_queue_never_leaves(consume: Consume) -> None:
+    """The same for calls that are cancelled; the calls beside them are answered."""
+    go, seen = threading.Event(), list[int]()
+    with DubboPeer(recording(go, seen), receive_buffer=4096) as peer:
+        consumer = consume(foo_config(peer.url, timeout=20000))
+        foo = consumer.reference("foo")
+        futures = stuck_in_a_batch(foo, lambda: connections_of(consumer)[0])
+        (connection,) = connections_of(consumer)
+        begun = connection._outbox.begun
+        cancelled = range(begun + 3, 9000, 7)
+        for number in cancelled:
+            assert futures[number].cancel()
+        wait_until(lambda: len(connection._running) == 9000 - len(cancelled))
+        go.set()
+        kept = [number for number in range(9000) if number not in cancelled]
+        assert [futures[number].result(20) for number in kept] == kept
+        assert seen == kept
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import pytest
 from callahead.config.policy import SslPolicy
 from callahead.consumer import (
     CallTimeout,
+    ConfigError,
     ConnectFailed,
     ConnectionLost,
     Consumer,
@@ -178,3 +179,25 @@ def test_a_provider_in_a_process_of_its_own(tmp_path: Path) -> None:
         assert process.url.startswith("dubbo://127.0.0.1:")
         with Consumer(reference(process.url)) as consumer:
             assert consumer.reference("foo").findFoo("7", 3) == "there"
+
+
+@pytest.mark.parametrize("key", ["module", "proto"])
+def test_protobuf_types_are_refused_over_dubbo(key: str, tmp_path: Path) -> None:
+    """A setting that the protocol cannot honour is an error at its line, not silence."""
+    (tmp_path / "foo.proto").write_text('syntax = "proto3";', "utf-8")
+    path = tmp_path / "consumer.yml"
+    value = "callahead.conf.foo_pb2" if key == "module" else "foo.proto"
+    path.write_text(
+        "references:\n"
+        "  foo:\n"
+        "    interface: com.alibaba.foo.FooService\n"
+        "    url: dubbo://127.0.0.1:1\n"
+        f"    {key}: {value}\n",
+        "utf-8",
+    )
+    with Consumer.from_file(path) as consumer, pytest.raises(ConfigError) as caught:
+        consumer.reference("foo")
+    assert str(caught.value) == (
+        f'{path}:5: references.foo.{key}: protocol "dubbo" carries no protobuf messages, so it takes no {key} '
+        "(describe the Java interface by stub, parameter_types or generic, or use protocol: tri)"
+    )

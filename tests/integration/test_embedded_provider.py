@@ -490,7 +490,11 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         builder = x509.CertificateBuilder().subject_name(named(subject)).issuer_name(named("authority"))
         builder = builder.public_key(public).serial_number(x509.random_serial_number())
         builder = builder.not_valid_before(now).not_valid_after(now + dt.timedelta(days=1))
-        return builder.add_extension(extension, critical=False).sign(authority_key, hashes.SHA256())
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
+        builder = builder.add_extension(issuer, critical=False)  # from 3.13 on Python insists on it
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        critical = isinstance(extension, x509.BasicConstraints)
+        return builder.add_extension(extension, critical=critical).sign(authority_key, hashes.SHA256())
 
     authority = certificate("authority", authority_key.public_key(), x509.BasicConstraints(ca=True, path_length=None))
     own = certificate("localhost", key.public_key(), x509.SubjectAlternativeName([x509.DNSName("localhost")]))

@@ -18,11 +18,8 @@ HTTP2_SETTINGS = 4
 
 
 @pytest.fixture(params=VERSIONS)
-def provider(request: pytest.FixtureRequest) -> Iterator[JavaProvider]:
+def provider(request: pytest.FixtureRequest, java: None) -> Iterator[JavaProvider]:
     """A running provider of each version, gone after the test."""
-    why_not = missing()
-    if why_not is not None:
-        pytest.skip(why_not)
     with JavaProvider(request.param) as running:
         yield running
 
@@ -95,11 +92,8 @@ def test_provider_ends_with_its_parent(provider: JavaProvider) -> None:
     assert refuses(provider.dubbo_port)
 
 
-def test_failed_start_shows_log() -> None:
+def test_failed_start_shows_log(java: None) -> None:
     """A JVM that does not come up leaves no process, and the error ends with what it said."""
-    why_not = missing()
-    if why_not is not None:
-        pytest.skip(why_not)
     provider = JavaProvider("2.7", options=["-XX:NoSuchOption"])
     with pytest.raises(ProviderFailed, match=r"(?s)ended or said ''\n.*NoSuchOption"):
         provider.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from callahead.consumer.errors import SerializationError
@@ -30,3 +31,11 @@ DEFAULT_LIMITS = Limits()
 def passed(name: str, amount: int, limit: int, unit: str) -> SerializationError:
     """Build the error of a limit that was passed, with both numbers and the setting."""
     return SerializationError(f"hessian2: {amount} {unit}, the limit is {limit} (limits.{name})")
+
+
+def limits_for(size: int) -> Limits:
+    """Make the default limits, with room for a body of *size* bytes where that is larger.
+
+    For bodies whose size was checked where they came off the wire, against a limit of the user's own.
+    """
+    return dataclasses.replace(DEFAULT_LIMITS, bytes=max(DEFAULT_LIMITS.bytes, size))

@@ -10,30 +10,28 @@ import itertools
 import logging
 import socket
 import ssl
-from collections.abc import Callable
 from enum import Enum
 from random import Random
 from typing import Any
 
 from ...deadline import Clock
-from ...errors import ConnectFailed, ConnectionLost, ConsumerClosed, LimitExceeded, RpcError
-from ...provider import Provider
+from ...errors import ConnectFailed, ConnectionLost, ConsumerClosed, RpcError
 from ...wire.events import BadEvent, BadResponse, Broken, Heartbeat, HeartbeatAnswer, ReadOnly, Response, Writable
 from ...wire.header import heartbeat_answer_frame, heartbeat_frame
 from ...wire.reader import FrameReader
+from .backoff import Backoff
 from .call import Call
 from .dial import Dial
-from .expiry import NEVER, Expiry
+from .expiry import NEVER
 from .io_thread import IoThread
-from .outbox import Outbox
 from .ownership import Ownership
 from .poller import READ, WRITE
+from .running import RunningCalls
 from .settings import ConnectionSettings, Counters
+from .users import Users
 
 _LOG = logging.getLogger("callahead.consumer.dubbo")
 _READ_BYTES = 256 * 1024
-_FIRST_BACKOFF_S = 0.1
-_LONGEST_BACKOFF_S = 5.0
 _IDLE_HEARTBEATS = 3
 _HEARTBEAT_IDS = itertools.count(-1, -1)  # no call has a negative id
 
@@ -47,7 +45,7 @@ class State(Enum):
     CLOSED = "closed"
 
 
-class Connection:
+class Connection(RunningCalls):
     """A connection to one address, with its running calls."""
 
     def __init__(
@@ -59,30 +57,22 @@ class Connection:
         tls: tuple[ssl.SSLContext, str] | None = None,
         random: Random | None = None,
     ) -> None:
-        self.address = address
-        self.settings = settings
-        self._users: set[Provider] = set()
-        self._is_read_only = False
+        super().__init__(address, settings)
+        self.users = Users()
         self.counters = Counters()
         self.state = State.IDLE
         self._thread = thread
         self._clock = clock
         self._tls = tls
-        self._random = Random() if random is None else random  # noqa: S311 - it spreads reconnects
-        self._running: dict[int, Call] = {}
         self._dial: Dial | None = None
         self._dial_by = NEVER
         self._draining = False
-        self._failures = 0
-        self._retry_at = 0.0
-        self._last_error = ""
+        self._backoff = Backoff(Random() if random is None else random)  # noqa: S311 - it spreads reconnects
         self._socket: socket.socket | None = None
         self._owner = Ownership(thread)
-        self._reset()
 
-    def _reset(self) -> None:
-        self._outbox = Outbox()
-        self._expiry = Expiry()
+    def _forget_all(self) -> None:
+        super()._forget_all()
         self._reader = FrameReader(self.settings.max_body_bytes, setting=self.settings.max_body_setting)
         self._flushing = False
         self._watching = 0
@@ -99,19 +89,6 @@ class Connection:
     def post_cancel(self, call: Call) -> None:
         """Let the I/O thread stop *call*."""
         self._thread.post(self._cancel, call)
-
-    def add_user(self, provider: Provider) -> None:
-        """Let *provider* know when its peer takes no new calls."""
-        self._users.add(provider)
-        if self._is_read_only:
-            provider.set_read_only(True)
-
-    def remove_user(self, provider: Provider) -> bool:
-        """Forget *provider*; True where it was the last one."""
-        if provider not in self._users:
-            return False
-        self._users.discard(provider)
-        return not self._users
 
     # -- by the calling thread --------------------------------------------------------------------------------------
 
@@ -187,14 +164,6 @@ class Connection:
             self._flush_soon()
         self._owner.leave()
 
-    def _enqueue(self, call: Call) -> None:
-        frame, call.frame = call.frame, None
-        assert frame is not None
-        call.number = self._outbox.put(frame)
-        if call.wants_written:
-            self._outbox.watch(call)
-        self._running[call.id] = call
-
     def _remember(self, call: Call) -> None:
         if self._expiry.add(call):
             self._thread.tick_at(self, call.expires)
@@ -206,19 +175,10 @@ class Connection:
             if self._draining:
                 return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)
             return ConsumerClosed("the connection was closed before the call", not_sent=True)
-        outbox, settings = self._outbox, self.settings
-        if outbox.count >= settings.max_queued_requests:
-            text = f"{outbox.count} requests wait to be written to {self.name}"
-            return LimitExceeded(f"{text}, the most that max_queued_requests allows", not_sent=True)
-        size = len(call.frame or b"")
-        if outbox.size + size > settings.max_queued_bytes and outbox.size:
-            text = f"{outbox.size} bytes wait to be written to {self.name}, and {size} more would pass the"
-            return LimitExceeded(f"{text} {settings.max_queued_bytes} that max_queued_bytes allows", not_sent=True)
-        if self.state is State.IDLE and self._clock() < self._retry_at:
-            wait = (self._retry_at - self._clock()) * 1000
-            text = f"no connection: {self._last_error}; the next attempt is made in {wait:.0f} ms"
-            return ConnectFailed(text, not_sent=True)
-        return None
+        full = self._refuse_if_full(call)
+        if full is None and self.state is State.IDLE:
+            return self._backoff.refusal(self._clock())
+        return full
 
     def _cancel(self, call: Call) -> None:
         if not self._owner.enter(self._cancel, call):
@@ -231,21 +191,12 @@ class Connection:
         finally:
             self._owner.leave()
 
-    def _fail_all(self, make: Callable[[bool], RpcError]) -> None:
-        """End every running call; *make* gets whether a byte of its request may have left."""
-        running, self._running = self._running, {}
-        begun = self._outbox.begun
-        self._reset()
-        for call in running.values():
-            call.fail(make(call.number <= begun))
-
     def tick(self, now: float) -> float:
         """End what is due; see `Served.tick`."""
         if not self._owner.enter(self._tick_now, None):
             return NEVER
         try:
-            for call in self._expiry.due(now):
-                self._expire(call)
+            self._expire(now, "" if self.state is State.OPEN else f"; the connection is {self.state.value}")
             if self._dial is not None and self._dial_by <= now:
                 stage = self._dial.stage
                 self._dial.abandon()
@@ -261,12 +212,6 @@ class Connection:
 
     def _tick_now(self, _: None) -> None:
         self._thread.tick_at(self, self._clock())
-
-    def _expire(self, call: Call) -> None:
-        if self._running.pop(call.id, None) is None:
-            return
-        why = "" if self.state is State.OPEN else f"; the connection is {self.state.value}"
-        call.time_out(not_sent=self._outbox.drop(call.number), why=why)
 
     # -- connecting -------------------------------------------------------------------------------------------------
 
@@ -292,7 +237,7 @@ class Connection:
         now = self._clock()
         self._socket = opened
         self._dial, self._dial_by = None, NEVER
-        self._failures = 0
+        self._backoff.end()
         self._last_read = self._heartbeat_sent = now
         self.counters.connects += 1
         self._thread.serve(opened.fileno(), self)
@@ -317,10 +262,7 @@ class Connection:
     def _give_up_dialling(self, problem: str) -> None:
         self._dial, self._dial_by = None, NEVER
         self.state = State.IDLE
-        self._failures += 1
-        self._last_error = problem
-        longest = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(self._failures - 1, 10))
-        self._retry_at = self._clock() + longest * (0.5 + self._random.random() / 2)
+        self._backoff.begin(problem, self._clock())
         self._fail_all(lambda _: ConnectFailed(f"no connection: {problem}", not_sent=True))
 
     # -- writing and reading ----------------------------------------------------------------------------------------
@@ -426,7 +368,7 @@ class Connection:
             else:
                 call.fail(event.error)
         elif isinstance(event, ReadOnly | Writable):
-            self._set_read_only(isinstance(event, ReadOnly))
+            self.users.set_read_only(isinstance(event, ReadOnly))
         elif isinstance(event, Broken):
             self._lost(event.error.message)
         elif isinstance(event, BadEvent):
@@ -453,17 +395,11 @@ class Connection:
             self._flush_soon()
         return max(self._last_read, self._heartbeat_sent) + heartbeat
 
-    def _set_read_only(self, value: bool) -> None:
-        if self._is_read_only != value:
-            self._is_read_only = value
-            for provider in list(self._users):
-                provider.set_read_only(value)
-
     def _lost(self, problem: str) -> None:
         _LOG.info("the connection to %s is lost: %s", self.name, problem)
         self._drop_socket()
         self.state = State.IDLE
-        self._set_read_only(False)
+        self.users.set_read_only(False)
         self._fail_all(
             lambda begun: ConnectionLost(f"the connection broke: {problem}", not_sent=not begun, in_doubt=begun)
         )
@@ -524,15 +460,9 @@ class Connection:
             self._dial.abandon()
         self._socket, self._dial, self._dial_by = None, None, NEVER
         self._owner.after_fork()
-        self._running = {}
+        self._forget_all()
         if self.state is not State.CLOSED:
             self.state = State.IDLE
-        self._reset()
-
-    @property
-    def name(self) -> str:
-        """``host:port``."""
-        return f"{self.address[0]}:{self.address[1]}"
 
     def __repr__(self) -> str:
         return f"<Connection {self.name} {self.state.value}, {len(self._running)} calls, {self._outbox.count} queued>"

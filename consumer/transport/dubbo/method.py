@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import secrets
 import time
@@ -15,7 +14,7 @@ from ...codec.dubbo.attachments import encode_entries
 from ...codec.dubbo.errors import error_of_thrown, status_error
 from ...codec.dubbo.request import RequestEncoder
 from ...codec.dubbo.response import EXCEPTION, decode_response
-from ...codec.hessian2.limits import DEFAULT_LIMITS
+from ...codec.hessian2.limits import limits_for
 from ...codec.javaface import JavaMethod, JavaSignature, convert_answer
 from ...errors import CallTimeout, ConsumerClosed, LimitExceeded, LocalProtocolError, RpcError, SerializationError
 from ...invocation import Done, Invocation, Outcome
@@ -68,7 +67,7 @@ class DubboMethod:
         self._tails: dict[tuple[int, str], bytes] = {}
         self._turn = itertools.count()
         # The size of an answer is limited once, where it is read off the wire.
-        self._limits = dataclasses.replace(DEFAULT_LIMITS, bytes=max(DEFAULT_LIMITS.bytes, policy.max_response_bytes))
+        self._limits = limits_for(policy.max_response_bytes)
 
     @property
     def name(self) -> str:

@@ -59,13 +59,13 @@ class Pool:
             if policy.ssl is not None:
                 tls = (self._contexts[policy.ssl], policy.ssl.server_name or address[0])
             connection = self._open[key] = Connection(address, settings, self.thread, self._clock, tls)
-        connection.add_user(provider)
+        connection.users.add(provider)
         return connection
 
     def release(self, provider: Provider) -> None:
         """Drain every connection of which *provider* was the last user."""
         with self._lock:
-            unused = [key for key, connection in self._open.items() if connection.remove_user(provider)]
+            unused = [key for key, connection in self._open.items() if connection.users.remove(provider)]
             idle = [self._open.pop(key) for key in unused]
             self._leaving = [one for one in self._leaving if one.state is not State.CLOSED] + idle
         for connection in idle:

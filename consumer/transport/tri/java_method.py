@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from callahead.config.policy import ReferencePolicy
 
 from ...codec.dubbo import INVOKE, INVOKE_ATTACHMENTS, error_of_thrown
+from ...codec.hessian2.limits import limits_for
 from ...codec.javaface import JavaMethod, JavaSignature, convert_answer
 from ...codec.javaface.signature import INVOKE_SIGNATURE
 from ...codec.triple import EXCEPTION_HEADER, TripleRequestEncoder, decode_response
@@ -50,7 +52,7 @@ class JavaTriMethod(TriMethod):
         connections: Connections,
         providers: Providers,
     ) -> None:
-        types = _types(method, policy.interface)
+        types = _types(method, policy)
         super().__init__(types, method.select, policy, application, kinds, connections, providers)
         if method.is_generic:
             self._fixed += to_metadata(INVOKE_ATTACHMENTS)
@@ -91,18 +93,21 @@ class JavaTriMethod(TriMethod):
         return unknown
 
 
-def _types(method: JavaMethod, interface: str) -> MethodTypes:
+def _types(method: JavaMethod, policy: ReferencePolicy) -> MethodTypes:
     signatures = (INVOKE_SIGNATURE,) if method.is_generic else method.signatures
-    encoders = {one.descriptor: TripleRequestEncoder(one.wire_method, one.wire) for one in signatures}
+    encoders = {
+        one.descriptor: TripleRequestEncoder(one.wire_method, one.wire, limits=limits_for(policy.max_request_bytes))
+        for one in signatures
+    }
 
     def serialize(chosen: tuple[JavaSignature, list[Any]]) -> bytes:
         return encoders[chosen[0].descriptor].encode(chosen[1])
 
     return MethodTypes(
         name=method.name,
-        path=f"/{interface}/{INVOKE if method.is_generic else method.name}",
+        path=f"/{policy.interface}/{INVOKE if method.is_generic else method.name}",
         request_class=None,
         response_class=None,
         serialize=serialize,
-        deserialize=decode_response,
+        deserialize=partial(decode_response, limits=limits_for(policy.max_response_bytes)),
     )

@@ -26,4 +26,3 @@ class OneMessage(Iterator[bytes]):
             raise StopIteration
         message, self._message = self._message, None
         return message
-
