@@ -55,7 +55,7 @@ class JavaPeer:
 
     def warm(self, consumer: Consumer) -> None:
         """Echo."""
-        assert consumer.reference("EchoService").echo.sync("warm") == "warm"
+        assert consumer.reference("EchoService").echo.with_options(timeout=10_000).sync("warm") == "warm"
 
     def echo_after(self, consumer: Consumer, text: str, delay_ms: int) -> Any:
         """EchoService.echoAfter."""
@@ -100,7 +100,7 @@ class ProtobufPeer:
 
     def warm(self, consumer: Consumer) -> None:
         """Say hello."""
-        consumer.reference("greeter").say_hello.sync(name="warm")
+        consumer.reference("greeter").say_hello.with_options(timeout=10_000).sync(name="warm")
 
     def echo_after(self, consumer: Consumer, text: str, delay_ms: int) -> Any:
         """Greeter.SayHello."""

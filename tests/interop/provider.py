@@ -200,7 +200,10 @@ class JavaProvider:
 
     def pause(self) -> None:
         """Freeze it (SIGSTOP): connections stay open, nothing is read or answered, until :meth:`resume`."""
-        self._running().send_signal(signal.SIGSTOP)
+        process = self._running()
+        process.send_signal(signal.SIGSTOP)
+        # The signal is not obeyed at once; WNOWAIT leaves the end of the process, if that is what came, to Popen.
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let it go on after :meth:`pause`."""

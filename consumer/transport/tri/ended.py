@@ -27,8 +27,8 @@ def facts_of(call: Any) -> Facts:
     """Read all that *call*, which has ended, knows.
 
     grpcio's own accessors each take the call's lock and set up a wait, which costs more than the rest of a completion.
-    And in a done callback, on the channel's own thread, ``initial_metadata()`` of a client stream may wait for what only
-    that thread can bring. So the call's state is read, which no longer changes; where a grpcio has none, its accessors.
+    And in a done callback, on the channel's own thread, ``initial_metadata()`` of a client stream may wait for what
+    only that thread can bring. So the state is read, which no longer changes; where a grpcio has none, its accessors.
     """
     state: Any = getattr(call, "_state", None)
     try:
