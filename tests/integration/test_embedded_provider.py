@@ -316,10 +316,10 @@ def test_a_delayed_call_that_is_cancelled_never_runs(provider: EmbeddedProvider,
     """The function is not called for an answer that nobody awaits."""
     ran: list[Any] = []
     provider.serve(FOO, module="callahead.conf.foo_pb2", findFoo=ran.append)
-    provider.script("findFoo", delay=50, times=1)
+    provider.script("findFoo", delay=700, times=1)
     status(lambda: stub.findFoo(Request(foo_id=1), timeout=0.01))
     provider.calls[0].wait_ended(5)
-    provider.script("findFoo", delay=100, times=1)
+    provider.script("findFoo", delay=800, times=1)
     stub.findFoo(Request(foo_id=2))
     assert [request.foo_id for request in ran] == [2]
 
