@@ -76,7 +76,6 @@ class Connection(RunningCalls):
         self._reader = FrameReader(self.settings.max_body_bytes, setting=self.settings.max_body_setting)
         self._flushing = False
         self._watching = 0
-        self._reads = READ
         self._last_read = 0.0
         self._heartbeat_sent = 0.0
 
