@@ -28,6 +28,7 @@ from .invocation import Done, Invocation, Outcome, Stage, blame
 from .loadbalance.api import LoadBalance
 from .provider import Provider
 from .reference import Method
+from .spelling import Spellings
 from .stream import StreamMethod
 from .transport.api import MethodTransport, ReferenceTransport, Transport
 
@@ -64,6 +65,7 @@ class Pipeline:
         self._around = around
         self.runtime = around.runtime
         self._lock = fork_safe_lock()
+        self._policies = Spellings(policy.methods)
         self._methods: dict[str, Method | StreamMethod] = {}
         self._metrics: dict[str, CallMetrics] = {}
         runtime = around.runtime
@@ -96,12 +98,8 @@ class Pipeline:
 
     def policy_of(self, method: str) -> MethodPolicy:
         """Return the policy of a method, whichever way the YAML spells it."""
-        methods = self.policy.methods
-        if method in methods:
-            return methods[method]
-        folded = _folded(method)
-        named = [policy for name, policy in methods.items() if _folded(name) == folded]
-        return named[0] if len(named) == 1 else dataclasses.replace(self.policy.default, method=method)
+        named = self._policies.find(method)
+        return named if named is not None else dataclasses.replace(self.policy.default, method=method)
 
     def bind(self, name: str) -> Method | StreamMethod:
         """Return the method that users call *name*, in any of its spellings; its chain is folded once.
@@ -178,10 +176,6 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"<Pipeline of {self.policy.id}: {self.directory!r}>"
-
-
-def _folded(name: str) -> str:
-    return name.replace("_", "").lower()
 
 
 def _encoded(carried: MethodTransport, following: Stage, runtime: Runtime) -> Stage:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from callahead.config.policy import SslPolicy
+from callahead.consumer.spelling import folded
 from callahead.consumer.testing.call import ProviderCall
 from callahead.consumer.testing.dubbo_answer import make_dubbo_error
 from callahead.consumer.testing.dubbo_server import DubboServer
 from callahead.consumer.testing.dubbo_service import DubboMethod, DubboService, plain_version
 from callahead.consumer.testing.script import Error, wrong
 from callahead.consumer.testing.workers import Workers
-from callahead.consumer.transport.tri.method_types import folded
 
 
 class DubboExporter:

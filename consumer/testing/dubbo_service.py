@@ -18,11 +18,11 @@ from callahead.consumer.codec.dubbo import (
 )
 from callahead.consumer.codec.hessian2.binding import camel_case
 from callahead.consumer.errors import RemoteError, RpcError
+from callahead.consumer.spelling import folded
 from callahead.consumer.testing.call import ProviderCall
 from callahead.consumer.testing.dubbo_generic import descriptor_of, from_generic
 from callahead.consumer.testing.script import Script, wrong
 from callahead.consumer.testing.served import accepts
-from callahead.consumer.transport.tri.method_types import folded
 
 _BAD_REQUEST = "40"
 _SERVICE_ERROR = "70"

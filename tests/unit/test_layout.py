@@ -25,7 +25,7 @@ pytestmark = pytest.mark.source
 FLOORS = (
     ("config",),
     ("registry",),
-    ("consumer.errors", "consumer.deadline", "consumer.forking"),
+    ("consumer.errors", "consumer.deadline", "consumer.forking", "consumer.spelling"),
     ("consumer.provider", "consumer.invocation", "consumer.callbacks", "consumer.context", "consumer.future",
      "consumer.settling", "consumer.timer"),
     ("consumer.codec", "consumer.wire"),

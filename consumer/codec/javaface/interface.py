@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
-from callahead.config.extension import nearest
-
+from ...spelling import Spellings
 from ..dubbo import ECHO
 from ..hessian2.binding import camel_case
 from .method import JavaMethod
 from .signature import ECHO_SIGNATURE
 
 ECHO_METHOD = JavaMethod(name=ECHO, signatures=(ECHO_SIGNATURE,))
-
-
-def folded(name: str) -> str:
-    """Reduce *name* to what ``findFoo``, ``FindFoo`` and ``find_foo`` have in common."""
-    return name.replace("_", "").lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +28,10 @@ class JavaInterface:
     name: str
     methods: Mapping[str, JavaMethod]
     is_generic: bool = False
-    _by_folded: Mapping[str, JavaMethod | None] = field(init=False, repr=False, compare=False)
+    _spellings: Spellings[JavaMethod] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        by_folded: dict[str, JavaMethod | None] = {}
-        for name, method in self.methods.items():
-            by_folded[folded(name)] = None if folded(name) in by_folded else method
-        object.__setattr__(self, "_by_folded", MappingProxyType(by_folded))
+        object.__setattr__(self, "_spellings", Spellings(self.methods))
 
     def find(self, name: str) -> JavaMethod | None:
         """Look a method up by its own spelling or, where only one fits, by any mix of case and underscores.
@@ -59,13 +49,12 @@ class JavaInterface:
             return exact
         if name == ECHO:
             return ECHO_METHOD
-        if folded(name) in self._by_folded:
-            return self._by_folded[folded(name)]
+        if self._spellings.knows(name):
+            return self._spellings.find(name)
         if not self.is_generic or not name.isidentifier() or name.startswith("_") or name.endswith(("Async", "_async")):
             return None
         return JavaMethod(name=camel_case(name), is_generic=True)
 
     def nearest(self, name: str) -> str:
         """Phrase a hint for a *name* that `find` does not find: the nearest method, else all of them."""
-        same = [known for known in self.methods if folded(known) == folded(name)]
-        return f"one of: {', '.join(same)}" if same else nearest(name, self.methods)
+        return self._spellings.nearest(name)

@@ -10,9 +10,10 @@ from callahead.config.errors import ConfigError, Problem
 from callahead.config.extension import load_object
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
+from ...spelling import folded
 from ..hessian2.binding import camel_case
 from .declared import parse
-from .interface import JavaInterface, folded
+from .interface import JavaInterface
 from .method import JavaMethod
 from .signature import JavaSignature
 from .stub import Declared, declarations

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from callahead.config.extension import nearest
+from ...spelling import Spellings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +40,6 @@ class MethodTypes:
         return self.client_streaming or self.server_streaming
 
 
-def folded(name: str) -> str:
-    """Reduce *name* to what ``findFoo``, ``FindFoo`` and ``find_foo`` have in common."""
-    return name.replace("_", "").lower()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceTypes:
     """The methods of one gRPC service.
@@ -58,13 +53,10 @@ class ServiceTypes:
     interface: str
     methods: Mapping[str, MethodTypes]
     source: str
-    _by_folded: Mapping[str, MethodTypes | None] = field(init=False, repr=False, compare=False)
+    _spellings: Spellings[MethodTypes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        by_folded: dict[str, MethodTypes | None] = {}
-        for name, method in self.methods.items():
-            by_folded[folded(name)] = None if folded(name) in by_folded else method
-        object.__setattr__(self, "_by_folded", MappingProxyType(by_folded))
+        object.__setattr__(self, "_spellings", Spellings(self.methods))
 
     @classmethod
     def of(cls, interface: str, methods: Iterable[MethodTypes], source: str) -> ServiceTypes:
@@ -76,10 +68,8 @@ class ServiceTypes:
 
         ``find_foo`` and ``FindFoo`` both find ``findFoo``. None where nothing fits or two methods do.
         """
-        exact = self.methods.get(name)
-        return exact if exact is not None else self._by_folded.get(folded(name))
+        return self._spellings.find(name)
 
     def nearest(self, name: str) -> str:
         """Phrase a hint for a *name* that `find` does not find: the nearest method, else all of them."""
-        same = [known for known in self.methods if folded(known) == folded(name)]
-        return f"one of: {', '.join(same)}" if same else nearest(name, self.methods)
+        return self._spellings.nearest(name)
