@@ -47,6 +47,12 @@ class Refuses:
         raise ValueError("not on a Sunday")
 """
 
+# A shell that starts CI in the background has its children ignore Ctrl-C, which Python takes over.
+MAIN = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from callahead.consumer.cli.main import main; main()"
+)
+
 
 def find_foo(request: object, call: ProviderCall) -> dict[str, object]:
     call.response_attachments["seen"] = call.attachments.get("shop", "nothing")
@@ -262,7 +268,7 @@ def test_a_field_of_the_wrong_type_is_status_2(provider: EmbeddedProvider) -> No
 def test_ctrl_c_ends_a_call_that_hangs(provider: EmbeddedProvider) -> None:
     """At once, and without a traceback."""
     provider.script("find_bar", hang=True)
-    code = "from callahead.consumer.cli.main import main; main()"
+    code = MAIN
     command = [sys.executable, "-c", code, "call", "c.yml", "bar", "find_bar", "1", "--timeout", "60s"]
     with subprocess.Popen(
         command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

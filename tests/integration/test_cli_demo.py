@@ -11,8 +11,13 @@ from pathlib import Path
 
 import pytest
 
-DEMO = [sys.executable, "-c", "from callahead.consumer.cli.main import main; main(['demo'])"]
-JSON = [sys.executable, "-c", "from callahead.consumer.cli.main import main; main(['demo', '--json'])"]
+# A shell that starts CI in the background has its children ignore Ctrl-C, which Python takes over.
+MAIN = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from callahead.consumer.cli.main import main; main({!r})"
+)
+DEMO = [sys.executable, "-c", MAIN.format(["demo"])]
+JSON = [sys.executable, "-c", MAIN.format(["demo", "--json"])]
 
 
 def start(tmp_path: Path, command: list[str] = DEMO, **environment: str) -> subprocess.Popen[str]:
