@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import threading
 import time
@@ -520,7 +521,8 @@ def until_refused(address: str) -> None:
     """Connect until nobody listens any more: the provider has begun to stop."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        RawClient(address).socket.close()
+        with contextlib.suppress(ConnectionResetError):  # it came just before the listener went
+            RawClient(address).socket.close()
 
 
 def test_stop_waits_for_nobody_who_has_gone() -> None:
