@@ -37,14 +37,25 @@ class FailoverCluster:
             done(Outcome(error=error))
             return
         context = None if parts.callbacks is None else contextvars.copy_context()
+        parts.attempt(invocation, _First(parts, invocation, done, context))
 
-        def first(outcome: Outcome) -> None:
-            if outcome.error is None:
-                done(outcome)
-            else:
-                _Failover(parts, invocation, done, context).go_on_after(outcome)
 
-        parts.attempt(invocation, first)
+class _First:
+    """The end of the first attempt; one object, where a closure would be six for the garbage collector."""
+
+    __slots__ = ("_context", "_done", "_invocation", "_parts")
+
+    def __init__(self, parts: ClusterParts, invocation: Invocation, done: Done, context: Context | None) -> None:
+        self._parts = parts
+        self._invocation = invocation
+        self._done = done
+        self._context = context
+
+    def __call__(self, outcome: Outcome) -> None:
+        if outcome.error is None:
+            self._done(outcome)
+        else:
+            _Failover(self._parts, self._invocation, self._done, self._context).go_on_after(outcome)
 
 
 class _Loop:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
 
 from ..callbacks import CallbackExecutor
@@ -66,16 +66,33 @@ def _observed(observer: Observer, following: Stage, callbacks: CallbackExecutor 
             done(Outcome(error=error))
             return
 
-        def finish(outcome: Outcome) -> None:
-            try:
-                on_end(token, outcome)
-            except Exception:
-                _LOG.exception("%r raised at the end of %s", on_end, invocation.record.name)
-            done(outcome)
-
+        finish = _Finish(on_end, token, invocation, done)
         following(invocation, finish if callbacks is None else _aside(invocation, finish, callbacks))
 
     return stage
+
+
+class _Finish:
+    """The end of one observation.
+
+    A closure would be five objects where this is one, and what a pending call is made of is what the garbage collector
+    looks through again and again while many are in flight.
+    """
+
+    __slots__ = ("_done", "_invocation", "_on_end", "_token")
+
+    def __init__(self, on_end: Callable[[Any, Outcome], None], token: Any, invocation: Invocation, done: Done) -> None:
+        self._on_end = on_end
+        self._token = token
+        self._invocation = invocation
+        self._done = done
+
+    def __call__(self, outcome: Outcome) -> None:
+        try:
+            self._on_end(self._token, outcome)
+        except Exception:
+            _LOG.exception("%r raised at the end of %s", self._on_end, self._invocation.record.name)
+        self._done(outcome)
 
 
 def _aside(invocation: Invocation, finish: Done, callbacks: CallbackExecutor) -> Done:
