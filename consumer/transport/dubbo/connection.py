@@ -33,6 +33,7 @@ from .users import Users
 _LOG = logging.getLogger("callahead.consumer.dubbo")
 _READ_BYTES = 256 * 1024
 _IDLE_HEARTBEATS = 3
+_STOPPING_S = 2.0
 _HEARTBEAT_IDS = itertools.count(-1, -1)  # no call has a negative id
 
 
@@ -398,7 +399,7 @@ class Connection(RunningCalls):
         _LOG.info("the connection to %s is lost: %s", self.name, problem)
         self._drop_socket()
         self.state = State.IDLE
-        self.users.set_read_only(False)
+        self.users.lost(self._clock() + _STOPPING_S)
         self._fail_all(
             lambda begun: ConnectionLost(f"the connection broke: {problem}", not_sent=not begun, in_doubt=begun)
         )

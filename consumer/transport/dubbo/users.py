@@ -26,6 +26,16 @@ class Users:
         self._providers.discard(provider)
         return not self._providers
 
+    def lost(self, until: float) -> None:
+        """Note that the connection is lost: a peer that was about to stop is passed over *until* that monotonic second.
+
+        It may close its connections before it stops to listen, and would take a new one only to drop it.
+        """
+        if self._are_read_only:
+            for provider in list(self._providers):
+                provider.pass_over(until)
+        self.set_read_only(False)
+
     def set_read_only(self, value: bool) -> None:
         """Tell all of them whether the peer takes new calls, where that has changed."""
         if self._are_read_only != value:
