@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import Context
@@ -407,8 +406,3 @@ class Caller:
             raise
         outcome = ending.outcome
         return None if outcome is None or ending.is_sent else outcome.error
-
-
-def calling_frame(depth: int) -> FrameType:
-    """Return the frame *depth* calls above this function's caller, who is 0."""
-    return sys._getframe(depth + 1)

@@ -16,10 +16,11 @@ from ...codec.dubbo.request import RequestEncoder
 from ...codec.dubbo.response import EXCEPTION, decode_response
 from ...codec.hessian2.limits import limits_for
 from ...codec.javaface import JavaMethod, JavaSignature, convert_answer
-from ...errors import CallTimeout, ConsumerClosed, LimitExceeded, LocalProtocolError, RpcError, SerializationError
+from ...errors import CallTimeout, ConsumerClosed, LocalProtocolError, RpcError, SerializationError
 from ...invocation import Done, Invocation, Outcome
 from ...provider import Provider
 from ...wire.header import OK, request_frame
+from ..request_limit import check_request_size
 from .call import Call
 from .connection import Connection
 from .pool import Pool
@@ -78,11 +79,7 @@ class DubboMethod:
         """Choose the overload and serialize the arguments; see `MethodTransport.encode`."""
         signature, values = self._method.select(args, kwargs)
         begun = self._encoder(signature, self._policy.interface).begin(values)
-        limit = self._policy.max_request_bytes
-        if len(begun) > limit:
-            origin = self._policy.origin("max_request_bytes")
-            text = f"the request has {len(begun)} bytes, more than the {limit} that max_request_bytes allows ({origin})"
-            raise LimitExceeded(text, not_sent=True)
+        check_request_size(len(begun), self._policy)
         return Request(signature, values, begun)
 
     def _encoder(self, signature: JavaSignature, path: str) -> RequestEncoder:

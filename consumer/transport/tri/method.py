@@ -16,13 +16,13 @@ from callahead.config.policy import ReferencePolicy
 from ...errors import (
     CallTimeout,
     ConsumerClosed,
-    LimitExceeded,
     RpcError,
     SerializationError,
 )
 from ...invocation import Done, Invocation, Outcome
 from ...provider import Provider
 from ..api import Providers
+from ..request_limit import check_request_size
 from .connection import Connection, ConnectionKind, Connections, unusable
 from .ended import Facts, facts_of
 from .metadata import Metadata, fixed_metadata, from_metadata, to_metadata
@@ -114,11 +114,7 @@ class TriMethod:
         except Exception as error:
             text = f"{type(request).__name__} cannot be serialized for {self._types.path}: {error}"
             raise SerializationError(text, not_sent=True) from error
-        limit = self._policy.max_request_bytes
-        if len(data) > limit:
-            origin = self._policy.origin("max_request_bytes")
-            text = f"the request has {len(data)} bytes, more than the {limit} that max_request_bytes allows ({origin})"
-            raise LimitExceeded(text, not_sent=True)
+        check_request_size(len(data), self._policy)
         return data
 
     def send(self, provider: Provider, invocation: Invocation, timeout: float, done: Done) -> None:
