@@ -32,7 +32,7 @@ from .context import enter_call, enter_callback, enter_future, take_attachments
 from .deadline import Clock, Deadline
 from .errors import CallTimeout, ConsumerClosed, RpcError
 from .future import InvocationFuture
-from .interceptor.watch import CallMetrics
+from .interceptor.watch import CallMetrics, log_failure
 from .invocation import CallRecord, Invocation, Outcome, Stage, blame
 from .timer import Timer
 
@@ -66,16 +66,10 @@ class Runtime:
         self.closed = False
         self._idle = threading.Condition()
 
-    def end(self, record: CallRecord) -> bool:
-        """Note the end of a call; False where it was noted before, so that of several ends only the first counts."""
-        if self.running.pop(record, None) is None:
-            return False
-        record.ended = self.clock()
-        record.forget_cancel()
-        if self.closed:
-            with self._idle:
-                self._idle.notify_all()
-        return True
+    def tell_idle(self) -> None:
+        """Wake `drain`, for a call has ended."""
+        with self._idle:
+            self._idle.notify_all()
 
     def expire(self, record: CallRecord) -> None:
         """End the call of *record* as timed out, if it still runs."""
@@ -104,10 +98,11 @@ class _Ending:
         ConsumerClosed: The consumer was closed before the call could be counted as running.
     """
 
-    __slots__ = ("_event", "_record", "_runtime", "_verdict", "is_sent", "outcome")
+    __slots__ = ("_event", "_metrics", "_record", "_runtime", "_verdict", "is_sent", "outcome")
 
-    def __init__(self, runtime: Runtime, record: CallRecord) -> None:
+    def __init__(self, runtime: Runtime, metrics: CallMetrics, record: CallRecord) -> None:
         self._runtime = runtime
+        self._metrics = metrics
         self._record = record
         self._event: threading.Event | None = None
         self._verdict: Outcome | None = None
@@ -117,17 +112,28 @@ class _Ending:
         # Looked at after the call is counted, as close() counts after it has closed: one of the two sees the other.
         if runtime.closed and runtime.running.pop(record, None) is not None:
             raise _closed(record.policy, record.method)
+        metrics.begin()
 
     def __call__(self, outcome: Outcome) -> None:
-        if not self._runtime.end(self._record):
+        """End the call; of several ends only the first counts."""
+        runtime, record = self._runtime, self._record
+        if runtime.running.pop(record, None) is None:
             return
         if self._verdict is not None:
             outcome = self._verdict
-        if outcome.error is not None:
-            blame(outcome.error, self._record, self._runtime.clock)
+        record.end(runtime.clock())
+        error = outcome.error
+        if error is not None:
+            blame(error, record, runtime.clock)
+            log_failure(record, error)
+        self._metrics.end(record.attempts, error)
         self.outcome = outcome
         self.ended(outcome)
-        self.wake()
+        event = self._event
+        if event is not None:
+            event.set()
+        if runtime.closed:
+            runtime.tell_idle()
 
     def give_up(self, error: RpcError) -> None:
         """End the call with *error*, whatever comes back from the attempt that is stopped by this."""
@@ -142,19 +148,15 @@ class _Ending:
         """Forget the call: it is the parent's."""
         self._runtime.running.pop(self._record, None)
 
-    def wake(self) -> None:
-        """Wake the thread that waits."""
-        event = self._event
-        if event is not None:
-            event.set()
-
     def sent(self) -> None:
         """Note that the request is written, and wake the thread that waits for that.
 
         The record speaks of the current attempt, this of the first that came so far: what the caller knows.
         """
         self._record.is_sent = self.is_sent = True
-        self.wake()
+        event = self._event
+        if event is not None:
+            event.set()
 
     def wait(self, deadline: Deadline, *, for_sent: bool) -> None:
         """Wait for the end, or for the writing, of the call; not much longer than until *deadline*."""
@@ -176,21 +178,19 @@ class _Ending:
 class _FutureEnding(_Ending):
     """The end of an asynchronous call."""
 
-    __slots__ = ("_future",)
+    __slots__ = ("future",)
 
-    def __init__(self, runtime: Runtime, future: InvocationFuture) -> None:
-        super().__init__(runtime, future.record)
-        self._future = future
+    future: InvocationFuture
 
     def ended(self, outcome: Outcome) -> None:
         if outcome.error is not None:
             _note_site(outcome.error, self._record)
-        future = self._future
+        future = self.future
         future.invocation.on_sent = None  # it refers back to this very object
         future.settle(outcome)
 
     def after_fork(self) -> None:
-        self._future.after_fork()
+        self.future.after_fork()
         text = "the process was forked while the call ran; its answer goes to the parent"
         self(Outcome(error=ConsumerClosed(text, in_doubt=True)))
 
@@ -198,12 +198,11 @@ class _FutureEnding(_Ending):
 class _DropEnding(_Ending):
     """The end of a call whose answer is dropped."""
 
-    __slots__ = ("_context", "_invocation", "_metrics", "_raises")
+    __slots__ = ("_context", "_invocation", "_raises")
 
-    def __init__(self, runtime: Runtime, invocation: Invocation, metrics: CallMetrics, raises: bool) -> None:
-        super().__init__(runtime, invocation.record)
+    def __init__(self, runtime: Runtime, metrics: CallMetrics, invocation: Invocation, raises: bool) -> None:
+        super().__init__(runtime, metrics, invocation.record)
         self._invocation = invocation
-        self._metrics = metrics
         self._raises = raises
         self._context: Context = contextvars.copy_context()
 
@@ -295,17 +294,17 @@ class Caller:
         record = invocation.record
         record.view = view
         record._thread = threading.get_ident()
-        ending = _Ending(self._runtime, record)
+        ending = _Ending(self._runtime, self._metrics, record)
         try:
             self._chain(invocation, ending)
             if ending.outcome is None:
                 ending.wait(invocation.deadline, for_sent=False)
-        except BaseException:  # Ctrl-C: the call must not go on without its caller
+        except BaseException as error:  # Ctrl-C: the call must not go on without its caller
             record.cancel()
+            ending(Outcome(error=error))
             raise
         finally:
             enter_call(record, None)
-            self._runtime.running.pop(record, None)
         outcome = ending.outcome
         assert outcome is not None
         if outcome.error is None:
@@ -341,8 +340,10 @@ class Caller:
         record._site = (frame.f_code, frame.f_lasti)
         # Before the future copies the context: the copy must not keep the future of the call before alive.
         enter_call(record, None)
-        future = self._future_class(invocation, self._runtime.callbacks)
-        ending = _FutureEnding(self._runtime, future)
+        runtime = self._runtime
+        future = self._future_class(invocation, runtime.callbacks)
+        ending = _FutureEnding(runtime, self._metrics, record)
+        ending.future = future
         enter_future(future, held=held)
         error = self._start(invocation, ending, wait=policy.sent)
         if error is None:
@@ -361,7 +362,7 @@ class Caller:
         invocation.one_way = True
         record._site = (frame.f_code, frame.f_lasti)
         enter_call(record, None)
-        ending = _DropEnding(self._runtime, invocation, self._metrics, policy.sent)
+        ending = _DropEnding(self._runtime, self._metrics, invocation, policy.sent)
         error = self._start(invocation, ending, wait=policy.sent)
         if error is not None:
             del ending  # as above
@@ -401,8 +402,9 @@ class Caller:
                 return None
             if ending.outcome is None and not ending.is_sent:
                 ending.wait(invocation.deadline, for_sent=True)
-        except BaseException:  # as in sync()
+        except BaseException as error:  # as in sync()
             record.cancel()
+            ending(Outcome(error=error))
             raise
         outcome = ending.outcome
         return None if outcome is None or ending.is_sent else outcome.error

@@ -32,13 +32,14 @@ class _Variables(ContextVarsRegistry):  # type: ignore[misc]
     attachments: Any = NO_ATTACHMENTS
 
 
-# The descriptors' own methods are those of the context variables themselves: 0.1 us instead of 0.5 us.
+# The descriptors' own methods are those of the context variables themselves: 0.1 us instead of 0.5 us. Their `get`
+# looks for deleted and deferred values, of which there are none here.
 _set_record: Callable[[CallRecord | None], Any] = _Variables.record.set
 _set_future: Callable[[Callable[[], InvocationFuture | None] | None], Any] = _Variables.future.set
 _set_attachments: Callable[[Mapping[str, Any]], Any] = _Variables.attachments.set
-_get_record: Callable[[], CallRecord | None] = _Variables.record.get
-_get_future: Callable[[], Callable[[], InvocationFuture | None] | None] = _Variables.future.get
-_get_attachments: Callable[[], Mapping[str, Any]] = _Variables.attachments.get
+_get_record: Callable[[], CallRecord | None] = _Variables.record.get_raw
+_get_future: Callable[[], Callable[[], InvocationFuture | None] | None] = _Variables.future.get_raw
+_get_attachments: Callable[[], Mapping[str, Any]] = _Variables.attachments.get_raw
 
 
 class _Held:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .callbacks import CallbackExecutor
 from .context import enter_callback
 from .invocation import CallRecord, Done, Invocation, Outcome
-from .settling import CANCELLED, FINISHED, SettlingFuture
+from .settling import SettlingFuture, value_or_raise
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,12 +31,12 @@ class InvocationFuture(SettlingFuture):
         invocation: What was asked.
     """
 
+    _inline = False
+
     def __init__(self, invocation: Invocation, callbacks: CallbackExecutor, context: Context | None = None) -> None:
-        super().__init__()
         self.invocation = invocation
         self._callbacks = callbacks
         self._context = contextvars.copy_context() if context is None else context
-        self._inline = False
 
     @property
     def record(self) -> CallRecord:
@@ -72,7 +72,7 @@ class InvocationFuture(SettlingFuture):
         Returns:
             True exactly if the future ends as cancelled; False where it had settled before.
         """
-        if not self._settle_cancelled():
+        if not self.settle(Outcome(error=CancelledError())):
             return self.cancelled()
         self.record.cancel()
         return True
@@ -88,20 +88,22 @@ class InvocationFuture(SettlingFuture):
             concurrent.futures.CancelledError: The call was cancelled.
             RpcError: The call failed; a note on the error shows the line that made the call.
         """
-        if not self._wait(timeout):
+        outcome = self._outcome or self._wait(timeout)
+        if outcome is None:
             raise TimeoutError(self._no_answer(timeout))
         try:
-            return self._outcome_or_raise()
+            return value_or_raise(outcome)
         finally:
-            del self  # it would tie the error to its own traceback
+            del self, outcome  # they would tie the error to its own traceback
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait like `result`, but return the error of the call, or None."""
-        if not self._wait(timeout):
+        outcome = self._wait(timeout)
+        if outcome is None:
             raise TimeoutError(self._no_answer(timeout))
         if self.cancelled():
             raise CancelledError
-        return self._exception
+        return outcome.error
 
     def _no_answer(self, timeout: float | None) -> str:
         left = max(0.0, self.invocation.deadline.remaining()) * 1000
@@ -113,7 +115,7 @@ class InvocationFuture(SettlingFuture):
         What *fn* raises is logged. Callbacks of one future may run at the same time.
         """
         # Here and below the future comes as the argument: one in the closure would tie it to its own callback.
-        self._once_done(lambda future: future._submit("done callback", fn, future))
+        self._once_done(lambda future, _: future._submit("done callback", fn, future))
 
     def _submit(self, what: str, function: Callable[..., Any], *args: Any) -> None:
         self._callbacks.submit(self._context, f"{what} of {self.record.name}", self._in_context, function, args)
@@ -139,8 +141,7 @@ class InvocationFuture(SettlingFuture):
         derived = InvocationFuture(self.invocation, self._callbacks, self._context)
         derived._inline = self._inline
 
-        def proceed(settled: InvocationFuture) -> None:
-            outcome = settled._outcome()
+        def proceed(settled: InvocationFuture, outcome: Outcome) -> None:
             function = on_value if outcome.error is None else on_error
             if function is None:
                 derived.settle(outcome)
@@ -170,27 +171,12 @@ class InvocationFuture(SettlingFuture):
 
     def when_settled(self, done: Done) -> None:
         """Call *done* with the outcome on the very thread that settles, or now; for the framework's own stages only."""
-        self._once_done(lambda future: done(future._outcome()))
-
-    def _outcome(self) -> Outcome:
-        if self.cancelled():
-            return Outcome(error=CancelledError())
-        return Outcome(self._result, self._exception)
-
-    def settle(self, outcome: Outcome) -> None:
-        """End the call with *outcome*; without effect where it has ended, which only a cancellation brings about."""
-        error = outcome.error
-        if error is None or not isinstance(error, CancelledError):
-            self._settle(FINISHED, outcome.value if error is None else None, error)
-        else:
-            self._settle_cancelled()
-
-    def _settle_cancelled(self) -> bool:
-        return self._settle(CANCELLED, None, None)
+        self._once_done(lambda _, outcome: done(outcome))
 
     def after_fork(self) -> None:
-        """Replace the lock, which a thread that the child does not have may hold."""
+        """Forget the lock, which a thread that the child does not have may hold."""
         self.__dict__.pop("_condition", None)
+        self._is_awaited = False
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait in the running loop; cancelling the waiting task cancels the call."""
@@ -227,5 +213,9 @@ def _hand_over(waiter: asyncio.Future[Any], outcome: Outcome) -> None:
         waiter.set_result(outcome.value)
     elif isinstance(outcome.error, CancelledError):
         waiter.cancel()
+    elif isinstance(outcome.error, StopIteration):  # which no asyncio future takes: it would end the coroutine quietly
+        told = RuntimeError("the call raised StopIteration")
+        told.__cause__ = outcome.error
+        waiter.set_exception(told)
     else:
         waiter.set_exception(outcome.error)

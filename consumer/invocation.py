@@ -40,7 +40,7 @@ class Outcome:
         return f"<Outcome {self.error!r}>" if self.error is not None else f"<Outcome value {type(self.value).__name__}>"
 
 
-Done = Callable[[Outcome], None]
+Done = Callable[[Outcome], object]
 """Takes the outcome of an invocation; called exactly once, from any thread."""
 
 Stage = Callable[["Invocation", Done], None]
@@ -60,6 +60,7 @@ class CallRecord:
         response_attachments: What came back beside the answer; empty until then.
         is_sent: The request was handed to this machine's transport; only known where somebody waits for it.
         protocol_trace: What a transport keeps for those who speak its protocol, such as gRPC's metadata; else None.
+        is_cancelled: The user or a closing consumer gave the call up.
         view: Why the call has the mode that it has where the configuration does not say it, such as
             ``"called through .sync"``; "" otherwise.
     """
@@ -74,7 +75,7 @@ class CallRecord:
     _site: tuple[CodeType, int] | None = None
     _thread: int = 0
     _cancel: Callable[[], Any] | None = None
-    _cancelled: bool = False
+    is_cancelled: bool = False
 
     def __init__(self, policy: MethodPolicy, method: str, started: float) -> None:
         self.policy = policy
@@ -104,29 +105,25 @@ class CallRecord:
         """Let *cancel* stop the running attempt; called at once where the call was cancelled before."""
         if self.ended is None:
             self._cancel = cancel
-        if self._cancelled:
+        if self.is_cancelled:
             cancel()
 
-    def forget_cancel(self) -> None:
-        """Let go of the last attempt, which refers back to this record."""
+    def end(self, now: float) -> None:
+        """Note the end, and let go of the last attempt, which refers back to this record."""
+        self.ended = now
         self._cancel = None
 
     def cancel(self) -> None:
         """Stop the running attempt, and each that would follow it."""
-        self._cancelled = True
+        self.is_cancelled = True
         cancel = self._cancel
         if cancel is not None:
             cancel()
 
     @property
-    def is_cancelled(self) -> bool:
-        """The user or a closing consumer gave the call up."""
-        return self._cancelled
-
-    @property
     def is_over(self) -> bool:
         """Nobody waits for a further attempt: the call was given up, or has ended."""
-        return self._cancelled or self.ended is not None
+        return self.is_cancelled or self.ended is not None
 
     def on_callers_thread(self) -> bool:
         """Tell whether this runs on the thread that waits for the call, where users' code may run without harm."""

@@ -16,7 +16,7 @@ from .caller import Caller, Runtime
 from .cluster.api import Cluster, ClusterParts
 from .cluster.budget import RetryBudget
 from .cluster.directory import Directory
-from .cluster.health import HealthWatch
+from .cluster.health import judge
 from .deadline import Clock
 from .errors import CallTimeout, LocalProtocolError, NoProviderAvailable, RpcError
 from .forking import fork_safe_lock
@@ -146,11 +146,9 @@ class Pipeline:
         runtime = self._around.runtime
         users = load_interceptors(policy)
         metrics = self._metrics.setdefault(carried.name, CallMetrics())
-        attempt = fold(
-            attempt_chain(HealthWatch(self.directory), users), _transported(carried, runtime), runtime.callbacks
-        )
+        attempt = fold(attempt_chain(users), _transported(carried, self.directory, runtime), runtime.callbacks)
         cluster = self._cluster(policy, attempt, any(scope_of(one) == "attempt" for one in users))
-        chain = fold(call_chain(policy, metrics, users), _encoded(carried, cluster, runtime), runtime.callbacks)
+        chain = fold(call_chain(policy, users), _encoded(carried, cluster, runtime), runtime.callbacks)
         guarded = wants_notice(policy) or not all(scope_of(one) == "call" and is_harmless(one) for one in users)
         return Caller(runtime, carried.name, chain, metrics, guarded=guarded, future_class=future_class)
 
@@ -205,13 +203,16 @@ def _ours(error: Exception, carried: MethodTransport, text: str) -> RpcError:
     return ours
 
 
-def _transported(carried: MethodTransport, runtime: Runtime) -> Stage:
-    """The slot ``timeout`` and the transport: bound one attempt, and say in its error which attempt it was."""
+def _transported(carried: MethodTransport, directory: Directory, runtime: Runtime) -> Stage:
+    """The slots ``health`` and ``timeout``, and the transport: bound one attempt, and judge by its end."""
     send, clock = carried.send, runtime.clock
 
     def stage(invocation: Invocation, done: Done) -> None:
-        timeout = min(invocation.policy.timeout_ms / 1000, invocation.deadline.remaining())
-        finish = _EndOfAttempt(invocation, clock, done)
+        timeout = invocation.policy.timeout_ms / 1000
+        left = invocation.deadline.remaining()
+        if left < timeout:
+            timeout = left
+        finish = _EndOfAttempt(invocation, directory, clock, done)
         if timeout <= 0:
             total = invocation.policy.total_timeout_ms
             text = f"the total timeout of {total} ms had passed before the attempt began"
@@ -234,16 +235,20 @@ def _transported(carried: MethodTransport, runtime: Runtime) -> Stage:
 class _EndOfAttempt:
     """The end of one attempt; one object, where a closure would be seven for the garbage collector."""
 
-    __slots__ = ("_clock", "_done", "_invocation", "ended")
+    __slots__ = ("_clock", "_directory", "_done", "_invocation", "ended")
 
-    def __init__(self, invocation: Invocation, clock: Clock, done: Done) -> None:
+    def __init__(self, invocation: Invocation, directory: Directory, clock: Clock, done: Done) -> None:
         self._invocation = invocation
+        self._directory = directory
         self._clock = clock
         self._done = done
         self.ended = False
 
     def __call__(self, outcome: Outcome) -> None:
         self.ended = True
-        if outcome.error is not None:
-            blame(outcome.error, self._invocation.record, self._clock)
+        error, provider = outcome.error, self._invocation.provider
+        if error is not None:
+            blame(error, self._invocation.record, self._clock)
+        if error is not None or provider.unhealthy_until:
+            judge(self._directory, provider, error)
         self._done(outcome)

@@ -15,6 +15,7 @@ from concurrent.futures import CancelledError, Future, InvalidStateError
 from typing import Any
 
 from .forking import fork_safe_lock
+from .invocation import Outcome
 
 _LOG = logging.getLogger("callahead.consumer.future")
 
@@ -26,92 +27,98 @@ FINISHED = "FINISHED"
 # Held for single assignments. A future's condition, where there is one, is taken before it, never after.
 _CHANGES = fork_safe_lock()
 
+Due = Callable[[Any, Outcome], object]
+"""Takes a settled future and its outcome."""
+
 
 class SettlingFuture(Future[Any]):
     """A future that settles once: with a result, an exception or a cancellation, whichever comes first."""
 
+    # Kept by the class until they change, so that a pending future has little of its own.
+    _state = _PENDING
+    _outcome: Outcome | None = None
+    _due: list[Due] | None = None
+    _is_awaited = False
+
     def __init__(self) -> None:  # the base class' would make what this one is here to spare
-        self._state = _PENDING
-        self._result: Any = None
-        self._exception: BaseException | None = None
-        self._due: list[Callable[[Any], object]] | None = None
+        pass
 
     def __getattr__(self, name: str) -> Any:
         """Make, at first use, what only a waiter needs; Python asks here for missing attributes alone."""
         if name == "_condition":
             with _CHANGES:
+                self._is_awaited = True
                 return self.__dict__.setdefault("_condition", threading.Condition())
         if name == "_waiters":
             return self.__dict__.setdefault("_waiters", [])
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
-    def _settle(self, state: str, result: Any, exception: BaseException | None) -> bool:
-        """Change from pending to *state*, once; False where that was done before."""
-        changed = self._change_unwaited(state, result, exception)
-        if changed is None:
+    def settle(self, outcome: Outcome) -> bool:
+        """End with *outcome*; False, and without effect, where it has ended before."""
+        with _CHANGES:
+            is_awaited = self._is_awaited
+            changed = not is_awaited and self._change(outcome)
+        if is_awaited:
             with self._condition:
                 with _CHANGES:
-                    changed = self._change(state, result, exception)
+                    changed = self._change(outcome)
                 if changed:
-                    self._tell_waiters(state, exception)
-        if changed:
-            self._run_due()
+                    self._tell_waiters(outcome)
+        due = self._due
+        if changed and due is not None:
+            self._due = None
+            for function in due:
+                self._call(function, outcome)
         return changed
 
-    def _change_unwaited(self, state: str, result: Any, exception: BaseException | None) -> bool | None:
-        """Change as `_settle` does where nobody has come to wait; None, and no change, where somebody has."""
-        with _CHANGES:
-            return None if "_condition" in self.__dict__ else self._change(state, result, exception)
-
-    def _change(self, state: str, result: Any, exception: BaseException | None) -> bool:
+    def _change(self, outcome: Outcome) -> bool:
         if self._state is not _PENDING:
             return False
-        self._result, self._exception, self._state = result, exception, state
+        error = outcome.error
+        self._outcome = outcome
+        self._state = CANCELLED if error is not None and isinstance(error, CancelledError) else FINISHED
         return True
 
-    def _tell_waiters(self, state: str, exception: BaseException | None) -> None:
+    def _tell_waiters(self, outcome: Outcome) -> None:
         for waiter in self.__dict__.get("_waiters", ()):
-            if state is CANCELLED:
+            if self._state is CANCELLED:
                 waiter.add_cancelled(self)
-            elif exception is None:
+            elif outcome.error is None:
                 waiter.add_result(self)
             else:
                 waiter.add_exception(self)
         self._condition.notify_all()
 
-    def _run_due(self) -> None:
-        due, self._due = self._due, None
-        for function in due or ():
-            self._call(function)
-
-    def _call(self, function: Callable[[Any], object]) -> None:
+    def _call(self, function: Due, outcome: Outcome) -> None:
         try:
-            function(self)
+            function(self, outcome)
         except Exception:
             _LOG.exception("%r raised over %r", function, self)
 
-    def _once_done(self, function: Callable[[Any], object]) -> None:
-        """Call ``function(self)`` on the thread that settles, or now."""
+    def _once_done(self, function: Due) -> None:
+        """Call *function* on the thread that settles, or now."""
         with _CHANGES:
-            if self._state is _PENDING:
+            outcome = self._outcome
+            if outcome is None:
                 if self._due is None:
-                    self._due = []
-                self._due.append(function)
+                    self._due = [function]
+                else:
+                    self._due.append(function)
                 return
-        self._call(function)
+        self._call(function, outcome)
 
     def cancel(self) -> bool:
         """End as cancelled; True where this, or an earlier call of it, did so."""
-        return self._settle(CANCELLED, None, None) or self.cancelled()
+        return self.settle(Outcome(error=CancelledError())) or self.cancelled()
 
     def set_result(self, result: Any) -> None:
         """End with *result*; raises `concurrent.futures.InvalidStateError` where it has ended."""
-        if not self._settle(FINISHED, result, None):
+        if not self.settle(Outcome(result)):
             raise InvalidStateError(f"{self._state}: {self!r}")
 
     def set_exception(self, exception: BaseException | None) -> None:
         """End with *exception*; raises `concurrent.futures.InvalidStateError` where it has ended."""
-        if not self._settle(FINISHED, None, exception):
+        if not self.settle(Outcome(error=exception)):
             raise InvalidStateError(f"{self._state}: {self!r}")
 
     def set_running_or_notify_cancel(self) -> bool:
@@ -130,19 +137,20 @@ class SettlingFuture(Future[Any]):
         """Tell whether it has ended."""
         return self._state is not _PENDING
 
-    def _wait(self, timeout: float | None) -> bool:
-        """Wait for the end; False where *timeout* seconds were not enough."""
-        if self._state is not _PENDING:
-            return True
-        with self._condition:
-            return self._condition.wait_for(self.done, timeout)
+    def _wait(self, timeout: float | None) -> Outcome | None:
+        """Wait for the end; None where *timeout* seconds were not enough."""
+        if self._outcome is None:
+            with self._condition:
+                self._condition.wait_for(self.done, timeout)
+        return self._outcome
 
-    def _outcome_or_raise(self) -> Any:
-        if self._state is CANCELLED:
-            raise CancelledError
-        if self._exception is None:
-            return self._result
-        try:
-            raise self._exception
-        finally:
-            del self  # it would tie the error to its own traceback
+
+def value_or_raise(outcome: Outcome) -> Any:
+    """Return the value of *outcome*, or raise its error."""
+    error = outcome.error
+    if error is None:
+        return outcome.value
+    try:
+        raise CancelledError if isinstance(error, CancelledError) else error
+    finally:
+        del outcome, error  # they would tie the error to its own traceback

@@ -28,8 +28,8 @@ class FailoverCluster:
 
     def __call__(self, invocation: Invocation, done: Done) -> None:
         """Make the first attempt; what repeats it is made only when that has failed, for most calls do not."""
-        parts = self._parts
-        if invocation.record.is_over:  # an interceptor calls again though the user gave up
+        parts, record = self._parts, invocation.record
+        if record.is_cancelled or record.ended is not None:  # an interceptor calls again though the user gave up
             done(Outcome(error=CancelledError()))
             return
         error = begin_attempt(parts, invocation, parts.directory.candidates(()))

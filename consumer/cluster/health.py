@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from ..errors import ConnectFailed
-from ..invocation import Invocation, Outcome
 from ..provider import Provider
 from .directory import Directory
 
 
-class HealthWatch:
-    """Tells the directory which attempts found no connection; an `Observer` of the ATTEMPT chain.
+def judge(directory: Directory, provider: Provider, error: BaseException | None) -> None:
+    """Tell *directory* what the end of an attempt says of its provider; *error* is None for an answer.
 
     Source: Finagle's ``FailFast``.
     """
-
-    inline = True
-
-    def __init__(self, directory: Directory) -> None:
-        self._directory = directory
-
-    def on_start(self, invocation: Invocation) -> Provider:
-        """Keep whom the attempt asks."""
-        return invocation.provider
-
-    def on_end(self, token: Provider, outcome: Outcome) -> None:
-        """Pass the verdict on."""
-        if isinstance(outcome.error, ConnectFailed):
-            self._directory.mark(token, healthy=False)
-        elif token.unhealthy_until and (outcome.error is None or getattr(outcome.error, "is_remote", False)):
-            self._directory.mark(token, healthy=True)
+    if isinstance(error, ConnectFailed):
+        directory.mark(provider, healthy=False)
+    elif provider.unhealthy_until and (error is None or getattr(error, "is_remote", False)):
+        directory.mark(provider, healthy=True)

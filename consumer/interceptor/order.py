@@ -5,8 +5,8 @@ The CALL chain runs once per call, the ATTEMPT chain once per try; the first of 
 ==================  ====================================================================================================
 CALL                why it stands there
 ==================  ====================================================================================================
-``log``             above all that can fail, so that each failure is logged once, whoever brought it about
-``metrics``         below the log, above the user's: what they refuse or answer counts as a call
+``log``             the caller's own, above all that can fail: each failure is logged once, whoever brought it about
+``metrics``         likewise, and above the user's: what they refuse or answer counts as a call
 ``interceptors``    the user's own, in the order of the YAML; above those below, which see what they replaced
 ``notify``          oninvoke, onreturn, onthrow: below the user's interceptors, so they hear of what was really called
 ``limit``           lowest, so that whatever is answered above takes no place among the ``actives``
@@ -17,7 +17,7 @@ CALL                why it stands there
 ATTEMPT             why it stands there
 ==================  ====================================================================================================
 ``interceptors``    the user's own with ``scope = "attempt"``: see every try, whatever its end
-``health``          above the timeout, so that a try that was timed out has ended when the provider is judged
+``health``          beside the timeout, in one stage: a try that was timed out has ended when the provider is judged
 ``timeout``         lowest: bounds the transport and nothing else
 *transport*
 ==================  ====================================================================================================
@@ -36,7 +36,7 @@ from callahead.config.policy import MethodPolicy
 
 from .api import Interceptor, Observer
 from .notify import Notifier, wants_notice
-from .watch import ActiveLimit, CallLog, CallMetrics
+from .watch import ActiveLimit
 
 CALL_ORDER = ("log", "metrics", "interceptors", "notify", "limit")
 ATTEMPT_ORDER = ("interceptors", "health", "timeout")
@@ -44,11 +44,11 @@ ATTEMPT_ORDER = ("interceptors", "health", "timeout")
 _Chain = list[Interceptor | Observer]
 
 
-def call_chain(policy: MethodPolicy, metrics: CallMetrics, users: Sequence[Interceptor | Observer]) -> _Chain:
-    """List what runs once per call, outermost first; *users* are the user's, of either scope."""
+def call_chain(policy: MethodPolicy, users: Sequence[Interceptor | Observer]) -> _Chain:
+    """List what runs once per call, outermost first, beneath the caller; *users* are the user's, of either scope."""
     slots: dict[str, _Chain] = {
-        "log": [CallLog()],
-        "metrics": [metrics],
+        "log": [],
+        "metrics": [],
         "interceptors": [one for one in users if scope_of(one) == "call"],
         "notify": [Notifier(policy)] if wants_notice(policy) else [],
         "limit": [ActiveLimit(policy)] if policy.actives else [],
@@ -56,14 +56,9 @@ def call_chain(policy: MethodPolicy, metrics: CallMetrics, users: Sequence[Inter
     return [one for slot in CALL_ORDER for one in slots[slot]]
 
 
-def attempt_chain(health: Observer, users: Sequence[Interceptor | Observer]) -> _Chain:
-    """List what runs once per try, outermost first, but for the timeout, which is the transport's nearest stage."""
-    slots: dict[str, _Chain] = {
-        "interceptors": [one for one in users if scope_of(one) == "attempt"],
-        "health": [health],
-        "timeout": [],
-    }
-    return [one for slot in ATTEMPT_ORDER for one in slots[slot]]
+def attempt_chain(users: Sequence[Interceptor | Observer]) -> _Chain:
+    """List what runs once per try, outermost first, above the transport's nearest stage; *users* as above."""
+    return [one for one in users if scope_of(one) == "attempt"]
 
 
 def load_interceptors(policy: MethodPolicy) -> _Chain:

@@ -1,4 +1,4 @@
-"""The framework's own observers: counting, logging and limiting. All inline: none of them can block."""
+"""What watches every call: counting, logging and limiting. None of it can block."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from callahead.config.policy import MethodPolicy
 
 from ..errors import LimitExceeded
 from ..forking import fork_safe_lock
-from ..invocation import Invocation, Outcome
+from ..invocation import CallRecord, Invocation, Outcome
 
 _LOG = logging.getLogger("callahead.consumer.call")
 
@@ -36,9 +36,7 @@ class MethodCounts:
 
 
 class CallMetrics:
-    """Counts the calls of one method; an `Observer`."""
-
-    inline = True
+    """Counts the calls of one method; from any thread."""
 
     def __init__(self) -> None:
         self._lock = fork_safe_lock()
@@ -48,19 +46,18 @@ class CallMetrics:
         self._attempts = 0
         self._dropped = 0
 
-    def on_start(self, invocation: Invocation) -> Invocation:
+    def begin(self) -> None:
         """Count a call."""
         with self._lock:
             self.calls += 1
-        return invocation
 
-    def on_end(self, token: Invocation, outcome: Outcome) -> None:
-        """Count its end and its attempts."""
+    def end(self, attempts: int, error: BaseException | None) -> None:
+        """Count the end of a call that took so many *attempts*."""
         with self._lock:
             self._ended += 1
-            self._attempts += token.record.attempts
-            if outcome.error is not None:
-                self._failures[type(outcome.error).__name__] += 1
+            self._attempts += attempts
+            if error is not None:
+                self._failures[type(error).__name__] += 1
 
     def drop(self) -> None:
         """Count a failure that nobody is told of."""
@@ -74,22 +71,12 @@ class CallMetrics:
             return MethodCounts(self.calls, running, self._attempts, dict(self._failures), self._dropped)
 
 
-class CallLog:
-    """Logs each failed call as one line at level INFO, on logger ``callahead.consumer.call``; an `Observer`."""
-
-    inline = True
-
-    def on_start(self, invocation: Invocation) -> Invocation:
-        """Keep the call."""
-        return invocation
-
-    def on_end(self, token: Invocation, outcome: Outcome) -> None:
-        """Log a failure, with the line that made the call where that is known."""
-        if outcome.error is not None and _LOG.isEnabledFor(logging.INFO):
-            site = token.record.call_site
-            error = outcome.error
-            called = f", called at {site}" if site else ""
-            _LOG.info("%s failed: %s: %s%s", token.record.name, type(error).__name__, error, called)
+def log_failure(record: CallRecord, error: BaseException) -> None:
+    """Log a failed call as one line at level INFO, with the line that made the call where that is known."""
+    if _LOG.isEnabledFor(logging.INFO):
+        site = record.call_site
+        called = f", called at {site}" if site else ""
+        _LOG.info("%s failed: %s: %s%s", record.name, type(error).__name__, error, called)
 
 
 class ActiveLimit:

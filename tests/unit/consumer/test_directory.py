@@ -6,12 +6,10 @@ from support.clock import FakeClock
 from support.cluster import endpoints
 from support.shop import Shop
 
-from callahead.config.policy import MethodPolicy
 from callahead.consumer.cluster.directory import UNHEALTHY_S, Directory
-from callahead.consumer.cluster.health import HealthWatch
-from callahead.consumer.deadline import Deadline
+from callahead.consumer.cluster.health import judge
 from callahead.consumer.errors import ConnectFailed, ConnectionLost, RemoteError
-from callahead.consumer.invocation import CallRecord, Invocation, Outcome
+from callahead.consumer.invocation import Invocation
 from callahead.consumer.provider import Provider
 from callahead.registry import MemoryRegistry
 from callahead.registry.models import Endpoint, Snapshot
@@ -29,12 +27,7 @@ class Fixture:
         self.directory.notify(Snapshot(1, listed, reason))
 
     def end(self, provider: Provider, error: Exception | None) -> None:
-        watch = HealthWatch(self.directory)
-        policy = MethodPolicy(reference="foo", method="find")
-        record = CallRecord(policy, "find", 0.0)
-        invocation = Invocation(policy, "find", (), {}, {}, Deadline.after_ms(1), record, blocking=False)
-        invocation.provider = provider
-        watch.on_end(watch.on_start(invocation), Outcome(error=error))
+        judge(self.directory, provider, error)
 
 
 def test_a_provider_that_stays_is_the_same_object() -> None:
