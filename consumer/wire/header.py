@@ -87,18 +87,19 @@ _NOTICE = _WORD | (REQUEST | EVENT) << 8
 _pack = HEADER.pack
 
 
-def request_frame(request_id: int, body: bytes, *, two_way: bool = True) -> bytes:
+def request_frame(request_id: int, body: bytes, end: bytes = b"", *, two_way: bool = True) -> bytes:
     """Make the frame of a call.
 
     Args:
         request_id: 64 bits, signed; the answer bears it.
         body: In hessian2, see `callahead.consumer.codec.dubbo.RequestEncoder`.
+        end: The rest of the body, where that is not one piece.
         two_way: An answer is wanted.
 
     Raises:
         LocalProtocolError: The id or the length does not fit the header; ``not_sent`` is set.
     """
-    return _frame(_CALL if two_way else _ONE_WAY, request_id, body)
+    return _frame(_CALL if two_way else _ONE_WAY, request_id, body, end)
 
 
 def response_frame(request_id: int, body: bytes, status: int = OK) -> bytes:
@@ -126,12 +127,13 @@ def writable_frame(request_id: int) -> bytes:
     return _frame(_NOTICE, request_id, b"\x01W")
 
 
-def _frame(word: int, request_id: int, body: bytes) -> bytes:
+def _frame(word: int, request_id: int, body: bytes, end: bytes = b"") -> bytes:
     try:
-        return _pack(word, request_id, len(body)) + body
+        return b"".join((_pack(word, request_id, len(body) + len(end)), body, end))
     except struct.error:
+        size = len(body) + len(end)
         raise LocalProtocolError(
-            f"a dubbo frame cannot hold id {request_id} with {len(body)} bytes: the id has 64 bits, the length 31",
+            f"a dubbo frame cannot hold id {request_id} with {size} bytes: the id has 64 bits, the length 31",
             not_sent=True,
         ) from None
 

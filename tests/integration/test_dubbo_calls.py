@@ -25,6 +25,7 @@ from support.dubbo_peer import (
 from support.shop import Background
 
 from callahead.consumer import CallTimeout, ConnectionLost, Consumer, RemoteError, RpcContext
+from callahead.consumer.wire import response_frame
 
 Consume = Callable[..., Consumer]
 CONTEXT = RpcContext.get_context()
@@ -147,6 +148,59 @@ def test_an_idle_connection_is_led_by_the_caller(consume: Consume, echoing: Dubb
     for number in range(5):
         foo.echo(number)
     assert noted == ["MainThread"] * 5
+
+
+class AskAgain:
+    """An observer that makes another call, over the same connection, of what the first one gave."""
+
+    again: ClassVar[Callable[[Any], Any]]
+    given: ClassVar[list[Any]] = []
+
+    def on_start(self, invocation: Any) -> None:
+        return None
+
+    def on_end(self, token: Any, outcome: Any) -> None:
+        self.given.append(outcome.value)
+        if outcome.value < 3:
+            AskAgain.again(outcome.value + 1)
+
+
+def test_the_end_of_a_led_call_may_call_again(consume: Consume, echoing: DubboPeer) -> None:
+    """What users' code does with an answer on the caller's thread may call over the connection that the answer came by.
+
+    The caller has handed the connection over by then, so that neither its own calls nor those of others wait for it.
+    """
+    foo = consume(foo_config(echoing.url, interceptors=[f"{__name__}:AskAgain"])).reference("foo")
+    AskAgain.again = foo.echo.sync
+    AskAgain.given.clear()
+    assert foo.echo(3) == 3
+    assert foo.echo(0) == 0
+    assert AskAgain.given == [3, 0, 1, 2, 3]
+
+
+def test_a_connection_that_the_peer_closes_between_led_calls_is_seen_at_once(
+    consume: Consume, echoing: DubboPeer
+) -> None:
+    """The I/O thread hears that the peer closes though the callers do the reading, so the next call connects anew."""
+    consumer = consume(foo_config(echoing.url))
+    foo = consumer.reference("foo")
+    for number in range(1, 11):
+        assert [foo.echo(value) for value in range(3)] == [0, 1, 2]
+        (connection,) = connections_of(consumer)
+        echoing.link(number).hang_up()
+        wait_until(lambda: connection._socket is None)  # noqa: B023 - called at once
+    assert connection.counters.connects == 10
+
+
+def test_what_comes_between_led_calls_is_read_soon(consume: Consume, echoing: DubboPeer) -> None:
+    """Some milliseconds after the last led call the I/O thread reads again: a stray answer is counted."""
+    consumer = consume(foo_config(echoing.url))
+    foo = consumer.reference("foo")
+    (connection,) = connections_of(consumer) if foo.echo(1) else ()
+    for number in range(1, 4):
+        assert foo.echo("led") == "led"
+        echoing.link().send(response_frame(number, b"\x92"))
+        wait_until(lambda: connection.counters.unknown_answers == number)  # noqa: B023 - called at once
 
 
 def test_the_caller_leads_again_after_it_handed_over(consume: Consume, peer: DubboPeer, noted: list[str]) -> None:

@@ -87,7 +87,7 @@ def test_a_call_leaves_nothing(consume: Consume, run: Callable[[Any, str], None]
 
 @pytest.mark.slow
 def test_ended_calls_leave_the_queues(consume: Consume) -> None:
-    """Behind one slow call thousands come and go: neither the expiry nor the outbox remembers them."""
+    """Behind one slow call thousands come and go: nothing of the connection remembers them."""
     with DubboPeer(mixed) as peer:
         consumer = consume(foo_config(peer.url, timeout=20000))
         foo = consumer.reference("foo")
@@ -96,11 +96,10 @@ def test_ended_calls_leave_the_queues(consume: Consume) -> None:
             for future in [foo.echo.future(number) for number in range(100)]:
                 future.result(5)
         (connection,) = connections_of(consumer)
-        assert len(connection._expiry) < 1500
         assert (len(connection._running), connection._outbox.count, len(connection._outbox._watched)) == (1, 0, 0)
         gc.collect()
         calls = [thing for thing in gc.get_objects() if isinstance(thing, Call)]
-        assert len(calls) < 1500
+        assert len(calls) < 10
         assert slow.cancel()
 
 
@@ -134,21 +133,3 @@ def test_memory_is_flat(consume: Consume, retries: int) -> None:
         finally:
             tracemalloc.stop()
         assert after - before < 60_000
-        (connection,) = connections_of(consumer)
-        assert len(connection._expiry) < 1100
-
-
-def test_timeouts_that_differ_share_few_queues(consume: Consume) -> None:
-    """With retries: 0 what is left of the total timeout differs from call to call; that makes no queue per call."""
-    with DubboPeer() as peer:
-        consumer = consume(foo_config(peer.url, timeout=20000))
-        foo = consumer.reference("foo")
-        futures = [foo.echo.future(number) for number in range(500)]
-        for _ in futures:
-            peer.next_call()
-        (connection,) = connections_of(consumer)
-        assert len(connection._expiry) == 500
-        assert len(connection._expiry._queues) < 10
-        for future in futures:
-            assert future.cancel()
-        wait_until(lambda: not connection._running)

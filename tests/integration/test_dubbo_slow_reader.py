@@ -225,4 +225,4 @@ def test_memory_is_bounded(consume: Consume) -> None:
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         assert after - before < 150_000  # KiB, where 400 MB were asked
         assert connection._outbox.count <= 2
-        assert len(connection._expiry) == 0
+        assert not connection._running

@@ -44,7 +44,7 @@ class RequestEncoder:
         SerializationError: An attachment is neither text nor another scalar.
     """
 
-    __slots__ = ("_constant", "_limits", "_method", "_prefix", "_writers", "signature")
+    __slots__ = ("_constant", "_limits", "_method", "_prefix", "_quick", "_writers", "signature")
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class RequestEncoder:
         self._constant = b"H" + encode_entries(attachments)
         self._method = method
         self._writers = self.signature.writers
+        self._quick = self.signature.quick
         self._limits = limits
 
     def encode(self, args: Sequence[Any], attachments: Mapping[str, Any] = NO_ATTACHMENTS) -> bytes:
@@ -82,10 +83,17 @@ class RequestEncoder:
         writers = self._writers
         if len(args) != len(writers):
             raise self.signature.wrong_count(self._method, len(args))
-        encoder = Encoder(self._limits)
-        encoder.out += self._prefix
         at = 0
         try:
+            if self._quick is not None:
+                parts = [self._prefix]
+                for quick in self._quick:
+                    parts.append(quick(args[at]))
+                    at += 1
+                parts.append(self._constant)
+                return b"".join(parts)
+            encoder = Encoder(self._limits)
+            encoder.out += self._prefix
             for write in writers:
                 write(encoder, args[at])
                 at += 1

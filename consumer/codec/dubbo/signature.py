@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from callahead.consumer.errors import SerializationError
@@ -17,6 +17,9 @@ from ..hessian2.scalar_writers import SHORT_INTS, write_bool, write_null
 from .annotations import java_type_of
 from .descriptor import PRIMITIVES, JavaType, parse_type, types_of_descriptor
 from .string import encode_string
+
+QuickWriter = Callable[[Any], bytes]
+"""Writes a scalar that takes no part in a stream's references, so that it needs no stream to be written."""
 
 _LISTS = ("java.util.List", "java.util.Collection", "java.lang.Iterable", "java.util.ArrayList", "java.util.LinkedList")
 _SETS = ("java.util.Set", "java.util.HashSet")
@@ -38,11 +41,17 @@ class Signature:
         descriptor: As the JVM spells it, "" without parameters.
         types: Java type names without generics, in order.
         writers: How each argument is written.
+        quick: The same as functions from value to bytes, where every parameter is of a type that has one; else None.
     """
 
     descriptor: str
     types: tuple[str, ...]
     writers: tuple[Writer, ...]
+    quick: tuple[QuickWriter, ...] | None = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        quick = [_QUICK.get(name) for name in self.types]
+        object.__setattr__(self, "quick", None if None in quick else tuple(quick))
 
     @classmethod
     def of_names(cls, names: Iterable[str]) -> Self:
@@ -191,4 +200,30 @@ _WRITERS: dict[str, Writer] = {
     "boolean": _write_boolean,
     "java.lang.Boolean": _write_boxed_boolean,
     "int": _write_int,
+}
+
+
+def _quick_string(value: Any) -> bytes:
+    return encode_string(value) if type(value) is str else _alone(_write_string, value)
+
+
+def _quick_int(value: Any) -> bytes:
+    is_short = type(value) is int and -2048 <= value <= 2047
+    return SHORT_INTS[value] if is_short else _alone(_write_int, value)
+
+
+def _quick_boolean(value: Any) -> bytes:
+    return b"T" if value is True else b"F" if value is False else _alone(_write_boolean, value)
+
+
+def _alone(write: Writer, value: Any) -> bytes:
+    encoder = Encoder()
+    write(encoder, value)
+    return bytes(encoder.out)
+
+
+_QUICK: dict[str, QuickWriter] = {
+    "java.lang.String": _quick_string,
+    "int": _quick_int,
+    "boolean": _quick_boolean,
 }

@@ -15,7 +15,7 @@ from .declared import parse
 from .misfit import Convert, Misfit
 
 # What is converted here writes itself; these have writers that are quicker than finding one.
-_QUICK = ("java.lang.String", "int")
+_QUICK = ("java.lang.String", "int", "boolean")
 
 
 def _nothing() -> Mapping[str, Any]:

@@ -29,12 +29,13 @@ class Call:
         timeout: Seconds that the attempt has.
         expires: Monotonic second at which it times out.
         number: Its place in the order of its connection's frames, from 1; 0 until it has one.
-        ended: The outcome is out.
+        ended: The outcome is out, or held.
+        wants_written: Somebody must be told when the frame is written.
     """
 
     __slots__ = (
-        "_connection", "_decode", "_done", "_invocation",
-        "ended", "expires", "frame", "id", "number", "timeout", "two_way",
+        "_connection", "_decode", "_done", "_held", "_invocation", "_is_held",
+        "ended", "expires", "frame", "id", "number", "timeout", "two_way", "wants_written",
     )  # fmt: skip
 
     def __init__(
@@ -55,15 +56,13 @@ class Call:
         self.expires = expires
         self.number = 0
         self.ended = False
+        self.wants_written = not two_way or invocation.on_sent is not None
         self._invocation: Invocation | None = invocation
         self._decode = decode
         self._done: Done | None = done
         self._connection: Connection | None = None
-
-    @property
-    def wants_written(self) -> bool:
-        """Somebody must be told when the frame is written."""
-        return not self.two_way or (self._invocation is not None and self._invocation.on_sent is not None)
+        self._is_held = False
+        self._held: Outcome | tuple[int, bytes] | None = None
 
     @property
     def is_cancelled(self) -> bool:
@@ -103,9 +102,15 @@ class Call:
 
     def answer(self, status: int, body: bytes) -> None:
         """End with what the provider answered."""
-        invocation = self._invocation
-        if invocation is not None:
-            self.end(self._decode(status, body, invocation))
+        invocation, done = self._invocation, self._done
+        if invocation is None or done is None:
+            return
+        self.ended = True
+        if self._is_held:
+            self._held = (status, body)
+            return
+        self._done = self._invocation = self.frame = self._connection = None
+        done(self._decode(status, body, invocation))
 
     def fail(self, error: BaseException) -> None:
         """End with *error*."""
@@ -117,8 +122,24 @@ class Call:
         if done is None:
             return
         self.ended = True
+        if self._is_held:
+            self._held = outcome
+            return
         self._done = self._invocation = self.frame = self._connection = None
         done(outcome)
+
+    def hold(self) -> None:
+        """Keep the end to this object until `hand_out`, for whoever brings it about holds the connection."""
+        self._is_held = True
+
+    def hand_out(self) -> None:
+        """Hand out the outcome, where there is one, and each that comes later as it comes."""
+        self._is_held = False
+        held, self._held = self._held, None
+        if isinstance(held, Outcome):
+            self.end(held)
+        elif held is not None:
+            self.answer(*held)
 
     def time_out(self, *, not_sent: bool, why: str) -> None:
         """End as timed out."""

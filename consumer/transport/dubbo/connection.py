@@ -10,43 +10,28 @@ import itertools
 import logging
 import socket
 import ssl
-from enum import Enum
+from collections import deque
 from random import Random
-from typing import Any
 
 from ...deadline import Clock
 from ...errors import ConnectFailed, ConnectionLost, ConsumerClosed, RpcError
-from ...wire.events import BadEvent, BadResponse, Broken, Heartbeat, HeartbeatAnswer, ReadOnly, Response, Writable
-from ...wire.header import heartbeat_answer_frame, heartbeat_frame
-from ...wire.reader import FrameReader
+from ...wire.header import heartbeat_frame
 from .backoff import Backoff
 from .call import Call
 from .dial import Dial
-from .expiry import NEVER
-from .io_thread import IoThread
-from .ownership import Ownership
-from .poller import READ, WRITE
-from .running import RunningCalls
-from .settings import ConnectionSettings, Counters
-from .users import Users
+from .io_thread import NEVER, IoThread
+from .link import Link, Pause, State
+from .poller import READ
+from .settings import ConnectionSettings
 
 _LOG = logging.getLogger("callahead.consumer.dubbo")
-_READ_BYTES = 256 * 1024
+_LED_READ_BYTES = 16 * 1024
 _IDLE_HEARTBEATS = 3
 _STOPPING_S = 2.0
 _HEARTBEAT_IDS = itertools.count(-1, -1)  # no call has a negative id
 
 
-class State(Enum):
-    """Where a connection stands."""
-
-    IDLE = "not connected"
-    DIALLING = "being made"
-    OPEN = "open"
-    CLOSED = "closed"
-
-
-class Connection(RunningCalls):
+class Connection(Link):
     """A connection to one address, with its running calls."""
 
     def __init__(
@@ -58,33 +43,27 @@ class Connection(RunningCalls):
         tls: tuple[ssl.SSLContext, str] | None = None,
         random: Random | None = None,
     ) -> None:
-        super().__init__(address, settings)
-        self.users = Users()
-        self.counters = Counters()
-        self.state = State.IDLE
-        self._thread = thread
-        self._clock = clock
+        super().__init__(address, settings, thread, clock, tls=tls is not None)
         self._tls = tls
         self._dial: Dial | None = None
         self._dial_by = NEVER
         self._draining = False
         self._backoff = Backoff(Random() if random is None else random)  # noqa: S311 - it spreads reconnects
-        self._socket: socket.socket | None = None
-        self._owner = Ownership(thread)
+        self._posted: deque[Call] = deque()
+        self._is_posted = False
 
     def _forget_all(self) -> None:
         super()._forget_all()
-        self._reader = FrameReader(self.settings.max_body_bytes, setting=self.settings.max_body_setting)
-        self._flushing = False
-        self._watching = 0
-        self._last_read = 0.0
         self._heartbeat_sent = 0.0
 
     # -- from any thread --------------------------------------------------------------------------------------------
 
     def post(self, call: Call) -> None:
         """Hand *call* to the I/O thread."""
-        self._thread.post(self._accept, call)
+        self._posted.append(call)
+        if not self._is_posted:
+            self._is_posted = True
+            self._thread.post(self._accept_posted, None)
 
     def post_cancel(self, call: Call) -> None:
         """Let the I/O thread stop *call*."""
@@ -102,34 +81,40 @@ class Connection(RunningCalls):
             False where this cannot be, and nothing was done.
         """
         owner = self._owner
-        if self.state is not State.OPEN or self._running or self._tls is not None or not owner.take():
+        if self.state is not State.OPEN or self._running or self._is_tls or not owner.take():
             return False
         try:
             is_idle = self.state is State.OPEN and not self._running and not self._outbox.count
             if not is_idle or not owner.is_ready or owner.is_wanted:
                 return False
-            self._lead(call)
-            return True
+            is_over = self._lead(call)
         finally:
             owner.leave()
+        if is_over:  # told only now: its stages may take long, or call again over this very connection
+            call.hand_out()
+        return True
 
-    def _lead(self, call: Call) -> None:
+    def _lead(self, call: Call) -> bool:
+        self._begin_leading()
+        call.hold()
         try:
             self._enqueue(call)
             self._write()
             if not call.ended and not self._outbox.count:
-                self._watch(0)
                 while not call.ended and self._may_wait(call.expires):
-                    self._read()
+                    self._read(_LED_READ_BYTES)
         except BaseException as error:  # Ctrl-C: the call ends here, with all its stages
             self._running.pop(call.id, None)
             self._outbox.drop(call.number)
             call.fail(error)
-        if self.state is State.OPEN and not self._outbox.count:
-            self._watch(READ)
-        if not call.ended or self._outbox.count:
+        self._end_leading()
+        is_over = call.ended
+        if not is_over:
+            call.hand_out()
             call.be_stoppable()
+        if not is_over or self._outbox.count:
             self._thread.post(self._adopt, call)
+        return is_over
 
     def _may_wait(self, until: float) -> bool:
         left = until - self._clock()
@@ -137,48 +122,55 @@ class Connection(RunningCalls):
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
-    def _accept(self, call: Call) -> None:
-        if not self._owner.enter(self._accept, call):
+    def _accept_posted(self, _: None) -> None:
+        if not self._owner.enter(self._accept_posted, None):
             return
+        # Before the calls are taken: what is posted after this line is posted anew.
+        self._is_posted = False
         try:
-            refusal = self._refuse(call)
-            if refusal is not None:
-                call.fail(refusal)
-                return
-            self._enqueue(call)
-            self._remember(call)
-            if self.state is State.OPEN:
+            posted = self._posted
+            for _call in range(len(posted)):
+                self._accept(posted.popleft())
+            if self._outbox.count and self.state is State.OPEN:
                 self._flush_soon()
-            elif self.state is State.IDLE:
-                self._connect()
         finally:
             self._owner.leave()
+
+    def _accept(self, call: Call) -> None:
+        refusal = self._refuse(call)
+        if refusal is not None:
+            call.fail(refusal)
+            return
+        self._enqueue(call)
+        if call.expires < self._next_expiry:
+            self._expire_from(call.expires)
+        if self.state is State.IDLE:
+            self._connect()
 
     def _adopt(self, call: Call) -> None:
         """Take over a call that its leader could not finish."""
         if not self._owner.enter(self._adopt, call):
             return
         if not call.ended:
-            self._remember(call)
+            self._expire_from(min(call.expires, self._next_expiry))
         if self._outbox.count:
             self._flush_soon()
         self._owner.leave()
 
-    def _remember(self, call: Call) -> None:
-        if self._expiry.add(call):
-            self._thread.tick_at(self, call.expires)
+    def _expire_from(self, when: float) -> None:
+        self._next_expiry = when
+        self._thread.tick_at(self, max(when, self._next_look))
 
     def _refuse(self, call: Call) -> RpcError | None:
         if call.is_cancelled:
             return ConsumerClosed("the call was cancelled", not_sent=True)
+        if self.state is State.OPEN or self.state is State.DIALLING:
+            return self._refuse_if_full(call)
         if self.state is State.CLOSED:
             if self._draining:
                 return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)
             return ConsumerClosed("the connection was closed before the call", not_sent=True)
-        full = self._refuse_if_full(call)
-        if full is None and self.state is State.IDLE:
-            return self._backoff.refusal(self._clock())
-        return full
+        return self._refuse_if_full(call) or self._backoff.refusal(self._clock())
 
     def _cancel(self, call: Call) -> None:
         if not self._owner.enter(self._cancel, call):
@@ -196,7 +188,7 @@ class Connection(RunningCalls):
         if not self._owner.enter(self._tick_now, None):
             return NEVER
         try:
-            self._expire(now, "" if self.state is State.OPEN else f"; the connection is {self.state.value}")
+            expiry = self._expire(now, "" if self.state is State.OPEN else f"; the connection is {self.state.value}")
             if self._dial is not None and self._dial_by <= now:
                 stage = self._dial.stage
                 self._dial.abandon()
@@ -206,7 +198,7 @@ class Connection(RunningCalls):
             self._close_if_drained()
             if self.state is State.CLOSED:
                 return NEVER
-            return min(self._expiry.next_at(), self._dial_by, heartbeat)
+            return min(expiry, self._dial_by, heartbeat)
         finally:
             self._owner.leave()
 
@@ -265,121 +257,7 @@ class Connection(RunningCalls):
         self._backoff.begin(problem, self._clock())
         self._fail_all(lambda _: ConnectFailed(f"no connection: {problem}", not_sent=True))
 
-    # -- writing and reading ----------------------------------------------------------------------------------------
-
-    def _flush_soon(self) -> None:
-        if not self._flushing:
-            self._flushing = True
-            self._thread.flush_later(self)
-
-    def flush(self) -> None:
-        """Write what was queued; see `Served.flush`."""
-        if not self._owner.enter(self._flush_again, None):
-            return
-        try:
-            self._flushing = False
-            self._write()
-            self._close_if_drained()
-        finally:
-            self._owner.leave()
-
-    def _flush_again(self, _: None) -> None:
-        self._thread.flush_later(self)
-
-    def _write(self) -> None:
-        if self.state is not State.OPEN:
-            return
-        assert self._socket is not None
-        outbox = self._outbox
-        while (data := outbox.pending()) is not None:
-            try:
-                taken = self._socket.send(data)
-            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError) as error:
-                if isinstance(error, ssl.SSLError):
-                    outbox.attempt()
-                self._watch(READ | WRITE)
-                return
-            except OSError as error:
-                if self._tls is not None:
-                    outbox.attempt()
-                self._lost(f"writing failed: {error.strerror or error}")
-                return
-            for call in outbox.advance(taken):
-                if not call.two_way:
-                    self._running.pop(call.id, None)
-                call.written()
-        self._watch(READ)
-
-    def on_ready(self, events: int) -> None:
-        """Read or write; see `Served.on_ready`."""
-        if self.state is not State.OPEN or not self._owner.take():
-            return  # a leader reads for itself
-        try:
-            if events & WRITE:
-                self._write()
-            if events & READ:
-                self._read()
-            self._close_if_drained()
-        finally:
-            self._owner.leave()
-
-    def _read(self) -> None:
-        while self.state is State.OPEN:
-            opened = self._socket
-            assert opened is not None
-            try:
-                data = opened.recv(_READ_BYTES)
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                return
-            except OSError as error:
-                self._lost(f"reading failed: {error.strerror or error}")
-                return
-            if not data:
-                self._lost("the provider closed it")
-                return
-            self._last_read = self._clock()
-            self._handle(data)
-            # TLS may hold decrypted bytes that the poller does not see.
-            if self._tls is None or not isinstance(opened, ssl.SSLSocket) or not opened.pending():
-                return
-
-    def _handle(self, data: bytes) -> None:
-        running = self._running
-        for event in self._reader.feed(data):
-            if type(event) is Response:
-                call = running.pop(event.id, None)
-                if call is None:
-                    self.counters.unknown_answers += 1
-                else:
-                    call.answer(event.status, event.body)
-            else:
-                self._handle_rare(event)
-        self._expiry.trim(len(self._running))
-
-    def _handle_rare(self, event: Any) -> None:
-        if isinstance(event, Heartbeat):
-            if event.two_way:
-                self._outbox.put(heartbeat_answer_frame(event.id))
-                self._thread.post(self._flush_queued, None)  # this may be a leader's thread
-        elif isinstance(event, BadResponse):
-            call = self._running.pop(event.id, None)
-            if call is None:
-                self.counters.unknown_answers += 1
-            else:
-                call.fail(event.error)
-        elif isinstance(event, ReadOnly | Writable):
-            self.users.set_read_only(isinstance(event, ReadOnly))
-        elif isinstance(event, Broken):
-            self._lost(event.error.message)
-        elif isinstance(event, BadEvent):
-            self.counters.bad_events += 1
-            _LOG.warning("%s: %s", self.name, event.error.message)
-        elif not isinstance(event, HeartbeatAnswer):
-            self.counters.bad_events += 1
-            _LOG.warning("%s sent a request, which a consumer does not answer", self.name)
-
-    def _flush_queued(self, _: None) -> None:
-        self._flush_soon()
+    # -- heartbeats --------------------------------------------------------------------------------------------------
 
     def _keep_alive(self, now: float) -> float:
         heartbeat = self.settings.heartbeat
@@ -437,21 +315,6 @@ class Connection(RunningCalls):
             lambda begun: ConsumerClosed("the connection was closed under the call", not_sent=not begun, in_doubt=begun)
         )
 
-    def _watch(self, events: int) -> None:
-        if events != self._watching:
-            assert self._socket is not None
-            assert self._thread.poller is not None
-            self._watching = events
-            self._thread.poller.watch(self._socket.fileno(), events)
-
-    def _drop_socket(self) -> None:
-        opened, self._socket = self._socket, None
-        self._owner.forget()
-        self._watching = 0
-        if opened is not None:
-            self._thread.forget(opened.fileno())
-            opened.close()
-
     def after_fork(self) -> None:
         """Close this process' copies of the parent's sockets, and forget the parent's calls."""
         if self._socket is not None:
@@ -460,6 +323,9 @@ class Connection(RunningCalls):
             self._dial.abandon()
         self._socket, self._dial, self._dial_by = None, None, NEVER
         self._owner.after_fork()
+        self._pause = Pause(self)
+        self._posted.clear()
+        self._is_posted = False
         self._forget_all()
         if self.state is not State.CLOSED:
             self.state = State.IDLE

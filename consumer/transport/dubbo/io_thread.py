@@ -14,10 +14,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ...deadline import Clock
-from .expiry import NEVER
 from .poller import Poller, open_poller
 
 _LOG = logging.getLogger("callahead.consumer.dubbo")
+NEVER = float("inf")
 
 
 class Served(Protocol):

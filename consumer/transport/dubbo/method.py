@@ -15,7 +15,7 @@ from ...codec.dubbo.errors import error_of_thrown, status_error
 from ...codec.dubbo.request import RequestEncoder
 from ...codec.dubbo.response import EXCEPTION, decode_response
 from ...codec.hessian2.limits import limits_for
-from ...codec.javaface import JavaMethod, JavaSignature, convert_answer
+from ...codec.javaface import JavaMethod, JavaSignature
 from ...errors import CallTimeout, ConsumerClosed, LocalProtocolError, RpcError, SerializationError
 from ...invocation import Done, Invocation, Outcome
 from ...provider import Provider
@@ -29,6 +29,7 @@ from .pool import Pool
 _IDS = itertools.count(secrets.randbits(31))
 _LOCAL = frozenset({"async", "sent", "return", "retries"})
 _KEPT_TAILS = 256
+_new = tuple.__new__
 
 
 class Request(NamedTuple):
@@ -46,11 +47,12 @@ class Request(NamedTuple):
 
 
 class _Bound(NamedTuple):
-    """This method at one provider."""
+    """This method at one provider; *tails* are the ends of its requests, by the timeout in ms that they tell."""
 
     connections: tuple[Connection, ...]
     path: str
     token: str
+    tails: dict[int, bytes]
 
 
 class DubboMethod:
@@ -63,9 +65,10 @@ class DubboMethod:
         self._policy = policy
         self._application = application
         self._pool = pool
-        self._encoders: dict[tuple[str, str], RequestEncoder] = {}
+        self._encoders: dict[str, RequestEncoder] = {}
+        self._encoders_elsewhere: dict[tuple[str, str], RequestEncoder] = {}
         self._bound: dict[Provider, _Bound] = {}
-        self._tails: dict[tuple[int, str], bytes] = {}
+        self._decoder = self._decode
         self._turn = itertools.count()
         # The size of an answer is limited once, where it is read off the wire.
         self._limits = limits_for(policy.max_response_bytes)
@@ -78,16 +81,22 @@ class DubboMethod:
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Request:
         """Choose the overload and serialize the arguments; see `MethodTransport.encode`."""
         signature, values = self._method.select(args, kwargs)
-        begun = self._encoder(signature, self._policy.interface).begin(values)
-        check_request_size(len(begun), self._policy)
-        return Request(signature, values, begun)
-
-    def _encoder(self, signature: JavaSignature, path: str) -> RequestEncoder:
-        key = (signature.descriptor, path)
-        encoder = self._encoders.get(key)
+        encoder = self._encoders.get(signature.descriptor)
         if encoder is None:
-            encoder = self._encoders[key] = self._make_encoder(signature, path)
-        return encoder
+            encoder = self._make_encoder(signature, self._policy.interface)
+            self._encoders[signature.descriptor] = encoder
+        begun = encoder.begin(values)
+        if len(begun) > self._policy.max_request_bytes:
+            check_request_size(len(begun), self._policy)
+        return _new(Request, (signature, values, begun))
+
+    def _encode_elsewhere(self, request: Request, path: str) -> bytes:
+        """Serialize again for a provider that has the service under another path than the interface's name."""
+        key = (request.signature.descriptor, path)
+        encoder = self._encoders_elsewhere.get(key)
+        if encoder is None:
+            encoder = self._encoders_elsewhere[key] = self._make_encoder(request.signature, path)
+        return encoder.begin(request.values)
 
     def _make_encoder(self, signature: JavaSignature, path: str) -> RequestEncoder:
         policy = self._policy
@@ -107,48 +116,41 @@ class DubboMethod:
         if timeout <= 0:
             done(Outcome(error=CallTimeout("the time was over before the attempt began", not_sent=True)))
             return
+        number = next(_IDS)
+        two_way = not invocation.one_way
         try:
             bound = self._bound.get(provider) or self._bind(provider)
-            body = self._body(invocation, bound, timeout)
+            frame = self._frame(number, invocation, bound, timeout, two_way)
         except RpcError as error:
             done(Outcome(error=error))
             return
-        number = next(_IDS)
-        two_way = not invocation.one_way
-        frame = request_frame(number, body, two_way=two_way)
         connections = bound.connections
         connection = connections[0] if len(connections) == 1 else connections[next(self._turn) % len(connections)]
-        invocation.record.is_sent = False
+        record = invocation.record
+        if record.is_sent:  # an attempt before this one
+            record.is_sent = False
         expires = time.monotonic() + timeout
-        Call(number, frame, two_way, timeout, expires, invocation, self._decode, done).begin(connection)
+        Call(number, frame, two_way, timeout, expires, invocation, self._decoder, done).begin(connection)
 
     def _bind(self, provider: Provider) -> _Bound:
         connections = self._pool.connections(provider, self._policy)
         if not connections:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
         endpoint = provider.endpoint
-        bound = _Bound(connections, endpoint.path or self._policy.interface, endpoint.parameters.get("token", ""))
+        bound = _Bound(connections, endpoint.path or self._policy.interface, endpoint.parameters.get("token", ""), {})
         self._bound[provider] = bound
         return bound
 
-    def _body(self, invocation: Invocation, bound: _Bound, timeout: float) -> bytes:
+    def _frame(self, number: int, invocation: Invocation, bound: _Bound, timeout: float, two_way: bool) -> bytes:
         request: Request = invocation.request
         begun = request.begun
         if bound.path != self._policy.interface:
-            begun = self._encoder(request.signature, bound.path).begin(request.values)
+            begun = self._encode_elsewhere(request, bound.path)
         if invocation.attachments:
             begun += encode_entries(_allowed(invocation.attachments))
-        return begun + self._tail(max(1, round(timeout * 1000)), bound.token)
-
-    def _tail(self, timeout_ms: int, token: str) -> bytes:
-        tail = self._tails.get((timeout_ms, token))
-        if tail is None:
-            own = {"timeout": str(timeout_ms), "token": token}
-            tail = encode_entries({key: value for key, value in own.items() if value}) + b"Z"
-            if len(self._tails) >= _KEPT_TAILS:
-                self._tails.clear()
-            self._tails[timeout_ms, token] = tail
-        return tail
+        timeout_ms = round(timeout * 1000)
+        tail = bound.tails.get(timeout_ms) or _tail(bound, timeout_ms)
+        return request_frame(number, begun, tail, two_way=two_way)
 
     def _decode(self, status: int, body: bytes, invocation: Invocation) -> Outcome:
         try:
@@ -159,7 +161,8 @@ class DubboMethod:
             if kind == EXCEPTION:
                 return Outcome(error=error_of_thrown(value))
             request: Request = invocation.request
-            return Outcome(convert_answer(request.signature, value))
+            convert = request.signature.answer
+            return Outcome(value if convert is None else convert(value))
         except RpcError as error:
             return Outcome(error=error)
         except Exception as error:  # classes bound to Java's are users' code
@@ -177,6 +180,15 @@ class DubboMethod:
             self._bound = {}
         else:
             self._bound.pop(provider, None)
+
+
+def _tail(bound: _Bound, timeout_ms: int) -> bytes:
+    own = {"timeout": str(max(1, timeout_ms)), "token": bound.token}
+    tail = encode_entries({key: value for key, value in own.items() if value}) + b"Z"
+    if len(bound.tails) >= _KEPT_TAILS:
+        bound.tails.clear()
+    bound.tails[timeout_ms] = tail
+    return tail
 
 
 def _allowed(attachments: Mapping[str, Any]) -> Mapping[str, Any]:

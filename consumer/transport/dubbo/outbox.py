@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from .call import Call
 
@@ -10,6 +11,7 @@ _JOIN_BYTES = 256 * 1024
 """Frames are joined into one send up to this size; a larger single frame is sent by itself."""
 
 _TLS_RECORD_BYTES = 16 * 1024
+_NOBODY: Sequence[Call] = ()
 
 
 class Outbox:
@@ -27,17 +29,21 @@ class Outbox:
     """
 
     __slots__ = (
-        "_batch", "_ends", "_frames", "_head", "_offset", "_watched", "begun", "count", "last", "size", "written",
+        "_batch", "_ends", "_first", "_frames", "_head", "_joined", "_offset", "_watched",
+        "begun", "count", "last", "size", "written",
     )  # fmt: skip
 
     def __init__(self) -> None:
         # Those not yet joined, up to number `last`; in place of a dropped one stands an empty one, so that the place of
         # a number is known.
         self._frames: deque[bytes] = deque()
-        self._batch: memoryview | None = None
+        self._batch: bytes | None = None
+        self._joined: list[bytes] = []
+        self._first = 0
         self._offset = 0
         self._head = 0
-        self._ends: deque[tuple[int, int]] = deque()
+        # Where each frame of the batch ends; made only where the kernel does not take the batch in one go.
+        self._ends: deque[tuple[int, int]] | None = None
         self._watched: deque[Call] = deque()
         self.count = 0
         self.size = 0
@@ -74,58 +80,85 @@ class Outbox:
             frames.popleft()
         return True
 
+    def _spell_out(self) -> deque[tuple[int, int]]:
+        """Return where each frame of the batch ends, with its number; dropped ones left out."""
+        if self._ends is None:
+            self._ends = deque()
+            size = 0
+            for number, frame in enumerate(self._joined, self._first):
+                if frame:
+                    size += len(frame)
+                    self._ends.append((size, number))
+        return self._ends
+
     def _take_back(self) -> None:
         """Cut the joined frames of which no byte can have left out of the batch, and queue them again."""
-        frames, ends, batch = self._frames, self._ends, self._batch
-        assert batch is not None or not ends
-        while batch is not None and ends and ends[-1][1] > self.begun:
+        frames, batch = self._frames, self._batch
+        if batch is None:
+            return
+        ends = self._spell_out()
+        while ends and ends[-1][1] > self.begun:
             end, number = ends.pop()
             start = ends[-1][0] if ends else self._head
             frames.extendleft([b""] * (self.last - len(frames) - number))  # dropped before they were joined
-            frames.appendleft(bytes(batch[start:end]))
+            frames.appendleft(batch[start:end])
         if ends:
-            assert batch is not None
             self._batch = batch[: ends[-1][0]]
         else:
             self._end_batch()
 
     def _end_batch(self) -> None:
-        self._batch = None
+        self._batch = self._ends = None
+        self._joined = []
         self._offset = self._head = 0
 
-    def pending(self) -> memoryview | None:
+    def pending(self) -> bytes | memoryview | None:
         """Return what to send next, or None where nothing waits; tell `advance` how much of it was taken."""
         if self._batch is None:
+            if not self._frames:
+                return None
             self._join()
-        return None if self._batch is None else self._batch[self._offset :]
+        batch, offset = self._batch, self._offset
+        return batch if batch is None or not offset else memoryview(batch)[offset:]
 
     def _join(self) -> None:
         frames = self._frames
-        number = self.last - len(frames)
-        joined: list[bytes] = []
-        size = 0
-        while frames and (not joined or size + len(frames[0]) <= _JOIN_BYTES):
-            frame = frames.popleft()
-            number += 1
-            if frame:
+        self._first = self.last - len(frames) + 1
+        if self.size <= _JOIN_BYTES:
+            joined = list(frames)
+            frames.clear()
+        else:
+            joined = []
+            size = 0
+            while frames and (not joined or size + len(frames[0]) <= _JOIN_BYTES):
+                frame = frames.popleft()
                 joined.append(frame)
                 size += len(frame)
-                self._ends.append((size, number))
-        if joined:
-            self._batch = memoryview(joined[0] if len(joined) == 1 else b"".join(joined))
+        self._joined = joined
+        self._batch = joined[0] if len(joined) == 1 else b"".join(joined)
 
-    def advance(self, taken: int) -> list[Call]:
+    def advance(self, taken: int) -> Sequence[Call]:
         """Note that the kernel took *taken* bytes of what `pending` returned; returns the calls to be told."""
-        self._offset += taken
+        assert self._batch is not None
         self.size -= taken
-        ends = self._ends
+        if taken == len(self._batch) and self._ends is None:
+            joined = self._joined
+            self.written = self.begun = self._first + len(joined) - 1
+            self.count -= len(joined) - joined.count(b"")
+            self._end_batch()
+        else:
+            self._advance_in(taken)
+        return self._told() if self._watched else _NOBODY
+
+    def _advance_in(self, taken: int) -> None:
+        self._offset += taken
+        ends = self._spell_out()
         while ends and ends[0][0] <= self._offset:
             self._head, self.written = ends.popleft()
             self.count -= 1
         self.begun = max(self.begun, ends[0][1] if ends and self._offset > self._head else self.written)
         if not ends:
             self._end_batch()
-        return self._told()
 
     def attempt(self) -> None:
         """Note that TLS has taken a record of which the kernel has not taken all, and will want the same bytes again.
@@ -134,7 +167,7 @@ class Outbox:
         knows.
         """
         start = self._head
-        for end, number in self._ends:
+        for end, number in self._spell_out():
             if start >= self._offset + _TLS_RECORD_BYTES:
                 break
             self.begun = max(self.begun, number)

@@ -11,13 +11,15 @@ from typing import Protocol
 
 READ = 1
 WRITE = 2
+CLOSING = 4
+"""Nothing but that the peer closes, which is told as READ; on systems without epoll not even that."""
 
 
 class Poller(Protocol):
     """Waits for sockets to become ready; level-triggered. `watch` and `wake` may be called from any thread."""
 
     def watch(self, fd: int, events: int) -> None:
-        """Wait for *events* of *fd* from now on: READ, WRITE, both, or 0 for neither."""
+        """Wait for *events* of *fd* from now on: READ, WRITE, both, or only CLOSING."""
 
     def forget(self, fd: int) -> None:
         """Wait for *fd* no more; before it is closed."""
@@ -43,7 +45,7 @@ class EpollPoller:
 
     def watch(self, fd: int, events: int) -> None:
         """Wait for *events*; see `Poller.watch`."""
-        mask = (select.EPOLLIN if events & READ else 0) | (select.EPOLLOUT if events & WRITE else 0)
+        mask = select.EPOLLRDHUP | (select.EPOLLIN if events & READ else 0) | (select.EPOLLOUT if events & WRITE else 0)
         if fd in self._known:
             self._epoll.modify(fd, mask)
         else:

@@ -11,8 +11,9 @@ from callahead.config.policy import ReferencePolicy, SslPolicy
 
 from ...deadline import Clock
 from ...provider import Provider
-from .connection import Connection, State
+from .connection import Connection
 from .io_thread import IoThread
+from .link import State
 from .settings import ConnectionSettings
 
 _OWN = itertools.count(1)

@@ -1,4 +1,4 @@
-"""The calls that run on one connection, and what waits to be written of them."""
+"""The calls that run on one connection, what waits to be written of them, and when the next one times out."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ from collections.abc import Callable
 
 from ...errors import LimitExceeded, RpcError
 from .call import Call
-from .expiry import Expiry
+from .io_thread import NEVER
 from .outbox import Outbox
 from .settings import ConnectionSettings
+
+_LOOK_S = 2e-6
+"""Seconds that pass between two looks for expired calls, for each call that runs.
+
+A look costs about 0.1 us a call, so looking takes at most a twentieth of the time however many calls run, and a call
+among a hundred times out at most 0.2 ms late, one among a hundred thousand 200 ms.
+"""
 
 
 class RunningCalls:
@@ -22,7 +29,8 @@ class RunningCalls:
     def _forget_all(self) -> None:
         self._running: dict[int, Call] = {}
         self._outbox = Outbox()
-        self._expiry = Expiry()
+        self._next_expiry = NEVER
+        self._next_look = 0.0
 
     @property
     def name(self) -> str:
@@ -48,11 +56,19 @@ class RunningCalls:
             return LimitExceeded(f"{text} {settings.max_queued_bytes} that max_queued_bytes allows", not_sent=True)
         return None
 
-    def _expire(self, now: float, why: str) -> None:
-        """End what is due; a frame that has not begun to leave never does."""
-        for call in self._expiry.due(now):
-            if self._running.pop(call.id, None) is not None:
-                call.time_out(not_sent=self._outbox.drop(call.number), why=why)
+    def _expire(self, now: float, why: str) -> float:
+        """End what is due, and return when to look again; a frame that has not begun to leave never does.
+
+        Looks at every running call: nothing is kept per call, for nearly all of them end long before.
+        """
+        if self._next_expiry <= now and self._next_look <= now:
+            running = self._running
+            for call in [call for call in running.values() if call.expires <= now]:
+                if running.pop(call.id, None) is not None:
+                    call.time_out(not_sent=self._outbox.drop(call.number), why=why)
+            self._next_expiry = min((call.expires for call in running.values()), default=NEVER)
+            self._next_look = now + len(running) * _LOOK_S
+        return max(self._next_expiry, self._next_look)
 
     def _fail_all(self, make: Callable[[bool], RpcError]) -> None:
         """End every running call; *make* gets whether a byte of its request may have left."""

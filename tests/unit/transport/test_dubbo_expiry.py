@@ -1,20 +1,51 @@
-"""Which call expires when, against a sorted list."""
+"""Which running call times out when, against a plain list of calls."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from support.clock import FakeClock
 
+from callahead.config.policy import MethodPolicy
+from callahead.consumer.deadline import Deadline
+from callahead.consumer.errors import CallTimeout
+from callahead.consumer.invocation import CallRecord, Invocation, Outcome
 from callahead.consumer.transport.dubbo.call import Call
-from callahead.consumer.transport.dubbo.expiry import NEVER, Expiry
+from callahead.consumer.transport.dubbo.connection import Connection
+from callahead.consumer.transport.dubbo.io_thread import NEVER, IoThread
+from callahead.consumer.transport.dubbo.link import State
+from callahead.consumer.transport.dubbo.settings import ConnectionSettings
+
+POLICY = MethodPolicy(reference="foo", method="find")
+SETTINGS = ConnectionSettings(
+    connect_timeout=1.0,
+    heartbeat=0.0,
+    max_queued_requests=100,
+    max_queued_bytes=10_000,
+    max_body_bytes=1000,
+    max_body_setting="max_response_bytes",
+)
 
 
-def call_of(begun: float, timeout: float) -> Call:
-    """Make a call that knows nothing but when it expires."""
-    unused: Any = None
-    return Call(0, b"", True, timeout, begun + timeout, unused, unused, unused)
+def connection() -> Connection:
+    """Make one that is never connected; what it is asked here is asked on its I/O thread otherwise."""
+    clock = FakeClock()
+    return Connection(("h", 1), SETTINGS, IoThread(clock), clock)
+
+
+def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome], object]) -> Call:
+    """Make a call; its answer would be its number."""
+    record = CallRecord(POLICY, "find", 0.0)
+    invocation = Invocation(POLICY, "find", (), {}, {}, Deadline.after_ms(1), record, blocking=False)
+
+    def decode(status: int, body: bytes, invocation: Invocation) -> Outcome:
+        del status, body, invocation
+        return Outcome(number)
+
+    return Call(number, b"frame", True, timeout, expires, invocation, decode, done)
 
 
 CALLS = st.lists(
@@ -24,81 +55,62 @@ CALLS = st.lists(
 
 @given(CALLS, st.lists(st.floats(0, 20), max_size=10))
 def test_every_call_expires_in_time(calls: list[tuple[float, float, bool]], looks: list[float]) -> None:
-    """At any time exactly the calls that have expired and not ended are due, once each, whatever their order."""
-    expiry = Expiry()
-    made = [call_of(begun, timeout) for begun, timeout, _ in calls]
-    for call in made:
-        expiry.add(call)
-    for call, (_, _, ended) in zip(made, calls, strict=True):
-        call.ended = ended
-    waiting = [call for call in made if not call.ended]
-    for now in sorted(looks):
-        due = list(expiry.due(now))
-        expected = [call for call in waiting if call.expires <= now]
-        assert {id(call) for call in due} == {id(call) for call in expected}
-        assert len(due) == len(expected)
-        waiting = [call for call in waiting if call.expires > now]
-        assert expiry.next_at() <= min((call.expires for call in waiting), default=NEVER)
+    """At any look exactly the calls that have expired and not ended time out, once each, whatever their order."""
+    here = connection()
+    timed_out: list[int] = []
+    waiting = {}
+    for number, (begun, timeout, answered) in enumerate(calls):
 
+        def done(outcome: Outcome, number: int = number) -> None:
+            if isinstance(outcome.error, CallTimeout):
+                timed_out.append(number)
 
-@given(CALLS)
-def test_the_clock_is_never_set_too_late(calls: list[tuple[float, float, bool]]) -> None:
-    """Whoever sets the clock whenever `add` says so is asked no later than the first call expires."""
-    expiry = Expiry()
-    alarm = NEVER
-    made = [call_of(begun, timeout) for begun, timeout, _ in calls]
-    for call in made:
-        if expiry.add(call):
-            alarm = min(alarm, call.expires)
-    assert alarm == min((call.expires for call in made), default=NEVER)
+        call = call_of(number, timeout, begun + timeout, done)
+        here._enqueue(call)
+        here._next_expiry = min(here._next_expiry, call.expires)
+        if answered:
+            here._running.pop(number).answer(20, b"")
+        else:
+            waiting[number] = call
+    now = 0.0
+    for step in sorted(looks):
+        now = max(now + 0.001, step)
+        when = here._expire(now, "")
+        expected = [number for number, call in waiting.items() if call.expires <= now]
+        assert timed_out == expected
+        timed_out.clear()
+        waiting = {number: call for number, call in waiting.items() if call.expires > now}
+        soonest = min((call.expires for call in waiting.values()), default=NEVER)
+        assert when <= max(soonest, now + len(waiting) * 2e-6)
 
 
 def test_nothing_is_never_due() -> None:
-    """An empty queue asks for no tick."""
-    expiry = Expiry()
-    assert (expiry.next_at(), list(expiry.due(1e9)), len(expiry)) == (NEVER, [], 0)
+    """Where no call runs there is nothing to look for again."""
+    assert connection()._expire(1e9, "") == NEVER
 
 
-def test_a_call_that_was_handed_over_late_expires_first() -> None:
-    """A call put behind younger ones of its timeout is still the first to expire."""
-    expiry = Expiry()
-    expiry.add(call_of(5.0, 1.0))
-    old = call_of(1.0, 1.0)
-    assert expiry.add(old)
-    assert list(expiry.due(2.0)) == [old]
-
-
-def test_what_is_left_of_a_total_timeout_shares_a_queue() -> None:
-    """Timeouts that differ by microseconds do not make one queue each."""
-    expiry = Expiry()
+def test_many_calls_are_looked_through_a_twentieth_of_the_time_at_most() -> None:
+    """Of many calls that expire one after the other, those of some milliseconds time out together."""
+    here = connection()
+    ended: list[Any] = []
     for number in range(1000):
-        expiry.add(call_of(number * 1e-5, 1.0 - number * 1e-7))
-    assert len(expiry._queues) == 1
+        call = call_of(number, 1.0, 1.0 + number * 1e-6, ended.append)
+        here._running[call.id] = call
+    here._next_expiry = 1.0
+    assert here._expire(1.0, "") == 1.0 + 999 * 2e-6
+    assert len(ended) == 1
+    here._expire(1.0 + 998 * 2e-6, "")
+    assert len(ended) == 1
+    here._expire(1.0 + 999 * 2e-6, "")
+    assert len(ended) == 1000
 
 
-def test_ended_calls_do_not_stay() -> None:
-    """Calls that end in order are forgotten at once."""
-    expiry = Expiry()
-    calls = [call_of(0.0, 1.0) for _ in range(10)]
-    for call in calls:
-        expiry.add(call)
-    for call in calls[:9]:
-        call.ended = True
-    expiry.trim(1)
-    assert len(expiry) == 1
-
-
-def test_ended_calls_do_not_pile_up_behind_a_slow_one() -> None:
-    """Behind one call that takes long only so many ended ones are remembered."""
-    expiry = Expiry()
-    slow = call_of(0.0, 60.0)
-    expiry.add(slow)
-    longest = 0
-    for number in range(20_000):
-        call = call_of(number * 1e-4, 60.0)
-        expiry.add(call)
-        call.ended = True
-        expiry.trim(1)
-        longest = max(longest, len(expiry))
-    assert longest < 1100
-    assert list(expiry.due(60.0)) == [slow]
+def test_a_call_that_expires_earlier_sets_the_clock() -> None:
+    """The I/O thread is asked for a look when the first call expires, in whatever order they came."""
+    here = connection()
+    here.state = State.DIALLING
+    asked = []
+    for number, expires in enumerate((5.0, 3.0, 4.0)):
+        here._accept(call_of(number, 1.0, expires, lambda _: None))
+        asked.append(here._thread._timed[here])
+    assert asked == [5.0, 3.0, 3.0]

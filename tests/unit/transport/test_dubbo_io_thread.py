@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from support.shop import Background, Spy
 
-from callahead.consumer.transport.dubbo.expiry import NEVER
-from callahead.consumer.transport.dubbo.io_thread import IoThread
+from callahead.consumer.transport.dubbo.io_thread import NEVER, IoThread
 from callahead.consumer.transport.dubbo.ownership import Ownership
 from callahead.consumer.transport.dubbo.poller import READ
 

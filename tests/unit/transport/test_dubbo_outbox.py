@@ -8,9 +8,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from callahead.config.policy import MethodPolicy
+from callahead.consumer.deadline import Deadline
+from callahead.consumer.invocation import CallRecord, Invocation
 from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.outbox import Outbox
 
+POLICY = MethodPolicy(reference="foo", method="find")
 JOIN_BYTES = 256 * 1024
 RECORD_BYTES = 16 * 1024
 
@@ -18,7 +22,9 @@ RECORD_BYTES = 16 * 1024
 def call_of(number: int) -> Call:
     """Make a call that knows nothing but the number of its frame."""
     unused: Any = None
-    call = Call(number, b"", True, 1.0, 1.0, unused, unused, unused)
+    record = CallRecord(POLICY, "find", 0.0)
+    invocation = Invocation(POLICY, "find", (), {}, {}, Deadline.after_ms(1), record, blocking=False)
+    call = Call(number, b"", True, 1.0, 1.0, invocation, unused, unused)
     call.number = number
     return call
 
@@ -142,7 +148,7 @@ def test_a_large_frame_is_not_copied() -> None:
     outbox.put(b"y")
     data = outbox.pending()
     assert data is not None
-    assert data.obj is frame
+    assert data is frame
 
 
 def test_a_frame_of_a_joined_batch_is_dropped_before_its_first_byte() -> None:
