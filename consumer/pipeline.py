@@ -209,7 +209,7 @@ def _transported(carried: MethodTransport, directory: Directory, runtime: Runtim
 
     def stage(invocation: Invocation, done: Done) -> None:
         timeout = invocation.policy.timeout_ms / 1000
-        left = invocation.deadline.remaining()
+        left = invocation.deadline.at - clock()
         if left < timeout:
             timeout = left
         finish = _EndOfAttempt(invocation, directory, clock, done)

@@ -99,7 +99,11 @@ def request_frame(request_id: int, body: bytes, end: bytes = b"", *, two_way: bo
     Raises:
         LocalProtocolError: The id or the length does not fit the header; ``not_sent`` is set.
     """
-    return _frame(_CALL if two_way else _ONE_WAY, request_id, body, end)
+    size = len(body) + len(end)
+    try:
+        return b"".join((_pack(_CALL if two_way else _ONE_WAY, request_id, size), body, end))
+    except struct.error:
+        raise _too_large(request_id, size) from None
 
 
 def response_frame(request_id: int, body: bytes, status: int = OK) -> bytes:
@@ -127,15 +131,16 @@ def writable_frame(request_id: int) -> bytes:
     return _frame(_NOTICE, request_id, b"\x01W")
 
 
-def _frame(word: int, request_id: int, body: bytes, end: bytes = b"") -> bytes:
+def _frame(word: int, request_id: int, body: bytes) -> bytes:
     try:
-        return b"".join((_pack(word, request_id, len(body) + len(end)), body, end))
+        return _pack(word, request_id, len(body)) + body
     except struct.error:
-        size = len(body) + len(end)
-        raise LocalProtocolError(
-            f"a dubbo frame cannot hold id {request_id} with {size} bytes: the id has 64 bits, the length 31",
-            not_sent=True,
-        ) from None
+        raise _too_large(request_id, len(body)) from None
+
+
+def _too_large(request_id: int, size: int) -> LocalProtocolError:
+    text = f"a dubbo frame cannot hold id {request_id} with {size} bytes: the id has 64 bits, the length 31"
+    return LocalProtocolError(text, not_sent=True)
 
 
 def serialization_name(number: int) -> str:

@@ -44,7 +44,7 @@ class RequestEncoder:
         SerializationError: An attachment is neither text nor another scalar.
     """
 
-    __slots__ = ("_constant", "_limits", "_method", "_prefix", "_quick", "_writers", "signature")
+    __slots__ = ("_constant", "_limits", "_method", "_plain", "_prefix", "_writers", "signature")
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class RequestEncoder:
         self._constant = b"H" + encode_entries(attachments)
         self._method = method
         self._writers = self.signature.writers
-        self._quick = self.signature.quick
+        self._plain = self.signature.plain
         self._limits = limits
 
     def encode(self, args: Sequence[Any], attachments: Mapping[str, Any] = NO_ATTACHMENTS) -> bytes:
@@ -83,17 +83,10 @@ class RequestEncoder:
         writers = self._writers
         if len(args) != len(writers):
             raise self.signature.wrong_count(self._method, len(args))
+        encoder = Encoder(self._limits)
+        encoder.out += self._prefix
         at = 0
         try:
-            if self._quick is not None:
-                parts = [self._prefix]
-                for quick in self._quick:
-                    parts.append(quick(args[at]))
-                    at += 1
-                parts.append(self._constant)
-                return b"".join(parts)
-            encoder = Encoder(self._limits)
-            encoder.out += self._prefix
             for write in writers:
                 write(encoder, args[at])
                 at += 1
@@ -101,6 +94,24 @@ class RequestEncoder:
             raise self.signature.refusal(self._method, at, error) from error
         encoder.out += self._constant
         return bytes(encoder.out)
+
+    def begin_plain(self, args: Sequence[Any]) -> bytes | None:
+        """Do as `begin` does, in a third of the time, where each argument is a plain value of its type.
+
+        Returns:
+            None where one is not, such as None itself or a large number, or where their number is wrong.
+        """
+        writers = self._plain
+        if writers is None or len(writers) != len(args):
+            return None
+        parts = [self._prefix]
+        for write, value in zip(writers, args, strict=True):
+            part = write(value)
+            if part is None:
+                return None
+            parts.append(part)
+        parts.append(self._constant)
+        return b"".join(parts)
 
     @staticmethod
     def finish(begun: bytes, attachments: Mapping[str, Any] = NO_ATTACHMENTS) -> bytes:

@@ -18,8 +18,8 @@ from .annotations import java_type_of
 from .descriptor import PRIMITIVES, JavaType, parse_type, types_of_descriptor
 from .string import encode_string
 
-QuickWriter = Callable[[Any], bytes]
-"""Writes a scalar that takes no part in a stream's references, so that it needs no stream to be written."""
+PlainWriter = Callable[[Any], bytes | None]
+"""Writes a value that needs neither conversion nor a stream to be written to; gives None for any other value."""
 
 _LISTS = ("java.util.List", "java.util.Collection", "java.lang.Iterable", "java.util.ArrayList", "java.util.LinkedList")
 _SETS = ("java.util.Set", "java.util.HashSet")
@@ -41,17 +41,17 @@ class Signature:
         descriptor: As the JVM spells it, "" without parameters.
         types: Java type names without generics, in order.
         writers: How each argument is written.
-        quick: The same as functions from value to bytes, where every parameter is of a type that has one; else None.
+        plain: What writes plain values, which are most; None where a parameter is of a type that has none.
     """
 
     descriptor: str
     types: tuple[str, ...]
     writers: tuple[Writer, ...]
-    quick: tuple[QuickWriter, ...] | None = field(init=False, compare=False, repr=False)
+    plain: tuple[PlainWriter, ...] | None = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        quick = [_QUICK.get(name) for name in self.types]
-        object.__setattr__(self, "quick", None if None in quick else tuple(quick))
+        plain = [_PLAIN.get(name) for name in self.types]
+        object.__setattr__(self, "plain", None if None in plain else tuple(plain))
 
     @classmethod
     def of_names(cls, names: Iterable[str]) -> Self:
@@ -203,27 +203,20 @@ _WRITERS: dict[str, Writer] = {
 }
 
 
-def _quick_string(value: Any) -> bytes:
-    return encode_string(value) if type(value) is str else _alone(_write_string, value)
+def _plain_string(value: Any) -> bytes | None:
+    return encode_string(value) if type(value) is str else None
 
 
-def _quick_int(value: Any) -> bytes:
-    is_short = type(value) is int and -2048 <= value <= 2047
-    return SHORT_INTS[value] if is_short else _alone(_write_int, value)
+def _plain_int(value: Any) -> bytes | None:
+    return SHORT_INTS[value] if type(value) is int and -2048 <= value <= 2047 else None
 
 
-def _quick_boolean(value: Any) -> bytes:
-    return b"T" if value is True else b"F" if value is False else _alone(_write_boolean, value)
+def _plain_boolean(value: Any) -> bytes | None:
+    return b"T" if value is True else b"F" if value is False else None
 
 
-def _alone(write: Writer, value: Any) -> bytes:
-    encoder = Encoder()
-    write(encoder, value)
-    return bytes(encoder.out)
-
-
-_QUICK: dict[str, QuickWriter] = {
-    "java.lang.String": _quick_string,
-    "int": _quick_int,
-    "boolean": _quick_boolean,
+_PLAIN: dict[str, PlainWriter] = {
+    "java.lang.String": _plain_string,
+    "int": _plain_int,
+    "boolean": _plain_boolean,
 }

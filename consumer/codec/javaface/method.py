@@ -27,17 +27,18 @@ class JavaMethod:
         name: As Java spells it.
         signatures: The overloads that are known; none in a generic call of a method that nobody declared.
         is_generic: Calls go through ``$invoke``.
+        only: The one signature, where there is nothing to choose; else None.
     """
 
     name: str
     signatures: tuple[JavaSignature, ...] = ()
     is_generic: bool = False
-    _only: JavaSignature | None = field(init=False, repr=False, compare=False)
+    only: JavaSignature | None = field(init=False, repr=False, compare=False)
     _converters: tuple[Convert, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         only = self.signatures[0] if len(self.signatures) == 1 and not self.is_generic else None
-        object.__setattr__(self, "_only", only)
+        object.__setattr__(self, "only", only)
         object.__setattr__(self, "_converters", () if only is None else only.converters)
 
     def select(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[JavaSignature, list[Any]]:
@@ -54,7 +55,7 @@ class JavaMethod:
         Raises:
             SerializationError: No overload, or more than one, takes these arguments; ``not_sent`` is set.
         """
-        only = self._only
+        only = self.only
         if only is not None and not kwargs and len(args) == len(self._converters):
             try:
                 return only, [convert(value) for convert, value in zip(self._converters, args, strict=False)]

@@ -21,7 +21,7 @@ from .call import Call
 from .dial import Dial
 from .io_thread import NEVER, IoThread
 from .link import Link, Pause, State
-from .poller import READ
+from .poller import CLOSING, READ
 from .settings import ConnectionSettings
 
 _LOG = logging.getLogger("callahead.consumer.dubbo")
@@ -95,13 +95,14 @@ class Connection(Link):
         return True
 
     def _lead(self, call: Call) -> bool:
-        self._begin_leading()
+        self._is_led = True
+        if self._watching != CLOSING:  # before the answer can come, which would wake the I/O thread
+            self._watch(CLOSING)
         call.hold()
         try:
-            self._enqueue(call)
-            self._write()
-            if not call.ended and not self._outbox.count:
-                while not call.ended and self._may_wait(call.expires):
+            self._send_now(call)
+            if not self._outbox.count:
+                while not call.ended and self._owner.wait(call.expires - self._clock()):
                     self._read(_LED_READ_BYTES)
         except BaseException as error:  # Ctrl-C: the call ends here, with all its stages
             self._running.pop(call.id, None)
@@ -115,10 +116,6 @@ class Connection(Link):
         if not is_over or self._outbox.count:
             self._thread.post(self._adopt, call)
         return is_over
-
-    def _may_wait(self, until: float) -> bool:
-        left = until - self._clock()
-        return left > 0 and self._owner.wait(left)
 
     # -- calls ------------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from ...deadline import Clock
 from ...wire.events import BadEvent, BadResponse, Broken, Heartbeat, HeartbeatAnswer, ReadOnly, Response, Writable
 from ...wire.header import heartbeat_answer_frame
 from ...wire.reader import FrameReader
+from .call import Call
 from .io_thread import NEVER, IoThread
 from .ownership import Ownership
 from .poller import CLOSING, READ, WRITE
@@ -122,6 +123,25 @@ class Link(RunningCalls):
         if not self._is_led:
             self._watch(READ)
 
+    def _send_now(self, call: Call) -> None:
+        """Send the frame of a led call, which nearly always leaves whole and then is never queued."""
+        assert self._socket is not None
+        assert call.frame is not None
+        try:
+            taken = self._socket.send(call.frame)
+        except OSError:  # `_write` meets it again, and says what it means
+            taken = 0
+        if taken == len(call.frame):
+            call.number = self._outbox.pass_by()
+            call.frame = None
+            self._running[call.id] = call
+            return
+        self._enqueue(call)
+        if taken:
+            self._outbox.pending()
+            self._outbox.advance(taken)
+        self._write()
+
     # -- reading ----------------------------------------------------------------------------------------------------
 
     def on_ready(self, events: int) -> None:
@@ -203,11 +223,6 @@ class Link(RunningCalls):
             assert self._thread.poller is not None
             self._watching = events
             self._thread.poller.watch(self._socket.fileno(), events)
-
-    def _begin_leading(self) -> None:
-        self._is_led = True
-        if self._watching != CLOSING:
-            self._watch(CLOSING)
 
     def _end_leading(self) -> None:
         self._is_led = False

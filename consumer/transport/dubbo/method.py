@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from callahead.config.policy import ReferencePolicy
@@ -42,7 +42,7 @@ class Request(NamedTuple):
     """
 
     signature: JavaSignature
-    values: list[Any]
+    values: Sequence[Any]
     begun: bytes
 
 
@@ -80,15 +80,22 @@ class DubboMethod:
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Request:
         """Choose the overload and serialize the arguments; see `MethodTransport.encode`."""
-        signature, values = self._method.select(args, kwargs)
+        values: Sequence[Any] = args
+        signature = self._method.only
+        begun = None if signature is None or kwargs else self._encoder(signature).begin_plain(args)
+        if signature is None or begun is None:
+            signature, values = self._method.select(args, kwargs)
+            begun = self._encoder(signature).begin(values)
+        if len(begun) > self._policy.max_request_bytes:
+            check_request_size(len(begun), self._policy)
+        return _new(Request, (signature, values, begun))
+
+    def _encoder(self, signature: JavaSignature) -> RequestEncoder:
         encoder = self._encoders.get(signature.descriptor)
         if encoder is None:
             encoder = self._make_encoder(signature, self._policy.interface)
             self._encoders[signature.descriptor] = encoder
-        begun = encoder.begin(values)
-        if len(begun) > self._policy.max_request_bytes:
-            check_request_size(len(begun), self._policy)
-        return _new(Request, (signature, values, begun))
+        return encoder
 
     def _encode_elsewhere(self, request: Request, path: str) -> bytes:
         """Serialize again for a provider that has the service under another path than the interface's name."""

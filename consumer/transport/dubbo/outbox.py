@@ -59,6 +59,12 @@ class Outbox:
         self._frames.append(frame)
         return self.last
 
+    def pass_by(self) -> int:
+        """Number a frame that has left whole without having been queued; only while nothing is."""
+        self.last += 1
+        self.begun = self.written = self.last
+        return self.last
+
     def watch(self, call: Call) -> None:
         """Tell *call*, whose frame was just put, when it is written."""
         self._watched.append(call)
@@ -134,6 +140,8 @@ class Outbox:
                 frame = frames.popleft()
                 joined.append(frame)
                 size += len(frame)
+        while not joined[-1]:  # dropped: nothing of them is written; the first never is
+            joined.pop()
         self._joined = joined
         self._batch = joined[0] if len(joined) == 1 else b"".join(joined)
 

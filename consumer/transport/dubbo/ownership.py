@@ -65,7 +65,7 @@ class Ownership:
     def wait(self, seconds: float) -> bool:
         """Wait for bytes of the socket; False where the time is over, or the holder is to hand over."""
         assert self._nudge is not None
-        if self._deferred:
+        if self._deferred or seconds <= 0:
             return False
         ready = self._poll.poll(seconds * 1000 + 1)
         if not ready:

@@ -66,6 +66,13 @@ class OutboxMachine(RuleBasedStateMachine):
         self.outbox.watch(call_of(self.last))
         self.watched.append(self.last)
 
+    @precondition(lambda self: not self.waiting)
+    @rule()
+    def pass_by(self) -> None:
+        self.last += 1
+        assert self.outbox.pass_by() == self.last
+        self.begun = self.written = self.last
+
     @rule(part=st.floats(0, 1))
     def send(self, part: float) -> None:
         data = self.outbox.pending()
@@ -195,3 +202,16 @@ def test_dropped_frames_leave_no_memory() -> None:
         outbox.put(b"late")
         assert outbox.drop(number)
     assert not outbox._frames
+
+
+def test_a_dropped_frame_at_the_end_is_not_written() -> None:
+    """What was taken out of the queue is never counted among what has left."""
+    outbox = Outbox()
+    outbox.put(b"kept")
+    outbox.put(b"dropped")
+    assert outbox.drop(2)
+    assert drain(outbox) == b"kept"
+    assert (outbox.last, outbox.begun, outbox.written, outbox.count) == (2, 1, 1, 0)
+    assert outbox.put(b"next") == 3
+    assert drain(outbox) == b"next"
+    assert outbox.written == 3
