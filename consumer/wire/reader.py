@@ -36,6 +36,7 @@ _MAGIC_NUMBER = int.from_bytes(MAGIC, "big")
 _LONGEST = 0x7FFFFFFF
 _MAX_EVENT_BYTES = 15
 _MAX_GARBAGE_BYTES = 8192
+_MAX_SKIPPED_BYTES = 64 * 1024 * 1024
 _SAMPLE_BYTES = 32
 _unpack = HEADER.unpack_from
 _new = tuple.__new__
@@ -46,7 +47,7 @@ class FrameReader:
 
     Frames are trusted as little as Java trusts them: bytes before the magic are skipped and counted; a body that is too
     large, or in another serialization than hessian2, is skipped without being kept, and fails only its call; a length
-    that is none, or too much garbage, ends the reading. Not for use by two threads at once.
+    that is none, more than is worth skipping, or too much garbage ends the reading. Not for use by two threads at once.
 
     Source: Java ``ExchangeCodec.decode`` and ``AbstractCodec.checkPayload``; differs: the garbage has a limit, and a
     body that is too large is taken off the wire.
@@ -55,6 +56,8 @@ class FrameReader:
         max_body_bytes: Largest body that is kept; 0 or less for the 2 GiB that the header allows.
         setting: What the user can change if a body is larger, for the message.
         max_garbage_bytes: How many bytes before the magic the whole connection may have, at least 0.
+        max_skipped_bytes: Largest body that is skipped: of a larger one the end is not waited for, since all answers
+            behind it would be late.
 
     Attributes:
         garbage_bytes: How many were skipped so far.
@@ -65,6 +68,7 @@ class FrameReader:
         "_held",
         "_max_body",
         "_max_garbage",
+        "_max_skipped",
         "_needed",
         "_sample",
         "_setting",
@@ -79,10 +83,12 @@ class FrameReader:
         *,
         setting: str = "max_body_bytes",
         max_garbage_bytes: int = _MAX_GARBAGE_BYTES,
+        max_skipped_bytes: int = _MAX_SKIPPED_BYTES,
     ) -> None:
         self._max_body = max_body_bytes if 0 < max_body_bytes < _LONGEST else _LONGEST
         self._setting = setting
         self._max_garbage = max_garbage_bytes
+        self._max_skipped = max_skipped_bytes
         self._held = bytearray()
         self._needed = HEADER_BYTES
         self._skipping = 0
@@ -185,6 +191,9 @@ class FrameReader:
         refused = self._refusal(flag, frame_id, status, length)
         if refused is not None:
             events.append(refused)
+            if length > self._max_skipped:
+                text = f"a body of {length} bytes is refused, and of more than {self._max_skipped} the end is not waited for"
+                return self._break(text, data, events)
             self._skipping = max(stop - len(data), 0)
             return min(stop, len(data))
         if stop > len(data):

@@ -237,6 +237,7 @@ def test_a_huge_length(consume: Consume, mode: str) -> None:
             _ = foo.echo.future(BAD).result(5) if mode == "future" else foo.echo(BAD)
         assert caught.value.in_doubt
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
+        assert foo.echo(2) == 2  # over another connection, for nobody waits for the end of that body
 
 
 def test_late_duplicate_and_unknown_answers(consume: Consume) -> None:

@@ -218,13 +218,30 @@ def test_an_answer_that_is_too_large_fails_before_it_has_come() -> None:
     """The header is enough; of the body nothing is kept, however long it is."""
     reader = FrameReader()
 
-    events = reader.feed(header(0x02, 20, 9, 2**31 - 1))
+    events = reader.feed(header(0x02, 20, 9, 2**26))
 
     error = only_error(events)
-    assert "the answer has 2147483647 bytes, more than the 8388608 that max_body_bytes allows" == error.message
+    assert "the answer has 67108864 bytes, more than the 8388608 that max_body_bytes allows" == error.message
     assert reader.is_inside_frame
     assert [] == reader.feed(bytes(1_000_000))
     assert 0 == len(reader._held)
+
+
+@pytest.mark.parametrize("length", [2**26 + 1, 2**31 - 1])
+@pytest.mark.parametrize("flag", [0x02, 0x22])
+def test_the_end_of_a_body_far_too_large_is_not_waited_for(length: int, flag: int) -> None:
+    """What it is refused for is said of its own call or event; no answer behind it would come in time."""
+    reader = FrameReader()
+
+    refused, broken = reader.feed(header(flag, 20, 9, length) + b"x" * 100)
+
+    assert type(refused) is (BadEvent if flag & 0x20 else BadResponse)
+    assert isinstance(broken, Broken)
+    assert (
+        f"the peer does not speak the dubbo protocol: a body of {length} bytes is refused, and of more than 67108864 "
+        "the end is not waited for"
+    ) == broken.error.message
+    assert [] == reader.feed(response_frame(1, b"y"))
 
 
 @pytest.mark.parametrize("unlimited", [0, -1])
