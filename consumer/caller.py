@@ -292,7 +292,8 @@ class Caller:
         """Call, wait, and return the value or raise the error."""
         invocation = self._begin(policy, args, kwargs, options, blocking=True)
         record = invocation.record
-        record.view = view
+        if view:
+            record.view = view
         record._thread = threading.get_ident()
         ending = _Ending(self._runtime, self._metrics, record)
         try:

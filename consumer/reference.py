@@ -39,7 +39,10 @@ class Method:
             RpcError: The call failed, in a mode that says so here.
             ConsumerClosed: The consumer was closed before, in any mode.
         """
-        return self._caller.call(self.policy, args, kwargs, sys._getframe(1))
+        policy = self.policy
+        if policy.returns and not policy.is_async:
+            return self._caller.sync(policy, args, kwargs)
+        return self._caller.call(policy, args, kwargs, sys._getframe(1))
 
     def future(self, *args: Any, **kwargs: Any) -> InvocationFuture:
         """Call and return the future, whatever the configuration says of ``async`` and ``return``."""

@@ -192,8 +192,8 @@ class FrameReader:
         if refused is not None:
             events.append(refused)
             if length > self._max_skipped:
-                text = f"a body of {length} bytes is refused, and of more than {self._max_skipped} the end is not waited for"
-                return self._break(text, data, events)
+                text = f"a body of {length} bytes is refused, and of more than {self._max_skipped} the end"
+                return self._break(f"{text} is not waited for", data, events)
             self._skipping = max(stop - len(data), 0)
             return min(stop, len(data))
         if stop > len(data):
