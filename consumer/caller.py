@@ -294,7 +294,7 @@ class Caller:
         record = invocation.record
         if view:
             record.view = view
-        record._thread = threading.get_ident()
+        record.thread = threading.get_ident()
         ending = _Ending(self._runtime, self._metrics, record)
         try:
             self._chain(invocation, ending)

@@ -63,6 +63,7 @@ class CallRecord:
         is_cancelled: The user or a closing consumer gave the call up.
         view: Why the call has the mode that it has where the configuration does not say it, such as
             ``"called through .sync"``; "" otherwise.
+        thread: Identifier of the thread that waits for the call; 0 where none does.
     """
 
     ended: float | None = None
@@ -72,8 +73,8 @@ class CallRecord:
     is_sent: bool = False
     protocol_trace: Any = None
     view: str = ""
+    thread: int = 0
     _site: tuple[CodeType, int] | None = None
-    _thread: int = 0
     _cancel: Callable[[], Any] | None = None
     is_cancelled: bool = False
 
@@ -127,7 +128,7 @@ class CallRecord:
 
     def on_callers_thread(self) -> bool:
         """Tell whether this runs on the thread that waits for the call, where users' code may run without harm."""
-        return self._thread == threading.get_ident()
+        return self.thread == threading.get_ident()
 
     def __repr__(self) -> str:
         state = "running" if self.ended is None else f"ended after {self.elapsed_ms:.1f} ms"

@@ -16,7 +16,7 @@ from ..hessian2.forced import forced_type
 from ..hessian2.scalar_writers import SHORT_INTS, write_bool, write_null
 from .annotations import java_type_of
 from .descriptor import PRIMITIVES, JavaType, parse_type, types_of_descriptor
-from .string import encode_string
+from .string import encode_string, plain_string
 
 PlainWriter = Callable[[Any], bytes | None]
 """Writes a value that needs neither conversion nor a stream to be written to; gives None for any other value."""
@@ -203,10 +203,6 @@ _WRITERS: dict[str, Writer] = {
 }
 
 
-def _plain_string(value: Any) -> bytes | None:
-    return encode_string(value) if type(value) is str else None
-
-
 def _plain_int(value: Any) -> bytes | None:
     return SHORT_INTS[value] if type(value) is int and -2048 <= value <= 2047 else None
 
@@ -216,7 +212,7 @@ def _plain_boolean(value: Any) -> bytes | None:
 
 
 _PLAIN: dict[str, PlainWriter] = {
-    "java.lang.String": _plain_string,
+    "java.lang.String": plain_string,
     "int": _plain_int,
     "boolean": _plain_boolean,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..hessian2.text import encode_text
 
 _HEADS = [
@@ -15,3 +17,12 @@ def encode_string(text: str) -> bytes:
     """Write one string."""
     length = len(text)
     return _HEADS[length] + text.encode() if length < _LONG and text.isascii() else encode_text(text)
+
+
+def plain_string(value: Any) -> bytes | None:
+    """Write one short ASCII string; None for any other value."""
+    if type(value) is str:
+        length = len(value)
+        if length < _LONG and value.isascii():
+            return _HEADS[length] + value.encode()
+    return None

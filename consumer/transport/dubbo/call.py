@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import CancelledError
+from threading import get_ident
 from typing import TYPE_CHECKING, Protocol
 
 from ...errors import CallTimeout
@@ -30,12 +31,14 @@ class Call:
         expires: Monotonic second at which it times out.
         number: Its place in the order of its connection's frames, from 1; 0 until it has one.
         ended: The outcome is out, or held.
+        is_held: The end is kept here until `hand_out`, since whoever brings it about holds the connection.
         wants_written: Somebody must be told when the frame is written.
     """
 
     __slots__ = (
-        "_connection", "_decode", "_done", "_held", "_invocation", "_is_held",
-        "ended", "expires", "frame", "id", "number", "timeout", "two_way", "wants_written",
+        "_connection", "_decode", "_done", "_held", "_invocation",
+        "ended", "expires", "frame", "id", "is_held", "number", "timeout", "two_way",
+        "wants_written",
     )  # fmt: skip
 
     def __init__(
@@ -61,7 +64,7 @@ class Call:
         self._decode = decode
         self._done: Done | None = done
         self._connection: Connection | None = None
-        self._is_held = False
+        self.is_held = False
         self._held: Outcome | tuple[int, bytes] | None = None
 
     @property
@@ -75,7 +78,7 @@ class Call:
         assert invocation is not None
         self._connection = connection
         # A repetition may begin on the I/O thread, which must not wait for an answer that it is to read.
-        if invocation.blocking and invocation.record.on_callers_thread() and connection.lead(self):
+        if invocation.blocking and invocation.record.thread == get_ident() and connection.lead(self):
             return
         self.be_stoppable()
         connection.post(self)
@@ -106,7 +109,7 @@ class Call:
         if invocation is None or done is None:
             return
         self.ended = True
-        if self._is_held:
+        if self.is_held:
             self._held = (status, body)
             return
         self._done = self._invocation = self.frame = self._connection = None
@@ -122,24 +125,19 @@ class Call:
         if done is None:
             return
         self.ended = True
-        if self._is_held:
+        if self.is_held:
             self._held = outcome
             return
         self._done = self._invocation = self.frame = self._connection = None
         done(outcome)
 
-    def hold(self) -> None:
-        """Keep the end to this object until `hand_out`, for whoever brings it about holds the connection."""
-        self._is_held = True
-
     def hand_out(self) -> None:
-        """Hand out the outcome, where there is one, and each that comes later as it comes."""
-        self._is_held = False
+        """Hand out the outcome, where there is one, or else once it comes."""
+        self.is_held = False
         held, self._held = self._held, None
-        if isinstance(held, Outcome):
-            self.end(held)
-        elif held is not None:
-            self.answer(*held)
+        invocation = self._invocation
+        if held is not None and invocation is not None:
+            self.end(held if isinstance(held, Outcome) else self._decode(*held, invocation))
 
     def time_out(self, *, not_sent: bool, why: str) -> None:
         """End as timed out."""

@@ -85,7 +85,7 @@ class Connection(Link):
             return False
         try:
             is_idle = self.state is State.OPEN and not self._running and not self._outbox.count
-            if not is_idle or not owner.is_ready or owner.is_wanted:
+            if not is_idle or not owner.is_ready or owner.deferred:
                 return False
             is_over = self._lead(call)
         finally:
@@ -98,7 +98,7 @@ class Connection(Link):
         self._is_led = True
         if self._watching != CLOSING:  # before the answer can come, which would wake the I/O thread
             self._watch(CLOSING)
-        call.hold()
+        call.is_held = True
         try:
             self._send_now(call)
             if not self._outbox.count:

@@ -229,7 +229,7 @@ class Link(RunningCalls):
         if self.state is State.OPEN:
             if self._running or self._outbox.count:  # the I/O thread has to go on with them at once
                 self._watch(READ | WRITE if self._outbox.count else READ)
-            elif self._watching == CLOSING:
+            elif self._watching == CLOSING and not self._pause.is_planned:
                 self._pause.begin()
 
     def resume(self, now: float) -> float:
@@ -260,17 +260,19 @@ class Pause:
     """Ends the pause in which the I/O thread does not wait for a connection's socket.
 
     Has a clock of its own in the I/O thread, since the connection's would ask a leader to hand over.
+
+    Attributes:
+        is_planned: It will look whether the pause is over.
     """
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._is_planned = False
+        self.is_planned = False
 
     def begin(self) -> None:
         """See to it that `Link.resume` is called; from the leader, once it has nothing more to do."""
-        if not self._is_planned:
-            self._is_planned = True
-            self._link._thread.post(self._plan, None)
+        self.is_planned = True
+        self._link._thread.post(self._plan, None)
 
     def _plan(self, _: None) -> None:
         thread = self._link._thread
@@ -279,10 +281,10 @@ class Pause:
     def tick(self, now: float) -> float:
         """Look whether somebody has led meanwhile; see `Served.tick`."""
         # Before the look: a leader that ends after it plans anew.
-        self._is_planned = False
+        self.is_planned = False
         when = self._link.resume(now)
         if when < NEVER:
-            self._is_planned = True
+            self.is_planned = True
         return when
 
     def on_ready(self, events: int) -> None:

@@ -82,7 +82,10 @@ class DubboMethod:
         """Choose the overload and serialize the arguments; see `MethodTransport.encode`."""
         values: Sequence[Any] = args
         signature = self._method.only
-        begun = None if signature is None or kwargs else self._encoder(signature).begin_plain(args)
+        begun = None
+        if signature is not None and not kwargs:
+            encoder = self._encoders.get(signature.descriptor) or self._encoder(signature)
+            begun = encoder.begin_plain(args)
         if signature is None or begun is None:
             signature, values = self._method.select(args, kwargs)
             begun = self._encoder(signature).begin(values)

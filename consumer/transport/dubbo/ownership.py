@@ -19,13 +19,14 @@ class Ownership:
     `take`, `wait` and `leave` are for any thread; all the rest is for the I/O thread.
 
     Attributes:
+        deferred: What waits until the holder hands over: functions with their argument.
         is_ready: `wait` can be used.
     """
 
     def __init__(self, thread: IoThread) -> None:
         self._thread = thread
         self._lock = threading.Lock()
-        self._deferred: deque[tuple[Callable[[Any], None], Any]] = deque()
+        self.deferred: deque[tuple[Callable[[Any], None], Any]] = deque()
         self._nudge: tuple[socket.socket, socket.socket] | None = None
         self._poll = select.poll()
         self._fd = -1
@@ -39,7 +40,7 @@ class Ownership:
         """Take the state, or let ``function(argument)`` be called on the I/O thread once its holder has handed over."""
         if self._lock.acquire(False):
             return True
-        self._deferred.append((function, argument))
+        self.deferred.append((function, argument))
         if self._nudge is not None:
             with suppress(BlockingIOError):  # so many nudges are waiting that one more says nothing
                 self._nudge[1].send(b"\0")
@@ -50,22 +51,17 @@ class Ownership:
     def leave(self) -> None:
         """Hand over."""
         self._lock.release()
-        while self._deferred:
+        while self.deferred:
             try:
-                function, argument = self._deferred.popleft()
+                function, argument = self.deferred.popleft()
             except IndexError:  # another thread was quicker
                 return
             self._thread.post(function, argument)
 
-    @property
-    def is_wanted(self) -> bool:
-        """Something is deferred until the holder hands over."""
-        return bool(self._deferred)
-
     def wait(self, seconds: float) -> bool:
         """Wait for bytes of the socket; False where the time is over, or the holder is to hand over."""
         assert self._nudge is not None
-        if self._deferred or seconds <= 0:
+        if self.deferred or seconds <= 0:
             return False
         ready = self._poll.poll(seconds * 1000 + 1)
         if not ready:
@@ -73,7 +69,7 @@ class Ownership:
         if len(ready) > 1 or ready[0][0] != self._fd:
             with suppress(BlockingIOError):  # an old nudge that stayed would end every later wait
                 self._nudge[0].recv(4096)
-        return not self._deferred
+        return not self.deferred
 
     def watch(self, fd: int) -> None:
         """Let `wait` wait for *fd* from now on; where the system has no descriptors left, `is_ready` stays False."""
@@ -109,5 +105,5 @@ class Ownership:
     def after_fork(self) -> None:
         """Be free, whoever held it in the parent."""
         self._lock = threading.Lock()
-        self._deferred.clear()
+        self.deferred.clear()
         self.close()
