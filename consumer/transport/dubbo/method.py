@@ -20,6 +20,7 @@ from ...errors import CallTimeout, ConsumerClosed, LocalProtocolError, RpcError,
 from ...invocation import Done, Invocation, Outcome
 from ...provider import Provider
 from ...wire.header import OK, request_frame
+from ..api import Providers
 from ..request_limit import check_request_size
 from .call import Call
 from .connection import Connection
@@ -60,11 +61,14 @@ class DubboMethod:
 
     is_streaming = False
 
-    def __init__(self, method: JavaMethod, policy: ReferencePolicy, application: str, pool: Pool) -> None:
+    def __init__(
+        self, method: JavaMethod, policy: ReferencePolicy, application: str, pool: Pool, providers: Providers
+    ) -> None:
         self._method = method
         self._policy = policy
         self._application = application
         self._pool = pool
+        self._providers = providers
         self._encoders: dict[str, RequestEncoder] = {}
         self._encoders_elsewhere: dict[tuple[str, str], RequestEncoder] = {}
         self._bound: dict[Provider, _Bound] = {}
@@ -149,6 +153,9 @@ class DubboMethod:
         endpoint = provider.endpoint
         bound = _Bound(connections, endpoint.path or self._policy.interface, endpoint.parameters.get("token", ""), {})
         self._bound[provider] = bound
+        if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
+            self.forget(provider)
+            self._pool.release(provider)
         return bound
 
     def _frame(self, number: int, invocation: Invocation, bound: _Bound, timeout: float, two_way: bool) -> bytes:

@@ -23,10 +23,9 @@ class DubboTransport:
 
     def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> DubboReference:
         """Prepare a reference; see `Transport.open`."""
-        del providers  # a dubbo provider cannot be asked for its types
         _refuse_protobuf(policy)
         self._pool.prepare(policy)
-        reference = DubboReference(policy, load_interface(policy), application, self._pool)
+        reference = DubboReference(policy, load_interface(policy), application, self._pool, providers)
         self._references.append(reference)
         return reference
 
@@ -58,8 +57,11 @@ def _refuse_protobuf(policy: ReferencePolicy) -> None:
 class DubboReference:
     """The dubbo side of one reference; a `ReferenceTransport`."""
 
-    def __init__(self, policy: ReferencePolicy, interface: JavaInterface, application: str, pool: Pool) -> None:
+    def __init__(
+        self, policy: ReferencePolicy, interface: JavaInterface, application: str, pool: Pool, providers: Providers
+    ) -> None:
         self._policy = policy
+        self._providers = providers
         self._interface = interface
         self._application = application
         self._pool = pool
@@ -71,7 +73,7 @@ class DubboReference:
         found = self._interface.find(name)
         if found is None:
             raise LookupError(f'{self._policy.interface} has no method "{name}"; {self._interface.nearest(name)}')
-        method = DubboMethod(found, self._policy, self._application, self._pool)
+        method = DubboMethod(found, self._policy, self._application, self._pool, self._providers)
         self._methods.append(method)
         return method
 

@@ -159,6 +159,7 @@ class TriMethod:
             if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
                 self.forget(provider)
                 self._connections.release(provider)
+                self._connections.release(provider)
         return bound[0] if len(bound) == 1 else bound[next(self._turn) % len(bound)]
 
     def _bind(self, provider: Provider, kind: ConnectionKind) -> _Bound:
