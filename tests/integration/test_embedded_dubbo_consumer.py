@@ -17,6 +17,7 @@ from callahead.consumer import (
     ConnectionLost,
     Consumer,
     LimitExceeded,
+    NoProviderAvailable,
     RemoteError,
     RemoteProtocolError,
     RpcContext,
@@ -116,6 +117,22 @@ def test_group_version_and_token_are_met(provider: EmbeddedProvider) -> None:
     without = Consumer(reference(provider.url, group="blue", version="2.0.0"))
     with without, pytest.raises(RemoteError, match="Invalid token!"):
         without.reference("foo").findFoo("7", 3)
+
+
+def test_a_provider_that_has_withdrawn_the_service_is_passed_over(provider: EmbeddedProvider) -> None:
+    """As Dubbo 2.7 does while it stops: it has not run the method, so another one is asked, each time."""
+    provider.serve(FOO, group="blue", find_foo="blue")
+    with EmbeddedProvider(protocol="dubbo") as withdrawn:
+        withdrawn.serve(FOO, find_foo="of no group")
+        settings = {"url": [withdrawn.url, provider.url], "group": "blue", "loadbalance": "roundrobin"}
+        with Consumer(reference(**{**settings, "retries": 1})) as consumer:
+            futures = [consumer.reference("foo").findFoo.future("7", 3) for _ in range(4)]
+            assert [future.result(5) for future in futures] == ["blue"] * 4
+            assert sorted(future.attempts for future in futures) == [1, 1, 2, 2]
+        with Consumer(reference(withdrawn.url, group="blue")) as consumer:
+            with pytest.raises(NoProviderAvailable, match="Not found exported service: blue/") as caught:
+                consumer.reference("foo").findFoo("7", 3)
+            assert (caught.value.is_remote, caught.value.not_sent, caught.value.in_doubt) == (True, False, False)
 
 
 def test_a_killed_provider_fails_its_calls_and_comes_back(provider: EmbeddedProvider, consumer: Consumer) -> None:

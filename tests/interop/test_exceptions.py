@@ -10,6 +10,7 @@ import pytest
 from callahead.consumer import (
     CallTimeout,
     LimitExceeded,
+    NoProviderAvailable,
     Reference,
     Rejected,
     RemoteError,
@@ -258,7 +259,7 @@ def test_unknown_group(refer: Refer, wire: Wire) -> None:
     if wire is TRI_33:
         assert echo.echo("x") == "x"
         return
-    with pytest.raises(RemoteProtocolError, match="nobody/org.callahead.interop.EchoService") as caught:
+    with pytest.raises(NoProviderAvailable, match="nobody/org.callahead.interop.EchoService") as caught:
         echo.echo("x")
     error = caught.value
     assert (error.status, error.is_remote, error.in_doubt) == ("70", True, False)

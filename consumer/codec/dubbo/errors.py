@@ -17,6 +17,7 @@ from callahead.consumer.errors import (
     CallTimeout,
     ConnectionLost,
     LimitExceeded,
+    NoProviderAvailable,
     Rejected,
     RemoteError,
     RemoteProtocolError,
@@ -90,8 +91,10 @@ def _bad_request(message: str, _: str) -> RpcError:
     return RemoteProtocolError(message + hint, is_remote=True)
 
 
-def _not_found(message: str, _: str) -> RpcError:
-    return RemoteProtocolError(message, is_remote=True)
+def _not_exported(message: str, _: str) -> RpcError:
+    # Another provider may have it: Java, to which this is RpcException NETWORK, asks another one too.
+    hint = "; does the provider have this service in this group and version, or is it about to stop?"
+    return NoProviderAvailable(message + hint, is_remote=True)
 
 
 def _bad_response(message: str, _: str) -> RpcError:
@@ -100,7 +103,7 @@ def _bad_response(message: str, _: str) -> RpcError:
 
 def _service_error(message: str, text: str) -> RpcError:
     if _NOT_EXPORTED in text.partition("\n")[0]:  # an unknown group or version; 2.7 says so too while it stops
-        return _not_found(message, text)
+        return _not_exported(message, text)
     found = _CLASS_AT_START.match(text)
     details: dict[str, Any] = {"message": _headline(text), "stack": (), "cause": None, "fields": {}, "thrown": None}
     # The filters of the provider fail this way, before or after the method.
@@ -119,7 +122,7 @@ _BY_STATUS: Mapping[int, Callable[[str, str], RpcError]] = {
     35: _inactive,
     40: _bad_request,
     50: _bad_response,
-    60: _not_found,
+    60: _not_exported,
     70: _service_error,
     80: _service_error,
     90: _bad_response,

@@ -38,6 +38,7 @@ from callahead.consumer.errors import (
     CallTimeout,
     ConnectionLost,
     LimitExceeded,
+    NoProviderAvailable,
     Rejected,
     RemoteError,
     RemoteProtocolError,
@@ -149,7 +150,7 @@ def test_an_answer_beyond_a_limit_is_refused() -> None:
         (35, ConnectionLost, "CHANNEL_INACTIVE", True),
         (40, RemoteProtocolError, "BAD_REQUEST", False),
         (50, RemoteProtocolError, "BAD_RESPONSE", True),
-        (60, RemoteProtocolError, "SERVICE_NOT_FOUND", False),
+        (60, NoProviderAvailable, "SERVICE_NOT_FOUND", False),
         (70, RemoteError, "SERVICE_ERROR", True),
         (80, RemoteError, "SERVER_ERROR", True),
         (90, RemoteProtocolError, "CLIENT_ERROR", True),
@@ -185,6 +186,18 @@ def test_a_failing_filter_is_named_by_its_class() -> None:
     assert isinstance(error, RemoteError)
     assert "com.x.QuotaException" == error.type_name
     assert "SERVICE_ERROR (70): com.x.QuotaException: too much" == error.message
+
+
+def test_a_service_that_is_not_exported_is_no_provider() -> None:
+    """The words of a 2.7 that stops, or of a group that nobody serves: status 70 as any failing filter has it."""
+    reason = "Not found exported service: com.x.Foo:20880 in [com.x.Bar:20880], may be version or group mismatch "
+
+    error = status_error(70, encode_text_body(f"org.apache.dubbo.remoting.RemotingException: {reason}\n\tat x"))
+
+    assert (NoProviderAvailable, "70") == (type(error), error.status)
+    assert (True, False, False) == (error.is_remote, error.not_sent, error.in_doubt)
+    hint = "; does the provider have this service in this group and version, or is it about to stop?"
+    assert f"SERVICE_ERROR (70): org.apache.dubbo.remoting.RemotingException: {reason}{hint}" == error.message
 
 
 def test_an_exception_is_an_error_with_all_that_java_said() -> None:
