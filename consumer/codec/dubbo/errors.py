@@ -40,7 +40,7 @@ _GENERIC_EXCEPTIONS = (
     "com.alibaba.dubbo.rpc.service.GenericException",
 )
 _THROWABLE_FIELDS = ("detailMessage", "cause", "stackTrace", "suppressedExceptions")
-_CLASS_AT_START = re.compile(r"((?:[a-z][\w$]*\.)+[A-Z][\w$]*)(?:: |\n|$)")
+_CLASS_AT_START = re.compile(r"((?:[a-z][\w$]*\.)+[A-Z][\w$]*)(?:: (.*)|$)")
 _STACK_LINE = "\n\tat "
 _NOT_EXPORTED = "RemotingException: Not found exported service"
 _MAX_CAUSES: Final = 64
@@ -104,10 +104,12 @@ def _bad_response(message: str, _: str) -> RpcError:
 def _service_error(message: str, text: str) -> RpcError:
     if _NOT_EXPORTED in text.partition("\n")[0]:  # an unknown group or version; 2.7 says so too while it stops
         return _not_exported(message, text)
-    found = _CLASS_AT_START.match(text)
-    details: dict[str, Any] = {"message": _headline(text), "stack": (), "cause": None, "fields": {}, "thrown": None}
+    headline = _headline(text)
+    found = _CLASS_AT_START.match(headline)
+    name, alone = ("", headline) if found is None else found.groups()
+    details: dict[str, Any] = {"message": alone, "stack": (), "cause": None, "fields": {}, "thrown": None}
     # The filters of the provider fail this way, before or after the method.
-    return RemoteError(message, type_name=found[1] if found else "", details=details, in_doubt=True)
+    return RemoteError(message, type_name=name, details=details, in_doubt=True)
 
 
 def _exhausted(message: str, _: str) -> RpcError:

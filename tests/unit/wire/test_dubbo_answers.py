@@ -180,12 +180,28 @@ def test_a_status_without_a_text_shows_the_bytes(body: bytes) -> None:
 
 
 def test_a_failing_filter_is_named_by_its_class() -> None:
-    """The text begins with the Java exception."""
+    """The text begins with the Java exception, whose own message is told apart."""
     error = status_error(70, encode_text_body("com.x.QuotaException: too much\ncom.x.QuotaException: too much\n\tat x"))
 
     assert isinstance(error, RemoteError)
-    assert "com.x.QuotaException" == error.type_name
+    assert ("com.x.QuotaException", "too much") == (error.type_name, error.details["message"])
     assert "SERVICE_ERROR (70): com.x.QuotaException: too much" == error.message
+
+
+@pytest.mark.parametrize(
+    ("text", "type_name", "message"),
+    [
+        ("java.lang.NullPointerException\n\tat x", "java.lang.NullPointerException", None),
+        ("it broke: a.B.c", "", "it broke: a.B.c"),
+        ("a.Bad: ", "a.Bad", ""),
+    ],
+)
+def test_a_failing_filter_may_have_no_class_or_no_message(text: str, type_name: str, message: str | None) -> None:
+    """As with an exception in an answer, None is no message."""
+    error = status_error(80, encode_text_body(text))
+
+    assert isinstance(error, RemoteError)
+    assert (type_name, message) == (error.type_name, error.details["message"])
 
 
 def test_a_service_that_is_not_exported_is_no_provider() -> None:
