@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any, Protocol, overload
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -39,6 +40,7 @@ class ShopService(Protocol):
     def refuse(self) -> None: ...
     def hang(self) -> None: ...
     def busy(self) -> str: ...
+    def full(self) -> str: ...
     def missing(self) -> None: ...
     def touch(self) -> None: ...
 
@@ -73,7 +75,8 @@ class Shop(grpc.GenericRpcHandler):
         return answer
 
     def _find(self, context: grpc.ServicerContext, name: str, count: int) -> bytes:
-        context.set_trailing_metadata((("x-reply", "r"),))
+        spelled = quote('{"x-reply": "X-Reply"}')
+        context.set_trailing_metadata((("x-reply", "r"), ("tri-header-convert", spelled)))
         return encode_response(name * count, "java.lang.String")
 
     def _clear(self, context: grpc.ServicerContext) -> bytes:
@@ -103,6 +106,14 @@ class Shop(grpc.GenericRpcHandler):
         if self.failures < 3:
             context.abort(grpc.StatusCode.UNAVAILABLE, "later")
         return encode_response("at last", "java.lang.String")
+
+    def _full(self, context: grpc.ServicerContext) -> bytes:
+        self.failures += 1
+        if self.failures > 1:
+            return encode_response("room", "java.lang.String")
+        context.send_initial_metadata((("tri-exception-code", "3"), ("x-full", "yes")))
+        thrown = make_throwable("org.apache.dubbo.rpc.RpcException", "full", fields={"code": 7})
+        return encode_response(thrown, "java.lang.String")
 
     def _missing(self, context: grpc.ServicerContext) -> bytes:
         context.abort(grpc.StatusCode.UNKNOWN, "unimplemented method:missing")
@@ -199,6 +210,13 @@ def test_an_exception_is_raised(refer: Callable[..., Any], sent: bool) -> None:
         service.fail.future("later").result(10)
 
 
+def test_a_repeated_attempt_stands_for_itself(refer: Callable[..., Any], shop: Shop) -> None:
+    """Neither the mark of an exception nor the attachments of the attempt before reach it."""
+    assert refer(stub=STUB, retries=1).full() == "room"
+    assert shop.failures == 2
+    assert RpcContext.get_context().response_attachments == {}
+
+
 def test_a_status_keeps_what_the_provider_said_for_debugging(refer: Callable[..., Any]) -> None:
     """Beside the trailers."""
     with pytest.raises(RemoteError, match="UNKNOWN: not me") as caught:
@@ -220,7 +238,7 @@ def test_attachments_go_both_ways(refer: Callable[..., Any], shop: Shop) -> None
     service = refer("?token=s3", stub=STUB, group="blue", version="2.0.0")
     RpcContext.get_context().attachments["x-trace"] = "t-1"
     service.find("a")
-    assert RpcContext.get_context().response_attachments["x-reply"] == "r"
+    assert RpcContext.get_context().response_attachments == {"X-Reply": "r"}
     told = {"x-trace", "token", "tri-service-group", "tri-service-version", "tri-consumer-appname"}
     assert {key: value for key, value in shop.headers.items() if key in told} == {
         "x-trace": "t-1",

@@ -207,9 +207,25 @@ def test_attachments_both_ways(refer: Refer, wire: Wire) -> None:
     else:
         assert seen["x-city"] == "\u5317\u4eac"
         assert context.response_attachments["reply-x-city"] == "\u5317\u4eac"
+
+
+def test_response_attachments_are_the_providers_code_s_own(refer: Refer) -> None:
+    """In its spelling, of this call alone, and with none of Dubbo's entries beside them."""
+    service = refer("AttachmentService")
+    context = RpcContext.get_context()
     assert service.reply("k", "v") == "v"
-    assert context.response_attachments["k"] == "v"
-    assert "reply-x-plain" not in context.response_attachments
+    assert context.response_attachments == {"k": "v"}
+    assert service.reply("Trace-Id", "t-1") == "t-1"
+    assert context.response_attachments == {"Trace-Id": "t-1"}
+    assert getattr(service, "$echo")([1]) == [1]
+    assert context.response_attachments == {}
+
+
+def test_an_exception_leaves_no_attachment_of_dubbo_s(refer: Refer) -> None:
+    """What marks an answer as an exception is for the framework."""
+    with pytest.raises(RemoteError):
+        refer("ExceptionService").declared(7, "sold out")
+    assert RpcContext.get_context().response_attachments == {}
 
 
 def test_attachments_of_levels(refer: Refer) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from callahead.consumer.codec.dubbo import (
     EXCEPTION,
+    NO_ATTACHMENTS,
     NULL,
     VALUE,
     decode_response,
@@ -75,16 +76,24 @@ names = st.text(max_size=20).filter(lambda name: name != "dubbo")
 
 @given(scalars, st.dictionaries(names, st.text(max_size=20), max_size=4))
 def test_a_value_comes_back(value: Any, attachments: dict[str, str]) -> None:
-    """With its attachments and the protocol version that every provider adds."""
+    """With its attachments, but for the protocol version that every provider adds."""
     body = encode_response(value, attachments)
 
-    assert (VALUE, value, {**attachments, "dubbo": "2.0.2"}) == decode_response(body)
+    assert body.endswith(b"\x05dubbo\x052.0.2Z")
+    assert (VALUE, value, attachments) == decode_response(body)
 
 
 @given(st.text(alphabet=st.characters(codec="ascii"), max_size=1100))
 def test_plain_strings_are_read_quickly_and_right(text: str) -> None:
     """The quick way gives what the decoder gives, around the lengths where their form changes."""
-    assert (VALUE, text, {"dubbo": "2.0.2"}) == decode_response(encode_response(text))
+    assert (VALUE, text, {}) == decode_response(encode_response(text))
+
+
+@pytest.mark.parametrize("value", ["text", "caf\u00e9", None, 5, [1]])
+def test_the_protocols_own_entry_is_no_attachment(value: Any) -> None:
+    """Whatever the value and the version, and one empty mapping is shared by all answers that have nothing else."""
+    assert decode_response(encode_response(value))[2] is NO_ATTACHMENTS
+    assert decode_response(encode_response(value).replace(b"2.0.2Z", b"2.0.9Z"))[2] is NO_ATTACHMENTS
 
 
 @pytest.mark.parametrize("length", [0, 1, 31, 32, 255, 256, 1023, 1024])
@@ -96,7 +105,7 @@ def test_strings_of_every_form_are_read(letter: str, length: int) -> None:
 
 def test_null_and_old_answers_are_read() -> None:
     """Kinds without attachments come from before protocol 2.0.2."""
-    assert (NULL, None, {"dubbo": "2.0.2"}) == decode_response(encode_response(None))
+    assert (NULL, None, {}) == decode_response(encode_response(None))
     assert (NULL, None, {}) == decode_response(encode_response(None, None))
     assert (VALUE, "x", {}) == decode_response(encode_response("x", None))
     assert (VALUE, [1], {}) == decode_response(b"\x94" + dumps([1]) + b"N")
@@ -107,7 +116,7 @@ def test_a_string_that_looks_like_the_end_is_a_string() -> None:
     tail = "H\x05dubbo\x052.0.2Z"
 
     assert (VALUE, tail, {}) == decode_response(b"\x91" + dumps(tail))
-    assert (VALUE, "a" + tail, {"dubbo": "2.0.2"}) == decode_response(encode_response("a" + tail))
+    assert (VALUE, "a" + tail, {}) == decode_response(encode_response("a" + tail))
 
 
 @pytest.mark.parametrize(
