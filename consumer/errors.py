@@ -15,7 +15,7 @@
         AllAttemptsFailed(.failures)     code of the last attempt      -                    no
         LimitExceeded                    LIMIT_EXCEEDED 7 / 100        RESOURCE_EXHAUSTED   remote: as not in doubt
         Rejected                         FORBIDDEN 4, VALIDATION 12,   PERMISSION_DENIED,   no
-                                         AUTHORIZATION 13              UNAUTHENTICATED
+                                         AUTHORIZATION 13 / 70 "token" UNAUTHENTICATED
         TransportError                   NETWORK 1                     UNAVAILABLE          if not sent, or idempotent
           ConnectFailed                  NETWORK 1 / 35                UNAVAILABLE          yes, nothing was sent
           ConnectionLost                 NETWORK 1 / 35                UNAVAILABLE          if not sent, or idempotent

@@ -18,6 +18,7 @@ from callahead.consumer import (
     Consumer,
     LimitExceeded,
     NoProviderAvailable,
+    Rejected,
     RemoteError,
     RemoteProtocolError,
     RpcContext,
@@ -115,8 +116,10 @@ def test_group_version_and_token_are_met(provider: EmbeddedProvider) -> None:
     with Consumer(reference(provider.url + "?token=secret", group="blue", version="2.0.0")) as consumer:
         assert consumer.reference("foo").findFoo("7", 3) == "blue"
     without = Consumer(reference(provider.url, group="blue", version="2.0.0"))
-    with without, pytest.raises(RemoteError, match="Invalid token!"):
+    with without, pytest.raises(Rejected, match="Invalid token!") as caught:
         without.reference("foo").findFoo("7", 3)
+    assert (caught.value.is_remote, caught.value.not_sent, caught.value.in_doubt) == (True, False, False)
+    assert not provider.calls_of("findFoo")[1:]
 
 
 def test_a_provider_that_has_withdrawn_the_service_is_passed_over(provider: EmbeddedProvider) -> None:

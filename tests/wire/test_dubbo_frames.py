@@ -198,7 +198,7 @@ def test_nested_causes_are_a_chain(release: str) -> None:
     ("name", "cls", "status", "in_doubt"),
     [
         ("exception-rpc", Rejected, "RpcException 4", False),
-        ("token-missing", RemoteError, "70", True),
+        ("token-missing", Rejected, "70", False),
         ("unserializable", RemoteProtocolError, "50", True),
         ("unknown-service", RemoteProtocolError, "40", False),
         ("unknown-method", RemoteProtocolError, "40", False),

@@ -43,6 +43,8 @@ _THROWABLE_FIELDS = ("detailMessage", "cause", "stackTrace", "suppressedExceptio
 _CLASS_AT_START = re.compile(r"((?:[a-z][\w$]*\.)+[A-Z][\w$]*)(?:: (.*)|$)")
 _STACK_LINE = "\n\tat "
 _NOT_EXPORTED = "RemotingException: Not found exported service"
+# The words of the token filter, the one check of rights that Dubbo itself has; 2.6 to 3.3 have them, tri a status too.
+_FORBIDDEN = re.compile(r"[\w.]+\.RpcException: (?:Invalid token! )?Forbid invoke remote service ")
 _MAX_CAUSES: Final = 64
 _SHOWN_BYTES = 40
 
@@ -104,6 +106,8 @@ def _bad_response(message: str, _: str) -> RpcError:
 def _service_error(message: str, text: str) -> RpcError:
     if _NOT_EXPORTED in text.partition("\n")[0]:  # an unknown group or version; 2.7 says so too while it stops
         return _not_exported(message, text)
+    if _FORBIDDEN.match(text):
+        return Rejected(message, is_remote=True)
     headline = _headline(text)
     found = _CLASS_AT_START.match(headline)
     name, alone = ("", headline) if found is None else found.groups()

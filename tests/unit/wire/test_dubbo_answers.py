@@ -213,6 +213,31 @@ def test_a_failing_filter_may_have_no_class_or_no_message(text: str, type_name: 
     assert (type_name, message) == (error.type_name, error.details["message"])
 
 
+@pytest.mark.parametrize("package", ["org.apache.dubbo.rpc", "com.alibaba.dubbo.rpc"])
+@pytest.mark.parametrize("opening", ["", "Invalid token! "])
+def test_a_refused_token_is_rejected(package: str, opening: str) -> None:
+    """By the words of Dubbo's filter, before the method; status 70 is any filter's."""
+    text = f"{package}.RpcException: {opening}Forbid invoke remote service interface com.x.Foo method of() from x"
+
+    error = status_error(70, encode_text_body(f"{text}\n{text}\n\tat x"))
+
+    assert (Rejected, f"SERVICE_ERROR (70): {text}", "70") == (type(error), error.message, error.status)
+    assert (True, False, False) == (error.is_remote, error.not_sent, error.in_doubt)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "com.x.RpcExceptions: Forbid invoke remote service interface com.x.Foo",
+        "org.apache.dubbo.rpc.RpcException: because: Forbid invoke remote service interface com.x.Foo",
+        "org.apache.dubbo.rpc.RpcException: the filter failed",
+    ],
+)
+def test_other_failing_filters_are_not_rejected(text: str) -> None:
+    """A filter of the user's may say much the same for another reason."""
+    assert type(status_error(70, encode_text_body(text))) is RemoteError
+
+
 def test_a_service_that_is_not_exported_is_no_provider() -> None:
     """The words of a 2.7 that stops, or of a group that nobody serves: status 70 as any failing filter has it."""
     reason = "Not found exported service: com.x.Foo:20880 in [com.x.Bar:20880], may be version or group mismatch "
