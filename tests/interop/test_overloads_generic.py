@@ -15,7 +15,7 @@ from callahead.consumer import LimitExceeded, Reference, RemoteError, RpcContext
 from callahead.consumer.codec.hessian2 import Int, JavaObject, Long, java_array
 from tests.interop.conftest import Consume, Providers
 from tests.interop.peers import until
-from tests.interop.services import Address, Bar, Color, Foo
+from tests.interop.services import Address, Bar, Color, Foo, Person
 from tests.interop.wires import DUBBO_27, JAVA_WIRES, TRI_33, Wire, java_name
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("bound")]
@@ -40,6 +40,7 @@ OVERLOADS: list[tuple[tuple[Any, ...], str]] = [
     ((Address("x", 1),), "org.callahead.interop.Address"),
     ((JavaObject("org.callahead.interop.Address", {"street": "x"}),), "org.callahead.interop.Address"),
     ((Color.RED,), "java.lang.Object"),
+    ((Person("a"),), "java.lang.Object"),
 ]
 
 
@@ -62,6 +63,13 @@ def test_overload_that_nothing_decides(refer: Refer) -> None:
         refer("OverloadService").of(None)
     assert caught.value.not_sent
     assert "force one by the type of an argument" in caught.value.message
+
+
+def test_overload_of_a_class_that_only_java_knows(refer: Refer) -> None:
+    """It may extend what an overload takes, or not: nothing is sent, for the wrong one would run."""
+    with pytest.raises(SerializationError, match=r"is ambiguous, it fits .*Object.*Address") as caught:
+        refer("OverloadService").of(JavaObject("org.callahead.interop.Opaque", {}))
+    assert caught.value.not_sent
 
 
 def test_overload_by_keyword(refer: Refer) -> None:

@@ -14,8 +14,8 @@ from .misfit import Convert, Misfit, kind
 from .signature import INVOKE_SIGNATURE, JavaSignature
 
 _FORCE = (
-    "force one by the type of an argument, such as Int(1), Long(1) or java_array(...), or declare it in the stub under "
-    "a name of its own with @java_method"
+    "force one by the type of an argument, such as Int(1), Long(1), java_array(...) or a bound class whose Python base "
+    "stands for its Java superclass, or declare it in the stub under a name of its own with @java_method"
 )
 
 
