@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -23,6 +23,7 @@ from callahead.consumer import (
     RemoteProtocolError,
     RpcContext,
 )
+from callahead.consumer.codec.javaface import java_method
 from callahead.consumer.testing import EmbeddedProvider, ProviderCall, ProviderProcess
 
 FOO = "com.alibaba.foo.FooService"
@@ -60,6 +61,31 @@ def test_a_call_without_types_is_generic(provider: EmbeddedProvider) -> None:
     with Consumer(reference(provider.url, methods={"findFoo": {}})) as consumer:
         assert consumer.reference("foo").findFoo("7", 3) == "7 3"
     assert provider.calls[0].metadata["generic"] == "true"
+
+
+class OverloadService(Protocol):
+    """A name with two overloads, one of which the stub has under a name of its own."""
+
+    def of(self, value: str) -> str: ...
+    @java_method("of")
+    def of_any(self, value: object) -> str: ...
+
+
+@pytest.mark.parametrize("first", ["of", "of_any"])
+def test_an_overload_under_its_own_name_is_a_method_of_its_own(provider: EmbeddedProvider, first: str) -> None:
+    """Whichever is used first, each has its own types, and the settings that the file has for it."""
+    provider.serve(FOO, {"of(java.lang.String)": "text", "of(java.lang.Object)": "any"})
+    settings = {"stub": f"{__name__}:OverloadService", "methods": {"ofAny": {"async": True}}}
+    with Consumer(reference(provider.url, **settings)) as consumer:
+        foo = consumer.reference("foo")
+        getattr(foo, first).sync("x")
+        assert (foo.of.sync("x"), foo.of_any.sync("x"), foo.of("x")) == ("text", "any", "text")
+        assert foo.of_any("x") is None
+        assert RpcContext.get_context().get_future().result(5) == "any"
+        assert {name: counts.calls for name, counts in consumer.counts()["foo"].items()} == {
+            "of": 2 + (first == "of"),
+            "of_any": 2 + (first == "of_any"),
+        }
 
 
 def test_attachments_travel_both_ways(provider: EmbeddedProvider, consumer: Consumer) -> None:

@@ -20,6 +20,7 @@ from callahead.consumer import (
     SerializationError,
 )
 from callahead.consumer.codec.dubbo import make_throwable
+from callahead.consumer.codec.javaface import java_method
 from callahead.consumer.codec.triple import decode_request, encode_response
 
 Consume = Callable[..., Consumer]
@@ -36,6 +37,8 @@ class ShopService(Protocol):
     def of(self, value: int) -> tuple[str, ...]: ...
     @overload
     def of(self, value: str) -> list[str]: ...
+    @java_method("of")
+    def of_any(self, value: object) -> list[str]: ...
     def fail(self, message: str) -> str: ...
     def refuse(self) -> None: ...
     def hang(self) -> None: ...
@@ -176,7 +179,15 @@ def test_overloads_share_a_path_and_differ_in_types(refer: Callable[..., Any], s
     service = refer(stub=STUB)
     assert service.of(1) == ("int",)
     assert service.of("x") == ["str"]
-    assert [types for _, types, _ in shop.heard] == [("int",), ("java.lang.String",)]
+    assert service.of_any("x") == ["str"]
+    assert shop.heard == [
+        ("of", (java,), (value,)) for java, value in (("int", 1), ("java.lang.String", "x"), ("java.lang.Object", "x"))
+    ]
+
+
+def test_a_generic_call_names_the_overload_as_java_does(refer: Callable[..., Any], shop: Shop) -> None:
+    """By whichever name the stub has for it."""
+    assert refer(stub=STUB, generic=True).of_any("x") == ["of", ["java.lang.Object"], ["x"]]
 
 
 def test_parameter_types_do_without_a_stub(refer: Callable[..., Any], shop: Shop) -> None:

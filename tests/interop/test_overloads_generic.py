@@ -53,6 +53,7 @@ def test_overload(refer: Refer, args: tuple[Any, ...], chosen: str) -> None:
 def test_overload_under_its_own_name(refer: Refer) -> None:
     """An overload that the stub declares apart is called by that name, null included."""
     service = refer("OverloadService")
+    assert service.of(5) == "of(int)"
     assert service.of_integer(5) == "of(java.lang.Integer)"
     assert service.of_integer(None) == "of(java.lang.Integer)"
 

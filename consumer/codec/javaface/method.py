@@ -24,7 +24,7 @@ class JavaMethod:
     """All signatures of one name.
 
     Attributes:
-        name: As Java spells it.
+        name: What callers use: Java's name, or the stub's for an overload that it declares apart.
         signatures: The overloads that are known; none in a generic call of a method that nobody declared.
         is_generic: Calls go through ``$invoke``.
     """
@@ -68,7 +68,7 @@ class JavaMethod:
     def _generic(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[JavaSignature, list[Any]]:
         if self.signatures:
             chosen, values = self._select(args, kwargs)
-            return INVOKE_SIGNATURE, generic_call(self.name, chosen.parameter_types, values)[1]
+            return INVOKE_SIGNATURE, generic_call(chosen.wire_method, chosen.parameter_types, values)[1]
         if kwargs:
             raise Misfit(
                 f"{self.name} takes no keywords, for nothing is known of it and it is called through $invoke",

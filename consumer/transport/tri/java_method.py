@@ -105,7 +105,7 @@ def _types(method: JavaMethod, policy: ReferencePolicy) -> MethodTypes:
 
     return MethodTypes(
         name=method.name,
-        path=f"/{policy.interface}/{INVOKE if method.is_generic else method.name}",
+        path=f"/{policy.interface}/{INVOKE if method.is_generic else signatures[0].wire_method}",
         request_class=None,
         response_class=None,
         serialize=serialize,
