@@ -10,17 +10,18 @@
         ProviderDataError                -                             -                    no
       RpcError                           UNKNOWN 0                     UNKNOWN              no
         CallTimeout(TimeoutError)        TIMEOUT 2, 8 / 30, 31         DEADLINE_EXCEEDED    if not sent, or idempotent
-        NoProviderAvailable              NO_INVOKER 6, FORBIDDEN 4     -                    no
+        NoProviderAvailable              NO_INVOKER 6, FORBIDDEN 4 /   -                    remote: as not in doubt
+                                         60, 70 "not exported"
         AllAttemptsFailed(.failures)     code of the last attempt      -                    no
         LimitExceeded                    LIMIT_EXCEEDED 7 / 100        RESOURCE_EXHAUSTED   remote: as not in doubt
         Rejected                         FORBIDDEN 4, VALIDATION 12,   PERMISSION_DENIED,   no
-                                         AUTHORIZATION 13              UNAUTHENTICATED
+                                         AUTHORIZATION 13 / 70 "token" UNAUTHENTICATED
         TransportError                   NETWORK 1                     UNAVAILABLE          if not sent, or idempotent
           ConnectFailed                  NETWORK 1 / 35                UNAVAILABLE          yes, nothing was sent
           ConnectionLost                 NETWORK 1 / 35                UNAVAILABLE          if not sent, or idempotent
         ProtocolError                    -                             INTERNAL             no
-          LocalProtocolError             40                            INVALID_ARGUMENT     no
-          RemoteProtocolError            50, METHOD_NOT_FOUND 11 / 60  UNIMPLEMENTED        no
+          LocalProtocolError             -                             INVALID_ARGUMENT     no
+          RemoteProtocolError            METHOD_NOT_FOUND 11 / 40, 50  UNIMPLEMENTED        no
         SerializationError               SERIALIZATION 5 / 25          INTERNAL (local)     no
         RemoteError(.type_name .details) BIZ 3 / 70, 80                any other status     never
         ConsumerClosed                   -                             -                    no
@@ -125,7 +126,10 @@ class CallTimeout(RpcError, TimeoutError):
 
 
 class NoProviderAvailable(RpcError):
-    """No provider is known, or none is left after routing; the message says where it was looked for."""
+    """No provider is known, or none is left after routing; the message says where it was looked for.
+
+    With ``is_remote`` the provider that was asked does not serve it: not in this group and version, or no longer.
+    """
 
 
 class AllAttemptsFailed(RpcError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -17,10 +17,13 @@ from callahead.consumer import (
     ConnectionLost,
     Consumer,
     LimitExceeded,
+    NoProviderAvailable,
+    Rejected,
     RemoteError,
     RemoteProtocolError,
     RpcContext,
 )
+from callahead.consumer.codec.javaface import java_method
 from callahead.consumer.testing import EmbeddedProvider, ProviderCall, ProviderProcess
 
 FOO = "com.alibaba.foo.FooService"
@@ -58,6 +61,31 @@ def test_a_call_without_types_is_generic(provider: EmbeddedProvider) -> None:
     with Consumer(reference(provider.url, methods={"findFoo": {}})) as consumer:
         assert consumer.reference("foo").findFoo("7", 3) == "7 3"
     assert provider.calls[0].metadata["generic"] == "true"
+
+
+class OverloadService(Protocol):
+    """A name with two overloads, one of which the stub has under a name of its own."""
+
+    def of(self, value: str) -> str: ...
+    @java_method("of")
+    def of_any(self, value: object) -> str: ...
+
+
+@pytest.mark.parametrize("first", ["of", "of_any"])
+def test_an_overload_under_its_own_name_is_a_method_of_its_own(provider: EmbeddedProvider, first: str) -> None:
+    """Whichever is used first, each has its own types, and the settings that the file has for it."""
+    provider.serve(FOO, {"of(java.lang.String)": "text", "of(java.lang.Object)": "any"})
+    settings = {"stub": f"{__name__}:OverloadService", "methods": {"ofAny": {"async": True}}}
+    with Consumer(reference(provider.url, **settings)) as consumer:
+        foo = consumer.reference("foo")
+        getattr(foo, first).sync("x")
+        assert (foo.of.sync("x"), foo.of_any.sync("x"), foo.of("x")) == ("text", "any", "text")
+        assert foo.of_any("x") is None
+        assert RpcContext.get_context().get_future().result(5) == "any"
+        assert {name: counts.calls for name, counts in consumer.counts()["foo"].items()} == {
+            "of": 2 + (first == "of"),
+            "of_any": 2 + (first == "of_any"),
+        }
 
 
 def test_attachments_travel_both_ways(provider: EmbeddedProvider, consumer: Consumer) -> None:
@@ -114,8 +142,26 @@ def test_group_version_and_token_are_met(provider: EmbeddedProvider) -> None:
     with Consumer(reference(provider.url + "?token=secret", group="blue", version="2.0.0")) as consumer:
         assert consumer.reference("foo").findFoo("7", 3) == "blue"
     without = Consumer(reference(provider.url, group="blue", version="2.0.0"))
-    with without, pytest.raises(RemoteError, match="Invalid token!"):
+    with without, pytest.raises(Rejected, match="Invalid token!") as caught:
         without.reference("foo").findFoo("7", 3)
+    assert (caught.value.is_remote, caught.value.not_sent, caught.value.in_doubt) == (True, False, False)
+    assert not provider.calls_of("findFoo")[1:]
+
+
+def test_a_provider_that_has_withdrawn_the_service_is_passed_over(provider: EmbeddedProvider) -> None:
+    """As Dubbo 2.7 does while it stops: it has not run the method, so another one is asked, each time."""
+    provider.serve(FOO, group="blue", find_foo="blue")
+    with EmbeddedProvider(protocol="dubbo") as withdrawn:
+        withdrawn.serve(FOO, find_foo="of no group")
+        settings = {"url": [withdrawn.url, provider.url], "group": "blue", "loadbalance": "roundrobin"}
+        with Consumer(reference(**{**settings, "retries": 1})) as consumer:
+            futures = [consumer.reference("foo").findFoo.future("7", 3) for _ in range(4)]
+            assert [future.result(5) for future in futures] == ["blue"] * 4
+            assert sorted(future.attempts for future in futures) == [1, 1, 2, 2]
+        with Consumer(reference(withdrawn.url, group="blue")) as consumer:
+            with pytest.raises(NoProviderAvailable, match="Not found exported service: blue/") as caught:
+                consumer.reference("foo").findFoo("7", 3)
+            assert (caught.value.is_remote, caught.value.not_sent, caught.value.in_doubt) == (True, False, False)
 
 
 def test_a_killed_provider_fails_its_calls_and_comes_back(provider: EmbeddedProvider, consumer: Consumer) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any, Protocol, overload
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -19,6 +20,7 @@ from callahead.consumer import (
     SerializationError,
 )
 from callahead.consumer.codec.dubbo import make_throwable
+from callahead.consumer.codec.javaface import java_method
 from callahead.consumer.codec.triple import decode_request, encode_response
 
 Consume = Callable[..., Consumer]
@@ -35,10 +37,13 @@ class ShopService(Protocol):
     def of(self, value: int) -> tuple[str, ...]: ...
     @overload
     def of(self, value: str) -> list[str]: ...
+    @java_method("of")
+    def of_any(self, value: object) -> list[str]: ...
     def fail(self, message: str) -> str: ...
     def refuse(self) -> None: ...
     def hang(self) -> None: ...
     def busy(self) -> str: ...
+    def full(self) -> str: ...
     def missing(self) -> None: ...
     def touch(self) -> None: ...
 
@@ -73,7 +78,8 @@ class Shop(grpc.GenericRpcHandler):
         return answer
 
     def _find(self, context: grpc.ServicerContext, name: str, count: int) -> bytes:
-        context.set_trailing_metadata((("x-reply", "r"),))
+        spelled = quote('{"x-reply": "X-Reply"}')
+        context.set_trailing_metadata((("x-reply", "r"), ("tri-header-convert", spelled)))
         return encode_response(name * count, "java.lang.String")
 
     def _clear(self, context: grpc.ServicerContext) -> bytes:
@@ -103,6 +109,14 @@ class Shop(grpc.GenericRpcHandler):
         if self.failures < 3:
             context.abort(grpc.StatusCode.UNAVAILABLE, "later")
         return encode_response("at last", "java.lang.String")
+
+    def _full(self, context: grpc.ServicerContext) -> bytes:
+        self.failures += 1
+        if self.failures > 1:
+            return encode_response("room", "java.lang.String")
+        context.send_initial_metadata((("tri-exception-code", "3"), ("x-full", "yes")))
+        thrown = make_throwable("org.apache.dubbo.rpc.RpcException", "full", fields={"code": 7})
+        return encode_response(thrown, "java.lang.String")
 
     def _missing(self, context: grpc.ServicerContext) -> bytes:
         context.abort(grpc.StatusCode.UNKNOWN, "unimplemented method:missing")
@@ -165,7 +179,15 @@ def test_overloads_share_a_path_and_differ_in_types(refer: Callable[..., Any], s
     service = refer(stub=STUB)
     assert service.of(1) == ("int",)
     assert service.of("x") == ["str"]
-    assert [types for _, types, _ in shop.heard] == [("int",), ("java.lang.String",)]
+    assert service.of_any("x") == ["str"]
+    assert shop.heard == [
+        ("of", (java,), (value,)) for java, value in (("int", 1), ("java.lang.String", "x"), ("java.lang.Object", "x"))
+    ]
+
+
+def test_a_generic_call_names_the_overload_as_java_does(refer: Callable[..., Any], shop: Shop) -> None:
+    """By whichever name the stub has for it."""
+    assert refer(stub=STUB, generic=True).of_any("x") == ["of", ["java.lang.Object"], ["x"]]
 
 
 def test_parameter_types_do_without_a_stub(refer: Callable[..., Any], shop: Shop) -> None:
@@ -199,6 +221,13 @@ def test_an_exception_is_raised(refer: Callable[..., Any], sent: bool) -> None:
         service.fail.future("later").result(10)
 
 
+def test_a_repeated_attempt_stands_for_itself(refer: Callable[..., Any], shop: Shop) -> None:
+    """Neither the mark of an exception nor the attachments of the attempt before reach it."""
+    assert refer(stub=STUB, retries=1).full() == "room"
+    assert shop.failures == 2
+    assert RpcContext.get_context().response_attachments == {}
+
+
 def test_a_status_keeps_what_the_provider_said_for_debugging(refer: Callable[..., Any]) -> None:
     """Beside the trailers."""
     with pytest.raises(RemoteError, match="UNKNOWN: not me") as caught:
@@ -220,7 +249,7 @@ def test_attachments_go_both_ways(refer: Callable[..., Any], shop: Shop) -> None
     service = refer("?token=s3", stub=STUB, group="blue", version="2.0.0")
     RpcContext.get_context().attachments["x-trace"] = "t-1"
     service.find("a")
-    assert RpcContext.get_context().response_attachments["x-reply"] == "r"
+    assert RpcContext.get_context().response_attachments == {"X-Reply": "r"}
     told = {"x-trace", "token", "tri-service-group", "tri-service-version", "tri-consumer-appname"}
     assert {key: value for key, value in shop.headers.items() if key in told} == {
         "x-trace": "t-1",

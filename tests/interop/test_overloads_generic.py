@@ -15,7 +15,7 @@ from callahead.consumer import LimitExceeded, Reference, RemoteError, RpcContext
 from callahead.consumer.codec.hessian2 import Int, JavaObject, Long, java_array
 from tests.interop.conftest import Consume, Providers
 from tests.interop.peers import until
-from tests.interop.services import Address, Bar, Color, Foo
+from tests.interop.services import Address, Bar, Color, Foo, Person
 from tests.interop.wires import DUBBO_27, JAVA_WIRES, TRI_33, Wire, java_name
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("bound")]
@@ -40,6 +40,7 @@ OVERLOADS: list[tuple[tuple[Any, ...], str]] = [
     ((Address("x", 1),), "org.callahead.interop.Address"),
     ((JavaObject("org.callahead.interop.Address", {"street": "x"}),), "org.callahead.interop.Address"),
     ((Color.RED,), "java.lang.Object"),
+    ((Person("a"),), "java.lang.Object"),
 ]
 
 
@@ -52,6 +53,7 @@ def test_overload(refer: Refer, args: tuple[Any, ...], chosen: str) -> None:
 def test_overload_under_its_own_name(refer: Refer) -> None:
     """An overload that the stub declares apart is called by that name, null included."""
     service = refer("OverloadService")
+    assert service.of(5) == "of(int)"
     assert service.of_integer(5) == "of(java.lang.Integer)"
     assert service.of_integer(None) == "of(java.lang.Integer)"
 
@@ -62,6 +64,13 @@ def test_overload_that_nothing_decides(refer: Refer) -> None:
         refer("OverloadService").of(None)
     assert caught.value.not_sent
     assert "force one by the type of an argument" in caught.value.message
+
+
+def test_overload_of_a_class_that_only_java_knows(refer: Refer) -> None:
+    """It may extend what an overload takes, or not: nothing is sent, for the wrong one would run."""
+    with pytest.raises(SerializationError, match=r"is ambiguous, it fits .*Object.*Address") as caught:
+        refer("OverloadService").of(JavaObject("org.callahead.interop.Opaque", {}))
+    assert caught.value.not_sent
 
 
 def test_overload_by_keyword(refer: Refer) -> None:
@@ -207,9 +216,25 @@ def test_attachments_both_ways(refer: Refer, wire: Wire) -> None:
     else:
         assert seen["x-city"] == "\u5317\u4eac"
         assert context.response_attachments["reply-x-city"] == "\u5317\u4eac"
+
+
+def test_response_attachments_are_the_providers_code_s_own(refer: Refer) -> None:
+    """In its spelling, of this call alone, and with none of Dubbo's entries beside them."""
+    service = refer("AttachmentService")
+    context = RpcContext.get_context()
     assert service.reply("k", "v") == "v"
-    assert context.response_attachments["k"] == "v"
-    assert "reply-x-plain" not in context.response_attachments
+    assert context.response_attachments == {"k": "v"}
+    assert service.reply("Trace-Id", "t-1") == "t-1"
+    assert context.response_attachments == {"Trace-Id": "t-1"}
+    assert getattr(service, "$echo")([1]) == [1]
+    assert context.response_attachments == {}
+
+
+def test_an_exception_leaves_no_attachment_of_dubbo_s(refer: Refer) -> None:
+    """What marks an answer as an exception is for the framework."""
+    with pytest.raises(RemoteError):
+        refer("ExceptionService").declared(7, "sold out")
+    assert RpcContext.get_context().response_attachments == {}
 
 
 def test_attachments_of_levels(refer: Refer) -> None:

@@ -17,6 +17,7 @@ from callahead.consumer.errors import (
     CallTimeout,
     ConnectionLost,
     LimitExceeded,
+    NoProviderAvailable,
     Rejected,
     RemoteError,
     RemoteProtocolError,
@@ -39,9 +40,11 @@ _GENERIC_EXCEPTIONS = (
     "com.alibaba.dubbo.rpc.service.GenericException",
 )
 _THROWABLE_FIELDS = ("detailMessage", "cause", "stackTrace", "suppressedExceptions")
-_CLASS_AT_START = re.compile(r"((?:[a-z][\w$]*\.)+[A-Z][\w$]*)(?:: |\n|$)")
+_CLASS_AT_START = re.compile(r"((?:[a-z][\w$]*\.)+[A-Z][\w$]*)(?:: (.*)|$)")
 _STACK_LINE = "\n\tat "
 _NOT_EXPORTED = "RemotingException: Not found exported service"
+# The words of the token filter, the one check of rights that Dubbo itself has; 2.6 to 3.3 have them, tri a status too.
+_FORBIDDEN = re.compile(r"[\w.]+\.RpcException: (?:Invalid token! )?Forbid invoke remote service ")
 _MAX_CAUSES: Final = 64
 _SHOWN_BYTES = 40
 
@@ -90,8 +93,10 @@ def _bad_request(message: str, _: str) -> RpcError:
     return RemoteProtocolError(message + hint, is_remote=True)
 
 
-def _not_found(message: str, _: str) -> RpcError:
-    return RemoteProtocolError(message, is_remote=True)
+def _not_exported(message: str, _: str) -> RpcError:
+    # Another provider may have it: Java, to which this is RpcException NETWORK, asks another one too.
+    hint = "; does the provider have this service in this group and version, or is it about to stop?"
+    return NoProviderAvailable(message + hint, is_remote=True)
 
 
 def _bad_response(message: str, _: str) -> RpcError:
@@ -100,11 +105,15 @@ def _bad_response(message: str, _: str) -> RpcError:
 
 def _service_error(message: str, text: str) -> RpcError:
     if _NOT_EXPORTED in text.partition("\n")[0]:  # an unknown group or version; 2.7 says so too while it stops
-        return _not_found(message, text)
-    found = _CLASS_AT_START.match(text)
-    details: dict[str, Any] = {"message": _headline(text), "stack": (), "cause": None, "fields": {}, "thrown": None}
+        return _not_exported(message, text)
+    if _FORBIDDEN.match(text):
+        return Rejected(message, is_remote=True)
+    headline = _headline(text)
+    found = _CLASS_AT_START.match(headline)
+    name, alone = ("", headline) if found is None else found.groups()
+    details: dict[str, Any] = {"message": alone, "stack": (), "cause": None, "fields": {}, "thrown": None}
     # The filters of the provider fail this way, before or after the method.
-    return RemoteError(message, type_name=found[1] if found else "", details=details, in_doubt=True)
+    return RemoteError(message, type_name=name, details=details, in_doubt=True)
 
 
 def _exhausted(message: str, _: str) -> RpcError:
@@ -119,7 +128,7 @@ _BY_STATUS: Mapping[int, Callable[[str, str], RpcError]] = {
     35: _inactive,
     40: _bad_request,
     50: _bad_response,
-    60: _not_found,
+    60: _not_exported,
     70: _service_error,
     80: _service_error,
     90: _bad_response,

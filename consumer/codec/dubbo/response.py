@@ -6,7 +6,6 @@ Source: Java ``DubboCodec.encodeResponseData`` and ``DecodeableRpcResult``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 from callahead.consumer.errors import SerializationError
@@ -21,12 +20,12 @@ NULL: Final = 2
 _WITH_ATTACHMENTS = 3
 _FIRST_KIND = 0x90
 _KINDS = 6
+_PROTOCOL = "dubbo"
 _PROTOCOL_ENTRY = b"\x05dubbo\x052.0.2"
 # What Java writes where the provider's code added no attachment: nearly always.
 _PLAIN_END = b"H" + _PROTOCOL_ENTRY + b"Z"
 _PLAIN_VALUE = _FIRST_KIND + _WITH_ATTACHMENTS + VALUE
 _PLAIN_NULL = bytes((_FIRST_KIND + _WITH_ATTACHMENTS + NULL,)) + _PLAIN_END
-_PLAIN_ATTACHMENTS: Mapping[str, Any] = MappingProxyType({"dubbo": "2.0.2"})
 
 
 def decode_response(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> tuple[int, Any, Mapping[str, Any]]:
@@ -34,7 +33,7 @@ def decode_response(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> tuple[in
 
     Returns:
         `EXCEPTION`, `VALUE` or `NULL`; the value, or what was thrown, mostly a `JavaThrowable` (see `error_of_thrown`);
-        the attachments.
+        the attachments, without the version of the protocol that every provider adds under ``dubbo``.
 
     Raises:
         SerializationError: It is no such body, or passes a limit; ``in_doubt`` is set, since the method has run.
@@ -63,9 +62,9 @@ def _quick(body: bytes) -> tuple[int, Any, Mapping[str, Any]] | None:
         if len(body) - start - length == len(_PLAIN_END):
             text = body[start : start + length]
             if text.isascii():
-                return VALUE, text.decode(), _PLAIN_ATTACHMENTS
+                return VALUE, text.decode(), NO_ATTACHMENTS
     elif body == _PLAIN_NULL:
-        return NULL, None, _PLAIN_ATTACHMENTS
+        return NULL, None, NO_ATTACHMENTS
     return None
 
 
@@ -82,11 +81,16 @@ def _decode(body: bytes, limits: Limits) -> tuple[int, Any, Mapping[str, Any]]:
     if has_attachments:
         at = decoder.position
         if len(body) - at == len(_PLAIN_END) and body.endswith(_PLAIN_END):
-            return kind, value, _PLAIN_ATTACHMENTS
-        attachments = as_attachments(decoder.read(), "answer")
+            return kind, value, NO_ATTACHMENTS
+        attachments = _users(as_attachments(decoder.read(), "answer"))
     if not decoder.at_end:
         raise SerializationError(f"dubbo answer: {len(body) - decoder.position} bytes follow its end")
     return kind, value, attachments
+
+
+def _users(attachments: dict[str, Any]) -> Mapping[str, Any]:
+    attachments.pop(_PROTOCOL, None)
+    return attachments or NO_ATTACHMENTS
 
 
 def encode_response(

@@ -2,6 +2,9 @@
 
 The exact type of a value comes first, then what it can be turned into, then ``Object``; a value that a type cannot hold
 rules the overload out. A forced number (``Long(1)``) fits its own type and ``Object`` alone.
+
+Of an object's Java class this side knows the name, and its superclasses only where the bound Python classes have them.
+So another class fits it perhaps, and no better than ``Object``: where both are left, nothing decides.
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ from decimal import Decimal
 from typing import Any
 
 from ..dubbo import JavaType
-from ..hessian2 import JavaObject, TypedList, TypedMap, TypedSet
+from ..hessian2 import JavaObject, JavaThrowable, TypedList, TypedMap, TypedSet
 from ..hessian2 import javatime as jt
-from ..hessian2.binding import binding_of_class
+from ..hessian2.binding import binding_of_class, binding_of_name
 from ..hessian2.forced import FORCED_TYPES, BigInteger, Byte, Char, Double, Float, Int, Long, Short
 from ..hessian2.java import array_component
 from .convert import unchanged
@@ -66,6 +69,7 @@ _PREFERRED: dict[type[Any], tuple[str, ...]] = {
 # All that these can become, but for enums and Number, is listed above.
 _ATOMS = frozenset({bool, int, float, str, bytes})
 _BEST = 100
+_ANY = 1
 
 
 def fitting(signatures: Sequence[JavaSignature], bound: Sequence[Sequence[Any]]) -> list[JavaSignature]:
@@ -92,9 +96,9 @@ def rank(java: JavaType, convert: Convert, value: Any) -> int:
     """Tell how well a value fits a parameter, 0 for not at all."""
     name = java.erased
     if value is None:
-        return 0 if is_primitive(java) else 1 if name in _ANYTHING else 2
+        return 0 if is_primitive(java) else _ANY if name in _ANYTHING else 2
     if name in _ANYTHING:
-        return 1
+        return _ANY
     preferred = _preferred(value)
     if name not in preferred and _is_foreign(java, convert, value):
         return 0
@@ -104,7 +108,22 @@ def rank(java: JavaType, convert: Convert, value: Any) -> int:
         return 0
     if isinstance(value, TypedList) and value.java_type == array_component(name):
         return _BEST
-    return _BEST - preferred.index(name) if name in preferred else 2
+    if name in preferred:
+        return _BEST - preferred.index(name)
+    own = _class_of(value)
+    return 2 if own is None else _relation(own, name)
+
+
+def _relation(own: str, other: str) -> int:
+    """Tell how well an object of one Java class fits a parameter of another, as far as Python knows."""
+    known, wanted = binding_of_name(own), binding_of_name(other)
+    if known is None or wanted is None:
+        return _ANY
+    if issubclass(known.cls, wanted.cls):
+        return _BEST - known.cls.__mro__.index(wanted.cls)
+    is_closed = known.is_enum or wanted.is_enum
+    # A Java class has the fields of its superclass, whether or not the Python classes are related.
+    return _ANY if not is_closed and known.attributes.keys() >= wanted.attributes.keys() else 0
 
 
 def _is_foreign(java: JavaType, convert: Convert, value: Any) -> bool:
@@ -120,13 +139,19 @@ def _preferred(value: Any) -> tuple[str, ...]:
     known = _PREFERRED.get(type(value))
     if known is not None:
         return known
-    binding = binding_of_class(type(value))
-    if binding is not None:
-        return (binding.java_class,)
-    if isinstance(value, JavaObject):
-        return (value.java_class,)
+    own = _class_of(value)
+    if own is not None:
+        return (own, "java.lang.Throwable") if isinstance(value, JavaThrowable) else (own,)
     if isinstance(value, TypedList | TypedSet | TypedMap):
         return (value.java_type,)
     if isinstance(value, enum.Enum):
         return ()
     return next((_PREFERRED[cls] for cls in type(value).__mro__ if cls in _PREFERRED), ())
+
+
+def _class_of(value: Any) -> str | None:
+    """Give the Java class of a bound object or of a `JavaObject`; None for a value without one of its own."""
+    if isinstance(value, JavaObject):
+        return value.java_class
+    binding = binding_of_class(type(value))
+    return None if binding is None else binding.java_class

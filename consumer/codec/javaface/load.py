@@ -48,7 +48,7 @@ def load_interface(policy: ReferencePolicy) -> JavaInterface:
         raise ConfigError(problems)
     _join_overloads(signatures, by_yaml)
     methods = {
-        key: JavaMethod(name=found[0].wire_method, signatures=tuple(found), is_generic=policy.generic)
+        key: JavaMethod(name=key, signatures=tuple(found), is_generic=policy.generic)
         for key, found in signatures.items()
     }
     return JavaInterface(

@@ -14,8 +14,8 @@ from .misfit import Convert, Misfit, kind
 from .signature import INVOKE_SIGNATURE, JavaSignature
 
 _FORCE = (
-    "force one by the type of an argument, such as Int(1), Long(1) or java_array(...), or declare it in the stub under "
-    "a name of its own with @java_method"
+    "force one by the type of an argument, such as Int(1), Long(1), java_array(...) or a bound class whose Python base "
+    "stands for its Java superclass, or declare it in the stub under a name of its own with @java_method"
 )
 
 
@@ -24,7 +24,7 @@ class JavaMethod:
     """All signatures of one name.
 
     Attributes:
-        name: As Java spells it.
+        name: What callers use: Java's name, or the stub's for an overload that it declares apart.
         signatures: The overloads that are known; none in a generic call of a method that nobody declared.
         is_generic: Calls go through ``$invoke``.
         only: The one signature, where there is nothing to choose; else None.
@@ -69,7 +69,7 @@ class JavaMethod:
     def _generic(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[JavaSignature, list[Any]]:
         if self.signatures:
             chosen, values = self._select(args, kwargs)
-            return INVOKE_SIGNATURE, generic_call(self.name, chosen.parameter_types, values)[1]
+            return INVOKE_SIGNATURE, generic_call(chosen.wire_method, chosen.parameter_types, values)[1]
         if kwargs:
             raise Misfit(
                 f"{self.name} takes no keywords, for nothing is known of it and it is called through $invoke",

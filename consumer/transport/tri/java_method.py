@@ -72,12 +72,12 @@ class JavaTriMethod(TriMethod):
         request: _Request = invocation.request
         return request.data
 
-    def decode(self, data: bytes, invocation: Invocation) -> Outcome:
+    def decode(self, data: bytes, invocation: Invocation, metadata: Mapping[str, Any]) -> Outcome:
         """Make the outcome of an answer, which may be an exception."""
-        outcome = super().decode(data, invocation)
+        outcome = super().decode(data, invocation, metadata)
         if outcome.error is not None:
             return outcome
-        if invocation.record.response_attachments.get(EXCEPTION_HEADER, "0") != "0":
+        if metadata.get(EXCEPTION_HEADER, "0") != "0":
             return Outcome(error=error_of_thrown(outcome.value))
         request: _Request = invocation.request
         return Outcome(convert_answer(request.signature, outcome.value))
@@ -105,7 +105,7 @@ def _types(method: JavaMethod, policy: ReferencePolicy) -> MethodTypes:
 
     return MethodTypes(
         name=method.name,
-        path=f"/{policy.interface}/{INVOKE if method.is_generic else method.name}",
+        path=f"/{policy.interface}/{INVOKE if method.is_generic else signatures[0].wire_method}",
         request_class=None,
         response_class=None,
         serialize=serialize,

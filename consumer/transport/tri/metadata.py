@@ -6,9 +6,11 @@ cannot travel is an error and not a log line, and ``async``, ``sent``, ``return`
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from callahead.config.policy import ReferencePolicy
 
@@ -20,7 +22,9 @@ Metadata = tuple[tuple[str, str | bytes], ...]
 
 _LEGAL_KEY = re.compile(r"[0-9a-z_.-]+")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
-_RESERVED = ("grpc-", "tri-", ":")
+_DUBBOS = "tri-"
+_CONVERT = "tri-header-convert"
+_RESERVED = ("grpc-", _DUBBOS, ":")
 _LOCAL = frozenset({"async", "sent", "return", "retries"})
 
 
@@ -74,7 +78,34 @@ def checked_metadata(pairs: Iterable[tuple[str, str | bytes]]) -> Metadata:
     return metadata
 
 
-def from_metadata(*parts: Iterable[tuple[str, Any]] | None) -> Mapping[str, Any]:
+def join_metadata(*parts: Iterable[tuple[str, Any]] | None) -> Mapping[str, Any]:
     """Join response metadata and trailers to one mapping; a later value of a key wins, ``-bin`` values are bytes."""
     joined = {key: value for part in parts if part for key, value in part}
     return joined or NO_ATTACHMENTS
+
+
+def to_attachments(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out of joined metadata what is Dubbo's own, and give keys the capitals that they had at the provider.
+
+    Source: ``StreamUtils.toAttachments``; differs: a key keeps its ``-bin``, and nothing but its case changes.
+    """
+    if not any(key.startswith(_DUBBOS) for key in metadata):  # nearly always
+        return metadata
+    spelled = _spellings(metadata.get(_CONVERT))
+    found = {_spelled(key, spelled): value for key, value in metadata.items() if not key.startswith(_DUBBOS)}
+    return found or NO_ATTACHMENTS
+
+
+def _spellings(header: object) -> Mapping[str, Any]:
+    """Read percent-encoded JSON, from lower case to the name; none where it is something else."""
+    try:
+        found = json.loads(unquote(header)) if isinstance(header, str) else {}
+    except (RecursionError, ValueError):
+        found = {}
+    return found if isinstance(found, dict) else {}
+
+
+def _spelled(key: str, spelled: Mapping[str, Any]) -> str:
+    stem = key.removesuffix("-bin")
+    name = spelled.get(stem)
+    return name + key[len(stem) :] if isinstance(name, str) and name.lower() == stem else key

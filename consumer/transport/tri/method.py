@@ -19,13 +19,13 @@ from ...errors import (
     RpcError,
     SerializationError,
 )
-from ...invocation import Done, Invocation, Outcome
+from ...invocation import NO_ATTACHMENTS, Done, Invocation, Outcome
 from ...provider import Provider
 from ..api import Providers
 from ..request_limit import check_request_size
 from .connection import Connection, ConnectionKind, Connections, unusable
 from .ended import Facts, facts_of
-from .metadata import Metadata, fixed_metadata, from_metadata, to_metadata
+from .metadata import Metadata, fixed_metadata, join_metadata, to_attachments, to_metadata
 from .method_types import MethodTypes
 from .sent import OneMessage
 from .status import Ended, error_of, refused
@@ -191,9 +191,9 @@ class TriMethod:
         else:
             self._bound.pop(provider, None)
 
-    def decode(self, data: bytes, invocation: Invocation) -> Outcome:
-        """Make the outcome of an answer to *invocation*."""
-        del invocation
+    def decode(self, data: bytes, invocation: Invocation, metadata: Mapping[str, Any]) -> Outcome:
+        """Make the outcome of an answer to *invocation*, with which *metadata* came."""
+        del invocation, metadata
         try:
             return Outcome(self._types.deserialize(data))
         except RpcError as ours:
@@ -262,8 +262,7 @@ class _Attempt:
         except BaseException as error:  # Ctrl-C too must end the call's stages before it goes on
             self._end(Outcome(error=refused(error)))
         else:
-            self._note_metadata(facts_of(call))
-            self._end(self._method.decode(data, invocation))
+            self._end(self._method.decode(data, invocation, self._note_metadata(facts_of(call))))
 
     def start(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask, and return at once."""
@@ -301,10 +300,10 @@ class _Attempt:
         record = self._invocation.record
         try:
             facts = facts_of(call)
-            self._note_metadata(facts)
+            metadata = self._note_metadata(facts)
             code = facts.code
             if code is grpc.StatusCode.OK:
-                outcome = self._method.decode(facts.answer, self._invocation)
+                outcome = self._method.decode(facts.answer, self._invocation, metadata)
             elif code is grpc.StatusCode.CANCELLED and record.is_cancelled:
                 outcome = Outcome(error=CancelledError())
             else:
@@ -315,12 +314,17 @@ class _Attempt:
             outcome = Outcome(error=refused(error))
         self._end(outcome)
 
-    def _note_metadata(self, facts: Facts) -> None:
+    def _note_metadata(self, facts: Facts) -> Mapping[str, Any]:
+        """Keep of the metadata what users see, in place of an earlier attempt's, and return all of it."""
         record = self._invocation.record
+        metadata = attachments = NO_ATTACHMENTS
         if facts.initial or facts.trailing:
-            record.response_attachments = from_metadata(facts.initial, facts.trailing)
+            metadata = join_metadata(facts.initial, facts.trailing)
+            attachments = to_attachments(metadata)
+        record.response_attachments = attachments
         if self._invocation.options is not None:
             record.protocol_trace = (facts.initial or (), facts.trailing or ())
+        return metadata
 
     def _end(self, outcome: Outcome) -> None:
         self._connection.end(self)

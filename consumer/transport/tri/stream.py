@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from ...errors import LocalProtocolError, RpcError, SerializationError
-from ...invocation import Invocation
+from ...invocation import NO_ATTACHMENTS, Invocation
 from .connection import Connection, unusable
-from .metadata import Metadata, from_metadata
+from .metadata import Metadata, join_metadata, to_attachments
 from .method_types import MethodTypes
 from .status import refused
 
@@ -117,7 +117,7 @@ class StreamCall:
         Raises:
             SerializationError: They are none.
         """
-        outcome = self._method.decode(data, self._invocation)
+        outcome = self._method.decode(data, self._invocation, NO_ATTACHMENTS)
         if outcome.error is not None:
             raise outcome.error
         return outcome.value
@@ -136,7 +136,7 @@ class StreamCall:
     def note_metadata(self, call: Any) -> None:
         """Keep what the provider sent beside its answers."""
         record = self._invocation.record
-        record.response_attachments = from_metadata(call.initial_metadata(), call.trailing_metadata())
+        record.response_attachments = to_attachments(join_metadata(call.initial_metadata(), call.trailing_metadata()))
 
     def cancel(self, call: Any) -> None:
         """Reset the stream."""

@@ -209,7 +209,8 @@ def test_arguments_that_do_not_fit_are_told_by_name(args: tuple[Any, ...], kwarg
 def test_an_overload_under_its_own_name_is_reached_by_both_names() -> None:
     """@java_method forces an overload that no value can mean."""
     assert found(FOO, "of_integer").select((5,), {})[0].descriptor == "Ljava/lang/Integer;"
-    assert found(FOO, "ofInteger").name == "of"
+    assert found(FOO, "of_integer").signatures[0].wire_method == "of"
+    assert found(FOO, "ofInteger").name == "of_integer"
     of = found(FOO, "of")
     assert {one.descriptor for one in of.signatures} == {"I", "J", "Ljava/lang/Integer;"}
     assert of.select((Long(5),), {})[0].descriptor == "J"

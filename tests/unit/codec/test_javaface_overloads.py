@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from callahead.consumer.codec.hessian2 import Byte, Float, Int, JavaObject, Long, java_array, java_type
+from callahead.consumer.codec.hessian2 import (
+    Byte,
+    Float,
+    Int,
+    JavaObject,
+    JavaThrowable,
+    Long,
+    java_array,
+    java_type,
+)
 from callahead.consumer.codec.javaface import JavaMethod, JavaSignature
 from callahead.consumer.errors import SerializationError
 
@@ -18,7 +28,38 @@ class Address:
     street: str
 
 
+HOME, PERSON, TENANT, COLOR = (
+    f"com.example.javaface.overloads.{name}" for name in ("Home", "Person", "Tenant", "Color")
+)
 ADDRESS = "com.example.javaface.overloads.Address"
+
+
+@java_type(HOME)
+@dataclass
+class HomeAddress(Address):
+    bell: str
+
+
+@java_type(PERSON)
+@dataclass
+class Person:
+    name: str
+
+
+@java_type(TENANT)
+@dataclass
+class Tenant:
+    """A subclass of Person in Java, though not in Python."""
+
+    name: str
+    flat: int
+
+
+@java_type(COLOR)
+class Color(enum.Enum):
+    RED = 1
+
+
 LISTS = [
     *([], ["boolean"], ["int"], ["long"], ["java.lang.Integer"], ["double"], ["java.lang.String"]),
     *(["java.lang.Object"], ["java.lang.String", "int"], ["int", "java.lang.String"], ["java.lang.String[]"]),
@@ -52,7 +93,12 @@ def chosen(*args: Any) -> str:
         (({"a": "b"},), "java.util.Map"),
         ((Address("a"),), ADDRESS),
         ((JavaObject(ADDRESS, {}),), ADDRESS),
-        ((JavaObject("a.Other", {}),), ADDRESS),
+        ((HomeAddress("a", "b"),), ADDRESS),
+        ((JavaObject(HOME, {}),), ADDRESS),
+        ((Person("a"),), "java.lang.Object"),
+        ((JavaObject(PERSON, {}),), "java.lang.Object"),
+        ((Color.RED,), "java.lang.Object"),
+        ((JavaObject(COLOR, {"name": "RED"}),), "java.lang.Object"),
         (("a", 1), "java.lang.String,int"),
         ((1, "a"), "int,java.lang.String"),
     ],
@@ -71,9 +117,59 @@ def test_null_for_unrelated_classes_is_ambiguous() -> None:
         method.select((None,), {})
     assert str(caught.value) == (
         "of: (None) is ambiguous, it fits of(java.lang.String), of(java.lang.Integer); force one by the type of an "
-        "argument, such as Int(1), Long(1) or java_array(...), or declare it in the stub under a name of its own with "
-        "@java_method"
+        "argument, such as Int(1), Long(1), java_array(...) or a bound class whose Python base stands for its Java "
+        "superclass, or declare it in the stub under a name of its own with @java_method"
     )
+
+
+def overloads(*types: str) -> JavaMethod:
+    return JavaMethod(name="of", signatures=tuple(JavaSignature.of_names("of", [name]) for name in types))
+
+
+@pytest.mark.parametrize(
+    ("types", "value"),
+    [
+        ((PERSON, "Object"), Tenant("a", 1)),
+        ((PERSON, "a.Named"), Tenant("a", 1)),
+        (("a.Named", "Object"), Person("a")),
+        (("a.Named", "Object"), Color.RED),
+        ((PERSON, "Object"), JavaObject("a.Other", {})),
+        ((COLOR, "Object"), JavaObject("a.Other", {})),
+        (("a.Named", "a.Aged"), JavaObject(PERSON, {})),
+    ],
+)
+def test_what_only_java_knows_the_relation_of_is_ambiguous(types: tuple[str, str], value: Any) -> None:
+    """An interface, an unbound class, or a bound one that may be a subclass since it has all the fields."""
+    with pytest.raises(
+        SerializationError, match=r"^of: \(.*\) is ambiguous, it fits of\(.*\), of\(.*\); force"
+    ) as caught:
+        overloads(*types).select((value,), {})
+    assert caught.value.not_sent
+
+
+@pytest.mark.parametrize(
+    ("types", "value", "chosen"),
+    [
+        ((PERSON, "String"), Tenant("a", 1), PERSON),
+        (("a.Named", "int"), Person("a"), "a.Named"),
+        (("a.Named", PERSON, "Object"), Person("a"), PERSON),
+        (("a.Named", TENANT, PERSON), JavaObject(TENANT, {}), TENANT),
+        ((ADDRESS, "a.Named", "Object"), HomeAddress("a", "b"), ADDRESS),
+        ((ADDRESS, HOME), HomeAddress("a", "b"), HOME),
+        ((HOME, "Object"), Address("a"), "java.lang.Object"),
+        (("Throwable", "Object"), JavaThrowable("a.Failed"), "java.lang.Throwable"),
+        (("Throwable", "a.Failed"), JavaThrowable("a.Failed"), "a.Failed"),
+    ],
+)
+def test_an_object_goes_where_it_fits_alone_or_best(types: tuple[str, ...], value: Any, chosen: str) -> None:
+    """Its own class first, then a base that Python knows; the one that it may fit where no other takes it."""
+    assert overloads(*types).select((value,), {})[0].parameter_types == (chosen,)
+
+
+def test_an_unrelated_class_fits_no_overload() -> None:
+    """The fields that it lacks tell; nothing is sent."""
+    with pytest.raises(SerializationError, match=r"Person\); there are of\(.*Address\), of\(java.lang.String\)$"):
+        overloads(ADDRESS, "String").select((Person("a"),), {})
 
 
 def test_null_prefers_the_class_to_object() -> None:

@@ -19,6 +19,7 @@ ALL = sorted(
     key=lambda kind: kind.__name__,
 )
 CARRIED = (errors.TransportError, errors.ConnectFailed, errors.ConnectionLost, errors.CallTimeout)
+REFUSALS = (errors.LimitExceeded, errors.NoProviderAvailable)
 FATES = [(False, False), (True, False), (False, True)]
 
 
@@ -27,12 +28,12 @@ FATES = [(False, False), (True, False), (False, True)]
 @pytest.mark.parametrize("is_remote", [False, True])
 @pytest.mark.parametrize("fate", FATES, ids=["neither", "not_sent", "in_doubt"])
 def test_the_table(kind: type[errors.RpcError], idempotent: bool, is_remote: bool, fate: tuple[bool, bool]) -> None:
-    """Carriers and timeouts if unsent or idempotent; a provider's limit unless in doubt; nothing else, ever."""
+    """Carriers and timeouts if unsent or idempotent; a provider's refusal unless in doubt; nothing else, ever."""
     not_sent, in_doubt = fate
     error = kind("text", is_remote=is_remote, not_sent=not_sent, in_doubt=in_doubt)
     if kind in CARRIED:
         expected = not_sent or idempotent
-    elif kind is errors.LimitExceeded:
+    elif kind in REFUSALS:
         expected = is_remote and (not in_doubt or idempotent)
     else:
         expected = False

@@ -31,9 +31,8 @@ def made(method: JavaMethod = OF, **values: Any) -> JavaTriMethod:
     return JavaTriMethod(method, policy, "shop", kinds_of(policy), Connections(), lambda: ())
 
 
-def invocation_of(method: JavaTriMethod, *args: Any, headers: Mapping[str, str] | None = None) -> Invocation:
+def invocation_of(method: JavaTriMethod, *args: Any) -> Invocation:
     record = CallRecord(METHOD, "of", 0.0)
-    record.response_attachments = {} if headers is None else headers
     invocation = Invocation(METHOD, "of", args, {}, {}, Deadline(0.0, lambda: 0.0), record, blocking=False)
     invocation.request = method.encode(args, {})
     return invocation
@@ -45,7 +44,7 @@ def sent(method: JavaTriMethod, *args: Any) -> TripleRequest:
 
 def answered(data: bytes, *args: Any, headers: Mapping[str, str] | None = None) -> Outcome:
     method = made()
-    return method.decode(data, invocation_of(method, *args, headers=headers))
+    return method.decode(data, invocation_of(method, *args), {} if headers is None else headers)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,14 @@ from hypothesis import strategies as st
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer import LocalProtocolError
-from callahead.consumer.transport.tri.metadata import checked_metadata, fixed_metadata, from_metadata, to_metadata
+from callahead.consumer.invocation import NO_ATTACHMENTS
+from callahead.consumer.transport.tri.metadata import (
+    checked_metadata,
+    fixed_metadata,
+    join_metadata,
+    to_attachments,
+    to_metadata,
+)
 
 
 def policy(**settings: Any) -> ReferencePolicy:
@@ -61,7 +70,7 @@ def test_a_key_that_cannot_travel(key: str) -> None:
 @given(st.dictionaries(st.from_regex(r"\Ax-[a-z0-9_.]{0,8}\Z"), st.text() | st.binary()))
 def test_every_value_survives(attachments: dict[str, str | bytes]) -> None:
     """Whatever the value, it arrives whole: as itself, or as bytes under key-bin."""
-    back = from_metadata((), to_metadata(attachments))
+    back = join_metadata((), to_metadata(attachments))
     for key, value in attachments.items():
         data = value if isinstance(value, bytes) else value.encode()
         assert back.get(key) == value or back[f"{key}-bin"] == data
@@ -70,8 +79,49 @@ def test_every_value_survives(attachments: dict[str, str | bytes]) -> None:
 
 def test_response_parts_are_joined() -> None:
     """A later value wins, and absent parts are nothing."""
-    assert from_metadata((("a", "1"), ("b", "1")), None, (("b", "2"),)) == {"a": "1", "b": "2"}
-    assert from_metadata(None, ()) == {}
+    assert join_metadata((("a", "1"), ("b", "1")), None, (("b", "2"),)) == {"a": "1", "b": "2"}
+    assert join_metadata(None, ()) == {}
+
+
+def test_plain_metadata_are_the_attachments() -> None:
+    """Nothing is copied where nothing is Dubbo's own; the details of a gRPC status are the user's."""
+    metadata = {"a": "1", "grpc-status-details-bin": b""}
+    assert to_attachments(metadata) is metadata
+
+
+def test_dubbos_own_metadata_are_no_attachments() -> None:
+    """Known ones and such as may come."""
+    assert to_attachments({"tri-exception-code": "3", "a": "1", "tri-unit-info": "x"}) == {"a": "1"}
+    assert to_attachments({"tri-exception-code": "3"}) is NO_ATTACHMENTS
+
+
+def convert(spelled: object) -> dict[str, str]:
+    """The header that says how keys were spelled."""
+    return {"tri-header-convert": quote(json.dumps(spelled))}
+
+
+def test_names_get_their_capitals_back() -> None:
+    """As the provider's code spelled them; of bytes the name without -bin is told."""
+    found = to_attachments(
+        {"trace-id": "1", "b": "2", "raw-bin": b"3", **convert({"trace-id": "Trace-Id", "raw": "RAW"})}
+    )
+    assert found == {"Trace-Id": "1", "b": "2", "RAW-bin": b"3"}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *map(convert, ([], {"a": 5}, {"a": "B"}, {"b": "B"}, {"a": ["A"]}, {"a": {}})),
+        {"tri-header-convert": "%7B"},
+        {"tri-header-convert": ""},
+        {"tri-header-convert": "[" * 100_000},
+        {"tri-header-convert": b"{}"},
+    ],
+    ids=lambda header: str(header)[:60],
+)
+def test_a_spelling_that_makes_no_sense_changes_nothing(header: dict[str, object]) -> None:
+    """A peer may say anything, but only the case of a name can change, and a call never fails by it."""
+    assert to_attachments({"a": "1", **header}) == {"a": "1"}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from callahead.consumer.codec.dubbo import (
     EXCEPTION,
+    NO_ATTACHMENTS,
     NULL,
     VALUE,
     decode_response,
@@ -38,6 +39,7 @@ from callahead.consumer.errors import (
     CallTimeout,
     ConnectionLost,
     LimitExceeded,
+    NoProviderAvailable,
     Rejected,
     RemoteError,
     RemoteProtocolError,
@@ -74,16 +76,24 @@ names = st.text(max_size=20).filter(lambda name: name != "dubbo")
 
 @given(scalars, st.dictionaries(names, st.text(max_size=20), max_size=4))
 def test_a_value_comes_back(value: Any, attachments: dict[str, str]) -> None:
-    """With its attachments and the protocol version that every provider adds."""
+    """With its attachments, but for the protocol version that every provider adds."""
     body = encode_response(value, attachments)
 
-    assert (VALUE, value, {**attachments, "dubbo": "2.0.2"}) == decode_response(body)
+    assert body.endswith(b"\x05dubbo\x052.0.2Z")
+    assert (VALUE, value, attachments) == decode_response(body)
 
 
 @given(st.text(alphabet=st.characters(codec="ascii"), max_size=1100))
 def test_plain_strings_are_read_quickly_and_right(text: str) -> None:
     """The quick way gives what the decoder gives, around the lengths where their form changes."""
-    assert (VALUE, text, {"dubbo": "2.0.2"}) == decode_response(encode_response(text))
+    assert (VALUE, text, {}) == decode_response(encode_response(text))
+
+
+@pytest.mark.parametrize("value", ["text", "caf\u00e9", None, 5, [1]])
+def test_the_protocols_own_entry_is_no_attachment(value: Any) -> None:
+    """Whatever the value and the version, and one empty mapping is shared by all answers that have nothing else."""
+    assert decode_response(encode_response(value))[2] is NO_ATTACHMENTS
+    assert decode_response(encode_response(value).replace(b"2.0.2Z", b"2.0.9Z"))[2] is NO_ATTACHMENTS
 
 
 @pytest.mark.parametrize("length", [0, 1, 31, 32, 255, 256, 1023, 1024])
@@ -95,7 +105,7 @@ def test_strings_of_every_form_are_read(letter: str, length: int) -> None:
 
 def test_null_and_old_answers_are_read() -> None:
     """Kinds without attachments come from before protocol 2.0.2."""
-    assert (NULL, None, {"dubbo": "2.0.2"}) == decode_response(encode_response(None))
+    assert (NULL, None, {}) == decode_response(encode_response(None))
     assert (NULL, None, {}) == decode_response(encode_response(None, None))
     assert (VALUE, "x", {}) == decode_response(encode_response("x", None))
     assert (VALUE, [1], {}) == decode_response(b"\x94" + dumps([1]) + b"N")
@@ -106,7 +116,7 @@ def test_a_string_that_looks_like_the_end_is_a_string() -> None:
     tail = "H\x05dubbo\x052.0.2Z"
 
     assert (VALUE, tail, {}) == decode_response(b"\x91" + dumps(tail))
-    assert (VALUE, "a" + tail, {"dubbo": "2.0.2"}) == decode_response(encode_response("a" + tail))
+    assert (VALUE, "a" + tail, {}) == decode_response(encode_response("a" + tail))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +159,7 @@ def test_an_answer_beyond_a_limit_is_refused() -> None:
         (35, ConnectionLost, "CHANNEL_INACTIVE", True),
         (40, RemoteProtocolError, "BAD_REQUEST", False),
         (50, RemoteProtocolError, "BAD_RESPONSE", True),
-        (60, RemoteProtocolError, "SERVICE_NOT_FOUND", False),
+        (60, NoProviderAvailable, "SERVICE_NOT_FOUND", False),
         (70, RemoteError, "SERVICE_ERROR", True),
         (80, RemoteError, "SERVER_ERROR", True),
         (90, RemoteProtocolError, "CLIENT_ERROR", True),
@@ -179,12 +189,65 @@ def test_a_status_without_a_text_shows_the_bytes(body: bytes) -> None:
 
 
 def test_a_failing_filter_is_named_by_its_class() -> None:
-    """The text begins with the Java exception."""
+    """The text begins with the Java exception, whose own message is told apart."""
     error = status_error(70, encode_text_body("com.x.QuotaException: too much\ncom.x.QuotaException: too much\n\tat x"))
 
     assert isinstance(error, RemoteError)
-    assert "com.x.QuotaException" == error.type_name
+    assert ("com.x.QuotaException", "too much") == (error.type_name, error.details["message"])
     assert "SERVICE_ERROR (70): com.x.QuotaException: too much" == error.message
+
+
+@pytest.mark.parametrize(
+    ("text", "type_name", "message"),
+    [
+        ("java.lang.NullPointerException\n\tat x", "java.lang.NullPointerException", None),
+        ("it broke: a.B.c", "", "it broke: a.B.c"),
+        ("a.Bad: ", "a.Bad", ""),
+    ],
+)
+def test_a_failing_filter_may_have_no_class_or_no_message(text: str, type_name: str, message: str | None) -> None:
+    """As with an exception in an answer, None is no message."""
+    error = status_error(80, encode_text_body(text))
+
+    assert isinstance(error, RemoteError)
+    assert (type_name, message) == (error.type_name, error.details["message"])
+
+
+@pytest.mark.parametrize("package", ["org.apache.dubbo.rpc", "com.alibaba.dubbo.rpc"])
+@pytest.mark.parametrize("opening", ["", "Invalid token! "])
+def test_a_refused_token_is_rejected(package: str, opening: str) -> None:
+    """By the words of Dubbo's filter, before the method; status 70 is any filter's."""
+    text = f"{package}.RpcException: {opening}Forbid invoke remote service interface com.x.Foo method of() from x"
+
+    error = status_error(70, encode_text_body(f"{text}\n{text}\n\tat x"))
+
+    assert (Rejected, f"SERVICE_ERROR (70): {text}", "70") == (type(error), error.message, error.status)
+    assert (True, False, False) == (error.is_remote, error.not_sent, error.in_doubt)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "com.x.RpcExceptions: Forbid invoke remote service interface com.x.Foo",
+        "org.apache.dubbo.rpc.RpcException: because: Forbid invoke remote service interface com.x.Foo",
+        "org.apache.dubbo.rpc.RpcException: the filter failed",
+    ],
+)
+def test_other_failing_filters_are_not_rejected(text: str) -> None:
+    """A filter of the user's may say much the same for another reason."""
+    assert type(status_error(70, encode_text_body(text))) is RemoteError
+
+
+def test_a_service_that_is_not_exported_is_no_provider() -> None:
+    """The words of a 2.7 that stops, or of a group that nobody serves: status 70 as any failing filter has it."""
+    reason = "Not found exported service: com.x.Foo:20880 in [com.x.Bar:20880], may be version or group mismatch "
+
+    error = status_error(70, encode_text_body(f"org.apache.dubbo.remoting.RemotingException: {reason}\n\tat x"))
+
+    assert (NoProviderAvailable, "70") == (type(error), error.status)
+    assert (True, False, False) == (error.is_remote, error.not_sent, error.in_doubt)
+    hint = "; does the provider have this service in this group and version, or is it about to stop?"
+    assert f"SERVICE_ERROR (70): org.apache.dubbo.remoting.RemotingException: {reason}{hint}" == error.message
 
 
 def test_an_exception_is_an_error_with_all_that_java_said() -> None:
