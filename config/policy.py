@@ -46,7 +46,8 @@ class MethodPolicy:
         onthrow: ``module:function`` called with the error, or None.
         attachments: Sent with each call, under those of the context; YAML ``parameters``.
         parameter_types: Java parameter types in order, or None where they are not declared.
-        origins: From attribute name to where its value was set: ``"conf/x.yml:14"``, ``"built-in"`` or ``"call"``.
+        origins: From attribute name to where its value was set: ``"conf/x.yml:14"``, ``"built-in"`` or ``"call"``; from
+            ``"method"`` to where the YAML names the method.
     """
 
     reference: str

@@ -155,6 +155,8 @@ def _method(reference: str, method: str, levels: Sequence[Level], report: Report
     if method != ANY and not method.isidentifier():
         report.at(levels[0].entry, f"{show(method)} is not the name of a method")
     chosen = choose(_CALL, levels, report)
+    if method != ANY:
+        chosen.origins["method"] = report.origin(levels[0].entry)
     add_interceptors(chosen, levels, report)
     add_attachments(chosen, levels, report)
     _check_callbacks(levels, report)
