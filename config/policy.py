@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+DEFAULT_PROTOCOL = "tri"
 BUILT_IN = "built-in"
 CALL = "call"
 
@@ -145,7 +146,7 @@ class ReferencePolicy:
     interface: str
     group: str = ""
     version: str = ""
-    protocol: str = "tri"
+    protocol: str = DEFAULT_PROTOCOL
     urls: tuple[str, ...] = field(default=(), repr=False)
     registries: tuple[str, ...] = ()
     stub: str | None = None

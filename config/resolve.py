@@ -11,6 +11,7 @@ from typing import Any
 from .chain import add_attachments, add_interceptors
 from .extension import REGISTRY, available, nearest
 from .files import file_url, proto_files, ssl_policy
+from .honoured import keep_to_protocol
 from .keys import normalise
 from .levels import Chosen, Level, choose, setter
 from .models import MethodModel, ReferenceModel, RegistryModel, RootModel
@@ -110,6 +111,7 @@ def _reference(
     _check_interface(own, report)
     add_source(chosen, levels, registries, report)
     _add_types(chosen, own, folder, report)
+    keep_to_protocol(chosen, levels, report)
     _add_ssl(chosen, levels, folder, report)
     entry = own.entry
     return ReferencePolicy(
