@@ -112,6 +112,7 @@ def _reference(
     add_source(chosen, levels, registries, report)
     _add_types(chosen, own, folder, report)
     keep_to_protocol(chosen, levels, report)
+    _check_keepalive(chosen, levels, report)
     _add_ssl(chosen, levels, folder, report)
     entry = own.entry
     return ReferencePolicy(
@@ -144,6 +145,15 @@ def _add_types(chosen: Chosen, own: Level, folder: Path, report: Report) -> None
         report.at(own.place(given[1]), f"excludes {given[0]}, which is set too", "keep one of them")
     for attribute, value in proto_files(own, folder, report).items():
         chosen.set(attribute, value, report.origin(own.place(attribute)))
+
+
+def _check_keepalive(chosen: Chosen, levels: Sequence[Level], report: Report) -> None:
+    """See that a bound on the answer to a ping, where the reference itself sets one, has pings to bound."""
+    own = levels[0]
+    pings = next((level for level in levels if level.written("keepalive_ms") is not None), None)
+    set_here = "keepalive_timeout_ms" in chosen.values and own.value("keepalive_timeout_ms") is not None
+    if set_here and (pings is None or pings.value("keepalive_ms") == 0):
+        report.at(own.place("keepalive_timeout_ms"), "does nothing without keepalive", "set keepalive, or remove it")
 
 
 def _add_ssl(chosen: Chosen, levels: Sequence[Level], folder: Path, report: Report) -> None:
