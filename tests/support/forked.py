@@ -1,4 +1,4 @@
-"""A forked child of the test itself, which looks at what it inherited."""
+"""A forked child, in the test itself or in one of its programs, which looks at what it inherited."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import os
 import signal
 import traceback
 from collections.abc import Callable
+from typing import Final
 
-import pytest
-
-# Python warns of forks beside threads, which is what these tests are about.
-may_fork = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+# Python warns of forks beside threads, which is what these tests are about: an argument for filterwarnings.
+WARNING: Final = "ignore:.*fork.*:DeprecationWarning"
 
 
-def in_child(work: Callable[[], object], most_s: int = 20) -> int:
+def in_child(work: Callable[[], object], most_s: int = 10) -> int:
     """Run *work* in a forked child and return its exit status: 0, 1 where it raised, -14 where it hung for *most_s*."""
     child = os.fork()
     if child == 0:

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import pytest
-from support.forked import in_child, may_fork
+from support.forked import WARNING, in_child
 from support.shop import Background, Shop
 
 from callahead.consumer import ConsumerClosed
@@ -53,7 +53,7 @@ def _see_in_the_child(shop: Shop, pending: Any) -> None:
     assert again.result(5) == "child"
 
 
-@may_fork
+@pytest.mark.filterwarnings(WARNING)
 def test_a_forked_child_goes_on_with_calls_of_its_own() -> None:
     """The child's copy of a pending call ends as ConsumerClosed, new calls work, and the parent notices nothing."""
     with Shop() as shop:

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 import pytest
-from support.forked import in_child, may_fork
+from support.forked import WARNING, in_child
 from support.shop import Background
 
 from callahead.config import MethodPolicy, ReferencePolicy
@@ -169,7 +169,7 @@ def test_what_a_close_under_the_making_leads_to_is_consumer_closed() -> None:
     assert isinstance(caught.value.__context__, RegistryUnavailable)
 
 
-@may_fork
+@pytest.mark.filterwarnings(WARNING)
 def test_a_child_makes_what_was_being_made_at_the_fork() -> None:
     """It waits for no thread of the parent."""
     registry, transport = SlowRegistry(), ScriptedTransport(lambda _: 7)

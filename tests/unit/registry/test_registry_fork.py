@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.forked import in_child, may_fork
+from support.forked import WARNING, in_child
 
 from callahead.config.policy import RegistryPolicy
 from callahead.registry import FileRegistry, RecordingListener, RegistryError, ServiceKey, Snapshot
@@ -14,7 +14,7 @@ from callahead.registry.catalogue import Providers
 from callahead.registry.notify import NotifyQueue
 
 KEY = ServiceKey("a.B")
-pytestmark = may_fork
+pytestmark = pytest.mark.filterwarnings(WARNING)
 
 
 @pytest.fixture
