@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# What stands for the file where there is none.
+IN_CODE = "<mapping>"
+
 
 class CallaheadError(Exception):
     """Root of every exception that callahead raises on its own account."""
@@ -28,6 +31,14 @@ class Problem:
     text: str
     hint: str = ""
 
+    @classmethod
+    def at(cls, origin: str, key: str, text: str, hint: str = "") -> Problem:
+        """Make a problem at *origin*: ``file:line``, a word such as ``built-in``, or "" for a setting made in code."""
+        file, _, line = origin.rpartition(":")
+        if file and line.isdecimal():
+            return cls(file=file, line=int(line), key=key, text=text, hint=hint)
+        return cls(file=origin or IN_CODE, line=0, key=key, text=text, hint=hint)
+
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
         key = f" {self.key}:" if self.key else ""
@@ -50,14 +61,11 @@ class ConfigError(CallaheadError, ValueError):
         return type(self), (self.problems,)
 
     @classmethod
-    def one(cls, text: str, *, file: str = "<mapping>", line: int = 0, key: str = "", hint: str = "") -> ConfigError:
+    def one(cls, text: str, *, file: str = IN_CODE, line: int = 0, key: str = "", hint: str = "") -> ConfigError:
         """Make an error of a single problem; the arguments are those of `Problem`."""
         return cls([Problem(file=file, line=line, key=key, text=text, hint=hint)])
 
     @classmethod
     def at(cls, origin: str, key: str, text: str, hint: str = "") -> ConfigError:
-        """Make an error of a single problem at *origin*, ``file:line`` or a word such as ``built-in``."""
-        file, _, line = origin.rpartition(":")
-        if file and line.isdecimal():
-            return cls.one(text, file=file, line=int(line), key=key, hint=hint)
-        return cls.one(text, file=origin, key=key, hint=hint)
+        """Make an error of a single problem; the arguments are those of `Problem.at`."""
+        return cls([Problem.at(origin, key, text, hint)])

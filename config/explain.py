@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .honoured import HONOURED_BY, is_foreign
 from .models import MethodModel, ReferenceModel
 from .policy import MethodPolicy, ReferencePolicy, SslPolicy
 from .validate import yaml_keys
@@ -24,13 +25,16 @@ class Setting:
         key: As in the YAML.
         value: True, False, a number, a text, a list or a mapping of texts, or None for nothing; secrets are masked.
         unit: ``"ms"`` or ``"bytes"``, "" for none.
-        origin: ``"conf/x.yml:14"``, several with commas between them, or ``"built-in"``.
+        origin: ``"conf/x.yml:14"``, several with commas between them, or ``"built-in"``; "" for a setting that the
+            protocol of the reference does not honour, whose value is then None.
+        only: The one of callahead's protocols that honours the setting, "" where all do.
     """
 
     key: str
     value: Any
     unit: str
     origin: str
+    only: str = ""
 
 
 def explain(reference: ReferencePolicy, method: str | None = None) -> tuple[Setting, ...]:
@@ -39,14 +43,20 @@ def explain(reference: ReferencePolicy, method: str | None = None) -> tuple[Sett
     The settings of calls come first, then those of the reference.
     """
     policy = reference.default if method is None else reference.methods.get(method, reference.default)
-    return (*_settings(policy, MethodModel), *_settings(reference, ReferenceModel))
+    protocol = reference.protocol
+    return (*_settings(policy, MethodModel, protocol), *_settings(reference, ReferenceModel, protocol))
 
 
-def _settings(policy: MethodPolicy | ReferencePolicy, model: type[MethodModel | ReferenceModel]) -> Iterator[Setting]:
+def _settings(
+    policy: MethodPolicy | ReferencePolicy, model: type[MethodModel | ReferenceModel], protocol: str
+) -> Iterator[Setting]:
     for attribute, key in yaml_keys(model).items():
-        value = getattr(policy, attribute, None)
-        if hasattr(policy, attribute) and attribute != "methods":
-            yield Setting(key=key, value=_plain(value), unit=_unit(attribute), origin=policy.origin(attribute))
+        only = HONOURED_BY.get(attribute, "")
+        if is_foreign(attribute, protocol):
+            yield Setting(key=key, value=None, unit="", origin="", only=only)
+        elif hasattr(policy, attribute) and attribute != "methods":
+            value = _plain(getattr(policy, attribute))
+            yield Setting(key=key, value=value, unit=_unit(attribute), origin=policy.origin(attribute), only=only)
 
 
 def _unit(attribute: str) -> str:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from . import extension, quantity, text
 from .quantity import Unfit, show
 from .tree import Broken
 
+# Where the JSON Schema of a setting names the one protocol that honours it.
+ONLY = "x-only-protocol"
+
 _PLACEHOLDER = {"type": "string", "pattern": r"\$\{"}
+
+
+def only(protocol: str, description: str, alias: str | None = None) -> Any:
+    """Make the field of a setting that of our protocols only *protocol* honours."""
+    return Field(None, alias=alias, description=f"Only {protocol}: {description}", json_schema_extra={ONLY: protocol})
 
 
 def _or_placeholder(**schema: Any) -> WithJsonSchema:

@@ -1,6 +1,6 @@
 """From YAML text to a tree of values that know their lines.
 
-Only this module and `scalar` meet PyYAML, and of it only the composer: no tag ever constructs an object.
+Of PyYAML only the composer is used: no tag ever constructs an object.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import yaml
 from .errors import ConfigError
 from .place import TEXTS, Gather, Place
 from .report import Report
-from .scalar import BOOL, FLOAT, INT, MERGE, TEXT, Composer, of_tag
+from .scalar import BOOL, FLOAT, INT, MERGE, TEXT, of_tag
 from .tree import Entry
+from .yaml_text import compose, decode
 
 MAX_BYTES = 4 * 1024 * 1024
 
@@ -40,16 +41,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
         raise ConfigError.one("is not the path of a file", file=name) from error
     if len(data) > MAX_BYTES:
         raise ConfigError.one(f"is larger than {MAX_BYTES} bytes", file=name)
-    return _decode(data, name)
-
-
-def _decode(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        text = f"is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
-        raise ConfigError.one(text, file=name, line=line, hint="save the file as UTF-8") from error
+    return decode(data, name)
 
 
 def parse(text: str, report: Report) -> Entry:
@@ -58,43 +50,10 @@ def parse(text: str, report: Report) -> Entry:
     Raises:
         ConfigError: The text is not YAML, is empty, or is more than one document.
     """
-    file = report.file
-    try:
-        node = Composer(text).get_single_node()
-        if node is not None:
-            return _Walk(report).entry(node, Place(node.start_mark.line + 1))
-    except ConfigError:
-        raise
-    except yaml.reader.ReaderError as error:
-        raise _bad_character(error, text, file) from error
-    except yaml.MarkedYAMLError as error:
-        raise _not_yaml(error, text, file) from error
-    except RecursionError:
-        raise ConfigError.one("is nested too deeply", file=file) from None
-    except (ValueError, OverflowError) as error:
-        # PyYAML converts numbers in escapes and directives without a check of its own.
-        raise ConfigError.one(f"not YAML: {error}", file=file) from error
-    raise ConfigError.one("holds no settings", file=file)
-
-
-def _bad_character(error: yaml.reader.ReaderError, text: str, file: str) -> ConfigError:
-    line = text.count("\n", 0, error.position) + 1
-    code = ord(text[error.position])
-    return ConfigError.one(f"not YAML: character U+{code:04X} is not allowed", file=file, line=line)
-
-
-def _not_yaml(error: yaml.MarkedYAMLError, text: str, file: str) -> ConfigError:
-    mark = error.problem_mark
-    line = mark.line + 1 if mark is not None else 0
-    problem = error.problem or "cannot be parsed"
-    if "'\\t'" in problem:
-        return ConfigError.one("a tab cannot indent YAML", file=file, line=line, hint="use spaces")
-    if problem == "but found another document":
-        return ConfigError.one("a second document begins here, one is expected", file=file, line=line)
-    context = f", {error.context}" if error.context else ""
-    is_bare = "${" in "".join(text.split("\n")[line - 1 : line]) and "'{'" in problem
-    hint = 'between braces write "${...}" in quotes' if is_bare else ""
-    return ConfigError.one(f"not YAML: {problem}{context}", file=file, line=line, hint=hint)
+    node = compose(text, report.file)
+    if node is None:
+        raise ConfigError.one("holds no settings", file=report.file)
+    return _Walk(report).entry(node, Place(node.start_mark.line + 1))
 
 
 class _Walk(Gather):

@@ -87,11 +87,9 @@ class InterfaceModel(CallModel):
     )
     max_request_bytes: f.Size = Field(None, description='Largest request: bytes, "512KB", "8MiB"; default 8MiB')
     max_response_bytes: f.Size = Field(None, description='Largest response: bytes, "512KB", "8MiB"; default 8MiB')
-    keepalive_ms: f.DurationOrZero = Field(
-        None, alias="keepalive", description="Idle time before a ping, 0 for none; default 0"
-    )
-    keepalive_timeout_ms: f.Duration = Field(
-        None, alias="keepalive_timeout", description="Longest wait for the answer to a ping; default 20s"
+    keepalive_ms: f.DurationOrZero = f.only("tri", "idle time before a ping, 0 for none; default 0", "keepalive")
+    keepalive_timeout_ms: f.Duration = f.only(
+        "tri", "longest wait for the answer to a ping; default 20s", "keepalive_timeout"
     )
     connect_timeout_ms: f.Duration = Field(
         None, alias="connect_timeout", description="Longest time of one connection attempt; default 3s"
@@ -102,13 +100,11 @@ class InterfaceModel(CallModel):
     serialization: f.Serialization = Field(
         None, description="How the values of a Java interface become bytes; default, and only one: hessian2"
     )
-    heartbeat_ms: f.DurationOrZero = Field(
-        None, alias="heartbeat", description="dubbo: silence before a heartbeat, 0 for none; default 60s"
+    heartbeat_ms: f.DurationOrZero = f.only("dubbo", "silence before a heartbeat, 0 for none; default 60s", "heartbeat")
+    max_queued_requests: f.Queued = f.only(
+        "dubbo", "most requests waiting for one connection, 1 to 10000000; default 200000"
     )
-    max_queued_requests: f.Queued = Field(
-        None, description="dubbo: most requests waiting for one connection, 1 to 10000000; default 200000"
-    )
-    max_queued_bytes: f.Size = Field(None, description="dubbo: most bytes of such requests; default 64MiB")
+    max_queued_bytes: f.Size = f.only("dubbo", "most bytes of such requests; default 64MiB")
 
 
 class ConsumerModel(InterfaceModel):
@@ -127,9 +123,9 @@ class ReferenceModel(InterfaceModel):
         None, alias="url", description="Addresses of providers, several with ; between them or as a list"
     )
     stub: f.Stub = Field(None, description="module:Class of generated or annotated code that declares the methods")
-    module: f.Module = Field(None, description="Module of generated messages, such as shop.foo_pb2")
-    proto: f.Text = Field(None, description="Path of a .proto file, from the folder of this file")
-    proto_path: f.Words = Field(None, description="Folders to search for imports of proto, from this file's folder")
+    module: f.Module = f.only("tri", "module of generated messages, such as shop.foo_pb2")
+    proto: f.Text = f.only("tri", "path of a .proto file, from the folder of this file")
+    proto_path: f.Words = f.only("tri", "folders to search for imports of proto, from this file's folder")
     methods: dict[str, Annotated[MethodModel, f.OrEmpty]] = Field(
         default_factory=dict, description="Settings of single methods, by name"
     )

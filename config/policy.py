@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+DEFAULT_PROTOCOL = "tri"
 BUILT_IN = "built-in"
 CALL = "call"
 
@@ -46,7 +47,8 @@ class MethodPolicy:
         onthrow: ``module:function`` called with the error, or None.
         attachments: Sent with each call, under those of the context; YAML ``parameters``.
         parameter_types: Java parameter types in order, or None where they are not declared.
-        origins: From attribute name to where its value was set: ``"conf/x.yml:14"``, ``"built-in"`` or ``"call"``.
+        origins: From attribute name to where its value was set: ``"conf/x.yml:14"``, ``"built-in"`` or ``"call"``; from
+            ``"method"`` to where the YAML names the method.
     """
 
     reference: str
@@ -144,7 +146,7 @@ class ReferencePolicy:
     interface: str
     group: str = ""
     version: str = ""
-    protocol: str = "tri"
+    protocol: str = DEFAULT_PROTOCOL
     urls: tuple[str, ...] = field(default=(), repr=False)
     registries: tuple[str, ...] = ()
     stub: str | None = None

@@ -11,6 +11,7 @@ from typing import Any
 from .chain import add_attachments, add_interceptors
 from .extension import REGISTRY, available, nearest
 from .files import file_url, proto_files, ssl_policy
+from .honoured import keep_to_protocol
 from .keys import normalise
 from .levels import Chosen, Level, choose, setter
 from .models import MethodModel, ReferenceModel, RegistryModel, RootModel
@@ -110,6 +111,8 @@ def _reference(
     _check_interface(own, report)
     add_source(chosen, levels, registries, report)
     _add_types(chosen, own, folder, report)
+    keep_to_protocol(chosen, levels, report)
+    _check_keepalive(chosen, levels, report)
     _add_ssl(chosen, levels, folder, report)
     entry = own.entry
     return ReferencePolicy(
@@ -144,6 +147,15 @@ def _add_types(chosen: Chosen, own: Level, folder: Path, report: Report) -> None
         chosen.set(attribute, value, report.origin(own.place(attribute)))
 
 
+def _check_keepalive(chosen: Chosen, levels: Sequence[Level], report: Report) -> None:
+    """See that a bound on the answer to a ping, where the reference itself sets one, has pings to bound."""
+    own = levels[0]
+    pings = next((level for level in levels if level.written("keepalive_ms") is not None), None)
+    set_here = "keepalive_timeout_ms" in chosen.values and own.value("keepalive_timeout_ms") is not None
+    if set_here and (pings is None or pings.value("keepalive_ms") == 0):
+        report.at(own.place("keepalive_timeout_ms"), "does nothing without keepalive", "set keepalive, or remove it")
+
+
 def _add_ssl(chosen: Chosen, levels: Sequence[Level], folder: Path, report: Report) -> None:
     level = setter(levels, "ssl")
     if level is not None:
@@ -155,6 +167,8 @@ def _method(reference: str, method: str, levels: Sequence[Level], report: Report
     if method != ANY and not method.isidentifier():
         report.at(levels[0].entry, f"{show(method)} is not the name of a method")
     chosen = choose(_CALL, levels, report)
+    if method != ANY:
+        chosen.origins["method"] = report.origin(levels[0].entry)
     add_interceptors(chosen, levels, report)
     add_attachments(chosen, levels, report)
     _check_callbacks(levels, report)

@@ -93,7 +93,7 @@ def _methods(methods: Entry, report: Report) -> Entry:
         if key in found:
             report.at(name, f"the method {key} is in the list already, at {found[key].path}")
         elif key is not None:
-            found[key] = _without(item, "name")
+            found[key] = Entry(_without(item, "name").section, name.line, item.path)
     return Entry(found, methods.line, methods.path)
 
 

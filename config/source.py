@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from .extension import TRANSPORT, available, nearest
 from .levels import Chosen, Level, choose, setter
+from .policy import DEFAULT_PROTOCOL
 from .report import Report
 
 
@@ -42,7 +43,7 @@ def _add_urls(chosen: Chosen, own: Level, report: Report) -> None:
         _check_scheme(scheme, own, report)
         if own.value("protocol") is None:
             chosen.set("protocol", scheme, origin)
-    protocol = chosen.values.get("protocol", "tri")
+    protocol = chosen.values.get("protocol", DEFAULT_PROTOCOL)
     chosen.set("urls", tuple(url if "://" in url else f"{protocol}://{url}" for url in urls), origin)
 
 

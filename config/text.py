@@ -6,6 +6,7 @@ Each function takes what YAML gave, and returns the value or raises `Unfit`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from .quantity import Unfit, show, written_value
@@ -54,28 +55,21 @@ def parameter(value: Any) -> str:
     return text(value)
 
 
-def module_path(value: Any) -> str:
-    """Convert the name of a Python module."""
-    written = text(value)
-    if not _MODULE.fullmatch(written):
-        raise Unfit(f"must be the name of a module such as shop.foo_pb2, not {show(written)}")
-    return written
+def _name(form: str, *patterns: re.Pattern[str]) -> Callable[[Any], str]:
+    """Make the conversion of a name of *form*, which fits one of *patterns*."""
+
+    def convert(value: Any) -> str:
+        written = text(value)
+        if not any(pattern.fullmatch(written) for pattern in patterns):
+            raise Unfit(f"must be {form}, not {show(written)}")
+        return written
+
+    return convert
 
 
-def stub_path(value: Any) -> str:
-    """Convert the name of a stub class, or of the module that holds it."""
-    written = text(value)
-    if not (_MODULE.fullmatch(written) or _OBJECT.fullmatch(written)):
-        raise Unfit(f"must be of the form package.module:Class, not {show(written)}")
-    return written
-
-
-def function_path(value: Any) -> str:
-    """Convert the name of a function in a module."""
-    written = text(value)
-    if not _OBJECT.fullmatch(written):
-        raise Unfit(f"must be of the form package.module:function, not {show(written)}")
-    return written
+module_path: Final = _name("the name of a module such as shop.foo_pb2", _MODULE)
+stub_path: Final = _name("of the form package.module:Class", _MODULE, _OBJECT)
+function_path: Final = _name("of the form package.module:function", _OBJECT)
 
 
 def serialization(value: Any) -> str:

@@ -6,7 +6,8 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -64,6 +65,7 @@ class Consumer:
         self._runtime = Runtime(clock, CallbackExecutor(self.config.callback_threads), on_drop)
         self._random = Random() if random is None else random  # noqa: S311 - it spreads load, it keeps no secret
         self._lock = threading.RLock()
+        self._turns: dict[str, threading.RLock] = {}
         self._transports: dict[str, Transport] = dict(transports or {})
         self._registries: dict[str, Registry] = dict(registries or {})
         self._own_registries: list[Registry] = []
@@ -83,25 +85,28 @@ class Consumer:
     def reference(self, name: str) -> Reference:
         """Return the stand-in of the service that the configuration calls *name*; the same object each time.
 
+        The first call of a name asks registries and looks for types, which may take seconds. Who asks for that name
+        meanwhile waits for it, others do not; a failure is not kept, so the next call tries again.
+
         Raises:
             ConfigError: There is no such reference, or its types or methods are not what the configuration says.
             NoProviderAvailable: No provider is known, and ``check`` is true.
             RegistryError: The registry cannot be read.
-            ConsumerClosed: After `close`.
+            ConsumerClosed: After `close`, or closed meanwhile.
         """
         with self._lock:
             self._require_open()
             reference = self._references.get(name)
-            if reference is None:
-                reference = self._references[name] = self._make_reference(name)
-            return reference
+        return self._make_reference(name) if reference is None else reference
 
     def _make_reference(self, name: str) -> Reference:
-        pipeline = self._pipeline(name)
-        pipeline.check()
-        pipeline.transport.methods()  # finds the types now, so that a wrong one is an error here and not in a call
-
-        return Reference(name, pipeline.policy.interface, pipeline.bind, pipeline.transport.methods)
+        with self._making(name) as pipeline:
+            reference = self._references.get(name)
+            if reference is None:
+                pipeline.transport.methods()  # finds the types now, so that a wrong one is no error of a call
+                reference = Reference(name, pipeline.policy.interface, pipeline.bind, pipeline.transport.methods)
+                self._references[name] = reference
+            return reference
 
     def channel(self, name: str) -> grpc.Channel:
         """Return a `grpc.Channel` for the service that the configuration calls *name*.
@@ -115,11 +120,28 @@ class Consumer:
         """
         from .channel import ConsumerChannel
 
+        with self._making(name) as pipeline:
+            return ConsumerChannel(pipeline)
+
+    @contextmanager
+    def _making(self, name: str) -> Iterator[Pipeline]:
+        """Give the checked pipeline of *name*, to one thread at a time.
+
+        Registries and types are read here, which may take seconds, and other names are not held up by it. Where the
+        consumer is closed meanwhile, whatever that leads to is `ConsumerClosed`.
+        """
         with self._lock:
             self._require_open()
-            pipeline = self._pipeline(name)
-            pipeline.check()
-            return ConsumerChannel(pipeline)
+            turn = self._turns.setdefault(self._policy(name).id, threading.RLock())
+        with turn:
+            try:
+                pipeline = self._pipeline(name)
+                pipeline.check()
+                yield pipeline
+            except Exception:
+                self._require_open()
+                raise
+            self._require_open()
 
     def _require_open(self) -> None:
         if self._runtime.closed:
@@ -129,7 +151,17 @@ class Consumer:
         pipeline = self._pipelines.get(name)
         if pipeline is None:
             policy = self._policy(name)
-            pipeline = self._pipelines[name] = Pipeline(policy, self._surroundings(policy))
+            with self._lock:
+                self._require_open()
+                around = self._surroundings(policy)
+            pipeline = Pipeline(policy, around)
+            with self._lock:
+                closed = self._runtime.closed
+                if not closed:
+                    self._pipelines[name] = pipeline
+            if closed:
+                pipeline.close()  # which `close` came too early to do
+                self._require_open()
         return pipeline
 
     def _policy(self, name: str) -> ReferencePolicy:
@@ -216,6 +248,7 @@ class Consumer:
 
     def _after_fork(self) -> None:
         self._lock = threading.RLock()
+        self._turns.clear()
         self._runtime.after_fork()
         for transport in self._transports.values():
             transport.after_fork()

@@ -16,7 +16,6 @@ from .catalogue import Providers, counted
 from .errors import ProviderDataError
 from .models import Endpoint, ServiceKey, unique
 from .notify import NotifyQueue
-from .settings import place
 from .url import endpoint_of, parse_urls
 
 
@@ -49,8 +48,7 @@ class DirectRegistry:
             urls = [url for text in policy.urls for url in parse_urls(text, default_protocol=policy.protocol)]
             found = tuple(map(endpoint_of, urls))
         except ProviderDataError as error:
-            file, line = place(origin)
-            raise ConfigError.one(str(error), file=file, line=line, key=key) from error
+            raise ConfigError.at(origin, key, str(error)) from error
         endpoints = tuple(endpoint for endpoint in found if endpoint is not None)
         return cls(endpoints, f"{key} ({origin})" if origin else key)
 

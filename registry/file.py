@@ -6,6 +6,8 @@ import logging
 import os
 import stat
 import time
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Event, Lock, Thread, current_thread
 from urllib.parse import unquote
@@ -21,6 +23,8 @@ from .notify import NotifyQueue
 from .settings import duration_ms, fault, location_of, reject_unknown
 
 _log = logging.getLogger("callahead.registry")
+
+_REGISTRIES: weakref.WeakSet[FileRegistry] = weakref.WeakSet()
 
 _INTERVAL_MS = 500
 # How long a changed file must stay as it is before it is read: whoever writes it in place is not done at once.
@@ -53,7 +57,8 @@ class FileRegistry:
 
     A daemon thread, which the first subscription starts, looks every ``interval`` at modification time, size and inode.
     A list with a fault in it is never taken: the last good one stays, and `problem`, the log and each snapshot's reason
-    say why. So it is for a file that vanishes. An explicit ``[]`` is announced as an empty list.
+    say why. So it is for a file that vanishes. An explicit ``[]`` is announced as an empty list. A forked child
+    looks by a thread of its own.
 
     Args:
         policy: Address ``file:///absolute.yml`` or ``file:relative.yml``, percent-encoded where need be; setting
@@ -75,6 +80,7 @@ class FileRegistry:
         self._closing = Event()
         self._watcher: Thread | None = None
         self._state: _State | None = None
+        _REGISTRIES.add(self)
 
     @property
     def problem(self) -> str | None:
@@ -115,8 +121,11 @@ class FileRegistry:
         with self._lock:
             if self._state is None and not self._closing.is_set():
                 self._state = first
-                self._watcher = Thread(target=self._watch, name=f"callahead-registry-{self._id}", daemon=True)
-                self._watcher.start()
+                self._start(self._watch)
+
+    def _start(self, watch: Callable[[], None]) -> None:
+        self._watcher = Thread(target=watch, name=f"callahead-registry-{self._id}", daemon=True)
+        self._watcher.start()
 
     def _find(self, key: ServiceKey) -> Providers:
         assert self._state is not None
@@ -126,6 +135,19 @@ class FileRegistry:
     def _watch(self) -> None:
         while not self._closing.wait(self._interval_s):
             self._poll()
+
+    def _watch_in_child(self) -> None:
+        if not self._closing.wait(self._interval_s):
+            self._queue.announce(wait=False)  # the fork may have come between a change and its announcement
+            self._watch()
+
+    def _after_fork(self) -> None:
+        closed = self._closing.is_set()
+        self._lock, self._closing = Lock(), Event()
+        if closed:
+            self._closing.set()
+        elif self._state is not None and self._watcher is not current_thread():
+            self._start(self._watch_in_child)
 
     def _poll(self) -> None:
         old = self._state
@@ -190,3 +212,12 @@ def _unreadable(path: str, error: Exception) -> RegistryError:
         return RegistryUnavailable(f"{path}: the file does not exist")
     why = error.strerror if isinstance(error, OSError) else error
     return RegistryUnavailable(f"{path}: the file cannot be read: {why}")
+
+
+def _after_fork_in_child() -> None:
+    for registry in list(_REGISTRIES):
+        registry._after_fork()
+
+
+# The queues have been freed by then: their module, imported above, has registered first.
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -11,7 +11,9 @@ from dataclasses import replace
 
 import yaml
 
+from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
+from callahead.config.yaml_text import compose, decode
 
 from .catalogue import Catalogue
 from .errors import ProviderDataError
@@ -20,7 +22,6 @@ from .url import Url, endpoint_of
 
 MAX_BYTES = 1024 * 1024
 
-_TEXT = "tag:yaml.org,2002:str"
 _KEYS = ("url", "weight")
 
 
@@ -41,33 +42,14 @@ def _fault(path: str, line: int, problem: str) -> ProviderDataError:
 
 def _compose(data: bytes, path: str) -> yaml.Node:
     if len(data) > MAX_BYTES:
-        raise ProviderDataError(f"{path}: it is larger than {MAX_BYTES} bytes, the most that a list may have")
-    text = _decode(data, path)
+        raise ProviderDataError(f"{path}: is larger than {MAX_BYTES} bytes, the most that a list may have")
     try:
-        # Not the C loader, which is ten times faster: deep nesting makes it end the process.
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise _fault(path, line, f"not YAML: the character U+{ord(text[error.position]):04X} is not allowed") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
-        hint = "; put a URL with a ? between quotes" if error.problem is not None and "'?'" in error.problem else ""
-        raise _fault(path, line, f"not YAML: {error.problem or error.context}{hint}") from error
-    except RecursionError:
-        raise _fault(path, 1, "it is nested too deeply") from None
-    except (ValueError, OverflowError) as error:  # numbers in escapes and directives, which PyYAML does not check
-        raise _fault(path, 1, f"not YAML: {error}") from error
+        root = compose(decode(data, path), path)
+    except ConfigError as error:
+        raise ProviderDataError(str(error)) from error
     if root is None:
         raise _fault(path, 1, "it is empty; write [] for no providers")
     return root
-
-
-def _decode(data: bytes, path: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise _fault(path, line, f"not UTF-8: byte 0x{data[error.start]:02x}") from error
 
 
 def _filled(named: ServiceKey | None, own: ServiceKey) -> ServiceKey:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from threading import Condition, get_ident
@@ -14,6 +16,8 @@ from .models import ServiceKey, Snapshot
 
 _log = logging.getLogger("callahead.registry")
 
+_QUEUES: weakref.WeakSet[NotifyQueue] = weakref.WeakSet()
+
 
 class NotifyQueue:
     """Tells each subscription what *find* says of its service, when it is made and after each `announce`.
@@ -22,6 +26,9 @@ class NotifyQueue:
     at most one listener runs at a time, and each hears of states in the order in which they came to be. What is queued
     is "look again", never a list: changes that come faster than the listeners take them are told as the newest list,
     and the memory in use does not grow with them. A listener that would hear nothing new is not called.
+
+    In a forked child the queue is free, whoever served it in the parent. What was queued, and who was being told, hears
+    of it at the child's next announcement.
 
     Args:
         name: Of the registry, for errors and the log.
@@ -38,6 +45,7 @@ class NotifyQueue:
         self._served = 0
         self._server: int | None = None
         self._closed = False
+        _QUEUES.add(self)
 
     def subscribe(self, key: ServiceKey, listener: NotifyListener) -> QueuedSubscription:
         """Begin to tell *listener* of *key*; the first notification has run before this returns.
@@ -152,6 +160,16 @@ class NotifyQueue:
             while subscription.runner not in {None, get_ident()}:
                 self._changed.wait()
 
+    def after_fork(self) -> None:
+        """Forget the threads that a child does not have; one that forks inside a listener goes on serving."""
+        self._changed = Condition()
+        if self._server not in {None, get_ident()}:
+            self._server = None
+            self._served = self._added
+            self._due.clear()
+        for subscription in self._subscriptions:
+            subscription.after_fork()
+
 
 class QueuedSubscription:
     """A `Subscription` in a `NotifyQueue`; its attributes belong to the queue."""
@@ -176,3 +194,16 @@ class QueuedSubscription:
     def close(self) -> None:
         """End it, as `Subscription.close` promises."""
         self._queue.end(self)
+
+    def after_fork(self) -> None:
+        """Count as not told where another thread was telling it."""
+        if self.runner not in {None, get_ident()}:
+            self.runner = self._told = None
+
+
+def _after_fork_in_child() -> None:
+    for queue in list(_QUEUES):
+        queue.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

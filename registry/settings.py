@@ -16,14 +16,7 @@ from .url import masked
 def fault(policy: RegistryPolicy, setting: str, text: str, hint: str = "") -> ConfigError:
     """Make the error of what is wrong with *setting*: the address, one in its query, or a parameter."""
     setting, key = (setting, f"parameters.{setting}") if setting in policy.parameters else ("address", "address")
-    file, line = place(policy.origins.get(setting, ""))
-    return ConfigError.one(text, file=file, line=line, key=f"registries.{policy.id}.{key}", hint=hint)
-
-
-def place(origin: str) -> tuple[str, int]:
-    """Split an origin such as ``conf/x.yml:14`` into file and line, as a `Problem` has them."""
-    file, _, line = origin.rpartition(":")
-    return (file, int(line)) if file and line.isdecimal() else (origin or "<mapping>", 0)
+    return ConfigError.at(policy.origins.get(setting, ""), f"registries.{policy.id}.{key}", text, hint)
 
 
 def scheme_of(policy: RegistryPolicy) -> str:

@@ -12,6 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no fault of what is tested.
+settings.register_profile("callahead", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("callahead")
 
 # Appended, so that no folder here hides a module: tests say ``from support.clock import FakeClock``.
 sys.path.append(str(Path(__file__).parent))

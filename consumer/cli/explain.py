@@ -63,7 +63,12 @@ def _document(reference: str, method: str | None, settings: tuple[Setting, ...],
         "method": method,
         "declared": method is not None and not note,
         "settings": {
-            setting.key: {"value": setting.value, "unit": setting.unit, "origin": setting.origin}
+            setting.key: {
+                "value": setting.value,
+                "unit": setting.unit,
+                "origin": setting.origin,
+                **({"only": setting.only} if setting.only else {}),
+            }
             for setting in settings
         },
     }
@@ -78,7 +83,7 @@ def _print_table(title: str, settings: tuple[Setting, ...], note: str) -> None:
     for heading in ("setting", "value", "set at"):
         table.add_column(heading, overflow="fold")
     for setting in settings:
-        table.add_row(*map(Text, (setting.key, _shown(setting), setting.origin)))
+        table.add_row(*map(Text, (setting.key, _shown(setting), setting.origin or f"only {setting.only}")))
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False, highlight=False)
     if note:
         console.print(note)

@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 import pytest
 import yaml
+from support.programs import Programs
 
 from callahead.consumer import Consumer
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
@@ -52,6 +53,14 @@ def greeting(consume: Callable[..., Consumer]) -> Callable[..., Consumer]:
         return consume({"references": {"greeter": reference}}, **(options or {}))
 
     return make
+
+
+@pytest.fixture
+def programs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Programs]:
+    """Programs that begin with the ``HEAD`` of the test's module."""
+    made = Programs(tmp_path, request.module.HEAD)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

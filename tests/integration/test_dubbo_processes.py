@@ -2,97 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import ssl
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
-from support.dubbo_peer import DubboPeer, Link, argument, echo, wait_until
+from support.dubbo_peer import INTERFACE, DubboPeer, Link, argument, echo, wait_until
+from support.programs import Programs
 
 HEAD = """
-import os, signal, sys, threading, time, warnings
-from callahead.consumer import Consumer, ConsumerClosed, RpcContext, RpcError
-from support.dubbo_peer import foo_config
-warnings.simplefilter("ignore", DeprecationWarning)
+from support.dubbo_peer import INTERFACE, foo_config
 settings = {"ssl": {"ca": sys.argv[2]}} if len(sys.argv) > 2 else {}
 consumer = Consumer(foo_config(sys.argv[1], timeout=20000, **settings))
 foo = consumer.reference("foo")
-
-def say(*words):
-    print(*words, flush=True)
-
-def in_child(work):
-    pid = os.fork()
-    if pid:
-        return os.waitpid(pid, 0)[1]
-    status = 1
-    try:
-        signal.alarm(10)
-        work()
-        status = 0
-    except BaseException as error:
-        say("child raised", type(error).__name__, error)
-    finally:
-        sys.stdout.flush()
-        os._exit(status)
 """
-
-Start = Callable[..., "subprocess.Popen[str]"]
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a program that has the reference ``foo`` at the peer of its first argument."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(program: str, *args: str) -> subprocess.Popen[str]:
-        file = tmp_path / "program.py"
-        file.write_text(HEAD + dedent(program))
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(file), *args],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            start_new_session=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-
-
-@pytest.fixture
-def run(start: Start) -> Run:
-    """Run a program to its end, which must come in time."""
-
-    def run(program: str, *args: str) -> subprocess.CompletedProcess[str]:
-        process = start(program, *args)
-        try:
-            out, err = process.communicate(timeout=25)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # its children too: they hold the pipes
-            out, err = process.communicate()
-            pytest.fail(f"it hangs; it said {out!r} and {err!r}")
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-    return run
-
-
-def test_a_child_makes_connections_of_its_own(run: Run) -> None:
+def test_a_child_makes_connections_of_its_own(programs: Programs) -> None:
     """A forked child calls on a connection of its own, in every mode; the parent keeps its own."""
     program = """
     say(foo.echo("parent"))
@@ -104,13 +33,13 @@ def test_a_child_makes_connections_of_its_own(run: Run) -> None:
     consumer.close()
     """
     with DubboPeer(echo) as peer:
-        done = run(program, peer.url)
+        done = programs.run(program, peer.url)
         assert (done.stderr, done.returncode) == ("", 0)
         assert done.stdout.splitlines() == ["parent", "child ahead None led", "status 0", "parent again and ahead"]
         assert len(peer.links) == 2
 
 
-def test_tls_after_a_fork(run: Run, certificates: Path) -> None:
+def test_tls_after_a_fork(programs: Programs, certificates: Path) -> None:
     """The child says no word on the parent's TLS connection, neither by calling nor by closing."""
     program = """
     say(foo.echo("parent"))
@@ -125,13 +54,13 @@ def test_tls_after_a_fork(run: Run, certificates: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
     with DubboPeer(echo, tls=context) as peer:
-        done = run(program, peer.url, str(certificates / "ca.pem"))
+        done = programs.run(program, peer.url, str(certificates / "ca.pem"))
         assert (done.stderr, done.returncode) == ("", 0)
         assert done.stdout.splitlines() == ["parent", "child", "status 0", "status 0", "parent again"]
         assert len(peer.links) == 2
 
 
-def test_calls_that_ran_at_the_fork(run: Run) -> None:
+def test_calls_that_ran_at_the_fork(programs: Programs) -> None:
     """In the child a running call ends at once as the parent's; in the parent it is answered."""
     program = """
     future = foo.echo.future("running")
@@ -157,7 +86,7 @@ def test_calls_that_ran_at_the_fork(run: Run) -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        done = run(program, peer.url)
+        done = programs.run(program, peer.url)
         thread.join()
     assert (done.stderr, done.returncode) == ("", 0)
     assert done.stdout.splitlines() == [
@@ -167,7 +96,7 @@ def test_calls_that_ran_at_the_fork(run: Run) -> None:
     ]
 
 
-def test_a_fork_while_a_caller_leads_or_connects(run: Run) -> None:
+def test_a_fork_while_a_caller_leads_or_connects(programs: Programs) -> None:
     """A child forked while another thread waits for an answer or a connection is neither blocked nor confused."""
     program = """
     import socket
@@ -209,14 +138,14 @@ def test_a_fork_while_a_caller_leads_or_connects(run: Run) -> None:
                     link.answer(one, "held")
 
     with DubboPeer(serve) as peer:
-        done = run(program, peer.url)
+        done = programs.run(program, peer.url)
     assert (done.stderr, done.returncode) == ("", 0)
     lines = done.stdout.splitlines()
     assert lines[:4] == ["warm", "child", "True", "status 0"]
     assert sorted(lines[4:]) == ["held", "release"]
 
 
-def test_a_fork_under_load(run: Run) -> None:
+def test_a_fork_under_load(programs: Programs) -> None:
     """Children forked while other threads call neither hang nor disturb the parent's calls."""
     program = """
     stop, errors, counts = threading.Event(), [], [0, 0, 0]
@@ -248,16 +177,51 @@ def test_a_fork_under_load(run: Run) -> None:
     consumer.close()
     """
     with DubboPeer(echo) as peer:
-        done = run(program, peer.url)
+        done = programs.run(program, peer.url)
     assert (done.stderr, done.returncode) == ("", 0)
     assert done.stdout.splitlines() == [f"{[0] * 10} [] True"]
+
+
+def test_a_child_follows_its_file_of_providers(programs: Programs, tmp_path: Path) -> None:
+    """A provider that is listed after the fork is called by the child and by the parent; the one that left is not."""
+    program = """
+    listing, other = os.environ["LISTING"], os.environ["OTHER"]
+    config = foo_config(timeout=20000)
+    config["registries"] = {"main": {"address": f"file:{listing}", "parameters": {"interval": 20}}}
+    consumer.close()
+    consumer = Consumer(config)
+    foo = consumer.reference("foo")
+    say(foo.echo("parent"))
+    def calls_reach_the_other():
+        while foo.echo(0) == 0:
+            time.sleep(0.01)
+    def work():
+        with open(listing, "w") as file:
+            file.write(f"- {other}/{INTERFACE}")
+        calls_reach_the_other()
+        consumer.close()
+    say("status", in_child(work))
+    calls_reach_the_other()
+    consumer.close()
+    """
+
+    def answer_one(link: Link) -> None:
+        for request in link.requests():
+            link.answer(request, 1)
+
+    with DubboPeer(echo) as peer, DubboPeer(answer_one) as other:
+        listing = tmp_path / "providers.yml"
+        listing.write_text(f"- {peer.url}/{INTERFACE}")
+        done = programs.run(program, peer.url, LISTING=str(listing), OTHER=other.url)
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout.splitlines() == ["parent", "status 0"]
 
 
 EXITS = {"end": "", "sys.exit": "sys.exit(0)", "closed": "consumer.close(0)"}
 
 
 @pytest.mark.parametrize("how", EXITS)
-def test_the_interpreter_ends_with_calls_pending(run: Run, how: str) -> None:
+def test_the_interpreter_ends_with_calls_pending(programs: Programs, how: str) -> None:
     """A program that ends with calls and callbacks pending ends at once, with status 0 and without noise."""
     program = f"""
     foo.echo("warm")
@@ -280,13 +244,13 @@ def test_the_interpreter_ends_with_calls_pending(run: Run, how: str) -> None:
 
     began = time.monotonic()
     with DubboPeer(serve) as peer:
-        done = run(program, peer.url)
+        done = programs.run(program, peer.url)
     assert (done.returncode, done.stderr) == (0, "")
     assert time.monotonic() - began < 8
 
 
 @pytest.mark.parametrize("mode", ["first", "led", "result"])
-def test_ctrl_c(start: Start, mode: str) -> None:
+def test_ctrl_c(programs: Programs, mode: str) -> None:
     """Ctrl-C during a call raises KeyboardInterrupt there at once; the connection goes on with the next call."""
     call = "foo.echo.future('hold').result()" if mode == "result" else "foo.echo('hold')"
     program = f"""
@@ -308,7 +272,7 @@ def test_ctrl_c(start: Start, mode: str) -> None:
                 link.answer(request, argument(request))
 
     with DubboPeer(serve) as peer:
-        process = start(program, peer.url)
+        process = programs.start(program, peer.url)
         wait_until(lambda: any(b"hold" in link.received for link in peer.links), 15)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=10)

@@ -241,9 +241,9 @@ def test_protobuf_types_are_refused_over_dubbo(key: str, tmp_path: Path) -> None
         f"    {key}: {value}\n",
         "utf-8",
     )
-    with Consumer.from_file(path) as consumer, pytest.raises(ConfigError) as caught:
-        consumer.reference("foo")
+    with pytest.raises(ConfigError) as caught:
+        Consumer.from_file(path)
     assert str(caught.value) == (
-        f'{path}:5: references.foo.{key}: protocol "dubbo" carries no protobuf messages, so it takes no {key} '
-        "(describe the Java interface by stub, parameter_types or generic, or use protocol: tri)"
+        f'{path}:5: references.foo.{key}: only protocol "tri" honours it, and this reference has "dubbo" '
+        f"(describe the Java interface by stub, parameter_types or generic; the protocol is set at {path}:4)"
     )

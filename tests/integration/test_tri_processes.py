@@ -2,89 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
+from support.programs import Programs
 
 from callahead.config.policy import SslPolicy
 from callahead.consumer.testing import EmbeddedProvider
 
 HEAD = """
-import os, signal, sys, threading, time, warnings
-from callahead.consumer import Consumer, ConsumerClosed, RpcContext, RpcError
 reference = {"interface": "helloworld.Greeter", "module": "helloworld_pb2", "url": sys.argv[1], "timeout": 20000}
 consumer = Consumer({"references": {"greeter": {**reference, "retries": 0}}})
 greeter = consumer.reference("greeter")
-
-def say(*words):
-    print(*words, flush=True)
-
-def in_child(work):
-    pid = os.fork()
-    if pid:
-        return os.waitpid(pid, 0)[1]
-    status = 1
-    try:
-        work()
-        status = 0
-    except BaseException as error:
-        say("child raised", type(error).__name__, error)
-    finally:
-        sys.stdout.flush()
-        os._exit(status)
 """
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 START = 10.0
 BUSY = "since calls were running at the fork; fork while none runs, set GRPC_ENABLE_FORK_SUPPORT=1, or spawn"
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Let a subprocess find what this process finds."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **more}
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Start a program that has a greeter at the provider of its first argument."""
-
-    def start(url: str, program: str, **more: str) -> subprocess.Popen[str]:
-        file = tmp_path / f"program{len(list(tmp_path.iterdir()))}.py"
-        file.write_text(HEAD + dedent(program))
-        return subprocess.Popen(
-            [sys.executable, "-W", "error", str(file), url],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(**more),
-            start_new_session=True,
-        )
-
-    return start
-
-
-@pytest.fixture
-def run(start: Callable[..., subprocess.Popen[str]]) -> Run:
-    """Run a program to its end, which must come in time."""
-
-    def run(url: str, program: str, **more: str) -> subprocess.CompletedProcess[str]:
-        process = start(url, program, **more)
-        try:
-            out, err = process.communicate(timeout=START + 5)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # its children too: they hold the pipes
-            out, err = process.communicate()
-            pytest.fail(f"it hangs; it said {out!r} and {err!r}")
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-    return run
+pytestmark = pytest.mark.slow
 
 
 def own(text: str) -> str:
@@ -94,9 +31,8 @@ def own(text: str) -> str:
     ).replace("WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n", "")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("support", ["", "0", "1"], ids=["default", "no fork support", "fork support"])
-def test_a_child_makes_connections_of_its_own(run: Run, provider: EmbeddedProvider, support: str) -> None:
+def test_a_child_makes_connections_of_its_own(programs: Programs, provider: EmbeddedProvider, support: str) -> None:
     """A forked child calls on connections of its own, or is told why it cannot; the parent goes on; nothing hangs."""
     program = """
     say(greeter.say_hello(name="parent").message)
@@ -112,7 +48,7 @@ def test_a_child_makes_connections_of_its_own(run: Run, provider: EmbeddedProvid
     say(greeter.say_hello(name="parent again").message)
     consumer.close()
     """
-    done = run(provider.url, program, **({"GRPC_ENABLE_FORK_SUPPORT": support} if support else {}))
+    done = programs.run(program, provider.url, **({"GRPC_ENABLE_FORK_SUPPORT": support} if support else {}))
     assert own(done.stderr) == ""
     first, *child, status, last = done.stdout.splitlines()
     assert (first, status, last) == ("Hello, parent", "status 0", "Hello, parent again")
@@ -124,8 +60,7 @@ def test_a_child_makes_connections_of_its_own(run: Run, provider: EmbeddedProvid
     assert done.returncode == 0
 
 
-@pytest.mark.slow
-def test_futures_of_the_parent_raise_in_the_child(run: Run, provider: EmbeddedProvider) -> None:
+def test_futures_of_the_parent_raise_in_the_child(programs: Programs, provider: EmbeddedProvider) -> None:
     """A call that ran at the fork ends in the child as ConsumerClosed, and the child is told why it can make none."""
     provider.script("SayHello", times=1)
     provider.script("SayHello", delay="1s", times=1)
@@ -146,7 +81,7 @@ def test_futures_of_the_parent_raise_in_the_child(run: Run, provider: EmbeddedPr
     say(future.result(10).message)
     consumer.close()
     """
-    done = run(provider.url, program)
+    done = programs.run(program, provider.url)
     assert own(done.stderr) == ""
     assert done.stdout.splitlines() == [
         "the process was forked while the call ran; its answer goes to the parent True True",
@@ -156,8 +91,7 @@ def test_futures_of_the_parent_raise_in_the_child(run: Run, provider: EmbeddedPr
     ]
 
 
-@pytest.mark.slow
-def test_a_fork_under_load(run: Run, provider: EmbeddedProvider) -> None:
+def test_a_fork_under_load(programs: Programs, provider: EmbeddedProvider) -> None:
     """Children forked while other threads call get a clear error at once, and do not disturb the parent's calls."""
     provider.script("SpellHello", hang=True)
     program = """
@@ -176,7 +110,6 @@ def test_a_fork_under_load(run: Run, provider: EmbeddedProvider) -> None:
     threads = [threading.Thread(target=load, args=(number,)) for number in range(2)]
     for thread in threads: thread.start()
     def work():
-        signal.alarm(10)
         try:
             greeter.say_hello(name="child")
         except RpcError as error:
@@ -185,7 +118,6 @@ def test_a_fork_under_load(run: Run, provider: EmbeddedProvider) -> None:
             raise AssertionError("no error")
         consumer.close(timeout=1)
     stream = greeter.spell_hello(name="a")  # so that at each fork some call runs
-    warnings.simplefilter("ignore", DeprecationWarning)
     statuses = [in_child(work) for _ in range(5)]
     before = list(counts)
     time.sleep(0.3)
@@ -194,20 +126,18 @@ def test_a_fork_under_load(run: Run, provider: EmbeddedProvider) -> None:
     say(statuses, errors, all(now > then for now, then in zip(counts, before)))
     consumer.close()
     """
-    done = run(provider.url, program)
+    done = programs.run(program, provider.url)
     assert own(done.stderr) == ""
     assert done.stdout.splitlines() == ["[0, 0, 0, 0, 0] [] True"]
 
 
-@pytest.mark.slow
-def test_multiprocessing_by_fork(run: Run, provider: EmbeddedProvider) -> None:
+def test_multiprocessing_by_fork(programs: Programs, provider: EmbeddedProvider) -> None:
     """A fork pool of multiprocessing calls through the inherited consumer, and all its processes end."""
     program = """
     import multiprocessing
     def work(number):
         return greeter.say_hello(name=str(number)).message
     say(greeter.say_hello(name="parent").message)
-    warnings.simplefilter("ignore", DeprecationWarning)
     with multiprocessing.get_context("fork").Pool(2) as pool:
         say(sorted(pool.map_async(work, range(6)).get(20)))
         pool.close()
@@ -215,7 +145,7 @@ def test_multiprocessing_by_fork(run: Run, provider: EmbeddedProvider) -> None:
     say(greeter.say_hello(name="parent").message)
     consumer.close()
     """
-    done = run(provider.url, program)
+    done = programs.run(program, provider.url)
     assert own(done.stderr) == ""
     expected = [f"Hello, {number}" for number in range(6)]
     assert done.stdout.splitlines() == ["Hello, parent", str(expected), "Hello, parent"]
@@ -228,9 +158,8 @@ EXITS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", EXITS)
-def test_the_interpreter_ends_with_calls_pending(run: Run, provider: EmbeddedProvider, how: str) -> None:
+def test_the_interpreter_ends_with_calls_pending(programs: Programs, provider: EmbeddedProvider, how: str) -> None:
     """A program that ends with calls, streams and callbacks pending ends at once, with status 0 and without noise."""
     provider.script("*", hang=True)
     program = f"""
@@ -242,13 +171,12 @@ def test_the_interpreter_ends_with_calls_pending(run: Run, provider: EmbeddedPro
     {EXITS[how]}
     """
     began = time.monotonic()
-    done = run(provider.url, program)
+    done = programs.run(program, provider.url)
     assert (done.returncode, own(done.stderr)) == (0, "")
     assert time.monotonic() - began < 8
 
 
-@pytest.mark.slow
-def test_an_answer_during_the_end_of_the_interpreter(run: Run, provider: EmbeddedProvider) -> None:
+def test_an_answer_during_the_end_of_the_interpreter(programs: Programs, provider: EmbeddedProvider) -> None:
     """Answers and callbacks that come while the interpreter ends make no noise."""
     provider.script("*", delay="300ms")
     program = """
@@ -257,12 +185,11 @@ def test_an_answer_during_the_end_of_the_interpreter(run: Run, provider: Embedde
         future.add_done_callback(lambda future: future.response_attachments)
     time.sleep(0.25)
     """
-    done = run(provider.url, program)
+    done = programs.run(program, provider.url)
     assert (done.returncode, own(done.stderr)) == (0, "")
 
 
-@pytest.mark.slow
-def test_sys_exit_with_an_open_consumer_in_a_with_block(run: Run, provider: EmbeddedProvider) -> None:
+def test_sys_exit_with_an_open_consumer_in_a_with_block(programs: Programs, provider: EmbeddedProvider) -> None:
     """sys.exit inside the with block drains for the time of the configuration, and exits with its status."""
     provider.script("*", delay="300ms")
     program = """
@@ -271,7 +198,7 @@ def test_sys_exit_with_an_open_consumer_in_a_with_block(run: Run, provider: Embe
         future.add_done_callback(lambda future: say(future.result().message))
         sys.exit(3)
     """
-    done = run(provider.url, program)
+    done = programs.run(program, provider.url)
     assert (done.returncode, own(done.stderr), done.stdout) == (3, "", "Hello, a\n")
 
 
@@ -284,9 +211,8 @@ INTERRUPTED = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("where", INTERRUPTED)
-def test_ctrl_c(start: Callable[..., subprocess.Popen[str]], provider: EmbeddedProvider, where: str) -> None:
+def test_ctrl_c(programs: Programs, provider: EmbeddedProvider, where: str) -> None:
     """Ctrl-C during a call raises KeyboardInterrupt there at once, and the call is ended at the provider too."""
     provider.script("*", hang=True)
     program = f"""
@@ -300,45 +226,34 @@ def test_ctrl_c(start: Callable[..., subprocess.Popen[str]], provider: EmbeddedP
     say("closed")
     """
     method = {"stream": "SpellHello", "gather": "GatherHellos"}.get(where, "SayHello")
-    process = start(provider.url, program)
-    try:
-        provider.wait_for_calls(method, 1, timeout=START)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=8)
-    finally:
-        process.kill()
-        process.wait()
+    process = programs.start(program, provider.url)
+    provider.wait_for_calls(method, 1, timeout=START)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=8)
     assert (out.splitlines(), own(err)) == (["ready", "interrupted", "closed"], "")
     assert process.returncode == 0
     assert provider.calls[0].wait_ended(5) == "CANCELLED"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("where", ["sync", "result"])
-def test_sigterm(start: Callable[..., subprocess.Popen[str]], provider: EmbeddedProvider, where: str) -> None:
+def test_sigterm(programs: Programs, provider: EmbeddedProvider, where: str) -> None:
     """SIGTERM ends a program that waits for a call, by default at once, and by a handler that exits in order."""
     provider.script("*", hang=True)
-    process = start(provider.url, INTERRUPTED[where])
-    handled = start(
-        provider.url,
-        f"signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n{INTERRUPTED[where]}",
-    )
-    try:
-        provider.wait_for_calls("SayHello", 2, timeout=START)
-        process.terminate()
-        handled.terminate()
-        _, err = process.communicate(timeout=8)
-        _, handled_err = handled.communicate(timeout=8)
-    finally:
-        for one in (process, handled):
-            one.kill()
-            one.wait()
+    process = programs.start(INTERRUPTED[where], provider.url)
+    handler = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))"
+    handled = programs.start(f"{handler}\n{INTERRUPTED[where]}", provider.url)
+    provider.wait_for_calls("SayHello", 2, timeout=START)
+    process.terminate()
+    handled.terminate()
+    _, err = process.communicate(timeout=8)
+    _, handled_err = handled.communicate(timeout=8)
     assert (process.returncode, own(err)) == (-signal.SIGTERM, "")
     assert (handled.returncode, own(handled_err)) == (7, "")
 
 
-@pytest.mark.slow
-def test_call_credentials(run: Run, make_provider: Callable[..., EmbeddedProvider], certificates: Path) -> None:
+def test_call_credentials(
+    programs: Programs, make_provider: Callable[..., EmbeddedProvider], certificates: Path
+) -> None:
     """Credentials that a stub's call gives travel with it over TLS, whichever way it is called.
 
     In a process of its own, since gRPC core asks for them on a thread of its own, which Python then lists for ever.
@@ -356,6 +271,6 @@ def test_call_credentials(run: Run, make_provider: Callable[..., EmbeddedProvide
         stub.SayHello.future(pb.HelloRequest(name="a"), **options).result()
         list(stub.SpellHello(pb.HelloRequest(name="a"), **options))
     """
-    done = run(provider.url, program, TEST_CA=str(certificates / "ca.pem"))
+    done = programs.run(program, provider.url, TEST_CA=str(certificates / "ca.pem"))
     assert (done.returncode, own(done.stderr)) == (0, "")
     assert [call.metadata["authorization"] for call in provider.calls] == ["Bearer secret"] * 4

@@ -152,15 +152,9 @@ def _join_overloads(signatures: dict[str, list[JavaSignature]], final: Container
 
 
 def _wrong(policy: ReferencePolicy, text: str, hint: str = "") -> Problem:
-    return _at(policy.origin("stub"), f"references.{policy.id}.stub", text, hint)
+    return Problem.at(policy.origin("stub"), f"references.{policy.id}.stub", text, hint)
 
 
 def _problem(method: MethodPolicy, attribute: str, text: str, hint: str = "") -> Problem:
     steps = ("references", method.reference, "methods", method.method, attribute)
-    return _at(method.origin(attribute or "method"), ".".join(step for step in steps if step), text, hint)
-
-
-def _at(origin: str, key: str, text: str, hint: str) -> Problem:
-    file, _, line = origin.rpartition(":")
-    known = bool(file) and line.isdecimal()
-    return Problem(file=file if known else origin, line=int(line) if known else 0, key=key, text=text, hint=hint)
+    return Problem.at(method.origin(attribute or "method"), ".".join(step for step in steps if step), text, hint)

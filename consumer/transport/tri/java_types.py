@@ -13,7 +13,6 @@ from callahead.config.errors import ConfigError
 from callahead.config.extension import load_object
 from callahead.config.policy import ReferencePolicy
 from callahead.consumer.transport.tri.method_types import ServiceTypes
-from callahead.consumer.transport.tri.setting import problem_at
 from callahead.consumer.transport.tri.types import check_methods, load_types
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def _is_java(policy: ReferencePolicy) -> bool:
     key, origin = wanted
     text = f"is of a Java interface, but {source}, {policy.origin(source)}, is of a protobuf service"
     hint = "write generic: false for this reference" if key == "generic" else f"remove it, or {source}"
-    raise ConfigError([problem_at(origin, f"references.{policy.id}.{key}", text, hint)])
+    raise ConfigError.at(origin, f"references.{policy.id}.{key}", text, hint)
 
 
 def _wanted(policy: ReferencePolicy) -> tuple[str, str] | None:

@@ -59,11 +59,11 @@ def check_methods(policy: ReferencePolicy, types: ServiceTypes) -> None:
         method = types.find(name)
         if method is None:
             text = f'the interface "{types.interface}" has no method "{name}"'
-            problems.append(wrong_method(method_policy, text, types.nearest(name), _written(policy, method_policy)))
+            problems.append(wrong_method(method_policy, text, types.nearest(name), method_policy.origin("method")))
             continue
         if method.name in named:
             text = f'"{name}" and "{named[method.name]}" are one method, "{method.name}"'
-            problems.append(wrong_method(method_policy, text, "keep one of them", _written(policy, method_policy)))
+            problems.append(wrong_method(method_policy, text, "keep one of them", method_policy.origin("method")))
         named[method.name] = name
         if method.streaming:
             problems += streaming_problems(policy.default, method_policy)
@@ -79,13 +79,6 @@ def streaming_problems(default: MethodPolicy, method: MethodPolicy) -> list[Prob
         if (value := getattr(method, attribute)) is not only
         and (origin := method.origin(attribute)) != default.origin(attribute)
     ]
-
-
-def _written(policy: ReferencePolicy, method: MethodPolicy) -> str:
-    """Say where *method* was named or, where that is not known, where the first setting of its own is."""
-    inherited = set(policy.default.origins.values())
-    own = [origin for origin in method.origins.values() if origin not in inherited]
-    return method.origins.get("method", own[0] if own else policy.origin("interface"))
 
 
 def _yaml(value: bool) -> str:

@@ -105,6 +105,22 @@ def test_explain_shows_value_and_origin_of_each_setting() -> None:
     } <= set(rows)
 
 
+def test_explain_shows_what_the_protocol_does_not_honour() -> None:
+    """Such a setting has no value, whatever the consumer says for all, and names the protocol that honours it."""
+    Path("both.yml").write_text(
+        "consumer: {heartbeat: 5s}\n"
+        "references:\n"
+        "  foo: {interface: a.Foo, url: 'tri://127.0.0.1:50051', keepalive: 1s}\n"
+        "  bar: {interface: a.Bar, url: 'dubbo://127.0.0.1:20880'}\n"
+    )
+    shown = {name: json.loads(run("explain", "both.yml", name, "--json").stdout)["settings"] for name in ("foo", "bar")}
+    assert shown["foo"]["heartbeat"] == {"value": None, "unit": "", "origin": "", "only": "dubbo"}
+    assert shown["bar"]["heartbeat"] == {"value": 5000, "unit": "ms", "origin": "both.yml:1", "only": "dubbo"}
+    assert shown["foo"]["keepalive"] == {"value": 1000, "unit": "ms", "origin": "both.yml:3", "only": "tri"}
+    rows = [line.split("│")[1:-1] for line in run("explain", "both.yml", "foo").stdout.splitlines()]
+    assert ["heartbeat", "-", "only dubbo"] in [[cell.strip() for cell in row] for row in rows]
+
+
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_explain_masks_secrets(form: list[str]) -> None:
     """Neither a token among the parameters nor a password in an address is printed."""

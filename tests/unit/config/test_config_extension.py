@@ -91,6 +91,17 @@ def test_another_distributions_protocol_is_known_to_the_configuration(site: Path
     assert run(code, site) == "carrier-pigeon audit\n"
 
 
+def test_another_distributions_protocol_judges_the_settings_itself(site: Path) -> None:
+    """Which of them it honours is known to its transport alone."""
+    code = (
+        "from callahead.config import load_mapping\n"
+        "foo = {'interface': 'a.Foo', 'url': 'carrier-pigeon://roof:1', 'heartbeat': 5, 'keepalive': 6}\n"
+        "policy = load_mapping({'references': {'foo': foo}}).references['foo']\n"
+        "print(policy.heartbeat_ms, policy.keepalive_ms)"
+    )
+    assert run(code, site) == "5 6\n"
+
+
 def test_an_address_of_another_protocol_than_the_references_is_an_impossible_pair(site: Path) -> None:
     """Both protocols exist, but one reference speaks one."""
     code = (

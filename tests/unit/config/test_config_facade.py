@@ -112,6 +112,25 @@ def test_the_total_timeout_is_that_of_all_attempts() -> None:
     assert totals == [300, 900, 100, 7]
 
 
+def test_a_policy_knows_the_line_that_names_its_method() -> None:
+    """In a mapping that of its key, in a list that of its name, whatever is set before it."""
+    text = """
+references:
+  foo: {interface: a.Foo, url: "tri://127.0.0.1:50051", methods: {find: {
+    async: true}}}
+  bar:
+    interface: a.Bar
+    url: tri://127.0.0.1:50051
+    methods:
+      - async: true
+        name: find
+"""
+    references = load_text(text, "x.yml").references
+    assert references["foo"].methods["find"].origin("method") == "x.yml:3"
+    assert references["bar"].methods["find"].origin("method") == "x.yml:10"
+    assert "method" not in references["foo"].default.origins
+
+
 def test_paths_start_at_the_folder_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative paths do not depend on where the program runs."""
     folder = tmp_path / "a folder"

@@ -26,7 +26,7 @@ def settings_of(config: ConsumerConfig) -> Iterator[str]:
         for method in (None, *reference.methods):
             yield f"{reference.id}.{method or '*'}"
             for setting in explain(reference, method):
-                if setting.origin != "built-in":
+                if setting.origin not in ("", "built-in"):
                     yield f"  {setting.key} = {setting.value!r} {setting.unit}".rstrip() + f"  [{setting.origin}]"
 
 

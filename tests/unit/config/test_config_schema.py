@@ -108,3 +108,14 @@ def test_every_setting_has_a_description() -> None:
     sections = json_schema()["$defs"].values()
     bare = [key for section in sections for key, schema in section["properties"].items() if len(schema) == 0]
     assert bare == []
+
+
+def test_a_setting_of_one_protocol_says_so() -> None:
+    """To who reads the description in an editor, and to a program; any other setting is of every protocol."""
+    properties = json_schema()["$defs"]["ReferenceModel"]["properties"]
+    only = {key: schema["x-only-protocol"] for key, schema in properties.items() if "x-only-protocol" in schema}
+    assert only == {
+        **dict.fromkeys(["keepalive", "keepalive_timeout", "module", "proto", "proto_path"], "tri"),
+        **dict.fromkeys(["heartbeat", "max_queued_requests", "max_queued_bytes"], "dubbo"),
+    }
+    assert properties["heartbeat"]["description"].startswith("Only dubbo: silence before a heartbeat")

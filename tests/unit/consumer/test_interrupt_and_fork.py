@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from typing import Any
 
 import pytest
+from support.forked import WARNING, in_child
 from support.shop import Background, Shop
 
 from callahead.consumer import ConsumerClosed
@@ -43,30 +43,22 @@ def test_ctrl_c_ends_a_waiting_call(settings: dict[str, Any]) -> None:
         assert shop.consumer.counts()["foo"]["findFoo"].running == 0
 
 
-def _in_the_child(shop: Shop, pending: Any) -> bool:
+def _see_in_the_child(shop: Shop, pending: Any) -> None:
     error = pending.exception(0)
-    told = isinstance(error, ConsumerClosed) and error.message == (
-        "the process was forked while the call ran; its answer goes to the parent"
-    )
+    assert isinstance(error, ConsumerClosed)
+    assert error.message == "the process was forked while the call ran; its answer goes to the parent"
+    assert error.in_doubt
     again = shop.foo.findFoo.future(2)
     shop.next_call().reply("child")
-    return told and error.in_doubt and again.result(5) == "child"
+    assert again.result(5) == "child"
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings(WARNING)
 def test_a_forked_child_goes_on_with_calls_of_its_own() -> None:
     """The child's copy of a pending call ends as ConsumerClosed, new calls work, and the parent notices nothing."""
     with Shop() as shop:
         pending = shop.foo.findFoo.future(1)
         attempt = shop.next_call()
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                code = 0 if _in_the_child(shop, pending) else 2
-            finally:
-                os._exit(code)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert in_child(lambda: _see_in_the_child(shop, pending)) == 0
         attempt.reply("parent")
         assert pending.result(5) == "parent"

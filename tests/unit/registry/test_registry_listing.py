@@ -62,17 +62,20 @@ def test_a_list_or_a_mapping_of_lists_is_read(text: str, entries: list[str]) -> 
         ("a.B: []\na.B: []", 'p.yml:2: "a.B" stands there twice, first on line 1'),
         ("[a]: []", "p.yml:1: a key is not text"),
         ("'g/': []", 'p.yml:1: "g/" names no interface'),
-        ("- tri://h:1\n\t- tri://h:2", "p.yml:2: not YAML: found character '\\t' that cannot start any token"),
-        ("---\n[]\n---\n[]", "p.yml:3: not YAML: but found another document"),
-        ("- a\x01b", "p.yml:1: not YAML: the character U+0001 is not allowed"),
-        ('- "\\U00110000"', "p.yml:1: not YAML: chr() arg not in range(0x110000)"),
-        ("[" * 3000, "p.yml:1: it is nested too deeply"),
-        ("- " * 3000, "p.yml:1: it is nested too deeply"),
+        ("- tri://h:1\n\t- tri://h:2", "p.yml:2: a tab cannot indent YAML (use spaces)"),
+        ("---\n[]\n---\n[]", "p.yml:3: a second document begins here, one is expected"),
+        ("- a\x01b", "p.yml:1: not YAML: character U+0001 is not allowed"),
+        ('- "\\U00110000"', "p.yml: not YAML: chr() arg not in range(0x110000)"),
+        ("[" * 600, "p.yml: is nested too deeply"),
+        ("- " * 600, "p.yml: is nested too deeply"),
         (
             "a.B: [tri://h:1?weight=3]",
-            "p.yml:1: not YAML: expected ',' or ']', but got '?'; put a URL with a ? between quotes",
+            (
+                "p.yml:1: not YAML: expected ',' or ']', but got '?', while parsing a flow sequence "
+                "(put a URL with a ? between quotes)"
+            ),
         ),
-        ("#" * (MAX_BYTES + 1), "p.yml: it is larger than 1048576 bytes, the most that a list may have"),
+        ("#" * (MAX_BYTES + 1), "p.yml: is larger than 1048576 bytes, the most that a list may have"),
     ],
 )
 def test_a_fault_is_named_with_its_line(text: str, message: str) -> None:
@@ -86,7 +89,7 @@ def test_bytes_that_are_not_utf_8_are_named_with_their_line() -> None:
     """A list saved in another encoding is not guessed at."""
     with pytest.raises(ProviderDataError) as caught:
         read_listing(b"- tri://h:1\n# caf\xe9\n", "p.yml")
-    assert str(caught.value) == "p.yml:2: not UTF-8: byte 0xe9"
+    assert str(caught.value) == "p.yml:2: is not UTF-8: byte 0xe9 at offset 17 (save the file as UTF-8)"
 
 
 def test_the_sample_file_is_read() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from callahead.config import load_text
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer.transport.tri.types import MethodTypes, ServiceTypes, check_methods, load_types
@@ -299,14 +300,26 @@ def test_a_method_that_the_service_lacks_names_the_nearest() -> None:
     assert problems(method("findFo")) == [f"x.yml:10: references.foo.methods.findFo: {text}"]
 
 
-def test_a_wrong_method_is_found_by_its_settings() -> None:
-    """Where its own line is not known, the line of its first setting is given, else that of the interface."""
-    text = 'the interface "com.alibaba.foo.FooService" has no method "findFo" (did you mean "findFoo"?)'
-    origins = {"is_async": "x.yml:1", "timeout_ms": "x.yml:12"}
-    set_here = MethodPolicy(reference="foo", method="findFo", origins=origins)
-    assert problems(set_here) == [f"x.yml:12: references.foo.methods.findFo: {text}"]
-    bare = MethodPolicy(reference="foo", method="findFo", origins={"is_async": "x.yml:1"})
-    assert problems(bare) == [f"x.yml:3: references.foo.methods.findFo: {text}"]
+def test_a_wrong_method_of_a_file_is_found_at_the_line_that_names_it() -> None:
+    """And not at that of its first setting, or of the interface."""
+    config = load_text(
+        f"""references:
+  foo:
+    interface: {FOO}
+    url: tri://127.0.0.1:50051
+    methods:
+      findFo:
+        async: true
+      listFo:
+""",
+        "x.yml",
+    )
+    with pytest.raises(ConfigError) as caught:
+        check_methods(config.references["foo"], load(module="callahead.conf.foo_pb2"))
+    assert [(problem.line, problem.key) for problem in caught.value.problems] == [
+        (6, "references.foo.methods.findFo"),
+        (8, "references.foo.methods.listFo"),
+    ]
 
 
 def test_a_method_named_twice_is_refused() -> None:

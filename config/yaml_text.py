@@ -1,0 +1,68 @@
+"""From the bytes of a file to YAML nodes; whatever PyYAML or the codec raises comes out as a `ConfigError`."""
+
+from __future__ import annotations
+
+import yaml
+
+from .errors import ConfigError
+from .scalar import Composer
+
+
+def decode(data: bytes, file: str) -> str:
+    """Decode the content of *file*, UTF-8 with or without a byte order mark.
+
+    Raises:
+        ConfigError: It is not UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        text = f"is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
+        raise ConfigError.one(text, file=file, line=line, hint="save the file as UTF-8") from error
+
+
+def compose(text: str, file: str) -> yaml.Node | None:
+    """Make the nodes of the one document of *text*, the content of *file*; None where it holds nothing.
+
+    Raises:
+        ConfigError: It is not YAML, or more than one document.
+    """
+    try:
+        # Not PyYAML's C parser, which is ten times faster: deep nesting makes it end the process.
+        node: yaml.Node | None = Composer(text).get_single_node()
+    except yaml.reader.ReaderError as error:
+        raise _bad_character(error, text, file) from error
+    except yaml.MarkedYAMLError as error:
+        raise _not_yaml(error, text, file) from error
+    except RecursionError:
+        raise ConfigError.one("is nested too deeply", file=file) from None
+    except (ValueError, OverflowError) as error:
+        # PyYAML converts numbers in escapes and directives without a check of its own.
+        raise ConfigError.one(f"not YAML: {error}", file=file) from error
+    return node
+
+
+def _bad_character(error: yaml.reader.ReaderError, text: str, file: str) -> ConfigError:
+    line = text.count("\n", 0, error.position) + 1
+    code = ord(text[error.position])
+    return ConfigError.one(f"not YAML: character U+{code:04X} is not allowed", file=file, line=line)
+
+
+def _not_yaml(error: yaml.MarkedYAMLError, text: str, file: str) -> ConfigError:
+    mark = error.problem_mark
+    line = mark.line + 1 if mark is not None else 0
+    problem = error.problem or "cannot be parsed"
+    if "'\\t'" in problem:
+        return ConfigError.one("a tab cannot indent YAML", file=file, line=line, hint="use spaces")
+    if problem == "but found another document":
+        return ConfigError.one("a second document begins here, one is expected", file=file, line=line)
+    context = f", {error.context}" if error.context else ""
+    hint = _hint(problem, "".join(text.split("\n")[line - 1 : line]))
+    return ConfigError.one(f"not YAML: {problem}{context}", file=file, line=line, hint=hint)
+
+
+def _hint(problem: str, line: str) -> str:
+    if "'{'" in problem and "${" in line:
+        return 'between braces write "${...}" in quotes'
+    return "put a URL with a ? between quotes" if "'?'" in problem else ""
