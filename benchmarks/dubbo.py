@@ -8,7 +8,6 @@ time per call is this process' alone and is the fair figure.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,10 @@ from callahead.consumer import Consumer
 from callahead.consumer.codec.dubbo.request import RequestEncoder
 from callahead.consumer.wire.header import request_frame
 
+from .loops import by_callback, one_by_one, windowed
 from .measure import Result, compare
 from .servers import dubbo_echo, grpc_echo, ice_echo
-from .tri import EchoStub, in_flight_loop, one_by_one
+from .tri import EchoStub
 
 TEXT = "x" * 100
 
@@ -91,14 +91,11 @@ def run(calls: int, rounds: int, in_flight: int) -> dict[str, list[Result]]:
         raw = EchoStub(channel)
         argument = TEXT.encode()
 
-        def ahead(done: Callable[[Any], None]) -> None:
-            ours.echo.future(TEXT).when_settled(done)
-
-        def ice_ami(done: Callable[[Any], None]) -> None:
-            ice.sayBackAsync(TEXT).add_done_callback(done)
-
-        def grpc_future(done: Callable[[Any], None]) -> None:
-            raw.echo.future(argument, timeout=30).add_done_callback(done)
+        begins = {
+            "zeroc-ice AMI": lambda: ice.sayBackAsync(TEXT),
+            "callahead dubbo": lambda: ours.echo.future(TEXT),
+            "grpcio .future()": lambda: raw.echo.future(argument, timeout=30),
+        }
 
         return {
             "one at a time": compare(
@@ -112,12 +109,9 @@ def run(calls: int, rounds: int, in_flight: int) -> dict[str, list[Result]]:
                 rounds,
             ),
             f"{in_flight} in flight": compare(
-                {
-                    "zeroc-ice AMI": in_flight_loop(ice_ami, in_flight),
-                    "callahead dubbo": in_flight_loop(ahead, in_flight),
-                    "grpcio .future()": in_flight_loop(grpc_future, in_flight),
-                },
-                calls,
-                rounds,
+                {name: windowed(begin, in_flight) for name, begin in begins.items()}, calls, rounds
+            ),
+            f"{in_flight} in flight, by callback": compare(
+                {name: by_callback(begin, in_flight) for name, begin in begins.items()}, calls, rounds
             ),
         }

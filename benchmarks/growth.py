@@ -16,8 +16,8 @@ from typing import Any
 from callahead.consumer import Consumer
 
 from .dubbo import TEXT, configuration
+from .loops import windowed
 from .servers import HERE
-from .tri import in_flight_loop
 
 
 def resident_bytes() -> int:
@@ -43,8 +43,8 @@ def run(most: int) -> dict[str, Any]:
     with ExitStack() as stack:
         port, server = _server(stack)
         echo = stack.enter_context(Consumer(configuration(port))).reference("echo").echo
-        begin = lambda done: echo.future(TEXT).when_settled(done)  # noqa: E731 - the shape that in_flight_loop takes
-        in_flight_loop(begin, 100)(2000)
+        begin = lambda: echo.future(TEXT)  # noqa: E731 - it is measured, so nothing more than this
+        windowed(begin, 100)(2000)
         return {
             "held": [_held(echo, server, count) for count in (1_000, 10_000, 100_000)],
             "throughput": [_throughput(begin, limit) for limit in (1, 10, 100, 1_000, 10_000)],
@@ -75,7 +75,7 @@ def _held(echo: Any, server: int, count: int) -> dict[str, Any]:
 def _throughput(begin: Any, limit: int) -> dict[str, Any]:
     count = max(5_000, min(30_000, limit * 5))
     start, cpu = time.perf_counter(), time.process_time()
-    in_flight_loop(begin, limit)(count)
+    windowed(begin, limit)(count)
     wall, used = time.perf_counter() - start, time.process_time() - cpu
     return {
         "in_flight": limit,
@@ -86,7 +86,7 @@ def _throughput(begin: Any, limit: int) -> dict[str, Any]:
 
 def _growth(begin: Any, count: int) -> dict[str, Any]:
     start = time.perf_counter()
-    in_flight_loop(begin, 100)(count)
+    windowed(begin, 100)(count)
     wall = time.perf_counter() - start
     gc.collect()
     return {"calls": count, "calls_per_second": round(count / wall), "resident_mib": round(resident_bytes() / 2**20, 1)}

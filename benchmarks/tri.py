@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from typing import Any
 
 import grpc
 
-from callahead.consumer import Consumer, InvocationFuture
+from callahead.consumer import Consumer
 
 from .echo_server import PATH
+from .loops import by_callback, one_by_one, windowed
 from .measure import Result, compare
 from .servers import grpc_echo
 
@@ -39,7 +38,7 @@ def configuration(port: int, *, is_async: bool) -> dict[str, Any]:
 
 
 def run(calls: int, rounds: int, in_flight: int) -> dict[str, list[Result]]:
-    """Measure one call at a time, and *in_flight* at once."""
+    """Measure one call at a time, and *in_flight* at once, whose answers are waited for or come by callback."""
     argument = b"x" * 100
     with (
         grpc_echo() as port,
@@ -50,16 +49,11 @@ def run(calls: int, rounds: int, in_flight: int) -> dict[str, list[Result]]:
         ours = consumer.reference("echo")
         stub = EchoStub(consumer.channel("echo"))
 
-        def future_of_raw(done: Callable[[Any], None]) -> None:
-            # Reads the answer, as anybody would who asked for it; ours has read it when it settles.
-            raw.echo.future(argument, timeout=1).add_done_callback(lambda call: done(call.result()))
-
-        def future_of_ours(done: Callable[[Any], None]) -> None:
-            future: InvocationFuture = ours.echo.future(argument)
-            future.when_settled(done)
-
-        def future_of_stub(done: Callable[[Any], None]) -> None:
-            stub.echo.future(argument).when_settled(done)
+        begins = {
+            "grpcio .future()": lambda: raw.echo.future(argument, timeout=1),
+            "callahead .future()": lambda: ours.echo.future(argument),
+            "callahead channel .future()": lambda: stub.echo.future(argument),
+        }
 
         return {
             "one at a time": compare(
@@ -72,32 +66,9 @@ def run(calls: int, rounds: int, in_flight: int) -> dict[str, list[Result]]:
                 rounds,
             ),
             f"{in_flight} in flight": compare(
-                {
-                    "grpcio .future()": in_flight_loop(future_of_raw, in_flight),
-                    "callahead .future()": in_flight_loop(future_of_ours, in_flight),
-                    "callahead channel .future()": in_flight_loop(future_of_stub, in_flight),
-                },
-                calls,
-                rounds,
+                {name: windowed(begin, in_flight) for name, begin in begins.items()}, calls, rounds
+            ),
+            f"{in_flight} in flight, by callback": compare(
+                {name: by_callback(begin, in_flight) for name, begin in begins.items()}, calls, rounds
             ),
         }
-
-
-def one_by_one(call: Callable[[], Any]) -> Callable[[int], None]:
-    def loop(calls: int) -> None:
-        for _ in range(calls):
-            call()
-
-    return loop
-
-
-def in_flight_loop(begin: Callable[[Callable[[Any], None]], None], limit: int) -> Callable[[int], None]:
-    def loop(calls: int) -> None:
-        places = threading.Semaphore(limit)
-        for _ in range(calls):
-            places.acquire()
-            begin(lambda _: places.release())
-        for _ in range(limit):
-            places.acquire()
-
-    return loop
