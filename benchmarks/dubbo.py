@@ -8,8 +8,8 @@ time per call is this process' alone and is the fair figure.
 from __future__ import annotations
 
 import socket
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from typing import Any
 
 import grpc
@@ -18,9 +18,10 @@ from callahead.consumer import Consumer
 from callahead.consumer.codec.dubbo.request import RequestEncoder
 from callahead.consumer.wire.header import request_frame
 
-from .loops import by_callback, one_by_one, windowed
-from .measure import Result, compare
-from .servers import dubbo_echo, grpc_echo, ice_echo
+from .ice_peer import ice_proxy, why_not
+from .measure import compare_calls
+from .report import RATIOS, Report
+from .servers import dubbo_echo, grpc_echo
 from .tri import EchoStub
 
 TEXT = "x" * 100
@@ -68,50 +69,28 @@ class Bare:
         self._socket.close()
 
 
-def _ice_proxy(stack: ExitStack) -> Any:
-    import Ice  # type: ignore[import-not-found]
-
-    port = stack.enter_context(ice_echo())
-    Ice.loadSlice(str(Path(__file__).with_name("echo.ice")))
-    import CallaheadBench  # type: ignore[import-not-found]
-
-    communicator = stack.enter_context(Ice.initialize())
-    return CallaheadBench.EchoPrx.checkedCast(communicator.stringToProxy(f"echo:tcp -h 127.0.0.1 -p {port}"))
-
-
-def run(calls: int, rounds: int, in_flight: int) -> dict[str, list[Result]]:
-    """Measure one call at a time, and *in_flight* at once; the first variant of each part is the peer of the ratios."""
+def run(calls: int, rounds: int, in_flight: int) -> Report:
+    """Measure one call at a time, and *in_flight* at once, whose answers are waited for or come by callback."""
     with ExitStack() as stack:
-        dubbo_port = stack.enter_context(dubbo_echo())
-        ours = stack.enter_context(Consumer(configuration(dubbo_port))).reference("echo")
-        bare = Bare(dubbo_port)
-        stack.callback(bare.close)
-        ice = _ice_proxy(stack)
-        channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{stack.enter_context(grpc_echo())}"))
-        raw = EchoStub(channel)
+        port = stack.enter_context(dubbo_echo()).port
+        ours = stack.enter_context(Consumer(configuration(port))).reference("echo")
+        bare = stack.enter_context(closing(Bare(port)))
+        left_out = why_not()
+        ice: Any = stack.enter_context(ice_proxy()) if left_out is None else None
+        raw = EchoStub(stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{stack.enter_context(grpc_echo()).port}")))
         argument = TEXT.encode()
-
-        begins = {
-            "zeroc-ice AMI": lambda: ice.sayBackAsync(TEXT),
+        waits: dict[str, Callable[[], Any]] = {
+            "callahead dubbo": lambda: ours.echo(TEXT),
+            "bare socket": bare.call,
+            "zeroc-ice blocking": lambda: ice.sayBack(TEXT),
+            "grpcio blocking": lambda: raw.echo(argument, timeout=30),
+        }
+        begins: dict[str, Callable[[], Any]] = {
             "callahead dubbo": lambda: ours.echo.future(TEXT),
+            "zeroc-ice AMI": lambda: ice.sayBackAsync(TEXT),
             "grpcio .future()": lambda: raw.echo.future(argument, timeout=30),
         }
-
-        return {
-            "one at a time": compare(
-                {
-                    "bare socket": one_by_one(bare.call),
-                    "callahead dubbo": one_by_one(lambda: ours.echo(TEXT)),
-                    "zeroc-ice blocking": one_by_one(lambda: ice.sayBack(TEXT)),
-                    "grpcio blocking": one_by_one(lambda: raw.echo(argument, timeout=30)),
-                },
-                calls,
-                rounds,
-            ),
-            f"{in_flight} in flight": compare(
-                {name: windowed(begin, in_flight) for name, begin in begins.items()}, calls, rounds
-            ),
-            f"{in_flight} in flight, by callback": compare(
-                {name: by_callback(begin, in_flight) for name, begin in begins.items()}, calls, rounds
-            ),
-        }
+        if left_out is not None:
+            del waits["zeroc-ice blocking"], begins["zeroc-ice AMI"]
+        notes = (RATIOS,) if left_out is None else (RATIOS, left_out)
+        return Report(compare_calls(waits, begins, in_flight, calls, rounds), rounds, notes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import grpc
@@ -9,11 +11,11 @@ import grpc
 from callahead.consumer import Consumer
 
 from .echo_server import PATH
-from .loops import by_callback, one_by_one, windowed
-from .measure import Result, compare
+from .measure import compare_calls
+from .report import RATIOS, Report
 from .servers import grpc_echo
 
-_SERVICE, _, _METHOD = PATH.strip("/").partition("/")
+_SERVICE = PATH.split("/")[1]
 
 
 class EchoStub:
@@ -23,7 +25,7 @@ class EchoStub:
         self.echo = channel.unary_unary(PATH, request_serializer=bytes, response_deserializer=bytes)
 
 
-def configuration(port: int, *, is_async: bool) -> dict[str, Any]:
+def configuration(port: int) -> dict[str, Any]:
     """Make the configuration of one echo reference, with everything on that is on by default."""
     return {
         "references": {
@@ -31,44 +33,29 @@ def configuration(port: int, *, is_async: bool) -> dict[str, Any]:
                 "interface": _SERVICE,
                 "stub": "benchmarks.tri:EchoStub",
                 "url": f"tri://127.0.0.1:{port}",
-                "methods": {_METHOD: {"async": is_async}},
+                "timeout": "30s",
             }
         }
     }
 
 
-def run(calls: int, rounds: int, in_flight: int) -> dict[str, list[Result]]:
+def run(calls: int, rounds: int, in_flight: int) -> Report:
     """Measure one call at a time, and *in_flight* at once, whose answers are waited for or come by callback."""
     argument = b"x" * 100
-    with (
-        grpc_echo() as port,
-        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
-        Consumer(configuration(port, is_async=False)) as consumer,
-    ):
-        raw = EchoStub(channel)
+    with ExitStack() as stack:
+        port = stack.enter_context(grpc_echo()).port
+        raw = EchoStub(stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}")))
+        consumer = stack.enter_context(Consumer(configuration(port)))
         ours = consumer.reference("echo")
         stub = EchoStub(consumer.channel("echo"))
-
-        begins = {
-            "grpcio .future()": lambda: raw.echo.future(argument, timeout=1),
-            "callahead .future()": lambda: ours.echo.future(argument),
-            "callahead channel .future()": lambda: stub.echo.future(argument),
+        waits: dict[str, Callable[[], Any]] = {
+            "callahead tri": lambda: ours.echo(argument),
+            "grpcio blocking": lambda: raw.echo(argument, timeout=30),
+            "callahead channel": lambda: stub.echo(argument),
         }
-
-        return {
-            "one at a time": compare(
-                {
-                    "grpcio blocking": one_by_one(lambda: raw.echo(argument, timeout=1)),
-                    "callahead sync": one_by_one(lambda: ours.echo(argument)),
-                    "callahead channel": one_by_one(lambda: stub.echo(argument)),
-                },
-                calls,
-                rounds,
-            ),
-            f"{in_flight} in flight": compare(
-                {name: windowed(begin, in_flight) for name, begin in begins.items()}, calls, rounds
-            ),
-            f"{in_flight} in flight, by callback": compare(
-                {name: by_callback(begin, in_flight) for name, begin in begins.items()}, calls, rounds
-            ),
+        begins: dict[str, Callable[[], Any]] = {
+            "callahead tri": lambda: ours.echo.future(argument),
+            "grpcio .future()": lambda: raw.echo.future(argument, timeout=30),
+            "callahead channel": lambda: stub.echo.future(argument),
         }
+        return Report(compare_calls(waits, begins, in_flight, calls, rounds), rounds, (RATIOS,))
