@@ -55,6 +55,21 @@ def dubbo(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
 
 
 @main.command()
+@_calls(300_000)
+@_ROUNDS
+@_IN_FLIGHT
+@_JSON
+def java(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
+    """The dubbo transport beside Dubbo's own consumer in Java, both against one Java provider; takes minutes.
+
+    With fewer calls the Java consumer is measured before its compiler is done. Needs a JDK and Maven.
+    """
+    from .java import run
+
+    _show(run(calls, rounds, in_flight), as_json=as_json)
+
+
+@main.command()
 @_calls(2000)
 @_ROUNDS
 @_JSON

@@ -25,6 +25,7 @@ from .servers import dubbo_echo, grpc_echo
 from .tri import EchoStub
 
 TEXT = "x" * 100
+INTERFACE = "callahead.bench.Echo"
 
 
 class EchoService:
@@ -35,12 +36,12 @@ class EchoService:
         raise NotImplementedError
 
 
-def configuration(port: int) -> dict[str, Any]:
+def configuration(port: int, interface: str = INTERFACE) -> dict[str, Any]:
     """Make the configuration of one echo reference over dubbo, with everything on that is on by default."""
     return {
         "references": {
             "echo": {
-                "interface": "callahead.bench.Echo",
+                "interface": interface,
                 "stub": "benchmarks.dubbo:EchoService",
                 "protocol": "dubbo",
                 "url": f"dubbo://127.0.0.1:{port}",
@@ -54,7 +55,7 @@ class Bare:
     """A blocking socket that sends one ready-made request and waits for its answer: the least that Python can do."""
 
     def __init__(self, port: int) -> None:
-        body = RequestEncoder("callahead.bench.Echo", "", "echo", "Ljava/lang/String;").encode((TEXT,))
+        body = RequestEncoder(INTERFACE, "", "echo", "Ljava/lang/String;").encode((TEXT,))
         self._frame = request_frame(1, body)
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
