@@ -26,7 +26,7 @@ _IN_FLIGHT = (10_000, 1_000, 100, 10)
 
 
 def run(most: int, calls: int, rounds: int) -> Report:
-    """Measure; *most* is the largest number of calls of the growth curve, *calls* those of each throughput."""
+    """Measure; *most* bounds the calls of the growth curve and those held, *calls* are those of each throughput."""
     with dubbo_echo() as server, Consumer(configuration(server.port)) as consumer:
         echo = consumer.reference("echo").echo
         begin: Callable[[], Any] = lambda: echo.future(TEXT)  # noqa: E731 - measured, so nothing more than this
@@ -35,7 +35,11 @@ def run(most: int, calls: int, rounds: int) -> Report:
         curve = [_growth(begin, count) for count in _CURVE if count <= most]
         throughput = compare({f"{limit:,} in flight": windowed(begin, limit) for limit in _IN_FLIGHT}, calls, rounds)
     notes = (RATIOS, "the curve is measured once, each point after the one before, with 100 calls in flight")
-    parts = {"growth": curve, "held": [_held(count, rounds) for count in _HELD], "throughput": throughput}
+    parts = {
+        "growth": curve,
+        "held": [_held(count, rounds) for count in _HELD if count <= most],
+        "throughput": throughput,
+    }
     return Report(parts, rounds, notes)
 
 
