@@ -70,6 +70,18 @@ def java(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
 
 
 @main.command()
+@_calls(5000)
+@_ROUNDS
+@_IN_FLIGHT
+@_JSON
+def costs(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
+    """The cost per call of the middleware above a bare transport, and of each interceptor, in us."""
+    from .costs import run
+
+    _show(run(calls, rounds, in_flight), as_json=as_json)
+
+
+@main.command()
 @_calls(2000)
 @_ROUNDS
 @_JSON
@@ -82,7 +94,7 @@ def hessian2(calls: int, rounds: int, as_json: bool) -> None:
 
 @main.command()
 @click.option(
-    "--most", type=_AT_LEAST_ONE, default=100_000, show_default=True, help="Calls of the growth curve's last point."
+    "--most", type=_AT_LEAST_ONE, default=100_000, show_default=True, help="Most calls of the curve, and most held."
 )
 @_calls(50_000)
 @_ROUNDS
