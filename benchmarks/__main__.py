@@ -1,13 +1,28 @@
-"""Run the benchmarks: a table for people, JSON for programs."""
+"""Run a benchmark: a table for people, JSON for programs."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
 
-from .measure import Result
+from .report import Report
+
+_Command = TypeVar("_Command", bound=Callable[..., None])
+_AT_LEAST_ONE = click.IntRange(min=1)
+_ROUNDS = click.option(
+    "--rounds", type=_AT_LEAST_ONE, default=5, show_default=True, help="Rounds; the medians are reported."
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON in place of tables.")
+_IN_FLIGHT = click.option(
+    "--in-flight", type=_AT_LEAST_ONE, default=100, show_default=True, help="Calls in flight at once, where many are."
+)
+
+
+def _calls(default: int) -> Callable[[_Command], _Command]:
+    text = "Calls of each variant in each round."
+    return click.option("--calls", type=_AT_LEAST_ONE, default=default, show_default=True, help=text)
 
 
 @click.group()
@@ -16,10 +31,10 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--calls", default=3000, show_default=True, help="Calls of each variant in each round.")
-@click.option("--rounds", default=7, show_default=True, help="Rounds; the medians are reported.")
-@click.option("--in-flight", default=100, show_default=True, help="Calls in flight at once in the second part.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of tables.")
+@_calls(3000)
+@_ROUNDS
+@_IN_FLIGHT
+@_JSON
 def tri(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
     """The tri transport beside raw grpcio, on the same server, with a 100-byte argument."""
     from .tri import run
@@ -28,10 +43,10 @@ def tri(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--calls", default=5000, show_default=True, help="Calls of each variant in each round.")
-@click.option("--rounds", default=5, show_default=True, help="Rounds; the medians are reported.")
-@click.option("--in-flight", default=100, show_default=True, help="Calls in flight at once in the second part.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of tables.")
+@_calls(5000)
+@_ROUNDS
+@_IN_FLIGHT
+@_JSON
 def dubbo(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
     """The dubbo transport beside zeroc-ice, grpcio and a bare socket, with a 100-byte argument."""
     from .dubbo import run
@@ -40,37 +55,59 @@ def dubbo(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--most", default=100_000, show_default=True, help="Calls of the last point of the growth curve.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of tables.")
-def growth(most: int, as_json: bool) -> None:
-    """Memory and throughput of the dubbo transport by the number of calls."""
+@_calls(300_000)
+@_ROUNDS
+@_IN_FLIGHT
+@_JSON
+def java(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
+    """The dubbo transport beside Dubbo's own consumer in Java, both against one Java provider; takes minutes.
+
+    With fewer calls the Java consumer is measured before its compiler is done. Needs a JDK and Maven.
+    """
+    from .java import run
+
+    _show(run(calls, rounds, in_flight), as_json=as_json)
+
+
+@main.command()
+@_calls(5000)
+@_ROUNDS
+@_IN_FLIGHT
+@_JSON
+def costs(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
+    """The cost per call of the middleware above a bare transport, and of each interceptor, in us."""
+    from .costs import run
+
+    _show(run(calls, rounds, in_flight), as_json=as_json)
+
+
+@main.command()
+@_calls(2000)
+@_ROUNDS
+@_JSON
+def hessian2(calls: int, rounds: int, as_json: bool) -> None:
+    """The codec beside pickle and json, on a nested object of 20 fields."""
+    from .hessian2 import run
+
+    _show(run(calls, rounds), as_json=as_json)
+
+
+@main.command()
+@click.option(
+    "--most", type=_AT_LEAST_ONE, default=100_000, show_default=True, help="Most calls of the curve, and most held."
+)
+@_calls(50_000)
+@_ROUNDS
+@_JSON
+def growth(most: int, calls: int, rounds: int, as_json: bool) -> None:
+    """Memory over up to 1,000,000 calls, memory of up to 100,000 in flight, throughput by the number in flight."""
     from .growth import run
 
-    parts = run(most)
-    if as_json:
-        click.echo(json.dumps(parts))
-        return
-    for name, rows in parts.items():
-        click.echo(f"\n{name}: " + "".join(f"{key:>18}" for key in rows[0]))
-        for row in rows:
-            click.echo(" " * (len(name) + 2) + "".join(f"{value:>18,}" for value in row.values()))
+    _show(run(most, calls, rounds), as_json=as_json)
 
 
-def _show(parts: dict[str, list[Result]], *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps({name: [result.as_dict() for result in results] for name, results in parts.items()}))
-        return
-    for name, results in parts.items():
-        click.echo(_table(name, results))
-
-
-def _table(name: str, results: list[Result]) -> Any:
-    lines = [f"\n{name:<30}{'CPU us/call':>12}{'CPU ratio':>11}{'(IQR)':>8}{'us/call':>10}{'ratio':>8}"]
-    lines += [
-        f"{one.variant:<30}{one.cpu_us:>12.1f}{one.ratio:>11.3f}{one.spread:>8.3f}{one.wall_us:>10.1f}{one.wall_ratio:>8.3f}"
-        for one in results
-    ]
-    return "\n".join(lines)
+def _show(report: Report, *, as_json: bool) -> None:
+    click.echo(report.as_json() if as_json else report.as_text())
 
 
 if __name__ == "__main__":

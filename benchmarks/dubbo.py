@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import ExitStack, closing
 from typing import Any
 
 import grpc
@@ -19,11 +18,14 @@ from callahead.consumer import Consumer
 from callahead.consumer.codec.dubbo.request import RequestEncoder
 from callahead.consumer.wire.header import request_frame
 
-from .measure import Result, compare
-from .servers import dubbo_echo, grpc_echo, ice_echo
-from .tri import EchoStub, in_flight_loop, one_by_one
+from .ice_peer import ice_proxy, why_not
+from .measure import compare_calls
+from .report import RATIOS, Report
+from .servers import dubbo_echo, grpc_echo
+from .tri import EchoStub
 
 TEXT = "x" * 100
+INTERFACE = "callahead.bench.Echo"
 
 
 class EchoService:
@@ -34,12 +36,12 @@ class EchoService:
         raise NotImplementedError
 
 
-def configuration(port: int) -> dict[str, Any]:
+def configuration(port: int, interface: str = INTERFACE) -> dict[str, Any]:
     """Make the configuration of one echo reference over dubbo, with everything on that is on by default."""
     return {
         "references": {
             "echo": {
-                "interface": "callahead.bench.Echo",
+                "interface": interface,
                 "stub": "benchmarks.dubbo:EchoService",
                 "protocol": "dubbo",
                 "url": f"dubbo://127.0.0.1:{port}",
@@ -53,7 +55,7 @@ class Bare:
     """A blocking socket that sends one ready-made request and waits for its answer: the least that Python can do."""
 
     def __init__(self, port: int) -> None:
-        body = RequestEncoder("callahead.bench.Echo", "", "echo", "Ljava/lang/String;").encode((TEXT,))
+        body = RequestEncoder(INTERFACE, "", "echo", "Ljava/lang/String;").encode((TEXT,))
         self._frame = request_frame(1, body)
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -68,56 +70,28 @@ class Bare:
         self._socket.close()
 
 
-def _ice_proxy(stack: ExitStack) -> Any:
-    import Ice  # type: ignore[import-not-found]
-
-    port = stack.enter_context(ice_echo())
-    Ice.loadSlice(str(Path(__file__).with_name("echo.ice")))
-    import CallaheadBench  # type: ignore[import-not-found]
-
-    communicator = stack.enter_context(Ice.initialize())
-    return CallaheadBench.EchoPrx.checkedCast(communicator.stringToProxy(f"echo:tcp -h 127.0.0.1 -p {port}"))
-
-
-def run(calls: int, rounds: int, in_flight: int) -> dict[str, list[Result]]:
-    """Measure one call at a time, and *in_flight* at once; the first variant of each part is the peer of the ratios."""
+def run(calls: int, rounds: int, in_flight: int) -> Report:
+    """Measure one call at a time, and *in_flight* at once, whose answers are waited for or come by callback."""
     with ExitStack() as stack:
-        dubbo_port = stack.enter_context(dubbo_echo())
-        ours = stack.enter_context(Consumer(configuration(dubbo_port))).reference("echo")
-        bare = Bare(dubbo_port)
-        stack.callback(bare.close)
-        ice = _ice_proxy(stack)
-        channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{stack.enter_context(grpc_echo())}"))
-        raw = EchoStub(channel)
+        port = stack.enter_context(dubbo_echo()).port
+        ours = stack.enter_context(Consumer(configuration(port))).reference("echo")
+        bare = stack.enter_context(closing(Bare(port)))
+        left_out = why_not()
+        ice: Any = stack.enter_context(ice_proxy()) if left_out is None else None
+        raw = EchoStub(stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{stack.enter_context(grpc_echo()).port}")))
         argument = TEXT.encode()
-
-        def ahead(done: Callable[[Any], None]) -> None:
-            ours.echo.future(TEXT).when_settled(done)
-
-        def ice_ami(done: Callable[[Any], None]) -> None:
-            ice.sayBackAsync(TEXT).add_done_callback(done)
-
-        def grpc_future(done: Callable[[Any], None]) -> None:
-            raw.echo.future(argument, timeout=30).add_done_callback(done)
-
-        return {
-            "one at a time": compare(
-                {
-                    "bare socket": one_by_one(bare.call),
-                    "callahead dubbo": one_by_one(lambda: ours.echo(TEXT)),
-                    "zeroc-ice blocking": one_by_one(lambda: ice.sayBack(TEXT)),
-                    "grpcio blocking": one_by_one(lambda: raw.echo(argument, timeout=30)),
-                },
-                calls,
-                rounds,
-            ),
-            f"{in_flight} in flight": compare(
-                {
-                    "zeroc-ice AMI": in_flight_loop(ice_ami, in_flight),
-                    "callahead dubbo": in_flight_loop(ahead, in_flight),
-                    "grpcio .future()": in_flight_loop(grpc_future, in_flight),
-                },
-                calls,
-                rounds,
-            ),
+        waits: dict[str, Callable[[], Any]] = {
+            "callahead dubbo": lambda: ours.echo(TEXT),
+            "bare socket": bare.call,
+            "zeroc-ice blocking": lambda: ice.sayBack(TEXT),
+            "grpcio blocking": lambda: raw.echo(argument, timeout=30),
         }
+        begins: dict[str, Callable[[], Any]] = {
+            "callahead dubbo": lambda: ours.echo.future(TEXT),
+            "zeroc-ice AMI": lambda: ice.sayBackAsync(TEXT),
+            "grpcio .future()": lambda: raw.echo.future(argument, timeout=30),
+        }
+        if left_out is not None:
+            del waits["zeroc-ice blocking"], begins["zeroc-ice AMI"]
+        notes = (RATIOS,) if left_out is None else (RATIOS, left_out)
+        return Report(compare_calls(waits, begins, in_flight, calls, rounds), rounds, notes)

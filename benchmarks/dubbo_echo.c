@@ -1,7 +1,7 @@
 /* A dubbo provider that gives the first argument of each request back, as quickly as one core can.
  *
  * The peer of the client benchmarks: it must not be what is measured. Prints its port, ends when its input closes.
- * Built by benchmarks/dubbo_server.py with the system's C compiler.
+ * Built by benchmarks/servers.py with the system's C compiler.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

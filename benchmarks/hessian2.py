@@ -1,21 +1,22 @@
 """hessian2 beside pickle and json: a nested object of 20 fields, encoded and decoded.
 
-``python -m benchmarks.hessian2 [--rounds 9] [--calls 2000] [--json]``; medians, in microseconds of CPU per operation.
 json writes the fields of the objects (``default=vars``) and reads back plain dicts; hessian2 and pickle read objects.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import pickle
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from callahead.consumer.codec.hessian2 import dumps, java_type, loads
+
+from .loops import one_by_one
+from .measure import compare
+from .report import RATIOS, Report
 
 
 @java_type("com.example.Address")
@@ -60,60 +61,24 @@ class Order:
     labels: dict[str, str] = field(default_factory=lambda: {"source": "newsletter", "region": "eu-central"})
 
 
-def measure(operation: Callable[[], Any], calls: int) -> float:
-    """Microseconds of CPU that one call of the operation takes."""
-    started = time.process_time_ns()
-    for _ in range(calls):
-        operation()
-    return (time.process_time_ns() - started) / calls / 1000
-
-
-def operations() -> dict[str, tuple[Callable[[], bytes], Callable[[bytes], Any]]]:
-    """Encoder and decoder of each codec, for the same order."""
-    order = Order()
+def codecs() -> dict[str, tuple[Callable[[Order], bytes], Callable[[bytes], Any]]]:
+    """Encoder and decoder by name."""
     return {
-        "hessian2": (lambda: dumps(order), loads),
-        "pickle": (lambda: pickle.dumps(order, protocol=5), pickle.loads),
-        "json": (lambda: json.dumps(order, default=vars).encode(), json.loads),
+        "hessian2": (dumps, loads),
+        "pickle": (lambda value: pickle.dumps(value, protocol=5), pickle.loads),
+        "json": (lambda value: json.dumps(value, default=vars).encode(), json.loads),
     }
 
 
-def run(rounds: int, calls: int) -> list[dict[str, Any]]:
-    """Measure all codecs in each round, so that a disturbance hits them alike."""
-    samples: dict[str, tuple[list[float], list[float]]] = {}
-    sizes: dict[str, int] = {}
-    for _ in range(rounds):
-        for name, (encode, decode) in operations().items():
-            data = encode()
-            sizes[name] = len(data)
-            encoding, decoding = samples.setdefault(name, ([], []))
-            encoding.append(measure(encode, calls))
-            decoding.append(measure(lambda decode=decode, data=data: decode(data), calls))  # type: ignore[misc]
-    return [
-        {
-            "codec": name,
-            "encode_us": round(statistics.median(encoding), 2),
-            "decode_us": round(statistics.median(decoding), 2),
-            "bytes": sizes[name],
-        }
-        for name, (encoding, decoding) in samples.items()
-    ]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--calls", type=int, default=2000)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    results = run(options.rounds, options.calls)
-    if options.json:
-        print(json.dumps(results))
-        return
-    print(f"{'codec':<10}{'encode us':>12}{'decode us':>12}{'bytes':>8}")
-    for one in results:
-        print(f"{one['codec']:<10}{one['encode_us']:>12.2f}{one['decode_us']:>12.2f}{one['bytes']:>8}")
-
-
-if __name__ == "__main__":
-    main()
+def run(calls: int, rounds: int) -> Report:
+    """Encode one order *calls* times in each round by each codec, and decode it."""
+    order = Order()
+    written = {name: encode(order) for name, (encode, _) in codecs().items()}
+    encode = {name: one_by_one(partial(encode, order)) for name, (encode, _) in codecs().items()}
+    decode = {name: one_by_one(partial(decode, written[name])) for name, (_, decode) in codecs().items()}
+    parts = {
+        "encode": compare(encode, calls, rounds),
+        "decode": compare(decode, calls, rounds),
+        "size": [{"codec": name, "bytes": len(data)} for name, data in written.items()],
+    }
+    return Report(parts, rounds, (RATIOS, "a call is one encoding or decoding"))

@@ -1,67 +1,114 @@
-"""Measuring variants against each other in one process, turn about, so that a noisy machine is noisy for all."""
+"""Measuring variants against each other, turn about, so that a noisy machine is noisy for all."""
 
 from __future__ import annotations
 
 import gc
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .loops import Future, Loop, by_callback, one_by_one, windowed
+
+Row = dict[str, Any]
+"""One line of a table, by the names of its columns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """Medians over the rounds of one variant.
+class Sample(NamedTuple):
+    """One variant in one round.
 
     Attributes:
-        variant: Its name.
-        cpu_us: Processor time of this process per call, in microseconds, all threads together.
+        cpu_us: Processor time of the client's process per call, in microseconds, all its threads together.
         wall_us: Time per call, in microseconds.
-        ratio: The median over the rounds of this variant's processor time by the peer's of the same round.
-        wall_ratio: Likewise for the time.
-        spread: Interquartile range of *ratio*.
     """
 
-    variant: str
     cpu_us: float
     wall_us: float
-    ratio: float
-    wall_ratio: float
-    spread: float
-
-    def as_dict(self) -> dict[str, float | str]:
-        return asdict(self)
 
 
-def compare(variants: Mapping[str, Callable[[int], None]], calls: int, rounds: int) -> list[Result]:
-    """Run *variants*, of which the first is the peer, *rounds* times in turn, *calls* calls each time."""
-    for run in variants.values():
-        run(max(200, calls // 10))
-    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
+def turns(names: Sequence[str], rounds: int) -> Iterator[str]:
+    """Yield the names once per round, there and back, so that none always follows the same one."""
     for number in range(rounds):
-        names = list(variants)
-        for name in names if number % 2 == 0 else reversed(names):
-            samples[name].append(_measure(variants[name], calls))
-    peer = samples[next(iter(variants))]
-    return [_summary(name, own, peer) for name, own in samples.items()]
+        yield from names if number % 2 == 0 else reversed(names)
 
 
-def _measure(run: Callable[[int], None], calls: int) -> tuple[float, float]:
+def take(loop: Loop, calls: int) -> Sample:
+    """Make *calls* calls in this process, and measure them."""
     gc.collect()
     cpu, wall = time.process_time(), time.perf_counter()
-    run(calls)
-    return (time.process_time() - cpu) / calls * 1e6, (time.perf_counter() - wall) / calls * 1e6
+    loop(calls)
+    return Sample((time.process_time() - cpu) / calls * 1e6, (time.perf_counter() - wall) / calls * 1e6)
 
 
-def _summary(name: str, own: list[tuple[float, float]], peer: list[tuple[float, float]]) -> Result:
-    ratios = [mine[0] / its[0] for mine, its in zip(own, peer, strict=True)]
-    walls = [mine[1] / its[1] for mine, its in zip(own, peer, strict=True)]
-    quartiles = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else [0.0, 0.0, 0.0]
-    return Result(
-        variant=name,
-        cpu_us=statistics.median(cpu for cpu, _ in own),
-        wall_us=statistics.median(wall for _, wall in own),
-        ratio=statistics.median(ratios),
-        wall_ratio=statistics.median(walls),
-        spread=quartiles[2] - quartiles[0],
-    )
+def sample(loops: Mapping[str, Loop], calls: int, rounds: int) -> dict[str, list[Sample]]:
+    """Run all *loops* in each round, *calls* calls each, after some that are not measured."""
+    for loop in loops.values():
+        loop(max(200, calls // 10))
+    samples: dict[str, list[Sample]] = {name: [] for name in loops}
+    for name in turns(list(loops), rounds):
+        samples[name].append(take(loops[name], calls))
+    return samples
+
+
+def compare(loops: Mapping[str, Loop], calls: int, rounds: int) -> list[Row]:
+    """Measure the first of *loops* against each of the others; see `ratios`."""
+    return ratios(sample(loops, calls, rounds))
+
+
+def compare_calls(
+    waits: Mapping[str, Callable[[], Any]],
+    begins: Mapping[str, Callable[[], Future]],
+    in_flight: int,
+    calls: int,
+    rounds: int,
+) -> dict[str, list[Row]]:
+    """Compare peers by each way of calling.
+
+    Args:
+        waits: What makes one call and waits for its answer, by peer.
+        begins: What begins one call, by peer.
+        in_flight: How many are in flight at once.
+        calls: Calls of each in each round.
+        rounds: How often.
+    """
+    loops = {
+        "one at a time": {name: one_by_one(call) for name, call in waits.items()},
+        f"{in_flight} in flight": {name: windowed(begin, in_flight) for name, begin in begins.items()},
+        f"{in_flight} in flight, by callback": {name: by_callback(begin, in_flight) for name, begin in begins.items()},
+    }
+    return {name: compare(part, calls, rounds) for name, part in loops.items()}
+
+
+def ratios(samples: Mapping[str, Sequence[Sample]]) -> list[Row]:
+    """Set the first variant against each, round by round.
+
+    ``rate_ratio`` is how many times the calls/s of a row the first variant makes, ``cpu_ratio`` how many times its
+    processor time it takes; each is the median over the rounds, with the interquartile range. The other columns are
+    medians of the row's own figures.
+    """
+    first = next(iter(samples.values()))
+    return [_row(name, own, first) for name, own in samples.items()]
+
+
+def _row(name: str, own: Sequence[Sample], first: Sequence[Sample]) -> Row:
+    rates = [its.wall_us / ours.wall_us for ours, its in zip(first, own, strict=True)]
+    cpus = [ours.cpu_us / its.cpu_us for ours, its in zip(first, own, strict=True)]
+    wall_us = statistics.median(one.wall_us for one in own)
+    return {
+        "variant": name,
+        "rate_ratio": round(statistics.median(rates), 2),
+        "rate_iqr": round(spread(rates), 2),
+        "cpu_ratio": round(statistics.median(cpus), 2),
+        "cpu_iqr": round(spread(cpus), 2),
+        "calls_per_s": round(1e6 / wall_us),
+        "us_per_call": round(wall_us, 2),
+        "cpu_us_per_call": round(statistics.median(one.cpu_us for one in own), 2),
+    }
+
+
+def spread(values: Sequence[float]) -> float:
+    """Return the interquartile range; 0 of a single value."""
+    if len(values) == 1:
+        return 0.0
+    low, _, high = statistics.quantiles(values, n=4)
+    return high - low

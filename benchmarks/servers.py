@@ -2,46 +2,84 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-HERE = Path(__file__).parent
+import click
+
+_SOURCE = Path(__file__).with_name("dubbo_echo.c")
+
+
+class Server(NamedTuple):
+    """A server that runs.
+
+    Attributes:
+        port: Where it listens, on 127.0.0.1.
+        pid: Its process, for those that stop and continue it.
+    """
+
+    port: int
+    pid: int
 
 
 @contextmanager
-def running(command: list[str]) -> Iterator[int]:
-    """Run *command*, which prints its port and ends with its input; yield the port."""
+def running(command: list[str]) -> Iterator[Server]:
+    """Run *command*, which prints its port and ends with its input.
+
+    Raises:
+        click.ClickException: It ended without a port; why is on standard error.
+    """
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield int(process.stdout.readline())
+            port = process.stdout.readline().strip()
+            if not port:
+                raise click.ClickException(f"the server {command[-1]} did not start; its own message is above")
+            yield Server(int(port), process.pid)
         finally:
             process.communicate()
 
 
 @contextmanager
-def grpc_echo() -> Iterator[int]:
+def grpc_echo() -> Iterator[Server]:
     """A grpcio server that echoes bytes."""
-    with running([sys.executable, "-m", "benchmarks.echo_server"]) as port:
-        yield port
+    with running([sys.executable, "-m", "benchmarks.echo_server"]) as server:
+        yield server
 
 
 @contextmanager
-def ice_echo() -> Iterator[int]:
+def ice_echo() -> Iterator[Server]:
     """An Ice server in Python that echoes text."""
-    with running([sys.executable, "-m", "benchmarks.ice_server"]) as port:
-        yield port
+    with running([sys.executable, "-m", "benchmarks.ice_server"]) as server:
+        yield server
 
 
 @contextmanager
-def dubbo_echo() -> Iterator[int]:
-    """A dubbo provider in C that echoes the first argument; built by the system's compiler."""
+def dubbo_echo() -> Iterator[Server]:
+    """A dubbo provider in C that echoes the first argument; built by the system's compiler.
+
+    Raises:
+        click.ClickException: There is no compiler, or it failed.
+    """
     with tempfile.TemporaryDirectory() as folder:
         program = str(Path(folder) / "dubbo_echo")
-        subprocess.run(["cc", "-O2", "-o", program, str(HERE / "dubbo_echo.c")], check=True)
-        with running([program]) as port:
-            yield port
+        _compile(program)
+        with running([program]) as server:
+            yield server
+
+
+def _compile(program: str) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        how = "on Debian and Ubuntu: apt-get install gcc libc6-dev"
+        raise click.ClickException(f"the echo provider in {_SOURCE.name} needs a C compiler, cc, on PATH ({how})")
+    command = [compiler, "-O2", "-o", program, str(_SOURCE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise click.ClickException(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr.rstrip()}")

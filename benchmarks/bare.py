@@ -1,0 +1,93 @@
+"""A transport without all that stands above it: no chain, no cluster, no future, no context."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any
+
+from callahead.config import load_mapping
+from callahead.consumer.deadline import Deadline
+from callahead.consumer.invocation import NO_ATTACHMENTS, CallRecord, Invocation, Outcome
+from callahead.consumer.provider import Provider
+from callahead.consumer.transport.dubbo import DubboTransport
+from callahead.registry import DirectRegistry
+
+from .loops import Loop
+
+_TIMEOUT_S = 30.0
+
+
+class BareMethod:
+    """One method of a `MethodTransport`, asked of one provider with the same arguments each time.
+
+    An invocation is made for each call, since a transport takes nothing less.
+    """
+
+    def __init__(
+        self, transport: DubboTransport, config: Mapping[str, Any], method: str, args: tuple[Any, ...]
+    ) -> None:
+        [reference] = load_mapping(config).references.values()
+        self._provider = Provider(DirectRegistry.of(reference).endpoints[0], lambda _: None)
+        self._policy = reference.default
+        self._method = transport.open(reference, "", lambda: (self._provider,)).method(method, self._policy)
+        self._args = args
+
+    def begin(self, done: Callable[[Outcome], None], *, blocking: bool) -> None:
+        """Begin one call, whose outcome *done* takes; with *blocking* this thread may carry it to its end."""
+        record = CallRecord(self._policy, self._method.name, time.monotonic())
+        if blocking:
+            # What tells a transport that the thread which waits is this one; the chain's head sets it, too.
+            record._thread = threading.get_ident()
+            assert record.on_callers_thread()
+        deadline = Deadline.after_ms(_TIMEOUT_S * 1000)
+        invocation = Invocation(
+            self._policy, self._method.name, self._args, {}, NO_ATTACHMENTS, deadline, record, blocking
+        )
+        invocation.request = self._method.encode(self._args, {})
+        self._method.send(self._provider, invocation, _TIMEOUT_S, done)
+
+
+@contextmanager
+def bare_dubbo(config: Mapping[str, Any], method: str, *args: Any) -> Iterator[BareMethod]:
+    """The dubbo transport by itself, towards the first address of the one reference in *config*."""
+    transport = DubboTransport()
+    try:
+        yield BareMethod(transport, config, method, args)
+    finally:
+        transport.close()
+
+
+def waiting(method: BareMethod) -> Loop:
+    """Make a call when the one before is answered."""
+
+    def loop(calls: int) -> None:
+        ended: SimpleQueue[Outcome] = SimpleQueue()
+        for _ in range(calls):
+            method.begin(ended.put, blocking=True)
+            _require_value(ended.get())
+
+    return loop
+
+
+def ahead(method: BareMethod, limit: int) -> Loop:
+    """Keep up to *limit* calls in flight."""
+
+    def loop(calls: int) -> None:
+        ended: SimpleQueue[Outcome] = SimpleQueue()
+        for number in range(1, calls + 1):
+            method.begin(ended.put, blocking=False)
+            if number >= limit:
+                _require_value(ended.get())
+        for _ in range(min(calls, limit - 1)):
+            _require_value(ended.get())
+
+    return loop
+
+
+def _require_value(outcome: Outcome) -> None:
+    if outcome.error is not None:
+        raise outcome.error
