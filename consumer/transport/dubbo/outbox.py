@@ -82,9 +82,14 @@ class Outbox:
         self.count -= 1
         self.size -= len(frames[place])
         frames[place] = b""
+        self._strip()
+        return True
+
+    def _strip(self) -> None:
+        """Forget the dropped frames at the front."""
+        frames = self._frames
         while frames and not frames[0]:
             frames.popleft()
-        return True
 
     def _spell_out(self) -> deque[tuple[int, int]]:
         """Return where each frame of the batch ends, with its number; dropped ones left out."""
@@ -140,7 +145,8 @@ class Outbox:
                 frame = frames.popleft()
                 joined.append(frame)
                 size += len(frame)
-        while not joined[-1]:  # dropped: nothing of them is written; the first never is
+            self._strip()
+        while not joined[-1]:  # dropped, so it is not written; the first frame never is one
             joined.pop()
         self._joined = joined
         self._batch = joined[0] if len(joined) == 1 else b"".join(joined)

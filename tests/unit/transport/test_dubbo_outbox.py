@@ -215,3 +215,14 @@ def test_a_dropped_frame_at_the_end_is_not_written() -> None:
     assert outbox.put(b"next") == 3
     assert drain(outbox) == b"next"
     assert outbox.written == 3
+
+
+def test_a_dropped_frame_behind_a_large_one_is_nothing_to_send() -> None:
+    """What is left behind a batch may be dropped frames only."""
+    outbox = Outbox()
+    outbox.put(b"x" * (JOIN_BYTES + 1))
+    outbox.put(b"dropped")
+    assert outbox.drop(2)
+    assert len(drain(outbox)) == JOIN_BYTES + 1
+    assert outbox.put(b"next") == 3
+    assert drain(outbox) == b"next"
