@@ -70,7 +70,7 @@ def java(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
 
 
 @main.command()
-@_calls(5000)
+@_calls(10_000)
 @_ROUNDS
 @_IN_FLIGHT
 @_JSON

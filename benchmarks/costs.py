@@ -1,7 +1,8 @@
 """What stands above a transport costs: the whole of it by a real connection, each part of it without a network.
 
-Processor time per call, in microseconds, all threads together: the difference of two variants in one round, and the
-median of these.
+Processor time per call, in microseconds, all threads together. What is added is the difference to the plain variant,
+which is measured anew beside each other one, since the differences are smaller than what a shared machine does to a
+figure from one second to the next.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from callahead.consumer.testing import ScriptedTransport
 
 from .bare import ahead, bare_dubbo, waiting
 from .dubbo import TEXT, configuration
-from .loops import one_by_one, windowed
+from .loops import Loop, one_by_one, windowed
 from .measure import Row, Sample, sample, spread
 from .report import Report
 from .servers import dubbo_echo
 
+_BARE = "the bare transport"
 _PLAIN = "a reference with nothing added"
 _ALONE = "tri://127.0.0.1:1"
 _THREE = ";".join(f"tri://127.0.0.1:{port}" for port in (1, 2, 3))
@@ -70,12 +72,9 @@ def middleware(calls: int, rounds: int, in_flight: int) -> list[Row]:
         config = configuration(stack.enter_context(dubbo_echo()).port)
         echo = stack.enter_context(Consumer(config)).reference("echo").echo
         bare = stack.enter_context(bare_dubbo(config, "echo", TEXT))
-        sync = {"the bare transport": waiting(bare), "the whole chain": one_by_one(lambda: echo(TEXT))}
-        future = {
-            "the bare transport": ahead(bare, in_flight),
-            "the whole chain": windowed(lambda: echo.future(TEXT), in_flight),
-        }
-        return _rows(sample(sync, calls, rounds), sample(future, calls, rounds))
+        sync = {_BARE: waiting(bare), "the whole chain": one_by_one(_call(echo))}
+        future = {_BARE: ahead(bare, in_flight), "the whole chain": windowed(_call(echo.future), in_flight)}
+        return _rows(sync, future, calls, rounds)
 
 
 def interceptors(calls: int, rounds: int, in_flight: int) -> list[Row]:
@@ -87,7 +86,7 @@ def interceptors(calls: int, rounds: int, in_flight: int) -> list[Row]:
         plain = echoes[_PLAIN]
         sync[_ATTACHED] = one_by_one(_attached(plain))
         future[_ATTACHED] = windowed(_attached(plain.future), in_flight)
-        return _rows(sample(sync, calls, rounds), sample(future, calls, rounds))
+        return _rows(sync, future, calls, rounds)
 
 
 def _configuration() -> dict[str, Any]:
@@ -107,20 +106,21 @@ def _attached(echo: Callable[[str], Any]) -> Callable[[], Any]:
     return call
 
 
-def _rows(sync: Mapping[str, Sequence[Sample]], future: Mapping[str, Sequence[Sample]]) -> list[Row]:
-    first = next(iter(sync))
-    return [
-        {
-            "variant": name,
-            **_costs("sync", sync[name], sync[first]),
-            **_costs("future", future[name], future[first]),
-        }
-        for name in sync
-    ]
+def _rows(sync: Mapping[str, Loop], future: Mapping[str, Loop], calls: int, rounds: int) -> list[Row]:
+    """Measure each variant beside the first one, whose own line has the first pair's figures."""
+    first, *others = sync
+    rows: list[Row] = [{"variant": name} for name in sync]
+    for view, loops in (("sync", sync), ("future", future)):
+        for row, name in zip(rows[1:], others, strict=True):
+            pair = sample({first: loops[first], name: loops[name]}, calls, rounds)
+            if name == others[0]:
+                rows[0].update(_costs(view, pair[first], pair[first]))
+            row.update(_costs(view, pair[name], pair[first]))
+    return rows
 
 
-def _costs(view: str, own: Sequence[Sample], first: Sequence[Sample]) -> dict[str, float]:
-    added = [mine.cpu_us - plain.cpu_us for mine, plain in zip(own, first, strict=True)]
+def _costs(view: str, own: Sequence[Sample], plain: Sequence[Sample]) -> Row:
+    added = [mine.cpu_us - its.cpu_us for mine, its in zip(own, plain, strict=True)]
     return {
         f"{view}_added_us": round(statistics.median(added), 2),
         f"{view}_iqr": round(spread(added), 2),

@@ -184,3 +184,17 @@ def test_the_message_about_ice_names_the_version_of_the_extra() -> None:
     setup.read(ROOT / "setup.cfg")
 
     assert setup["options.extras_require"]["bench"] == ice_peer.REQUIREMENT
+
+
+@pytest.mark.source
+def test_the_goals_in_the_manual_are_judged_by_the_figures_below_them() -> None:
+    """Each measured figure stands in one of the listings, and is kept or missed as the numbers say."""
+    page = (ROOT / "docs" / "speed.rst").read_text("utf-8")
+    goals = re.findall(r"^(\S.+?)  +at (least|most) (\S+) +(\S+) +(kept|missed)$", page, re.MULTILINE)
+    listed = set(re.findall(r"[\d,.]+", "".join(re.findall(r"^   .*$", page, re.MULTILINE))))
+
+    assert len(goals) == 7
+    for goal, bound, asked, measured, verdict in goals:
+        limit, figure = (float(text.replace(",", "")) for text in (asked, measured))
+        assert measured in listed, goal
+        assert verdict == ("kept" if (figure >= limit if bound == "least" else figure <= limit) else "missed"), goal
