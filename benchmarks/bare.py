@@ -41,7 +41,7 @@ class BareMethod:
         record = CallRecord(self._policy, self._method.name, time.monotonic())
         if blocking:
             # What tells a transport that the thread which waits is this one; the chain's head sets it, too.
-            record._thread = threading.get_ident()
+            record.thread = threading.get_ident()
             assert record.on_callers_thread()
         deadline = Deadline.after_ms(_TIMEOUT_S * 1000)
         invocation = Invocation(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
@@ -16,10 +17,16 @@ from typing import Any
 _LOG = logging.getLogger("callahead.consumer.callbacks")
 
 
+_Due = tuple[Context, str, Callable[..., Any], tuple[Any, ...]]
+
+
 class CallbackExecutor:
     """Runs callbacks on at most *threads* threads, which start when first needed.
 
     What a callback raises is logged with the call that it belongs to, and goes no further.
+
+    Callbacks come in bursts, a whole read's worth of answers at once, and to give a pool one piece of work costs more
+    than most of them. So what the pool gets is rounds, each of which runs whatever is due until nothing is.
     """
 
     def __init__(self, threads: int, name: str = "callahead-callback") -> None:
@@ -27,6 +34,8 @@ class CallbackExecutor:
         self._name = name
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
+        self._due: deque[_Due] = deque()
+        self._rounds = 0
         self._members: set[int] = set()
         self._closed = False
 
@@ -36,22 +45,42 @@ class CallbackExecutor:
         *what* names the callback and its call in the log, such as ``"done callback of foo.findFoo"``. Never blocks and
         never raises what *function* raises.
         """
-        pool = self._start()
-        if pool is not None:
-            try:
-                pool.submit(_run, context, what, function, args)
-            except RuntimeError:  # the pool or the interpreter is shutting down: late is worse than here
-                pass
-            else:
-                return
-        _run(context, what, function, args)
+        self._due.append((context, what, function, args))
+        # Looked at after it is due, as a round that ends looks again after it is counted: one of the two sees the other.
+        if self._rounds < self._threads and not self._begin_round():
+            self._run_due()
 
-    def _start(self) -> ThreadPoolExecutor | None:
-        if self._pool is None:
+    def _begin_round(self) -> bool:
+        with self._lock:
+            if self._closed:
+                return False
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._threads, self._name, initializer=self._join)
+            try:
+                self._pool.submit(self._round)
+            except RuntimeError:  # the interpreter is shutting down: late is worse than here
+                return False
+            self._rounds += 1
+            return True
+
+    def _round(self) -> None:
+        while True:
+            self._run_due()
             with self._lock:
-                if self._pool is None and not self._closed:
-                    self._pool = ThreadPoolExecutor(self._threads, self._name, initializer=self._join)
-        return self._pool
+                self._rounds -= 1
+                if not self._due:
+                    return
+                self._rounds += 1
+
+    def _run_due(self) -> None:
+        due = self._due
+        while due:
+            try:
+                one = due.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            _run(*one)
+            del one  # what a callback holds must not live until the next one comes
 
     def _join(self) -> None:
         self._members.add(threading.get_ident())
@@ -67,9 +96,11 @@ class CallbackExecutor:
             self._pool = None
 
     def after_fork(self) -> None:
-        """Forget the parent's threads, which a forked child does not have."""
+        """Forget the parent's threads, which a forked child does not have, and what they were to run."""
         self._lock = threading.Lock()
         self._pool = None
+        self._due = deque()
+        self._rounds = 0
         self._members = set()
 
 
