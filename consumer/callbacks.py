@@ -46,7 +46,7 @@ class CallbackExecutor:
         never raises what *function* raises.
         """
         self._due.append((context, what, function, args))
-        # Looked at after it is due, as a round that ends looks again after it is counted: one of the two sees the other.
+        # Looked at once it is due, as a round that ends looks again once it is counted: one of the two sees the other.
         if self._rounds < self._threads and not self._begin_round():
             self._run_due()
 
