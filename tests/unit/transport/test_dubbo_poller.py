@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from callahead.consumer.transport.dubbo.poller import (
+    CLOSING,
     READ,
     WRITE,
     EpollPoller,
@@ -88,11 +89,11 @@ def test_both_at_once(poller: Poller, pair: Pair) -> None:
 
 
 def test_watch_replaces(poller: Poller, pair: Pair) -> None:
-    """The last watch counts, also 0 for neither and back again."""
+    """The last watch counts, also CLOSING, which no byte ends, and back again."""
     near, far = pair
     far.send(b"x")
     poller.watch(near.fileno(), READ | WRITE)
-    poller.watch(near.fileno(), 0)
+    poller.watch(near.fileno(), CLOSING)
     assert list(poller.wait(0)) == []
     poller.watch(near.fileno(), READ)
     assert list(poller.wait(5)) == [(near.fileno(), READ)]
@@ -110,13 +111,26 @@ def test_forget(poller: Poller, pair: Pair) -> None:
 
 
 def test_forget_while_watching_nothing(poller: Poller, pair: Pair) -> None:
-    """A socket watched for neither event can be forgotten and watched anew."""
+    """A socket watched for its closing only can be forgotten and watched anew."""
     near, far = pair
-    poller.watch(near.fileno(), 0)
+    poller.watch(near.fileno(), CLOSING)
     poller.forget(near.fileno())
     far.send(b"x")
     poller.watch(near.fileno(), READ)
     assert list(poller.wait(5)) == [(near.fileno(), READ)]
+
+
+@needs_epoll
+def test_closing_tells_that_the_peer_closes(pair: Pair) -> None:
+    """Who waits for no bytes still hears at once that none will come any more."""
+    near, far = pair
+    poller = EpollPoller()
+    poller.watch(near.fileno(), CLOSING)
+    far.send(b"x")
+    assert list(poller.wait(0)) == []
+    far.close()
+    assert list(poller.wait(5)) == [(near.fileno(), READ)]
+    poller.close()
 
 
 def test_the_end_of_the_peer_is_readable(poller: Poller, pair: Pair) -> None:
