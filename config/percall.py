@@ -35,7 +35,7 @@ def override(policy: MethodPolicy, options: Mapping[str, Any]) -> MethodPolicy:
     Args:
         policy: What the configuration says.
         options: ``timeout`` and ``total_timeout`` as in YAML, ``retries``, ``idempotent``, and ``attachments``, which
-            join the configured ones.
+            join the configured ones and go before those of the context.
 
     Raises:
         TypeError: An option is unknown.
@@ -55,6 +55,8 @@ def override(policy: MethodPolicy, options: Mapping[str, Any]) -> MethodPolicy:
             problems.append(Problem(file=CALL, line=0, key=key, text=str(error), hint=error.hint))
     if problems:
         raise ConfigError(problems)
-    if "attachments" in values:
-        values["attachments"] = MappingProxyType({**policy.attachments, **values["attachments"]})
+    own = values.get("attachments")
+    if own is not None:
+        values["attachments"] = MappingProxyType({**policy.attachments, **own})
+        values["call_attachments"] = MappingProxyType({**policy.call_attachments, **own})
     return policy.override(**values)

@@ -45,7 +45,8 @@ class MethodPolicy:
         oninvoke: ``module:function`` called with the arguments before the call, or None.
         onreturn: ``module:function`` called with the value, or None.
         onthrow: ``module:function`` called with the error, or None.
-        attachments: Sent with each call, under those of the context; YAML ``parameters``.
+        attachments: Sent with each call, under those of the context; YAML ``parameters``, and *call_attachments*.
+        call_attachments: Those of the call's own options, which go before those of the context.
         parameter_types: Java parameter types in order, or None where they are not declared.
         origins: From attribute name to where its value was set: ``"conf/x.yml:14"``, ``"built-in"`` or ``"call"``; from
             ``"method"`` to where the YAML names the method.
@@ -68,6 +69,7 @@ class MethodPolicy:
     onreturn: str | None = None
     onthrow: str | None = None
     attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
+    call_attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     parameter_types: tuple[str, ...] | None = None
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
 

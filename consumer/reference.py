@@ -57,7 +57,7 @@ class Method:
 
         Args:
             options: ``timeout`` and ``total_timeout`` as in YAML (milliseconds, or text such as ``"1.5s"``),
-                ``retries``, ``idempotent``, and ``attachments``, which are added to the configured ones.
+                ``retries``, ``idempotent``, and ``attachments``, which go before the configured ones and the context's.
 
         Raises:
             TypeError: An option is unknown.

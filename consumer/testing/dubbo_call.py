@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from callahead.consumer.codec.dubbo import RequestBody, to_generic
+from callahead.consumer.codec.javaface.misfit import Misfit
 from callahead.consumer.errors import RpcError, SerializationError
 from callahead.consumer.testing.call import CANCELLED, ProviderCall
 from callahead.consumer.testing.dubbo_answer import (
@@ -17,7 +18,7 @@ from callahead.consumer.testing.dubbo_answer import (
     unwritable_answer,
     value_answer,
 )
-from callahead.consumer.testing.dubbo_service import Target
+from callahead.consumer.testing.dubbo_service import DubboMethod, Target
 from callahead.consumer.testing.dubbo_sockets import DubboConnection
 from callahead.consumer.testing.script import NO_ANSWER, Step
 from callahead.consumer.wire import Request
@@ -48,14 +49,15 @@ class DubboCall:
     """
 
     def __init__(self, connection: DubboConnection, event: Request, request: RequestBody, target: Target) -> None:
-        assert target.method is not None
+        assert target.overload is not None
         self.connection = connection
         self.id = event.id
         self.two_way = event.two_way
-        self.step: Step = target.method.script.next()
+        self.step: Step = target.overload.method.script.next()
         self.timer: Future[Any] | None = None
-        self.call = _provider_call(target, request, connection.peer)
+        self.call = _provider_call(target.overload.method, target.args, request, connection.peer)
         self._target = target
+        self._overload = target.overload
         self._sends_attachments = takes_attachments(request.protocol)
 
     def answer(self) -> Answer:
@@ -73,7 +75,15 @@ class DubboCall:
             if not isinstance(error, RpcError):
                 _log.error("the function of %s.%s failed", self.call.interface, self.call.method, exc_info=error)
             return error_answer(error, self._attachments, generic=generic)
+        value = self._given(value)
         return value_answer(to_generic(value) if generic else value, self._attachments)
+
+    def _given(self, value: Any) -> Any:
+        try:
+            return self._overload.give(value)
+        except Misfit as misfit:
+            where = ", ".join([str(self._overload.signature), *misfit.path])
+            raise SerializationError(f"{where}: {misfit.reason}") from None
 
     def give_up(self) -> None:
         """Note that nobody waits any more."""
@@ -90,8 +100,7 @@ class DubboCall:
             raise self.step.error
         if self.step.answer is not NO_ANSWER:
             return self.step.answer
-        assert self._target.method is not None
-        return self._target.method.run(self._target.args, self.call)
+        return self._overload.method.run(self._target.args, self.call)
 
 
 def takes_attachments(protocol: str) -> bool:
@@ -102,13 +111,12 @@ def takes_attachments(protocol: str) -> bool:
     return len(protocol) == len("2.0.2") and "2.0.2" <= protocol <= "2.0.9"
 
 
-def _provider_call(target: Target, request: RequestBody, peer: str) -> ProviderCall:
-    assert target.method is not None
+def _provider_call(method: DubboMethod, args: tuple[Any, ...], request: RequestBody, peer: str) -> ProviderCall:
     sent = request.attachments
     return ProviderCall(
-        target.method.interface,
-        target.method.method,
-        target.args,
+        method.interface,
+        method.method,
+        args,
         metadata=sent,
         attachments={key: value for key, value in sent.items() if isinstance(value, str) and key not in _OWN},
         peer=peer,

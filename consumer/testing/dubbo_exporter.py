@@ -12,7 +12,8 @@ from callahead.consumer.spelling import folded
 from callahead.consumer.testing.call import ProviderCall
 from callahead.consumer.testing.dubbo_answer import make_dubbo_error
 from callahead.consumer.testing.dubbo_server import DubboServer
-from callahead.consumer.testing.dubbo_service import DubboMethod, DubboService, plain_version
+from callahead.consumer.testing.dubbo_service import DubboMethod, DubboService, Overload, plain_version
+from callahead.consumer.testing.dubbo_stub import StubTypes, all_functions_of
 from callahead.consumer.testing.script import Error, wrong
 from callahead.consumer.testing.workers import Workers
 
@@ -39,16 +40,30 @@ class DubboExporter:
     @property
     def methods(self) -> tuple[DubboMethod, ...]:
         """All that are served now."""
-        return tuple(method for service in self._services.values() for method in service.methods.values())
+        served = (one.method for service in self._services.values() for one in service.methods.values())
+        return tuple(dict.fromkeys(served))
 
-    def serve(self, interface: str, functions: Mapping[str, Any], group: str, version: str, token: str | None) -> None:
+    def serve(
+        self,
+        interface: str,
+        given: Mapping[str, Any] | object | None,
+        more: Mapping[str, Any],
+        *,
+        stub: str | None,
+        group: str,
+        version: str,
+        token: str | None,
+    ) -> None:
         """Add functions to a service, which is made if it is new.
 
         Raises:
-            ConfigError: A name of an overload cannot be read.
+            ConfigError: A name of an overload cannot be read, *given* has no function, or none that *stub* declares.
         """
-        made = [DubboMethod(interface, name, function) for name, function in functions.items()]
-        added = {(folded(one.method), one.descriptor): one for one in made}
+        if stub is None:
+            made = [DubboMethod(interface, name, one) for name, one in {**all_functions_of(given), **more}.items()]
+            added = {(folded(one.method), one.descriptor): Overload(one) for one in made}
+        else:
+            added = StubTypes(interface, stub).overloads(given, more)
         key = (interface, group, plain_version(version))
         with self._lock:
             known = self._services.get(key)
@@ -64,23 +79,6 @@ class DubboExporter:
     def open(self, port: int, workers: Workers) -> DubboServer:
         """Listen on *port*."""
         return DubboServer(port, lambda: self._services, workers, self._tls, self._note)
-
-
-def all_functions_of(given: Mapping[str, Any] | object | None) -> dict[str, Any]:
-    """Collect the functions of a mapping, or the public methods of an object.
-
-    Raises:
-        ConfigError: The object has none.
-    """
-    if given is None:
-        return {}
-    if isinstance(given, Mapping):
-        return dict(given)
-    found = {name: getattr(given, name) for name in dir(given) if not name.startswith("_")}
-    methods = {name: method for name, method in found.items() if callable(method)}
-    if not methods:
-        raise wrong(f"{given!r} has no public method")
-    return methods
 
 
 def server_context(tls: SslPolicy) -> ssl.SSLContext:

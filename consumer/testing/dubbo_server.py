@@ -183,7 +183,7 @@ class DubboServer:
             except RpcError as error:
                 refused = error_answer(error, attachments)
             else:
-                if target.method is not None:
+                if target.overload is not None:
                     self._enter(DubboCall(connection, event, request, target))
                     return
                 refused = value_answer(target.args[0], attachments)

@@ -17,6 +17,9 @@ from callahead.consumer.codec.dubbo import (
     types_of_descriptor,
 )
 from callahead.consumer.codec.hessian2.binding import camel_case
+from callahead.consumer.codec.javaface import JavaSignature
+from callahead.consumer.codec.javaface.convert import unchanged
+from callahead.consumer.codec.javaface.misfit import Convert
 from callahead.consumer.errors import RemoteError, RpcError
 from callahead.consumer.spelling import folded
 from callahead.consumer.testing.call import ProviderCall
@@ -76,16 +79,30 @@ class DubboMethod:
         return function(*args, call) if self._takes_call[len(args)] else function(*args)
 
 
+class Overload(NamedTuple):
+    """What is served for one list of parameter types, or for all.
+
+    Attributes:
+        method: With the function.
+        signature: The types, where a stub declares them.
+        give: Converts what the function gives to the type that the stub declares; raises `Misfit`.
+    """
+
+    method: DubboMethod
+    signature: JavaSignature | None = None
+    give: Convert = unchanged
+
+
 class Target(NamedTuple):
     """What a request asks for.
 
     Attributes:
-        method: The method, or None for an echo.
+        overload: What is served for it, or None for an echo.
         args: Its arguments.
         generic: The answer is to be told without classes.
     """
 
-    method: DubboMethod | None
+    overload: Overload | None
     args: tuple[Any, ...]
     generic: bool = False
 
@@ -98,7 +115,7 @@ class DubboService:
         group: "" for none.
         version: "" for none.
         token: What consumers must show, "" for nothing.
-        methods: By folded name and, for one overload, its descriptor.
+        methods: By folded name and, for one overload, its descriptor; several may have one `DubboMethod`.
     """
 
     def __init__(
@@ -107,7 +124,7 @@ class DubboService:
         group: str,
         version: str,
         token: str,
-        methods: Mapping[tuple[str, str | None], DubboMethod],
+        methods: Mapping[tuple[str, str | None], Overload],
     ) -> None:
         self.interface = interface
         self.group = group
@@ -126,16 +143,16 @@ class DubboService:
         if request.method in _INVOKES and len(request.args) == 3 and not self._serves(request.method):
             self._check_token(request, peer)
             return self._generic_target(request)
-        method = self._find(request.method, request.descriptor, len(request.args))
-        if method is None:
+        overload = self._find(request.method, request.descriptor, len(request.args))
+        if overload is None:
             raise _undecodable(request, self._unknown(request.method, len(request.args)))
         self._check_token(request, peer)
-        return Target(method, request.args)
+        return Target(overload, request.args)
 
     def _serves(self, name: str) -> bool:
         return any(known == folded(name) for known, _ in self.methods)
 
-    def _find(self, name: str, descriptor: str | None, count: int) -> DubboMethod | None:
+    def _find(self, name: str, descriptor: str | None, count: int) -> Overload | None:
         key = folded(name)
         found = self.methods.get((key, descriptor)) or self.methods.get((key, None))
         if found is None and descriptor is None:
@@ -145,7 +162,7 @@ class DubboService:
                 if known == key and types is not None and len(types_of_descriptor(types)) == count
             ]
             found = fitting[0] if len(fitting) == 1 else None
-        return found if found is not None and found.takes(count) else None
+        return found if found is not None and found.method.takes(count) else None
 
     def _generic_target(self, request: RequestBody) -> Target:
         name, types, args = request.args
@@ -156,10 +173,12 @@ class DubboService:
             given = [] if args is None else list(args)
             if types is not None and len(types) != len(given):
                 raise _filtered(f"{request.method} names {len(types)} types for {len(given)} arguments")
-            method = self._find(str(name), None if types is None else descriptor_of(types), len(given))
-            if method is None:
+            overload = self._find(str(name), None if types is None else descriptor_of(types), len(given))
+            if overload is None:
                 raise _filtered(f"java.lang.NoSuchMethodException: {self._unknown(str(name), len(given))}")
-            return Target(method, from_generic(given, types), generic=True)
+            if overload.signature is not None:
+                types = overload.signature.parameter_types
+            return Target(overload, from_generic(given, types), generic=True)
         except (RecursionError, TypeError, ValueError) as error:
             raise _filtered(f"the arguments of {request.method} cannot be read: {error}") from None
 
@@ -175,7 +194,7 @@ class DubboService:
     def _unknown(self, name: str, count: int) -> str:
         if self._serves(name):
             return f'{self.interface} serves "{name}", but not with these {count} arguments'
-        hint = nearest(name, {one.method for one in self.methods.values()})
+        hint = nearest(name, {one.method.method for one in self.methods.values()})
         return f'{self.interface} has no method "{name}"' + (f" ({hint})" if hint else "")
 
 

@@ -12,7 +12,7 @@ from callahead.config.extension import nearest
 from callahead.config.policy import SslPolicy
 from callahead.consumer.spelling import folded
 from callahead.consumer.testing.call import ProviderCall
-from callahead.consumer.testing.dubbo_exporter import DubboExporter, all_functions_of
+from callahead.consumer.testing.dubbo_exporter import DubboExporter
 from callahead.consumer.testing.dubbo_server import DubboServer
 from callahead.consumer.testing.dubbo_service import DubboMethod
 from callahead.consumer.testing.port import HOST, Port
@@ -194,13 +194,17 @@ class EmbeddedProvider:
         do. Names may be spelled ``findFoo`` or ``find_foo`` and, over ``dubbo``, ``of(java.lang.String,int)`` for one
         overload, which goes before ``of``.
 
+        With *stub* a provider of ``dubbo`` serves what that class declares, as a reference with the same stub asks for
+        it: other parameter types are refused, an overload may have a function under its name in the stub, and what a
+        function gives is converted to the return annotation, or is status 50 where it does not fit.
+
         Args:
             interface: Full name of the service.
             functions: From method to function, or an object with methods of these names; over ``dubbo`` all its public
-                ones are served.
+                ones are served, or those that *stub* declares.
             module: Generated module of messages; as in a configuration. With none of these four, *interface* must be
-                in a generated module that is imported already. ``tri`` only, and so the next three.
-            stub: Generated stub, likewise.
+                in a generated module that is imported already. ``tri`` only, and so *proto* and *proto_path*.
+            stub: Generated stub, likewise; over ``dubbo`` ``module:Class`` of annotated functions.
             proto: A ``.proto`` file, likewise.
             proto_path: Folders for the imports of *proto*.
             group: Serve it in this group; ``dubbo`` only, and so the next two.
@@ -217,8 +221,8 @@ class EmbeddedProvider:
         """
         proto_path = tuple(proto_path)
         if isinstance(self._exporter, DubboExporter):
-            _refuse("dubbo", module=module, stub=stub, proto=proto, proto_path=proto_path)
-            self._exporter.serve(interface, {**all_functions_of(functions), **more}, group, version, token)
+            _refuse("dubbo", module=module, proto=proto, proto_path=proto_path)
+            self._exporter.serve(interface, functions, more, stub=stub, group=group, version=version, token=token)
             return ServiceTypes.of(interface, (), "dubbo")
         _refuse("tri", group=group, version=version, token=token)
         types = service_of(interface, stub=stub, module=module, proto=proto, proto_path=proto_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -127,6 +128,15 @@ def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
         name = error.status if error.status in STATUSES else getattr(error, "type_name", "")
         return grpc.StatusCode[name] if name in STATUSES else grpc.StatusCode.UNKNOWN, error.message
     return grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}"
+
+
+def of_provider(error: ConfigError) -> ConfigError:
+    """Make, of the error of a reference with the same types, that of the provider."""
+    problems = [
+        dataclasses.replace(problem, file="EmbeddedProvider", key=problem.key.rpartition(".")[2])
+        for problem in error.problems
+    ]
+    return ConfigError(problems)
 
 
 def wrong(text: str, hint: str = "") -> ConfigError:

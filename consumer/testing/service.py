@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,7 +13,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy, SslPolicy
 from callahead.consumer.spelling import folded
-from callahead.consumer.testing.script import wrong
+from callahead.consumer.testing.script import of_provider, wrong
 from callahead.consumer.transport.tri.descriptor_types import service_types
 from callahead.consumer.transport.tri.method_types import ServiceTypes
 from callahead.consumer.transport.tri.types import load_types
@@ -45,11 +44,7 @@ def service_of(
     try:
         return load_types(policy, _no_server)
     except ConfigError as error:
-        problems = [
-            dataclasses.replace(problem, file="EmbeddedProvider", key=problem.key.rpartition(".")[2])
-            for problem in error.problems
-        ]
-        raise ConfigError(problems) from error
+        raise of_provider(error) from error
 
 
 def _no_server() -> NoReturn:

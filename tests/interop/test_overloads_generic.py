@@ -241,7 +241,7 @@ def test_attachments_of_levels(refer: Refer) -> None:
     """Parameters of the reference and of the method, options and the context are joined; the nearest wins."""
     methods = {"seen": {"parameters": {"x-b": "method", "x-c": "method", "x-d": "method"}}}
     service = refer("AttachmentService", parameters={"x-a": "reference", "x-b": "reference"}, methods=methods)
-    RpcContext.get_context().attachments["x-d"] = "context"
+    RpcContext.get_context().attachments.update({"x-c": "context", "x-d": "context"})
     seen = service.seen.with_options(attachments={"x-c": "call"})()
     assert {key: seen[key] for key in ("x-a", "x-b", "x-c", "x-d")} == {
         "x-a": "reference",

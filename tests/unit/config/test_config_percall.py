@@ -23,6 +23,17 @@ def test_attachments_join_those_of_the_configuration() -> None:
     assert dict(override(POLICY, {"attachments": {"b": "3"}}).attachments) == {"a": "1", "b": "3"}
 
 
+def test_attachments_of_the_call_are_known_as_its_own() -> None:
+    """Those of options upon options add up; the configured ones are not among them."""
+    new = override(override(POLICY, {"attachments": {"b": "3", "c": "3"}}), {"attachments": {"c": "4"}})
+    assert (dict(new.attachments), dict(new.call_attachments)) == (
+        {"a": "1", "b": "3", "c": "4"},
+        {"b": "3", "c": "4"},
+    )
+    assert override(new, {"retries": 0}).call_attachments == new.call_attachments
+    assert POLICY.call_attachments == {}
+
+
 def test_all_bad_options_are_named_at_once() -> None:
     """The error is that of a configuration, with the call in place of a file."""
     with pytest.raises(ConfigError) as caught:

@@ -120,13 +120,14 @@ def test_with_options_retries_and_idempotent() -> None:
 
 
 def test_with_options_attachments_join_the_configured_ones() -> None:
-    """The configured ones are the base, the call's replace them key by key, the context's come on top."""
-    with Shop(methods={"findFoo": {"parameters": {"a": "1", "b": "1", "c": "1"}}}) as shop:
-        CONTEXT.attachments["c"] = "3"
-        shop.foo.findFoo.with_options(attachments={"b": "2", "c": "2"}).future(1)
-        assert dict(shop.next_call().invocation.attachments) == {"a": "1", "b": "2", "c": "3"}
+    """The configured ones are the base, the context's replace them key by key, the call's come on top."""
+    with Shop(methods={"findFoo": {"parameters": {"a": "1", "b": "1", "c": "1", "d": "1"}}}) as shop:
+        CONTEXT.attachments.update(b="2", c="2", e="2")
+        shop.foo.findFoo.with_options(attachments={"c": "3", "d": "3"}).future(1)
+        expected = {"a": "1", "b": "2", "c": "3", "d": "3", "e": "2"}
+        assert dict(shop.next_call().invocation.attachments) == expected
         shop.foo.findFoo.future(1)
-        assert dict(shop.next_call().invocation.attachments) == {"a": "1", "b": "1", "c": "1"}
+        assert dict(shop.next_call().invocation.attachments) == {"a": "1", "b": "1", "c": "1", "d": "1"}
 
 
 def test_with_options_leaves_the_method_alone_and_can_be_repeated() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, overload
 
 import pytest
 
@@ -10,7 +10,8 @@ import callahead.consumer.testing as facade
 from callahead.config.errors import ConfigError
 from callahead.config.policy import SslPolicy
 from callahead.consumer.codec.dubbo import decode_response, make_throwable
-from callahead.consumer.codec.hessian2 import JavaObject, TypedList
+from callahead.consumer.codec.hessian2 import JavaObject, Long, TypedList
+from callahead.consumer.codec.javaface import java_method
 from callahead.consumer.errors import RemoteError, RpcError
 from callahead.consumer.testing import EmbeddedProvider
 from callahead.consumer.testing.dubbo_answer import error_answer, make_dubbo_error
@@ -54,7 +55,7 @@ def test_options_of_grpc_are_refused(option: str) -> None:
     assert refused(lambda: dubbo(**given)) == f"EmbeddedProvider: {option} is not for a provider that speaks dubbo"
 
 
-@pytest.mark.parametrize("name", ["module", "stub", "proto", "proto_path"])
+@pytest.mark.parametrize("name", ["module", "proto", "proto_path"])
 def test_types_of_grpc_are_refused(name: str) -> None:
     """A dubbo request says itself what it carries."""
     given: Any = {name: "callahead.conf.foo_pb2"}
@@ -89,6 +90,77 @@ def test_an_object_without_a_public_method_is_refused() -> None:
             return "<Empty>"
 
     assert refused(lambda: dubbo().serve(FOO, Empty())) == "EmbeddedProvider: <Empty> has no public method"
+
+
+class ShopService(Protocol):
+    """A stub."""
+
+    def find_foo(self, id: str, delay_ms: int) -> str: ...
+    @overload
+    def of(self, value: int) -> str: ...
+    @overload
+    def of(self, value: str) -> str: ...
+    @java_method("of")
+    def of_long(self, value: Long) -> str: ...
+
+
+class UntypedService(Protocol):
+    """A stub that says too little."""
+
+    def find_foo(self, id) -> str: ...  # type: ignore[no-untyped-def]
+
+
+class Shop:
+    """Has a public method that is not of the service."""
+
+    def __repr__(self) -> str:
+        return "<Shop>"
+
+    def close(self) -> None: ...
+
+
+STUB = f"{__name__}:ShopService"
+TEXT = "java.lang.String"
+
+
+@pytest.mark.parametrize(
+    ("functions", "message"),
+    [
+        ({"find_fooo": 1}, f'"{STUB}" has no method "find_fooo" (did you mean "findFoo"?)'),
+        (
+            {"of(double)": 1},
+            f'"{STUB}" has no overload "of(double)" (there are of(long value), of(int value), of({TEXT} value))',
+        ),
+        ({"of(Strin)": 1}, '"of(Strin)" is no method with parameter types (such as of(java.lang.String,int))'),
+        (
+            {"find_foo": len},
+            "<built-in function len> takes the arguments of none of findFoo(java.lang.String id, int delay_ms)",
+        ),
+        (Shop(), f"<Shop> has no method of {STUB} (one of: findFoo, of, of_long)"),
+    ],
+)
+def test_what_the_stub_does_not_declare_is_refused(functions: Any, message: str) -> None:
+    """With what it does declare."""
+    assert refused(lambda: dubbo().serve(FOO, functions, stub=STUB)) == f"EmbeddedProvider: {message}"
+
+
+@pytest.mark.parametrize(
+    ("stub", "message"),
+    [
+        ("shop", '"shop" is not of the form "package.module:name"'),
+        (
+            f"{__name__}:FOO",
+            f'"{__name__}:FOO" is not a class (give a class with one annotated function for each method)',
+        ),
+        (
+            f"{__name__}:UntypedService",
+            f'{__name__}:UntypedService.findFoo: parameter "id" has no annotation, so its Java type is not known',
+        ),
+    ],
+)
+def test_a_stub_that_says_nothing_is_refused(stub: str, message: str) -> None:
+    """As a reference would, but there is no file."""
+    assert refused(lambda: dubbo().serve(FOO, stub=stub)) == f"EmbeddedProvider: stub: {message}"
 
 
 @pytest.mark.parametrize("name", ["of(int", "of(Strin)", "of(int) x", "of(int,)"])

@@ -5,6 +5,7 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -84,6 +85,7 @@ public final class FrameConsumer {
         steps.put("emoji", () -> echo.echo("a\u00e9\u4f60\ud83d\ude00"));
         steps.put("nested", () -> types.echoPerson(Samples.person()));
         steps.put("cycle", () -> types.makeRing(2));
+        steps.put("longs", () -> types.echoLongList(Arrays.asList(5L)).get(0).longValue());
         steps.put("overload-two", () -> overloads.of("text", 2));
         steps.put("overload-array", () -> overloads.of(new String[] {"a", "b"}));
     }
@@ -124,6 +126,10 @@ public final class FrameConsumer {
         steps.put("attachments", () -> {
             RpcContext.getContext().setAttachment("x-trace", "t-1");
             return attachments.seen();
+        });
+        steps.put("attachments-back", () -> {
+            String answer = attachments.reply("Trace-Id", "t-1");
+            return answer + " " + RpcContext.getServerContext().getAttachment("Trace-Id");
         });
         steps.put("token", () -> {
             RpcContext.getContext().setAttachment("token", Catalogue.TOKEN);
