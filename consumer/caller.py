@@ -380,7 +380,7 @@ class Caller:
             raise _closed(policy, self.method)
         attachments = take_attachments()
         if policy.attachments:
-            attachments = {**policy.attachments, **attachments}
+            attachments = {**policy.attachments, **attachments, **policy.call_attachments}
         now = runtime.clock()
         deadline = Deadline(now + policy.total_timeout_ms / 1000, runtime.clock)
         record = CallRecord(policy, self.method, now)

@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import CancelledError
 from contextvars import Context
 
-from ..errors import AllAttemptsFailed, CallTimeout, RpcError
+from ..errors import AllAttemptsFailed, CallTimeout, NoProviderAvailable, RpcError
 from ..invocation import Done, Invocation, Outcome
 from ..provider import Provider
 from .api import ClusterParts
@@ -125,10 +125,16 @@ class _Failover:
             return False
         if self._invocation.deadline.remaining() <= 0:
             return False
+        if isinstance(error, NoProviderAvailable) and not self._knows_another():
+            return False
         if self._parts.budget.withdraw():
             return True
         error.add_note("not tried again: the retry budget (20 % of calls, 10 a second) is spent")
         return False
+
+    def _knows_another(self) -> bool:
+        tried = (*self._tried, self._invocation.provider)
+        return any(provider not in tried for provider in self._parts.directory.providers)
 
     def _go_on(self) -> None:
         callbacks, record = self._parts.callbacks, self._invocation.record

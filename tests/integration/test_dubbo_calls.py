@@ -24,7 +24,17 @@ from support.dubbo_peer import (
 )
 from support.shop import Background
 
-from callahead.consumer import CallTimeout, ConnectionLost, Consumer, RemoteError, RpcContext
+from callahead.consumer import (
+    AllAttemptsFailed,
+    CallTimeout,
+    ConnectionLost,
+    Consumer,
+    LimitExceeded,
+    RemoteError,
+    RpcContext,
+)
+from callahead.consumer.codec.dubbo import encode_response
+from callahead.consumer.codec.hessian2 import JavaThrowable
 from callahead.consumer.wire import response_frame
 
 Consume = Callable[..., Consumer]
@@ -503,3 +513,22 @@ def test_large_answers_and_requests(consume: Consume, echoing: DubboPeer) -> Non
     assert foo.echo(text) == text
     assert foo.echo(text) == text  # led
     assert foo.echo.future(text).result(20) == text
+
+
+def test_a_repeated_attempt_begins_without_attachments_of_the_one_before(consume: Consume) -> None:
+    """What the first provider sent beside its refusal is gone when the second attempt ends without an answer."""
+    busy = JavaThrowable("org.apache.dubbo.rpc.RpcException", {"code": 7, "detailMessage": "busy"})
+    came: list[int] = []
+
+    def serve(link: Link) -> None:
+        for request in link.requests():
+            came.append(request.id)
+            if len(came) == 1:
+                link.send(response_frame(request.id, encode_response(busy, {"from": "the first"}, thrown=True)))
+
+    with DubboPeer(serve) as peer:
+        foo = consume(foo_config(peer.url, retries=1, timeout=300)).reference("foo")
+        with pytest.raises(AllAttemptsFailed) as caught:
+            foo.echo(1)
+        assert [type(failure) for failure in caught.value.failures] == [LimitExceeded, CallTimeout]
+        assert CONTEXT.response_attachments == {}

@@ -17,7 +17,7 @@ from ...codec.dubbo.response import EXCEPTION, decode_response
 from ...codec.hessian2.limits import limits_for
 from ...codec.javaface import JavaMethod, JavaSignature
 from ...errors import CallTimeout, ConsumerClosed, LocalProtocolError, RpcError, SerializationError
-from ...invocation import Done, Invocation, Outcome
+from ...invocation import NO_ATTACHMENTS, Done, Invocation, Outcome
 from ...provider import Provider
 from ...wire.header import OK, request_frame
 from ..api import Providers
@@ -141,8 +141,8 @@ class DubboMethod:
         connections = bound.connections
         connection = connections[0] if len(connections) == 1 else connections[next(self._turn) % len(connections)]
         record = invocation.record
-        if record.is_sent:  # an attempt before this one
-            record.is_sent = False
+        if record.attempts > 1:  # what is known is of the attempt before this one
+            record.is_sent, record.response_attachments = False, NO_ATTACHMENTS
         expires = time.monotonic() + timeout
         Call(number, frame, two_way, timeout, expires, invocation, self._decoder, done).begin(connection)
 

@@ -338,6 +338,22 @@ def test_a_load_balancer_that_raises_ends_the_call_with_ours() -> None:
     assert (error.reference, error.method, error.attempt, error.not_sent) == ("foo", "find", 0, True)
 
 
+def test_a_service_that_nobody_has_is_asked_for_once_at_each_provider() -> None:
+    """What a provider does not export is sought at the others, and not again where it was not found."""
+
+    def unknown(_: Invocation, done: Done) -> None:
+        done(Outcome(error=NoProviderAvailable("no such service", is_remote=True)))
+
+    bench = Bench(FailoverCluster, 2, unknown)
+    [outcome] = bench.call(retries=5)
+    assert sorted(bench.asked) == ["tri://h1:1", "tri://h2:1"]
+    assert isinstance(outcome.error, AllAttemptsFailed)
+    alone = Bench(FailoverCluster, 1, unknown)
+    [outcome] = alone.call(retries=5)
+    assert len(alone.asked) == 1
+    assert type(outcome.error) is NoProviderAvailable
+
+
 def test_a_business_error_is_never_repeated() -> None:
     """The provider has answered, even where the method is idempotent."""
     bench = Bench(FailoverCluster)
