@@ -20,6 +20,10 @@ CLUSTER = "callahead.cluster"
 INTERCEPTOR = "callahead.interceptor"
 
 
+# What others call ours.
+_OTHER_NAMES = {"grpc": "tri", "grpcs": "tri", "triple": "tri"}
+
+
 @cache
 def _declared(group: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=group)}
@@ -33,7 +37,8 @@ def available(group: str) -> tuple[str, ...]:
 def nearest(name: str, names: Iterable[str]) -> str:
     """Phrase a hint for an unknown *name*: the nearest of *names* if one is near, else all of them; "" for none."""
     known = sorted(names)
-    near = difflib.get_close_matches(name, known, n=1)
+    other = _OTHER_NAMES.get(name)
+    near = [other] if other in known else difflib.get_close_matches(name, known, n=1)
     if near:
         return f'did you mean "{near[0]}"?'
     return f"known: {', '.join(known)}" if known else ""

@@ -82,6 +82,16 @@ def test_check_asks_the_registries_about_their_own_settings() -> None:
     assert "intervall" in result.stderr
 
 
+def test_check_refuses_the_address_of_a_file_without_a_path() -> None:
+    """It is not taken for the folder of the configuration."""
+    Path("bad.yml").write_text("registries: {main: {address: 'file:'}}\n")
+    result = run("check", "bad.yml")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        'bad.yml:1: registries.main.address: "file:" names no file (write it like file:providers.yml)\n',
+    )
+
+
 def test_check_of_a_missing_file_has_the_same_form() -> None:
     """A file that is not there is one more problem."""
     result = run("check", "no.yml")
