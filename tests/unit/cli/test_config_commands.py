@@ -48,6 +48,13 @@ def test_help_lists_the_commands_and_imports_nothing_heavy() -> None:
     assert printed.endswith("heavy: set()\n")
 
 
+def test_no_line_of_the_help_is_cut_short() -> None:
+    """On a terminal of 80 columns each command is described in a whole sentence."""
+    lines = run("--help").stdout.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines] == sorted(COMMANDS)
+    assert [line for line in lines if not line.endswith(".") or line.endswith("...")] == []
+
+
 def test_an_unknown_command_is_a_usage_error() -> None:
     """Click's own words and status are kept."""
     result = run("chek")
