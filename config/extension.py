@@ -20,6 +20,12 @@ CLUSTER = "callahead.cluster"
 INTERCEPTOR = "callahead.interceptor"
 
 
+# More names than this do not help who mistyped one.
+_MOST_NAMES = 10
+# What others call ours.
+_OTHER_NAMES = {"grpc": "tri", "grpcs": "tri", "triple": "tri"}
+
+
 @cache
 def _declared(group: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=group)}
@@ -31,12 +37,14 @@ def available(group: str) -> tuple[str, ...]:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Phrase a hint for an unknown *name*: the nearest of *names* if one is near, else all of them; "" for none."""
+    """Phrase a hint for an unknown *name*: the nearest of *names* if one is near, else the first ten; "" for none."""
     known = sorted(names)
-    near = difflib.get_close_matches(name, known, n=1)
+    other = _OTHER_NAMES.get(name)
+    near = [other] if other in known else difflib.get_close_matches(name, known, n=1)
     if near:
         return f'did you mean "{near[0]}"?'
-    return f"known: {', '.join(known)}" if known else ""
+    more = f" and {len(known) - _MOST_NAMES} more" if len(known) > _MOST_NAMES else ""
+    return f"known: {', '.join(known[:_MOST_NAMES])}{more}" if known else ""
 
 
 def load(group: str, name: str) -> Any:
@@ -66,6 +74,7 @@ def load_object(path: str) -> Any:
     found: Any = import_module(module_name)
     for attribute in attributes.split("."):
         if not hasattr(found, attribute):
-            raise LookupError(f'"{path}": {module_name} has no "{attribute}"; {nearest(attribute, dir(found))}')
+            hint = nearest(attribute, [name for name in dir(found) if not name.startswith("_")])
+            raise LookupError(f'"{path}": {module_name} has no "{attribute}"' + (f"; {hint}" if hint else ""))
         found = getattr(found, attribute)
     return found

@@ -61,8 +61,10 @@ def _check_folders(level: Level, folder: Path, report: Report) -> None:
 
 
 def file_url(address: str, folder: Path) -> str:
-    """Make the ``file:`` *address* absolute; a query is kept."""
+    """Make the ``file:`` *address* absolute; a query is kept. One without a path stays, for its registry to refuse."""
     path, mark, query = address.partition("?")
-    path = path.removeprefix("file:")
-    absolute = (folder / path.removeprefix("//")).absolute()
+    path = path.removeprefix("file:").removeprefix("//")
+    if not path:
+        return address
+    absolute = (folder / path).absolute()
     return f"file://{quote(str(absolute))}{mark}{query}"

@@ -108,7 +108,8 @@ def duration_ms(least: int) -> Callable[[Any], int]:
         written = written_value(value)
         amount = _amount(written, _UNITS_MS, 'a duration such as 500, "50ms", "1.5s" or "2m"')
         if amount != int(amount):
-            raise Unfit(f"{show(written)} is not a whole number of milliseconds")
+            hint = f'a bare number is milliseconds; "{written}s" is seconds' if isinstance(written, float) else ""
+            raise Unfit(f"{show(written)} is not a whole number of milliseconds", hint)
         return _within(int(amount), least, LONGEST_MS, " ms")
 
     return convert

@@ -94,9 +94,9 @@ def _address(model: RegistryModel, entry: Entry, folder: Path, report: Report) -
         report.at(entry, "needs address", "write a URL such as file:providers.yml")
     if model.address is None:
         return ""
-    scheme, colon, _ = model.address.partition(":")
+    scheme, colon, rest = model.address.partition(":")
     known = available(REGISTRY)
-    if not colon:
+    if not colon or (scheme not in known and rest[:1].isdecimal()):  # a host and its port have no scheme
         report.at(entry.find(["address"]), "has no scheme", "write a URL such as file:providers.yml")
     elif scheme not in known:
         report.at(entry.find(["address"]), f'unknown registry "{scheme}"', nearest(scheme, known))

@@ -69,7 +69,21 @@ def _note(fault: ErrorDetails, tree: Entry, report: Report) -> None:
         text, hint = _unknown(_section_of(location), str(location[-1]), entry.path.rpartition(".")[2])
         report.at(entry, text, hint)
     else:
-        report.at(entry, f"must be a mapping, not {kind(fault['input'])}")
+        report.at(entry, f"must be a mapping, not {kind(fault['input'])}", _example(location))
+
+
+def _example(location: Sequence[str | int]) -> str:
+    """Show how the mapping at *location* is written."""
+    match location:
+        case ("application",):
+            return "write {name: ...}"
+        case ("registries",) | ("registries", _):
+            return "a registry is {address: ...}, under an id where there are several"
+        case ("references",) | ("references", _):
+            return "a reference is {interface: ...} under an id of yours"
+        case ("references", _, "methods") | ("references", _, "methods", _):
+            return "a method is {async: true} or the like, under its name"
+    return ""
 
 
 def _section_of(location: Sequence[str | int]) -> str:

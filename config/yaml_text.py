@@ -65,4 +65,6 @@ def _not_yaml(error: yaml.MarkedYAMLError, text: str, file: str) -> ConfigError:
 def _hint(problem: str, line: str) -> str:
     if "'{'" in problem and "${" in line:
         return 'between braces write "${...}" in quotes'
+    if "'['" in problem and "[]" in line:
+        return "between brackets write the name of a Java array in quotes"
     return "put a URL with a ? between quotes" if "'?'" in problem else ""

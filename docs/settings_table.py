@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
+from functools import cache
 from typing import Any
 
 from callahead.config import ConsumerConfig, MethodPolicy, ReferencePolicy, SslPolicy, json_schema
@@ -112,9 +113,15 @@ def _meaning(description: str) -> str:
 def type_of(table: str, key: str) -> str:
     """Say what may be written, in the words of the JSON Schema that editors use."""
     name = TABLES[table][0].__name__
-    sections = json_schema()["$defs"]
-    schema = sections["MethodModel" if name == "CallModel" else "ConsumerModel" if name == "InterfaceModel" else name]
+    home = {"CallModel": "MethodModel", "InterfaceModel": "ConsumerModel"}.get(name, name)
+    schema = _sections()[home]
     return _words(schema["properties"][key])
+
+
+@cache
+def _sections() -> Mapping[str, Any]:
+    sections: Mapping[str, Any] = json_schema()["$defs"]
+    return sections
 
 
 def _words(schema: Mapping[str, Any]) -> str:

@@ -70,4 +70,5 @@ def duration_ms(policy: RegistryPolicy, key: str, default_ms: int) -> int:
     try:
         return quantity.duration_ms(1)(int(text) if text.isdecimal() else text)
     except quantity.Unfit as error:
-        raise fault(policy, key, str(error), error.hint) from error
+        which = "" if key in policy.parameters else f"{key} "  # one of the address has no key of its own
+        raise fault(policy, key, f"{which}{error}", error.hint) from error

@@ -13,7 +13,7 @@ import click
 from .json_values import as_json, read_values
 
 
-@click.command()
+@click.command(short_help="Make one call and print its answer as JSON.")
 @click.argument("file", type=click.Path())
 @click.argument("reference")
 @click.argument("method")

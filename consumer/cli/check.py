@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from callahead.registry import Registry
 
 
-@click.command()
+@click.command(short_help="Report every problem of a configuration.")
 @click.argument("file", type=click.Path())
 def check(file: str) -> None:
     """Check the configuration FILE and report every problem in it.

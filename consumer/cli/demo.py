@@ -36,7 +36,7 @@ class Run:
     found: tuple[Any, ...]
 
 
-@click.command()
+@click.command(short_help="Show what asynchronous calls save, as a timeline.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, times in milliseconds.")
 def demo(as_json: bool) -> None:
     """Run one call-site function under a synchronous and an asynchronous YAML, and show what that saves.

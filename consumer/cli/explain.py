@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _WIDTH = 200
 
 
-@click.command()
+@click.command(short_help="Show each effective setting and where it was set.")
 @click.argument("file", type=click.Path())
 @click.argument("reference")
 @click.argument("method", required=False)

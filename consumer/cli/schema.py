@@ -7,7 +7,7 @@ import json
 import click
 
 
-@click.command()
+@click.command(short_help="Print the JSON Schema of a configuration.")
 def schema() -> None:
     """Print the JSON Schema of the configuration, for editors."""
     from callahead.config import json_schema

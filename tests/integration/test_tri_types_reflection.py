@@ -163,7 +163,10 @@ def test_a_server_that_cannot_be_reached_is_told() -> None:
         load_types(policy(), lambda: grpc.insecure_channel(address))
     provider.stop()
     assert caught.value.not_sent
-    assert str(caught.value).startswith('cannot ask the server for the methods of "callahead.tests.Kinds": failed to')
+    assert str(caught.value).startswith(
+        'cannot ask the server for the methods of "callahead.tests.Kinds" (give stub:, module: or proto: not to ask): '
+        "failed to"
+    )
     assert address in str(caught.value)
 
 

@@ -9,6 +9,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
 def imports_of(path: Path) -> list[str]:
     """Names of all modules that *path* imports, ours as ``consumer.x``, but for those only the type checker sees."""
     package = name_of(path).split(".") if path.stem == "__init__" else name_of(path).split(".")[:-1]

@@ -79,7 +79,7 @@ def _fail(policy: ReferencePolicy, error: grpc.RpcError) -> NoReturn:
         limit = f"{policy.connect_timeout_ms} ms (connect_timeout, {policy.origin('connect_timeout_ms')})"
         raise CallTimeout(f"the server's reflection did not answer within {limit}", not_sent=True) from error
     if code is grpc.StatusCode.UNAVAILABLE:
-        text = f'cannot ask the server for the methods of "{policy.interface}": {details}'
+        text = f'cannot ask the server for the methods of "{policy.interface}" ({OTHER_SOURCES} not to ask): {details}'
         raise ConnectFailed(text, not_sent=True, status=code.name) from error
     text = f'the server\'s reflection refused to describe "{policy.interface}": {code.name}: {details}'
     raise RemoteError(text, type_name=code.name, status=code.name) from error

@@ -48,6 +48,13 @@ def test_help_lists_the_commands_and_imports_nothing_heavy() -> None:
     assert printed.endswith("heavy: set()\n")
 
 
+def test_no_line_of_the_help_is_cut_short() -> None:
+    """On a terminal of 80 columns each command is described in a whole sentence."""
+    lines = run("--help").stdout.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines] == sorted(COMMANDS)
+    assert [line for line in lines if not line.endswith(".") or line.endswith("...")] == []
+
+
 def test_an_unknown_command_is_a_usage_error() -> None:
     """Click's own words and status are kept."""
     result = run("chek")
@@ -80,6 +87,16 @@ def test_check_asks_the_registries_about_their_own_settings() -> None:
     assert (result.exit_code, result.stdout) == (2, "")
     assert "bad.yml:1: registries.main" in result.stderr
     assert "intervall" in result.stderr
+
+
+def test_check_refuses_the_address_of_a_file_without_a_path() -> None:
+    """It is not taken for the folder of the configuration."""
+    Path("bad.yml").write_text("registries: {main: {address: 'file:'}}\n")
+    result = run("check", "bad.yml")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        'bad.yml:1: registries.main.address: "file:" names no file (write it like file:providers.yml)\n',
+    )
 
 
 def test_check_of_a_missing_file_has_the_same_form() -> None:

@@ -58,7 +58,7 @@ def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-VALUES = st.recursive(_SCALARS, _containers, max_leaves=30)
+VALUES = st.recursive(_SCALARS, _containers, max_leaves=12)
 
 
 @settings(deadline=None)
@@ -69,7 +69,7 @@ def test_what_is_written_is_read(value: Any) -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(VALUES, max_size=5))
+@given(st.lists(VALUES, max_size=3))
 def test_a_body_is_read_as_it_was_written(values: list[Any]) -> None:
     """Several values in one stream."""
     encoder = Encoder()

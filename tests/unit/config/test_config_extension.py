@@ -52,11 +52,17 @@ def test_an_unknown_name_ends_with_the_nearest() -> None:
     [
         ("on", ["one", "two"], 'did you mean "one"?'),
         ("xyz", ["two", "one"], "known: one, two"),
+        (
+            "xyz",
+            [f"name{number:02}" for number in range(12)],
+            f"known: {', '.join(f'name{n:02}' for n in range(10))} and 2 more",
+        ),
+        ("grpc", ["dubbo", "tri"], 'did you mean "tri"?'),
         ("xyz", [], ""),
     ],
 )
-def test_a_hint_is_the_nearest_name_or_all_or_nothing(name: str, names: list[str], hint: str) -> None:
-    """Without a near name all are listed."""
+def test_a_hint_is_the_nearest_name_or_the_first_or_nothing(name: str, names: list[str], hint: str) -> None:
+    """Without a near name ten are listed; what others call ours is near."""
     assert extension.nearest(name, names) == hint
 
 
@@ -71,6 +77,7 @@ def test_an_object_is_found_by_module_and_name() -> None:
         ("pathlib", '"pathlib" is not of the form "package.module:name"'),
         (":name", '":name" is not of the form "package.module:name"'),
         ("pathlib:Pth", '"pathlib:Pth": pathlib has no "Pth"; did you mean "Path"?'),
+        ("types:NoneType.xyz", '"types:NoneType.xyz": types has no "xyz"'),
     ],
 )
 def test_an_object_that_is_not_there_is_a_lookup_error(path: str, message: str) -> None:

@@ -159,7 +159,9 @@ _TEXTS = st.text(max_size=8) | st.sampled_from(
     ["tri://h:1", "a:b", "-default", "-a:b", "${HOME}", "${A:}", "memory://a"]
 )
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | _TEXTS
-_YAML = st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=5))
+_YAML = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=5), max_leaves=12
+)
 _ROOT = st.fixed_dictionaries({}, optional=dict.fromkeys(("registries", "consumer", "application", "registry"), _YAML))
 
 

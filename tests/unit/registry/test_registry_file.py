@@ -286,7 +286,7 @@ def test_a_path_is_percent_decoded(tmp_path: Path) -> None:
             "file:p.yml?interval=0",
             {},
             "3: registries.main.address",
-            "must be from 1 to 2147483647 ms, not 0 ms",
+            "interval must be from 1 to 2147483647 ms, not 0 ms",
         ),
         (
             "file:p.yml",
