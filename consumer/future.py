@@ -213,9 +213,5 @@ def _hand_over(waiter: asyncio.Future[Any], outcome: Outcome) -> None:
         waiter.set_result(outcome.value)
     elif isinstance(outcome.error, CancelledError):
         waiter.cancel()
-    elif isinstance(outcome.error, StopIteration):  # which no asyncio future takes: it would end the coroutine quietly
-        told = RuntimeError("the call raised StopIteration")
-        told.__cause__ = outcome.error
-        waiter.set_exception(told)
     else:
         waiter.set_exception(outcome.error)

@@ -54,7 +54,12 @@ class SettlingFuture(Future[Any]):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def settle(self, outcome: Outcome) -> bool:
-        """End with *outcome*; False, and without effect, where it has ended before."""
+        """End with *outcome*; False, and without effect, where it has ended before.
+
+        A `StopIteration` becomes the cause of a `RuntimeError`, as in generators: no future of asyncio takes it.
+        """
+        if isinstance(outcome.error, StopIteration):
+            outcome = _carried(outcome.error)
         with _CHANGES:
             is_awaited = self._is_awaited
             changed = not is_awaited and self._change(outcome)
@@ -143,6 +148,12 @@ class SettlingFuture(Future[Any]):
             with self._condition:
                 self._condition.wait_for(self.done, timeout)
         return self._outcome
+
+
+def _carried(error: StopIteration) -> Outcome:
+    carrier = RuntimeError(f"the call ended as {error!r}")
+    carrier.__cause__ = error
+    return Outcome(error=carrier)
 
 
 def value_or_raise(outcome: Outcome) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...codec.javaface import JavaInterface, load_interface
@@ -23,7 +22,6 @@ class DubboTransport:
 
     def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> DubboReference:
         """Prepare a reference; see `Transport.open`."""
-        _refuse_protobuf(policy)
         self._pool.prepare(policy)
         reference = DubboReference(policy, load_interface(policy), application, self._pool, providers)
         self._references.append(reference)
@@ -44,14 +42,6 @@ class DubboTransport:
         for reference in self._references:
             reference.forget(None)
         self._pool.after_fork()
-
-
-def _refuse_protobuf(policy: ReferencePolicy) -> None:
-    for key, value in (("module", policy.module), ("proto", policy.proto)):
-        if value is not None:
-            text = f'protocol "dubbo" carries no protobuf messages, so it takes no {key}'
-            hint = "describe the Java interface by stub, parameter_types or generic, or use protocol: tri"
-            raise ConfigError.at(policy.origin(key), f"references.{policy.id}.{key}", text, hint)
 
 
 class DubboReference:
