@@ -277,7 +277,7 @@ class Caller:
         if not policy.returns:
             return self._one_way(policy, args, kwargs, frame, options)
         if policy.is_async:
-            self._ahead(policy, args, kwargs, frame, options, held=True)
+            self.future(policy, args, kwargs, frame, options, held=True)
             return None
         return self.sync(policy, args, kwargs, options)
 
@@ -322,20 +322,13 @@ class Caller:
         kwargs: Mapping[str, Any],
         frame: FrameType,
         options: Any = None,
-    ) -> InvocationFuture:
-        """Call and return the future, which is the context's too; with ``sent`` once the request is written."""
-        return self._ahead(policy, args, kwargs, frame, options, held=False)
-
-    def _ahead(
-        self,
-        policy: MethodPolicy,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        frame: FrameType,
-        options: Any,
         *,
-        held: bool,
+        held: bool = False,
     ) -> InvocationFuture:
+        """Call and return the future, which is the context's too; with ``sent`` once the request is written.
+
+        The context keeps a future that is *held* until somebody asks for it; else the caller decides its life.
+        """
         invocation = self._begin(policy, args, kwargs, options, blocking=False)
         record = invocation.record
         record._site = (frame.f_code, frame.f_lasti)

@@ -60,28 +60,30 @@ class SettlingFuture(Future[Any]):
         """
         if isinstance(outcome.error, StopIteration):
             outcome = _carried(outcome.error)
+        state = CANCELLED if isinstance(outcome.error, CancelledError) else FINISHED
         with _CHANGES:
+            if self._outcome is not None:
+                return False
             is_awaited = self._is_awaited
-            changed = not is_awaited and self._change(outcome)
-        if is_awaited:
-            with self._condition:
-                with _CHANGES:
-                    changed = self._change(outcome)
-                if changed:
-                    self._tell_waiters(outcome)
+            if not is_awaited:
+                self._outcome, self._state = outcome, state
+        if is_awaited and not self._tell(outcome, state):
+            return False
         due = self._due
-        if changed and due is not None:
+        if due is not None:
             self._due = None
             for function in due:
                 self._call(function, outcome)
-        return changed
+        return True
 
-    def _change(self, outcome: Outcome) -> bool:
-        if self._state is not _PENDING:
-            return False
-        error = outcome.error
-        self._outcome = outcome
-        self._state = CANCELLED if error is not None and isinstance(error, CancelledError) else FINISHED
+    def _tell(self, outcome: Outcome, state: str) -> bool:
+        """End with *outcome* and wake those who wait; False where another thread was quicker."""
+        with self._condition:
+            with _CHANGES:
+                if self._outcome is not None:
+                    return False
+                self._outcome, self._state = outcome, state
+            self._tell_waiters(outcome)
         return True
 
     def _tell_waiters(self, outcome: Outcome) -> None:

@@ -38,34 +38,26 @@ def decode_response(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> tuple[in
     Raises:
         SerializationError: It is no such body, or passes a limit; ``in_doubt`` is set, since the method has run.
     """
+    # The commonest answers first: an ASCII string of up to 1023 characters, and null.
     if body.endswith(_PLAIN_END):
-        quick = _quick(body)
-        if quick is not None:
-            return quick
+        start, length = 0, -1
+        if body[0] == _PLAIN_VALUE:
+            tag = body[1]
+            if tag < 0x20:
+                start, length = 2, tag
+            elif 0x30 <= tag < 0x34:
+                start, length = 3, (tag - 0x30) << 8 | body[2]
+        if len(body) - start - length == len(_PLAIN_END):
+            text = body[start : start + length]
+            if text.isascii():
+                return VALUE, text.decode(), NO_ATTACHMENTS
+        elif body == _PLAIN_NULL:
+            return NULL, None, NO_ATTACHMENTS
     try:
         return _decode(body, limits)
     except SerializationError as error:
         error.in_doubt = True
         raise
-
-
-def _quick(body: bytes) -> tuple[int, Any, Mapping[str, Any]] | None:
-    """Read the two commonest answers, null and an ASCII string of up to 1023 characters; None for any other."""
-    if body[0] == _PLAIN_VALUE:
-        tag = body[1]
-        if tag < 0x20:
-            start, length = 2, tag
-        elif 0x30 <= tag < 0x34:
-            start, length = 3, (tag - 0x30) << 8 | body[2]
-        else:
-            return None
-        if len(body) - start - length == len(_PLAIN_END):
-            text = body[start : start + length]
-            if text.isascii():
-                return VALUE, text.decode(), NO_ATTACHMENTS
-    elif body == _PLAIN_NULL:
-        return NULL, None, NO_ATTACHMENTS
-    return None
 
 
 def _decode(body: bytes, limits: Limits) -> tuple[int, Any, Mapping[str, Any]]:

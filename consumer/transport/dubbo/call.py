@@ -80,7 +80,7 @@ class Call:
         # A repetition may begin on the I/O thread, which must not wait for an answer that it is to read.
         if invocation.blocking and invocation.record.thread == get_ident() and connection.lead(self):
             return
-        self.be_stoppable()
+        invocation.record.cancelled_by(self.cancel)
         connection.post(self)
 
     def be_stoppable(self) -> None:

@@ -134,10 +134,11 @@ class Connection(Link):
             self._owner.leave()
 
     def _accept(self, call: Call) -> None:
-        refusal = self._refuse(call)
-        if refusal is not None:
-            call.fail(refusal)
-            return
+        if self.state is not State.OPEN or call.is_cancelled or self._is_full(call):
+            refusal = self._refuse(call)
+            if refusal is not None:
+                call.fail(refusal)
+                return
         self._enqueue(call)
         if call.expires < self._next_expiry:
             self._expire_from(call.expires)
@@ -161,13 +162,13 @@ class Connection(Link):
     def _refuse(self, call: Call) -> RpcError | None:
         if call.is_cancelled:
             return ConsumerClosed("the call was cancelled", not_sent=True)
-        if self.state is State.OPEN or self.state is State.DIALLING:
-            return self._refuse_if_full(call)
         if self.state is State.CLOSED:
             if self._draining:
                 return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)
             return ConsumerClosed("the connection was closed before the call", not_sent=True)
-        return self._refuse_if_full(call) or self._backoff.refusal(self._clock())
+        if self._is_full(call):
+            return self._full(call)
+        return self._backoff.refusal(self._clock()) if self.state is State.IDLE else None
 
     def _cancel(self, call: Call) -> None:
         if not self._owner.enter(self._cancel, call):
