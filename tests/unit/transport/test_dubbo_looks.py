@@ -1,0 +1,120 @@
+"""When a waiting thread looks for a while before it sleeps, and when it does not."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from callahead.consumer.transport.dubbo.looks import LONGEST_S, Looks
+
+READY = [(7, select.POLLIN)]
+
+
+class Scripted:
+    """A poll object on which something is ready after so many looks, again and again; never after None."""
+
+    def __init__(self, after: int | None) -> None:
+        self.after = after
+        self.looked = 0
+
+    def poll(self, timeout: float) -> list[tuple[int, int]]:
+        """Look once."""
+        assert timeout == 0
+        self.looked += 1
+        return READY if self.after is not None and self.looked % (self.after + 1) == 0 else []
+
+
+def looked_at(looks: Looks, poll: Any) -> bool:
+    """Tell whether *looks* looked at all."""
+    before = poll.looked
+    looks.look(poll)
+    return bool(poll.looked > before)
+
+
+def test_what_is_ready_soon_is_returned() -> None:
+    """An answer that comes at once is seen without sleeping, call after call."""
+    looks, poll = Looks(cores=2), Scripted(after=3)
+    assert [looks.look(poll) for _ in range(10)] == [READY] * 10
+    assert poll.looked == 40
+
+
+def test_looking_in_vain_takes_bounded_time_and_is_done_ever_less() -> None:
+    """After a look in vain the next 4 calls do not look, then 8, and so on up to 1024."""
+    looks, poll = Looks(cores=2), Scripted(after=None)
+    started = time.perf_counter()
+    assert looks.look(poll) == ()
+    assert time.perf_counter() - started >= LONGEST_S
+    skipped = []
+    for _ in range(10):
+        count = 0
+        while not looked_at(looks, poll):
+            count += 1
+        skipped.append(count)
+    assert skipped == [4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024]
+
+
+def test_a_look_that_is_not_in_vain_is_followed_by_others() -> None:
+    """Once answers come at once again, every call looks again."""
+    looks, poll = Looks(cores=2), Scripted(after=None)
+    for _ in range(200):
+        looks.look(poll)
+    poll.after = 0
+    while not looked_at(looks, poll):
+        pass
+    assert all(looked_at(looks, poll) for _ in range(50))
+    poll.after = None
+    looks.look(poll)
+    assert [looked_at(looks, poll) for _ in range(5)] == [False] * 4 + [True]
+
+
+def test_on_one_core_nobody_looks() -> None:
+    """The provider may need the very core that would be looking."""
+    looks, poll = Looks(cores=1), Scripted(after=0)
+    assert looks.look(poll) == ()
+    assert poll.looked == 0
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two connected sockets."""
+    near, far = socket.socketpair()
+    yield near, far
+    near.close()
+    far.close()
+
+
+def test_other_threads_run_meanwhile(pair: tuple[socket.socket, socket.socket]) -> None:
+    """A thread that looks lets go of the interpreter between two looks, so that another can bring what it looks for."""
+    near, far = pair
+    poll = select.poll()
+    poll.register(near.fileno(), select.POLLIN)
+    looks = Looks(cores=2)
+    for _ in range(1000):
+        sender = threading.Thread(target=far.send, args=(b"x",))
+        sender.start()
+        found = looks.look(poll)
+        sender.join()
+        near.recv(1)
+        if found:
+            return
+    pytest.fail("nothing was ever found by looking")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not say which cores may be used")
+def test_cores_that_this_process_may_not_use_do_not_count() -> None:
+    """A container with one core of many is as good as one core."""
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        poll = Scripted(after=0)
+        Looks().look(poll)
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert poll.looked == 0
