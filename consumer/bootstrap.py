@@ -25,7 +25,7 @@ from .errors import ConsumerClosed
 from .interceptor.watch import MethodCounts
 from .pipeline import Pipeline, Surroundings
 from .reference import Reference
-from .transport.api import Transport
+from .transport.api import ConnectionCounts, CountsConnections, Transport
 
 if TYPE_CHECKING:
     import grpc
@@ -211,6 +211,11 @@ class Consumer:
     def counts(self) -> Mapping[str, Mapping[str, MethodCounts]]:
         """Return what was counted so far, by reference and method."""
         return {name: pipeline.counts() for name, pipeline in list(self._pipelines.items())}
+
+    def connections(self) -> tuple[ConnectionCounts, ...]:
+        """Return what happened on the connections, but for those of ``tri``, which grpcio keeps."""
+        counting = [one for one in list(self._transports.values()) if isinstance(one, CountsConnections)]
+        return tuple(counts for transport in counting for counts in transport.connections())
 
     def close(self, timeout: float | None = None) -> None:
         """Begin no further call, wait for those that run, then close every connection and thread.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
@@ -111,3 +112,30 @@ class Transport(Protocol):
 
     def after_fork(self) -> None:
         """Drop, without touching them, the connections that a forked child inherited; new calls open their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionCounts:
+    """What happened on one connection that no call tells of, since it was first used.
+
+    Attributes:
+        endpoint: ``protocol://host:port``.
+        is_open: Requests can be written now.
+        connects: Times that it came about; more than 1 means that it was lost.
+        unknown_answers: Answers to no running call: late, duplicate or made up; they reached nobody.
+        bad_events: Events that mean nothing in the protocol.
+    """
+
+    endpoint: str
+    is_open: bool
+    connects: int
+    unknown_answers: int
+    bad_events: int
+
+
+@runtime_checkable
+class CountsConnections(Protocol):
+    """A `Transport` that keeps its connections itself, and can say what happened on them."""
+
+    def connections(self) -> tuple[ConnectionCounts, ...]:
+        """Return the counts of each connection; nothing is kept of those whose provider has left the registry."""

@@ -13,6 +13,7 @@ from ...deadline import Clock
 from ...wire.events import BadEvent, BadResponse, Broken, Heartbeat, HeartbeatAnswer, ReadOnly, Response, Writable
 from ...wire.header import heartbeat_answer_frame
 from ...wire.reader import FrameReader
+from ..api import ConnectionCounts
 from .call import Call
 from .io_thread import NEVER, IoThread
 from .ownership import Ownership
@@ -76,6 +77,17 @@ class Link(RunningCalls):
     @abstractmethod
     def _close_if_drained(self) -> None:
         """Close, where that waits only for the last running call."""
+
+    def counts(self) -> ConnectionCounts:
+        """Return what happened; from any thread."""
+        counters = self.counters
+        return ConnectionCounts(
+            endpoint=f"dubbo://{self.name}",
+            is_open=self.state is State.OPEN,
+            connects=counters.connects,
+            unknown_answers=counters.unknown_answers,
+            bad_events=counters.bad_events,
+        )
 
     # -- writing ----------------------------------------------------------------------------------------------------
 

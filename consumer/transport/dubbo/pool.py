@@ -11,6 +11,7 @@ from callahead.config.policy import ReferencePolicy, SslPolicy
 
 from ...deadline import Clock
 from ...provider import Provider
+from ..api import ConnectionCounts
 from .connection import Connection
 from .io_thread import IoThread
 from .link import State
@@ -62,6 +63,11 @@ class Pool:
             connection = self._open[key] = Connection(address, settings, self.thread, self._clock, tls)
         connection.users.add(provider)
         return connection
+
+    def counts(self) -> tuple[ConnectionCounts, ...]:
+        """Return what happened on each connection."""
+        with self._lock:
+            return tuple(connection.counts() for connection in self._open.values())
 
     def release(self, provider: Provider) -> None:
         """Drain every connection of which *provider* was the last user."""

@@ -8,7 +8,7 @@ from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...codec.javaface import JavaInterface, load_interface
 from ...provider import Provider
-from ..api import Providers
+from ..api import ConnectionCounts, Providers
 from .method import DubboMethod
 from .pool import Pool
 
@@ -26,6 +26,10 @@ class DubboTransport:
         reference = DubboReference(policy, load_interface(policy), application, self._pool, providers)
         self._references.append(reference)
         return reference
+
+    def connections(self) -> tuple[ConnectionCounts, ...]:
+        """Say what happened on each connection; see `CountsConnections.connections`."""
+        return self._pool.counts()
 
     def release(self, provider: Provider) -> None:
         """Drain the connections that only *provider* used; see `Transport.release`."""
