@@ -25,6 +25,7 @@ from .users import Users
 _LOG = logging.getLogger("callahead.consumer.dubbo")
 _READ_BYTES = 64 * 1024  # a buffer of 128 KiB or more is mapped anew for every read, at 18 us
 _PAUSE_S = 0.005
+_PAUSE_WHILE_LED_S = 0.02
 
 
 class State(Enum):
@@ -247,14 +248,14 @@ class Link(RunningCalls):
     def resume(self, now: float) -> float:
         """Wait for the socket again where nobody has led for some milliseconds; else say when to look again."""
         if not self._owner.take():
-            return NEVER
+            return now + _PAUSE_WHILE_LED_S
         try:
-            if self.state is not State.OPEN or self._watching != CLOSING:
-                return NEVER
-            until = self._last_read + _PAUSE_S
-            if now < until:
-                return until
-            self._watch(READ)
+            if self.state is State.OPEN and self._watching == CLOSING:
+                until = self._last_read + _PAUSE_S
+                if now < until:
+                    return until
+                self._watch(READ)
+            self._pause.is_planned = False
             return NEVER
         finally:
             self._owner.leave()
@@ -274,7 +275,7 @@ class Pause:
     Has a clock of its own in the I/O thread, since the connection's would ask a leader to hand over.
 
     Attributes:
-        is_planned: It will look whether the pause is over.
+        is_planned: It will look whether the pause is over; belongs to whoever holds the connection.
     """
 
     def __init__(self, link: Link) -> None:
@@ -292,12 +293,7 @@ class Pause:
 
     def tick(self, now: float) -> float:
         """Look whether somebody has led meanwhile; see `Served.tick`."""
-        # Before the look: a leader that ends after it plans anew.
-        self.is_planned = False
-        when = self._link.resume(now)
-        if when < NEVER:
-            self.is_planned = True
-        return when
+        return self._link.resume(now)
 
     def on_ready(self, events: int) -> None:
         """Be never called: it has no socket."""
