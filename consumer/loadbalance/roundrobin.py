@@ -9,6 +9,8 @@ from ..forking import fork_safe_lock
 from ..invocation import Invocation
 from ..provider import Provider
 
+_LOWEST = float("-inf")
+
 
 class RoundRobinLoadBalance:
     """Take turns in proportion to the weights, spread evenly: with weights 5, 1, 1 a, a, b, a, c, a, a.
@@ -23,24 +25,28 @@ class RoundRobinLoadBalance:
         self._lock = fork_safe_lock()
         self._scores: dict[Provider, int] = {}
         self._listed: Sequence[Provider] = ()
+        self._weighted: list[tuple[Provider, int]] = []
+        self._total = 0
 
     def select(self, providers: Sequence[Provider], invocation: Invocation) -> Provider:  # noqa: ARG002
         """Take the next turn; see `LoadBalance.select`."""
-        equal = all(provider.weight == 0 for provider in providers)
         with self._lock:
-            scores = self._scores_of(providers)
-            for provider in providers:
-                scores[provider] += 1 if equal else provider.weight
-            chosen = max(
-                (provider for provider in providers if equal or provider.weight), key=lambda provider: scores[provider]
-            )
-            scores[chosen] -= len(providers) if equal else sum(provider.weight for provider in providers)
+            if self._listed is not providers:
+                self._take_over(providers)
+            scores = self._scores
+            chosen, highest = providers[0], _LOWEST
+            for provider, weight in self._weighted:
+                score = scores[provider] = scores[provider] + weight
+                if score > highest:
+                    chosen, highest = provider, score
+            scores[chosen] -= self._total
             return chosen
 
-    def _scores_of(self, providers: Sequence[Provider]) -> dict[Provider, int]:
-        if self._listed is not providers:
-            # A retry asks about a part of the list: those left out keep their score until the whole list changes.
-            if not set(providers) <= self._scores.keys():
-                self._scores = {provider: self._scores.get(provider, 0) for provider in providers}
-            self._listed = providers
-        return self._scores
+    def _take_over(self, providers: Sequence[Provider]) -> None:
+        # A retry asks about a part of the list: those left out keep their score until the whole list changes.
+        if not set(providers) <= self._scores.keys():
+            self._scores = {provider: self._scores.get(provider, 0) for provider in providers}
+        weighted = [(provider, provider.weight) for provider in providers if provider.weight]
+        self._weighted = weighted or [(provider, 1) for provider in providers]
+        self._total = sum(weight for _, weight in self._weighted)
+        self._listed = providers
