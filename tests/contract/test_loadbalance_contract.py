@@ -139,6 +139,14 @@ def test_round_robin_keeps_its_place_over_a_retry() -> None:
     assert {first, second, third} == set(listed)
 
 
+def test_round_robin_never_chooses_a_weight_of_zero_of_a_part_that_had_its_turn() -> None:
+    """However far below zero the scores of a part are, the one with a weight is chosen."""
+    listed, balance = providers(0, 1, 10_000), RoundRobinLoadBalance(Random())
+    while balance.select(listed, ASKED) is not listed[1]:
+        pass
+    assert balance.select(listed[:2], ASKED) is listed[1]
+
+
 class Fixed(Random):
     def __init__(self, value: float) -> None:
         super().__init__()
