@@ -52,7 +52,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Run the tests on the built wheel, in a folder where the sources are not."""
+    """Run the quick tests on the built wheel, in a folder where the sources are not."""
     session.install("build")
     built = pathlib.Path(session.create_tmp()) / "dist"
     shutil.rmtree(built, ignore_errors=True)
@@ -70,7 +70,7 @@ def wheel(session: nox.Session) -> None:
     for part in ("setup.cfg", "README.rst"):
         shutil.copy(ROOT / part, elsewhere)
     session.chdir(elsewhere)
-    session.run("python", "-m", "pytest", "-m", "not source", "--ignore=tests/interop", *session.posargs)
+    session.run("python", "-m", "pytest", "-m", "not source and not slow", "--ignore=tests/interop", *session.posargs)
 
 
 @nox.session
