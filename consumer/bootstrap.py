@@ -68,7 +68,7 @@ class Consumer:
         self._turns: dict[str, threading.RLock] = {}
         self._transports: dict[str, Transport] = dict(transports or {})
         self._registries: dict[str, Registry] = dict(registries or {})
-        self._own_registries: list[Registry] = []
+        self._own_registries: dict[str, Registry] = {}  # by reference: made of addresses, or merged
         self._pipelines: dict[str, Pipeline] = {}
         self._references: dict[str, Reference] = {}
         _CONSUMERS.add(self)
@@ -191,13 +191,15 @@ class Consumer:
     def _registry(self, policy: ReferencePolicy) -> Registry:
         from callahead.registry import DirectRegistry, MergedRegistry
 
-        if policy.urls:
-            registry: Registry = DirectRegistry.of(policy)
-        elif len(policy.registries) == 1:
+        if not policy.urls and len(policy.registries) == 1:
             return self._named_registry(policy.registries[0])
-        else:
-            registry = MergedRegistry([self._named_registry(name) for name in policy.registries])
-        self._own_registries.append(registry)
+        registry = self._own_registries.get(policy.id)
+        if registry is None:
+            if policy.urls:
+                registry = DirectRegistry.of(policy)
+            else:
+                registry = MergedRegistry([self._named_registry(name) for name in policy.registries])
+            self._own_registries[policy.id] = registry
         return registry
 
     def _named_registry(self, name: str) -> Registry:
@@ -236,7 +238,7 @@ class Consumer:
             ending.give_up(ConsumerClosed("the consumer was closed under the call", in_doubt=True))
         for pipeline in pipelines:
             pipeline.close()
-        for registry in (*self._own_registries, *self._registries.values()):
+        for registry in (*self._own_registries.values(), *self._registries.values()):
             registry.close()
         for transport in self._transports.values():
             transport.close()

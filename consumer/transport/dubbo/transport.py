@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from weakref import WeakValueDictionary
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
@@ -18,13 +19,14 @@ class DubboTransport:
 
     def __init__(self) -> None:
         self._pool = Pool(time.monotonic)
-        self._references: list[DubboReference] = []
+        # Weakly: one whose providers could not be looked up is dropped by whoever asked for it, and asked for again.
+        self._references: WeakValueDictionary[int, DubboReference] = WeakValueDictionary()
 
     def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> DubboReference:
         """Prepare a reference; see `Transport.open`."""
         self._pool.prepare(policy)
         reference = DubboReference(policy, load_interface(policy), application, self._pool, providers)
-        self._references.append(reference)
+        self._references[id(reference)] = reference
         return reference
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
@@ -33,8 +35,7 @@ class DubboTransport:
 
     def release(self, provider: Provider) -> None:
         """Drain the connections that only *provider* used; see `Transport.release`."""
-        for reference in self._references:
-            reference.forget(provider)
+        self._forget(provider)
         self._pool.release(provider)
 
     def close(self) -> None:
@@ -43,9 +44,14 @@ class DubboTransport:
 
     def after_fork(self) -> None:
         """Close this process' copies of the parent's sockets; see `Transport.after_fork`."""
-        for reference in self._references:
-            reference.forget(None)
+        self._forget(None)
         self._pool.after_fork()
+
+    def _forget(self, provider: Provider | None) -> None:
+        for known in self._references.valuerefs():
+            reference = known()
+            if reference is not None:
+                reference.forget(provider)
 
 
 class DubboReference:

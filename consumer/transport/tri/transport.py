@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import grpc
 
@@ -31,19 +32,19 @@ class TriTransport:
 
     def __init__(self) -> None:
         self._connections = Connections()
-        self._references: list[TriReference] = []
+        # Weakly: one whose providers could not be looked up is dropped by whoever asked for it, and asked for again.
+        self._references: WeakValueDictionary[int, TriReference] = WeakValueDictionary()
         self._inherited: list[Connection] = []
 
     def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> TriReference:
         """Prepare a reference; its types are loaded when they are first needed, which `Consumer.channel` never does."""
         reference = TriReference(policy, application, providers, self._connections)
-        self._references.append(reference)
+        self._references[id(reference)] = reference
         return reference
 
     def release(self, provider: Provider) -> None:
         """Drain the channels that only *provider* used; see `Transport.release`."""
-        for reference in self._references:
-            reference.forget(provider)
+        self._forget(provider)
         self._connections.release(provider)
 
     def close(self) -> None:
@@ -53,8 +54,13 @@ class TriTransport:
     def after_fork(self) -> None:
         """Leave the parent's channels alone; see `Transport.after_fork`."""
         self._inherited += self._connections.after_fork()
-        for reference in self._references:
-            reference.forget(None)
+        self._forget(None)
+
+    def _forget(self, provider: Provider | None) -> None:
+        for known in self._references.valuerefs():
+            reference = known()
+            if reference is not None:
+                reference.forget(provider)
 
 
 class TriReference:

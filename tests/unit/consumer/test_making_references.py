@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from typing import Any
 
@@ -13,7 +14,15 @@ from callahead.config import MethodPolicy, ReferencePolicy
 from callahead.consumer import Consumer, ConsumerClosed
 from callahead.consumer.testing.scripted import ScriptedMethod, ScriptedTransport
 from callahead.consumer.transport.api import Providers
-from callahead.registry import Endpoint, NotifyListener, RegistryUnavailable, ServiceKey, Snapshot, Subscription
+from callahead.registry import (
+    Endpoint,
+    NotifyListener,
+    RegistryError,
+    RegistryUnavailable,
+    ServiceKey,
+    Snapshot,
+    Subscription,
+)
 
 PROVIDERS = Snapshot(1, (Endpoint(protocol="tri", host="h", port=1),))
 
@@ -184,3 +193,30 @@ def test_a_child_makes_what_was_being_made_at_the_fork() -> None:
         assert in_child(work) == 0
         registry.gate.opened.set()
         making.join()
+
+
+class DownRegistry:
+    """Cannot be read."""
+
+    def subscribe(self, key: ServiceKey, listener: NotifyListener) -> Subscription:
+        raise RegistryUnavailable("it is down")
+
+    def close(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize("protocol", ["dubbo", "tri"])
+def test_what_could_not_be_made_leaves_nothing(protocol: str) -> None:
+    """A program that asks again and again while its registries are down does not grow."""
+    addresses = {name: {"address": f"memory://{name}"} for name in ("one", "two")}
+    types = {"generic": True} if protocol == "dubbo" else {"module": "callahead.conf.foo_pb2"}
+    foo = {"interface": "com.alibaba.foo.FooService", "protocol": protocol, "registry": ["one", "two"], **types}
+    down: Any = {name: DownRegistry() for name in addresses}
+    with Consumer({"registries": addresses, "references": {"foo": foo}}, registries=down) as consumer:
+        for _ in range(10):
+            with pytest.raises(RegistryError):
+                consumer.reference("foo")
+        gc.collect()
+        transport: Any = consumer._transports[protocol]
+        assert len(transport._references) == 0
+        assert len(consumer._own_registries) == 1
