@@ -10,8 +10,10 @@ import difflib
 from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 REGISTRY = "callahead.registry"
 TRANSPORT = "callahead.transport"
@@ -28,6 +30,8 @@ _OTHER_NAMES = {"grpc": "tri", "grpcs": "tri", "triple": "tri"}
 
 @cache
 def _declared(group: str) -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points  # a third of the time that an import of the consumer would take
+
     return {point.name: point for point in entry_points(group=group)}
 
 

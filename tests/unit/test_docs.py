@@ -259,7 +259,7 @@ def test_every_command_and_option_is_described() -> None:
 
 def test_every_entry_point_group_is_described() -> None:
     """The page has each extension point."""
-    groups = {value for name, value in vars(extension).items() if name.isupper() and not name.startswith("_")}
+    groups = {value for name, value in vars(extension).items() if name.isupper() and isinstance(value, str)}
 
     assert groups == set(re.findall(r"^``(callahead\.\w+)``", text_of("extending"), re.MULTILINE))
 
