@@ -47,13 +47,11 @@ _Chain = list[Interceptor | Observer]
 def call_chain(policy: MethodPolicy, users: Sequence[Interceptor | Observer]) -> _Chain:
     """List what runs once per call, outermost first, beneath the caller; *users* are the user's, of either scope."""
     slots: dict[str, _Chain] = {
-        "log": [],
-        "metrics": [],
         "interceptors": [one for one in users if scope_of(one) == "call"],
         "notify": [Notifier(policy)] if wants_notice(policy) else [],
         "limit": [ActiveLimit(policy)] if policy.actives else [],
     }
-    return [one for slot in CALL_ORDER for one in slots[slot]]
+    return [one for slot in CALL_ORDER for one in slots.get(slot, ())]  # log and metrics are the caller's
 
 
 def attempt_chain(users: Sequence[Interceptor | Observer]) -> _Chain:

@@ -134,11 +134,11 @@ class Connection(Link):
             self._owner.leave()
 
     def _accept(self, call: Call) -> None:
-        if self.state is not State.OPEN or call.is_cancelled or self._is_full(call):
-            refusal = self._refuse(call)
-            if refusal is not None:
-                call.fail(refusal)
-                return
+        is_usual = self.state is State.OPEN and not call.is_cancelled
+        refusal = self._refuse_if_full(call) if is_usual else self._refuse(call)
+        if refusal is not None:
+            call.fail(refusal)
+            return
         self._enqueue(call)
         if call.expires < self._next_expiry:
             self._expire_from(call.expires)
@@ -166,9 +166,10 @@ class Connection(Link):
             if self._draining:
                 return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)
             return ConsumerClosed("the connection was closed before the call", not_sent=True)
-        if self._is_full(call):
-            return self._full(call)
-        return self._backoff.refusal(self._clock()) if self.state is State.IDLE else None
+        full = self._refuse_if_full(call)
+        if full is None and self.state is State.IDLE:
+            return self._backoff.refusal(self._clock())
+        return full
 
     def _cancel(self, call: Call) -> None:
         if not self._owner.enter(self._cancel, call):

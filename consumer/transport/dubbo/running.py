@@ -45,21 +45,17 @@ class RunningCalls:
             self._outbox.watch(call)
         self._running[call.id] = call
 
-    def _is_full(self, call: Call) -> bool:
-        outbox, settings = self._outbox, self.settings
-        if outbox.count >= settings.max_queued_requests:
-            return True
-        # A single request of any size may wait where nothing else does.
-        return outbox.size > 0 and outbox.size + len(call.frame or b"") > settings.max_queued_bytes
-
-    def _full(self, call: Call) -> LimitExceeded:
+    def _refuse_if_full(self, call: Call) -> LimitExceeded | None:
         outbox, settings = self._outbox, self.settings
         if outbox.count >= settings.max_queued_requests:
             text = f"{outbox.count} requests wait to be written to {self.name}"
             return LimitExceeded(f"{text}, the most that max_queued_requests allows", not_sent=True)
-        more = f"{len(call.frame or b'')} more would pass the {settings.max_queued_bytes}"
-        text = f"{outbox.size} bytes wait to be written to {self.name}, and {more}"
-        return LimitExceeded(f"{text} that max_queued_bytes allows", not_sent=True)
+        size = len(call.frame or b"")
+        # A single request of any size may wait where nothing else does.
+        if outbox.size + size > settings.max_queued_bytes and outbox.size:
+            text = f"{outbox.size} bytes wait to be written to {self.name}, and {size} more would pass the"
+            return LimitExceeded(f"{text} {settings.max_queued_bytes} that max_queued_bytes allows", not_sent=True)
+        return None
 
     def _expire(self, now: float, why: str) -> float:
         """End what is due, and return when to look again; a frame that has not begun to leave never does.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from weakref import WeakValueDictionary
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...codec.javaface import JavaInterface, load_interface
 from ...provider import Provider
 from ..api import ConnectionCounts, Providers
+from ..open_references import OpenReferences
 from .method import DubboMethod
 from .pool import Pool
 
@@ -19,14 +19,13 @@ class DubboTransport:
 
     def __init__(self) -> None:
         self._pool = Pool(time.monotonic)
-        # Weakly: one whose providers could not be looked up is dropped by whoever asked for it, and asked for again.
-        self._references: WeakValueDictionary[int, DubboReference] = WeakValueDictionary()
+        self._references = OpenReferences()
 
     def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> DubboReference:
         """Prepare a reference; see `Transport.open`."""
         self._pool.prepare(policy)
         reference = DubboReference(policy, load_interface(policy), application, self._pool, providers)
-        self._references[id(reference)] = reference
+        self._references.add(reference)
         return reference
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
@@ -35,7 +34,7 @@ class DubboTransport:
 
     def release(self, provider: Provider) -> None:
         """Drain the connections that only *provider* used; see `Transport.release`."""
-        self._forget(provider)
+        self._references.forget(provider)
         self._pool.release(provider)
 
     def close(self) -> None:
@@ -44,14 +43,8 @@ class DubboTransport:
 
     def after_fork(self) -> None:
         """Close this process' copies of the parent's sockets; see `Transport.after_fork`."""
-        self._forget(None)
+        self._references.forget(None)
         self._pool.after_fork()
-
-    def _forget(self, provider: Provider | None) -> None:
-        for known in self._references.valuerefs():
-            reference = known()
-            if reference is not None:
-                reference.forget(provider)
 
 
 class DubboReference:

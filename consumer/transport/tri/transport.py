@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
 
 import grpc
 
@@ -15,6 +14,7 @@ from ...forking import fork_safe_lock
 from ...invocation import Invocation
 from ...provider import Provider
 from ..api import Providers
+from ..open_references import OpenReferences
 from .arguments import request_builder
 from .connection import Connection, ConnectionKind, Connections, kinds_of
 from .java_types import load_service
@@ -32,19 +32,18 @@ class TriTransport:
 
     def __init__(self) -> None:
         self._connections = Connections()
-        # Weakly: one whose providers could not be looked up is dropped by whoever asked for it, and asked for again.
-        self._references: WeakValueDictionary[int, TriReference] = WeakValueDictionary()
+        self._references = OpenReferences()
         self._inherited: list[Connection] = []
 
     def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> TriReference:
         """Prepare a reference; its types are loaded when they are first needed, which `Consumer.channel` never does."""
         reference = TriReference(policy, application, providers, self._connections)
-        self._references[id(reference)] = reference
+        self._references.add(reference)
         return reference
 
     def release(self, provider: Provider) -> None:
         """Drain the channels that only *provider* used; see `Transport.release`."""
-        self._forget(provider)
+        self._references.forget(provider)
         self._connections.release(provider)
 
     def close(self) -> None:
@@ -54,13 +53,7 @@ class TriTransport:
     def after_fork(self) -> None:
         """Leave the parent's channels alone; see `Transport.after_fork`."""
         self._inherited += self._connections.after_fork()
-        self._forget(None)
-
-    def _forget(self, provider: Provider | None) -> None:
-        for known in self._references.valuerefs():
-            reference = known()
-            if reference is not None:
-                reference.forget(provider)
+        self._references.forget(None)
 
 
 class TriReference:

@@ -7,33 +7,17 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.clock import FakeClock
+from support.dubbo_connection import unconnected
 
 from callahead.config.policy import MethodPolicy
 from callahead.consumer.deadline import Deadline
 from callahead.consumer.errors import CallTimeout
 from callahead.consumer.invocation import CallRecord, Invocation, Outcome
 from callahead.consumer.transport.dubbo.call import Call
-from callahead.consumer.transport.dubbo.connection import Connection
-from callahead.consumer.transport.dubbo.io_thread import NEVER, IoThread
+from callahead.consumer.transport.dubbo.io_thread import NEVER
 from callahead.consumer.transport.dubbo.link import State
-from callahead.consumer.transport.dubbo.settings import ConnectionSettings
 
 POLICY = MethodPolicy(reference="foo", method="find")
-SETTINGS = ConnectionSettings(
-    connect_timeout=1.0,
-    heartbeat=0.0,
-    max_queued_requests=100,
-    max_queued_bytes=10_000,
-    max_body_bytes=1000,
-    max_body_setting="max_response_bytes",
-)
-
-
-def connection() -> Connection:
-    """Make one that is never connected; what it is asked here is asked on its I/O thread otherwise."""
-    clock = FakeClock()
-    return Connection(("h", 1), SETTINGS, IoThread(clock), clock)
 
 
 def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome], object]) -> Call:
@@ -56,7 +40,7 @@ CALLS = st.lists(
 @given(CALLS, st.lists(st.floats(0, 20), max_size=10))
 def test_every_call_expires_in_time(calls: list[tuple[float, float, bool]], looks: list[float]) -> None:
     """At any look exactly the calls that have expired and not ended time out, once each, whatever their order."""
-    here = connection()
+    here = unconnected()
     timed_out: list[int] = []
     waiting = {}
     for number, (begun, timeout, answered) in enumerate(calls):
@@ -86,12 +70,12 @@ def test_every_call_expires_in_time(calls: list[tuple[float, float, bool]], look
 
 def test_nothing_is_never_due() -> None:
     """Where no call runs there is nothing to look for again."""
-    assert connection()._expire(1e9, "") == NEVER
+    assert unconnected()._expire(1e9, "") == NEVER
 
 
 def test_many_calls_are_looked_through_a_twentieth_of_the_time_at_most() -> None:
     """Of many calls that expire one after the other, those of some milliseconds time out together."""
-    here = connection()
+    here = unconnected()
     ended: list[Any] = []
     for number in range(1000):
         call = call_of(number, 1.0, 1.0 + number * 1e-6, ended.append)
@@ -107,7 +91,7 @@ def test_many_calls_are_looked_through_a_twentieth_of_the_time_at_most() -> None
 
 def test_a_call_that_expires_earlier_sets_the_clock() -> None:
     """The I/O thread is asked for a look when the first call expires, in whatever order they came."""
-    here = connection()
+    here = unconnected()
     here.state = State.DIALLING
     asked = []
     for number, expires in enumerate((5.0, 3.0, 4.0)):

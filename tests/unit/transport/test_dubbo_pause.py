@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from support.clock import FakeClock
+from support.dubbo_connection import unconnected
 
-from callahead.consumer.transport.dubbo.connection import Connection
-from callahead.consumer.transport.dubbo.io_thread import NEVER, IoThread
-from callahead.consumer.transport.dubbo.settings import ConnectionSettings
-
-SETTINGS = ConnectionSettings(
-    connect_timeout=1.0,
-    heartbeat=0.0,
-    max_queued_requests=100,
-    max_queued_bytes=10_000,
-    max_body_bytes=1000,
-    max_body_setting="max_response_bytes",
-)
+from callahead.consumer.transport.dubbo.io_thread import NEVER
 
 
 def test_while_somebody_leads_the_end_is_put_off_and_not_forgotten() -> None:
     """A leader may have seen that the end is planned just before it is due: it is looked for again, soon."""
-    clock = FakeClock()
-    here = Connection(("h", 1), SETTINGS, IoThread(clock), clock)
+    here = unconnected()
     here._pause.is_planned = True
     assert here._owner.take()
     assert here._pause.tick(1.0) == 1.02
