@@ -103,13 +103,18 @@ def consumer(registry: SlowRegistry, transport: ScriptedTransport) -> Consumer:
     return Consumer(config, transports={"tri": transport}, registries={"main": registry})
 
 
+def slow_at(where: str) -> tuple[SlowRegistry, SlowTransport, Gate]:
+    """Make a registry and a transport of which one waits at the gate that is returned."""
+    registry, transport = SlowRegistry(), SlowTransport()
+    waited, other = (registry.gate, transport.gate) if where == "registry" else (transport.gate, registry.gate)
+    other.opened.set()
+    return registry, transport, waited
+
+
 @pytest.mark.parametrize("where", ["registry", "types"])
 def test_a_slow_reference_holds_up_no_other(where: str) -> None:
     """Neither a reference of another id, nor its calls, nor the consumer's counts."""
-    registry, transport = SlowRegistry(), SlowTransport()
-    waited = registry.gate if where == "registry" else transport.gate
-    for gate in {registry.gate, transport.gate} - {waited}:
-        gate.opened.set()
+    registry, transport, waited = slow_at(where)
     with consumer(registry, transport) as made:
         making = Background(made.reference, "slow")
         assert waited.entered.wait(10)
@@ -149,10 +154,7 @@ def test_a_reference_that_failed_is_made_at_the_next_try() -> None:
 @pytest.mark.parametrize("where", ["registry", "types"])
 def test_a_consumer_that_is_closed_under_the_making(where: str) -> None:
     """Closing does not wait for it; who asked gets ConsumerClosed, and nothing stays subscribed."""
-    registry, transport = SlowRegistry(), SlowTransport()
-    waited = registry.gate if where == "registry" else transport.gate
-    for gate in {registry.gate, transport.gate} - {waited}:
-        gate.opened.set()
+    registry, transport, waited = slow_at(where)
     made = consumer(registry, transport)
     making = Background(made.reference, "slow")
     assert waited.entered.wait(10)
