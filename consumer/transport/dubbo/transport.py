@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...codec.javaface import JavaInterface, load_interface
 from ...provider import Provider
-from ..api import ConnectionCounts, Providers
+from ..api import ConnectionCounts, Providers, TransportParts
 from ..open_references import OpenReferences
 from .method import DubboMethod
 from .pool import Pool
@@ -17,19 +15,20 @@ from .pool import Pool
 class DubboTransport:
     """Carries calls by the dubbo protocol; a `Transport`."""
 
-    def __init__(self) -> None:
-        self._pool = Pool(time.monotonic)
+    def __init__(self, parts: TransportParts) -> None:
+        self._parts = parts
+        self._pool = Pool(parts.clock)
         self._references = OpenReferences()
 
-    def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> DubboReference:
+    def open(self, policy: ReferencePolicy, providers: Providers) -> DubboReference:
         """Prepare a reference; see `Transport.open`."""
         self._pool.prepare(policy)
-        reference = DubboReference(policy, load_interface(policy), application, self._pool, providers)
+        reference = DubboReference(policy, load_interface(policy), self._parts, self._pool, providers)
         self._references.add(reference)
         return reference
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
-        """Say what happened on each connection; see `CountsConnections.connections`."""
+        """Say what happened on each connection; see `Transport.connections`."""
         return self._pool.counts()
 
     def release(self, provider: Provider) -> None:
@@ -51,12 +50,12 @@ class DubboReference:
     """The dubbo side of one reference; a `ReferenceTransport`."""
 
     def __init__(
-        self, policy: ReferencePolicy, interface: JavaInterface, application: str, pool: Pool, providers: Providers
+        self, policy: ReferencePolicy, interface: JavaInterface, parts: TransportParts, pool: Pool, providers: Providers
     ) -> None:
         self._policy = policy
         self._providers = providers
         self._interface = interface
-        self._application = application
+        self._parts = parts
         self._pool = pool
         self._methods: list[DubboMethod] = []
 
@@ -66,7 +65,8 @@ class DubboReference:
         found = self._interface.find(name)
         if found is None:
             raise LookupError(f'{self._policy.interface} has no method "{name}"; {self._interface.nearest(name)}')
-        method = DubboMethod(found, self._policy, self._application, self._pool, self._providers)
+        parts = self._parts
+        method = DubboMethod(found, self._policy, parts.application, self._pool, self._providers, parts.clock)
         self._methods.append(method)
         return method
 

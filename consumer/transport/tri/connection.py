@@ -250,6 +250,11 @@ class Connections:
         _Process.used = True
         return kind.open(address, self._mark)
 
+    def addresses(self) -> list[str]:
+        """List where the open connections go, ``host:port``."""
+        with self._lock:
+            return [connection.address for connection in self._open.values()]
+
     def release(self, provider: Provider) -> None:
         """Drain every connection of which *provider* was the last user."""
         with self._lock:

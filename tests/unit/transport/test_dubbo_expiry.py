@@ -7,12 +7,13 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from support.attempts import attempt_of
 from support.dubbo_connection import unconnected
 
 from callahead.config.policy import MethodPolicy
-from callahead.consumer.deadline import Deadline
+from callahead.consumer.attempt import Attempt
 from callahead.consumer.errors import CallTimeout
-from callahead.consumer.invocation import CallRecord, Invocation, Outcome
+from callahead.consumer.invocation import Outcome
 from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.io_thread import NEVER
 from callahead.consumer.transport.dubbo.link import State
@@ -22,14 +23,14 @@ POLICY = MethodPolicy(reference="foo", method="find")
 
 def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome], object]) -> Call:
     """Make a call; its answer would be its number."""
-    record = CallRecord(POLICY, "find", 0.0)
-    invocation = Invocation(POLICY, "find", (), {}, {}, Deadline.after_ms(1), record, blocking=False)
+    attempt = attempt_of(POLICY)
+    attempt.timeout = timeout
 
-    def decode(status: int, body: bytes, invocation: Invocation) -> Outcome:
-        del status, body, invocation
+    def decode(status: int, body: bytes, attempt: Attempt) -> Outcome:
+        del status, body, attempt
         return Outcome(number)
 
-    return Call(number, b"frame", True, timeout, expires, invocation, decode, done)
+    return Call(number, b"frame", True, expires, attempt, decode, done)
 
 
 CALLS = st.lists(

@@ -7,10 +7,9 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from support.attempts import attempt_of
 
 from callahead.config.policy import MethodPolicy
-from callahead.consumer.deadline import Deadline
-from callahead.consumer.invocation import CallRecord, Invocation
 from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.outbox import Outbox
 
@@ -22,9 +21,7 @@ RECORD_BYTES = 16 * 1024
 def call_of(number: int) -> Call:
     """Make a call that knows nothing but the number of its frame."""
     unused: Any = None
-    record = CallRecord(POLICY, "find", 0.0)
-    invocation = Invocation(POLICY, "find", (), {}, {}, Deadline.after_ms(1), record, blocking=False)
-    call = Call(number, b"", True, 1.0, 1.0, invocation, unused, unused)
+    call = Call(number, b"", True, 1.0, attempt_of(POLICY), unused, unused)
     call.number = number
     return call
 
