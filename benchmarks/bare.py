@@ -12,7 +12,6 @@ from typing import Any
 from callahead.config import load_mapping
 from callahead.consumer.attempt import Attempt
 from callahead.consumer.callbacks import CallbackExecutor
-from callahead.consumer.deadline import Deadline
 from callahead.consumer.invocation import NO_ATTACHMENTS, CallRecord, Invocation, Outcome
 from callahead.consumer.provider import Provider
 from callahead.consumer.timer import Timer
@@ -42,14 +41,15 @@ class BareMethod:
 
     def begin(self, done: Callable[[Outcome], None], *, blocking: bool) -> None:
         """Begin one call, whose outcome *done* takes; with *blocking* this thread may carry it to its end."""
-        record = CallRecord(self._policy, self._method.name, time.monotonic())
-        deadline = Deadline.after_ms(_TIMEOUT_S * 1000)
+        now = time.monotonic()
+        record = CallRecord(self._policy, self._method.name, now)
         invocation = Invocation(
-            self._policy, self._method.name, self._args, {}, NO_ATTACHMENTS, deadline, record, blocking
+            *(self._policy, self._method.name, self._args, {}, NO_ATTACHMENTS),
+            *(now + _TIMEOUT_S, time.monotonic, record, blocking),
         )
         invocation.request = self._method.encode(self._args, {})
         attempt = Attempt(invocation, self._provider, waits=blocking)
-        attempt.timeout = _TIMEOUT_S
+        attempt.timeout, attempt.ends = _TIMEOUT_S, now + _TIMEOUT_S
         self._method.send(attempt, done)
 
 

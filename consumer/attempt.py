@@ -30,6 +30,7 @@ class Attempt:
         attachments: Travel with this request; those of the invocation, until a stage replaces the mapping.
         waits: The thread that makes the attempt has nothing to do until it ends, so the transport may block it.
         timeout: Seconds that it has, > 0; 0 until the transport is asked.
+        ends: Monotonic second at which they are over; 0 likewise.
         is_cancelled: It was given up, by the user, by a closing consumer, or since another attempt was quicker.
         is_sent: The request was handed to this machine's network; only told where somebody waits for it.
         response_attachments: What the provider sent beside its answer.
@@ -38,7 +39,7 @@ class Attempt:
     """
 
     __slots__ = (
-        "__weakref__", "_changed", "attachments", "carried", "invocation", "is_cancelled", "is_sent", "number",
+        "__weakref__", "_changed", "attachments", "carried", "ends", "invocation", "is_cancelled", "is_sent", "number",
         "protocol_trace", "provider", "response_attachments", "timeout", "waits",
     )  # fmt: skip
 
@@ -47,13 +48,22 @@ class Attempt:
         self.provider = provider
         self.attachments = invocation.attachments
         self.waits = waits
-        self.timeout = 0.0
+        self.timeout = self.ends = 0.0
         self.is_cancelled = self.is_sent = False
         self.response_attachments: Mapping[str, Any] = NO_ATTACHMENTS
         self.protocol_trace: Any = None
         self.carried: Stoppable | None = None
         self._changed: Attempt | None = None
-        self.number = invocation.record.begin_attempt(self, provider.name)
+        record = invocation.record
+        if record.attempts:
+            self.number = record.begin_further(self)
+        else:  # nobody else can have begun one yet
+            self.number = record.attempts = 1
+            record.first = self
+        record.endpoint = provider.name
+        # Looked at after the record knows of this, as a cancellation looks for attempts once it is noted.
+        if record.is_cancelled:
+            self.is_cancelled = True
 
     @property
     def policy(self) -> MethodPolicy:

@@ -26,7 +26,6 @@ from typing import Any
 from callahead.config.policy import MethodPolicy
 
 from .context import enter_call, enter_future, take_attachments
-from .deadline import Deadline
 from .ending import GRACE_S, DropEnding, Ending, FutureEnding, Runtime, closed_error
 from .future import InvocationFuture
 from .interceptor.watch import CallMetrics
@@ -107,9 +106,11 @@ class Binding:
         if policy.attachments:
             attachments = {**policy.attachments, **attachments, **policy.call_attachments}
         now = runtime.clock()
-        deadline = Deadline(now + (policy.total_timeout_ms / 1000 if timeout is None else timeout), runtime.clock)
+        ends = now + (policy.total_timeout_ms / 1000 if timeout is None else timeout)
         record = CallRecord(policy, self.name, now)
-        invocation = Invocation(policy, self.name, args, kwargs, attachments, deadline, record, blocking, carrier)
+        invocation = Invocation(
+            policy, self.name, args, kwargs, attachments, ends, runtime.clock, record, blocking, carrier
+        )
         if options is not None:
             invocation.options = options
         return invocation
@@ -174,7 +175,7 @@ class Caller:
         try:
             binding.chain.stage(invocation, ending)
             if ending.outcome is None:
-                ending.wait(invocation.deadline, for_sent=False)
+                ending.wait(invocation.ends, for_sent=False)
         except BaseException as error:  # Ctrl-C: the call must not go on without its caller
             record.cancel()
             ending(Outcome(error=error))
@@ -249,13 +250,13 @@ class Caller:
         chain, runtime = self.binding.chain, self.binding.runtime
         if chain.is_guarded:
             # The record alone: neither arguments nor answer may live on until then.
-            runtime.timer.call_at(invocation.deadline.at + GRACE_S, partial(runtime.expire, record))
+            runtime.timer.call_at(invocation.ends + GRACE_S, partial(runtime.expire, record))
         try:
             chain.stage(invocation, ending)
             if not wait:
                 return None
             if ending.outcome is None and not ending.is_sent:
-                ending.wait(invocation.deadline, for_sent=True)
+                ending.wait(invocation.ends, for_sent=True)
         except BaseException as error:  # as in sync()
             record.cancel()
             ending(Outcome(error=error))

@@ -8,6 +8,7 @@ and `grpc.RpcError` at once, so existing ``except`` clauses go on working.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
@@ -22,7 +23,7 @@ from .caller import Caller
 from .errors import RpcError
 from .grpc_faces import ChannelFuture, EndedCall, grpc_error
 from .provider import Provider
-from .stream import begin_stream, stream_timeout
+from .stream import begin_stream
 from .transport.api import MethodTransport
 from .transport.tri.metadata import Metadata, checked_metadata
 from .transport.tri.method import GrpcOptions
@@ -303,13 +304,12 @@ class _Passing:
     ) -> Any:
         self._channel.ensure_open()
         try:
-            attempt = begin_stream(self._binding, self._carrier, self._choose)
-            if timeout is None:
-                timeout = stream_timeout(attempt.policy)
+            attempt = begin_stream(self._binding, self._carrier, self._choose, (request,), {}, timeout)
+            bound = attempt.timeout if math.isfinite(attempt.timeout) else None
 
             def begin(channel: grpc.Channel, own: Metadata) -> Any:
                 pairs = own + (tuple(metadata) if metadata else ())
-                return view(self._bind(channel))(request, timeout=timeout, metadata=pairs or None, **options)
+                return view(self._bind(channel))(request, timeout=bound, metadata=pairs or None, **options)
 
             return self._transport.pass_on(attempt, begin)
         except RpcError as error:

@@ -12,7 +12,7 @@ from callahead.config.policy import MethodPolicy
 
 from .callbacks import CallbackExecutor
 from .context import enter_callback
-from .deadline import Clock, Deadline
+from .deadline import Clock
 from .errors import CallTimeout, ConsumerClosed, RpcError
 from .future import InvocationFuture
 from .interceptor.watch import CallMetrics, log_failure
@@ -141,13 +141,13 @@ class Ending:
         if event is not None:
             event.set()
 
-    def wait(self, deadline: Deadline, *, for_sent: bool) -> None:
-        """Wait for the end, or for the writing, of the call; not much longer than until *deadline*."""
+    def wait(self, ends: float, *, for_sent: bool) -> None:
+        """Wait for the end, or for the writing, of the call; not much longer than until the monotonic second *ends*."""
         event = self._event = threading.Event()
         # Only now: whoever ends the call after this line sees the event.
         if self.outcome is not None or (for_sent and self.is_sent):
             return
-        if not event.wait(max(0.0, deadline.remaining()) + GRACE_S):
+        if not event.wait(max(0.0, ends - self._runtime.clock()) + GRACE_S):
             self.expire()
             event.wait(GRACE_S)  # another thread may be ending it at this very moment
 

@@ -76,6 +76,7 @@ class CallRecord:
         view: Why the call has the mode that it has where the configuration does not say it, such as
             ``"called through .sync"``; "" otherwise.
         thread: Identifier of the thread that waits for the call; 0 where none does.
+        first: The first attempt, while the call runs; likewise *further*, those after it. They may have ended.
     """
 
     ended: float | None = None
@@ -87,9 +88,9 @@ class CallRecord:
     view: str = ""
     thread: int = 0
     _site: tuple[CodeType, int] | None = None
-    _running: Stoppable | None = None
-    _also_running: tuple[Stoppable, ...] = ()
     is_cancelled: bool = False
+    first: Stoppable | None = None
+    further: tuple[Stoppable, ...] = ()
 
     def __init__(self, policy: MethodPolicy, method: str, started: float) -> None:
         self.policy = policy
@@ -115,37 +116,27 @@ class CallRecord:
         lines = (line for start, end, line in code.co_lines() if start <= instruction < end and line is not None)
         return f"{code.co_filename}:{next(lines, code.co_firstlineno)} in {code.co_name}"
 
-    def begin_attempt(self, attempt: Stoppable, endpoint: str) -> int:
-        """Count *attempt*, which goes to *endpoint*, and let the cancellation of the call stop it; returns its number.
-
-        A call that was cancelled before stops it at once.
-        """
-        if self.attempts == 0:  # nobody else can have begun one yet
-            self.attempts = number = 1
-            self._running = attempt
-        else:
-            with _FURTHER:
-                self.attempts = number = self.attempts + 1
-                self._also_running = (*self._also_running, attempt)
-        self.endpoint = endpoint
-        if self.is_cancelled:
-            attempt.cancel()
+    def begin_further(self, attempt: Stoppable) -> int:
+        """Count *attempt*, which is not the first, and let the cancellation of the call stop it; returns its number."""
+        with _FURTHER:
+            self.attempts = number = self.attempts + 1
+            self.further = (*self.further, attempt)
         return number
 
     def end(self, now: float) -> None:
         """Note the end, and let go of the attempts, which refer back to this record."""
         self.ended = now
-        self._running = None
-        if self._also_running:
-            self._also_running = ()
+        self.first = None
+        if self.further:
+            self.further = ()
 
     def cancel(self) -> None:
         """Stop the running attempts, and each that would follow."""
         self.is_cancelled = True
-        running = self._running
-        if running is not None:
-            running.cancel()
-        for attempt in self._also_running:
+        first = self.first
+        if first is not None:
+            first.cancel()
+        for attempt in self.further:
             attempt.cancel()
 
     @property
@@ -172,7 +163,7 @@ class Invocation:
         kwargs: Keyword arguments likewise.
         attachments: Side data that travels with the request, text to text (or bytes, where the protocol can). A stage
             that adds some replaces the mapping, and never changes it.
-        deadline: By when the whole call, retries included, must have ended.
+        ends: The point of the ``deadline``, in monotonic seconds.
         record: The call's trace.
         blocking: The calling thread has nothing to do until the answer is there, so a stage may block it.
         on_sent: Called once the request was handed to this machine's network; None where nobody waits for that.
@@ -194,7 +185,8 @@ class Invocation:
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         attachments: Mapping[str, Any],
-        deadline: Deadline,
+        ends: float,
+        clock: Clock,
         record: CallRecord,
         blocking: bool,
         carrier: Any = None,
@@ -204,10 +196,20 @@ class Invocation:
         self.args = args
         self.kwargs = kwargs
         self.attachments = attachments
-        self.deadline = deadline
+        self.ends = ends
+        self._clock = clock
         self.record = record
         self.blocking = blocking
         self.carrier = carrier
+
+    @property
+    def deadline(self) -> Deadline:
+        """By when the whole call, retries included, must have ended."""
+        return Deadline(self.ends, self._clock)
+
+    @deadline.setter
+    def deadline(self, deadline: Deadline) -> None:
+        self.ends = deadline.at
 
     def replace(self, **changes: Any) -> Invocation:
         """Copy with *changes*: how an interceptor passes on other arguments or attachments; the record is shared."""

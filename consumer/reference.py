@@ -59,14 +59,15 @@ class Method:
             RpcError: The call failed, in a mode that says so here.
             ConsumerClosed: The consumer was closed before, in any mode.
         """
-        policy = self.policy
+        policy = self.policy if self._options else self._caller.binding.chain.policy  # a property costs a call
         if policy.returns and not policy.is_async:
             return self._caller.sync(policy, args, kwargs)
         return self._caller.call(policy, args, kwargs, sys._getframe(1))
 
     def future(self, *args: Any, **kwargs: Any) -> InvocationFuture:
         """Call and return the future, whatever the configuration says of ``async`` and ``return``."""
-        return self._caller.future(self.policy, args, kwargs, sys._getframe(1))
+        policy = self.policy if self._options else self._caller.binding.chain.policy
+        return self._caller.future(policy, args, kwargs, sys._getframe(1))
 
     def sync(self, *args: Any, **kwargs: Any) -> Any:
         """Call, wait and return the value, whatever the configuration says of ``async`` and ``return``."""

@@ -76,7 +76,11 @@ class Transported:
         if attempt.timeout:  # an interceptor that calls on once more makes one more request of the same try
             attempt = attempt.replace()
         invocation = attempt.invocation
-        attempt.timeout = timeout = self._timeout(invocation)
+        now = self.clock()
+        timeout, left = invocation.policy.timeout_ms / 1000, invocation.ends - now
+        if left < timeout:
+            timeout = left
+        attempt.timeout, attempt.ends = timeout, now + timeout
         if attempt.waits and invocation.record.thread != threading.get_ident():
             attempt.waits = False
         finish = _EndOfAttempt(self, attempt, done)
@@ -96,11 +100,6 @@ class Transported:
                 finish(Outcome(error=_of_attempt(error, attempt)))
             if attempt.waits or not isinstance(error, Exception):
                 raise
-
-    def _timeout(self, invocation: Invocation) -> float:
-        timeout = invocation.policy.timeout_ms / 1000
-        left = invocation.deadline.at - self.clock()
-        return min(timeout, left)
 
 
 class _EndOfAttempt:

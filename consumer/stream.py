@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from callahead.config.policy import BUILT_IN, MethodPolicy
@@ -21,21 +21,37 @@ Choose = Callable[[Invocation], Provider]
 _VIEW = "it is a streaming method"
 
 
-def begin_stream(binding: Binding, carrier: MethodTransport, choose: Choose, *args: Any, **kwargs: Any) -> Attempt:
+def begin_stream(
+    binding: Binding,
+    carrier: MethodTransport,
+    choose: Choose,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    timeout: float | None = None,
+) -> Attempt:
     """Begin a streaming call, as every call begins, and choose its one provider.
+
+    The timeout of the attempt is *timeout* seconds, or where that is None what the configuration sets.
 
     Raises:
         ConsumerClosed: The consumer is closed.
         NoProviderAvailable: None is known.
     """
     policy = binding.policy
-    timeout = stream_timeout(policy)
-    seconds = float("inf") if timeout is None else timeout
+    seconds = _configured(policy) if timeout is None else timeout
     invocation = binding.begin(policy, carrier, args, kwargs, blocking=True, timeout=seconds)
     record = invocation.record
     enter_call(record, None)
     record.view = _VIEW
-    return Attempt(invocation, choose(invocation), waits=True)
+    attempt = Attempt(invocation, choose(invocation), waits=True)
+    attempt.timeout, attempt.ends = seconds, invocation.ends
+    return attempt
+
+
+def _configured(policy: MethodPolicy) -> float:
+    """Return the seconds that a stream may take: the configured total, infinity where only the built-in one is set."""
+    origins = {policy.origin("timeout_ms"), policy.origin("total_timeout_ms")}
+    return float("inf") if origins == {BUILT_IN} else policy.total_timeout_ms / 1000
 
 
 class StreamMethod:
@@ -64,10 +80,9 @@ class StreamMethod:
         Raises:
             RpcError: It could not be begun, or, for a single answer, has failed.
         """
-        attempt = begin_stream(self._binding, self._carrier, self._choose, *args, **kwargs)
-        clock = self._binding.runtime.clock
-        with _Watch(attempt, clock) as watch:
-            begun = self._carrier.stream(attempt, stream_timeout(attempt.policy))
+        attempt = begin_stream(self._binding, self._carrier, self._choose, args, kwargs)
+        with _Watch(attempt, self._binding.runtime.clock) as watch:
+            begun = self._carrier.stream(attempt)
         if not isinstance(begun, Iterator):
             watch.end()
             return begun
@@ -118,9 +133,3 @@ class Answers(Iterator[Any]):
     def cancel(self) -> None:
         """End the stream here and at the provider."""
         self._stream.cancel()
-
-
-def stream_timeout(policy: MethodPolicy) -> float | None:
-    """Return the seconds that a stream may take: the configured total, or None where only the built-in one is set."""
-    origins = {policy.origin("timeout_ms"), policy.origin("total_timeout_ms")}
-    return None if origins == {BUILT_IN} else policy.total_timeout_ms / 1000

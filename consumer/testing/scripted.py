@@ -167,6 +167,6 @@ class ScriptedMethod:
         """Make one attempt; see `MethodTransport.send`."""
         self._transport.carry(ScriptedCall(attempt, done))
 
-    def stream(self, attempt: Attempt, timeout: float | None) -> Any:
+    def stream(self, attempt: Attempt) -> Any:
         """Refuse: nothing here streams."""
-        raise NotImplementedError(f"ScriptedTransport carries no streams ({attempt}, {timeout})")
+        raise NotImplementedError(f"{attempt} cannot be a stream: ScriptedTransport carries none")

@@ -75,12 +75,12 @@ class MethodTransport(Protocol):
         is kept for another, and two attempts of one call may run at the same time.
         """
 
-    def stream(self, attempt: Attempt, timeout: float | None) -> Any:
+    def stream(self, attempt: Attempt) -> Any:
         """Begin a streaming call, which takes part in nothing but the choice of its provider, attachments and deadline.
 
         Args:
-            attempt: The arguments of its invocation are one request, or one iterable of requests, and not encoded.
-            timeout: Seconds for the whole stream, or None for no bound.
+            attempt: The arguments of its invocation are one request, or one iterable of requests, and not encoded. Its
+                timeout is that of the whole stream, infinity for no bound.
 
         Returns:
             The answer where the answers are no stream, else a `ResponseStream`.

@@ -6,7 +6,6 @@ from typing import Any
 
 from callahead.config.policy import MethodPolicy
 from callahead.consumer.attempt import Attempt
-from callahead.consumer.deadline import Deadline
 from callahead.consumer.invocation import CallRecord, Invocation
 from callahead.consumer.provider import Provider
 from callahead.registry.models import Endpoint
@@ -22,8 +21,7 @@ def attempt_of(
 ) -> Attempt:
     """Make the first attempt of a call with *args*; *fields* are further ones of its invocation."""
     record = CallRecord(policy, policy.method, 0.0)
-    deadline = Deadline(0.0, lambda: 0.0)
-    invocation = Invocation(policy, policy.method, args, {}, {}, deadline, record, blocking=False)
+    invocation = Invocation(policy, policy.method, args, {}, {}, 0.0, lambda: 0.0, record, blocking=False)
     invocation.request = request
     for name, value in fields.items():
         setattr(invocation, name, value)

@@ -12,7 +12,6 @@ from callahead.consumer.callbacks import CallbackExecutor
 from callahead.consumer.cluster.api import Cluster, ClusterParts
 from callahead.consumer.cluster.budget import RetryBudget
 from callahead.consumer.cluster.directory import Directory
-from callahead.consumer.deadline import Deadline
 from callahead.consumer.invocation import CallRecord, Done, Invocation, Outcome
 from callahead.consumer.loadbalance.random import RandomLoadBalance
 from callahead.consumer.provider import Provider
@@ -91,8 +90,8 @@ class Bench:
         """Make a call."""
         made = MethodPolicy(reference="foo", method="find", **policy)
         record = CallRecord(made, "find", self.clock())
-        deadline = Deadline.after_ms(made.total_timeout_ms, self.clock)
-        return Invocation(made, "find", (), {}, {}, deadline, record, blocking=False)
+        ends = self.clock() + made.total_timeout_ms / 1000
+        return Invocation(made, "find", (), {}, {}, ends, self.clock, record, blocking=False)
 
     def call(self, invocation: Invocation | None = None, **policy: Any) -> list[Outcome]:
         """Begin a call and return the list that its outcome will be in."""

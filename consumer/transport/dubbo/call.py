@@ -44,7 +44,6 @@ class Call:
         number: int,
         frame: bytes,
         two_way: bool,
-        expires: float,
         attempt: Attempt,
         decode: Decode,
         done: Done,
@@ -52,10 +51,10 @@ class Call:
         self.id = number
         self.frame: bytes | None = frame
         self.two_way = two_way
-        self.expires = expires
+        self.expires = attempt.ends
         self.number = 0
         self.ended = False
-        self.wants_written = not two_way or attempt.wants_sent
+        self.wants_written = not two_way or attempt.invocation.on_sent is not None
         self._attempt: Attempt | None = attempt
         self._decode = decode
         self._done: Done | None = done

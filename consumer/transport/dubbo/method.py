@@ -16,7 +16,6 @@ from ...codec.dubbo.request import RequestEncoder
 from ...codec.dubbo.response import EXCEPTION, decode_response
 from ...codec.hessian2.limits import limits_for
 from ...codec.javaface import JavaMethod, JavaSignature
-from ...deadline import Clock
 from ...errors import ConsumerClosed, LocalProtocolError, RpcError, SerializationError
 from ...invocation import Done, Outcome
 from ...provider import Provider
@@ -63,15 +62,8 @@ class DubboMethod:
     is_streaming = False
 
     def __init__(
-        self,
-        method: JavaMethod,
-        policy: ReferencePolicy,
-        application: str,
-        pool: Pool,
-        providers: Providers,
-        clock: Clock,
+        self, method: JavaMethod, policy: ReferencePolicy, application: str, pool: Pool, providers: Providers
     ) -> None:
-        self._clock = clock
         self._method = method
         self._policy = policy
         self._application = application
@@ -145,8 +137,7 @@ class DubboMethod:
             return
         connections = bound.connections
         connection = connections[0] if len(connections) == 1 else connections[next(self._turn) % len(connections)]
-        expires = self._clock() + attempt.timeout
-        Call(number, frame, two_way, expires, attempt, self._decoder, done).begin(connection)
+        Call(number, frame, two_way, attempt, self._decoder, done).begin(connection)
 
     def _bind(self, provider: Provider) -> _Bound:
         connections = self._pool.connections(provider, self._policy)
@@ -189,9 +180,9 @@ class DubboMethod:
             ours.__cause__ = error
             return Outcome(error=ours)
 
-    def stream(self, attempt: Attempt, timeout: float | None) -> Any:
+    def stream(self, attempt: Attempt) -> Any:
         """Refuse: the dubbo protocol has no streams."""
-        raise LocalProtocolError(f"{attempt}: dubbo has no streams ({timeout})", not_sent=True)
+        raise LocalProtocolError(f"{attempt} cannot be a stream: dubbo has none", not_sent=True)
 
     def forget(self, provider: Provider | None) -> None:
         """Drop what was prepared for *provider*, or for all."""

@@ -16,14 +16,14 @@ class DubboTransport:
     """Carries calls by the dubbo protocol; a `Transport`."""
 
     def __init__(self, parts: TransportParts) -> None:
-        self._parts = parts
+        self._application = parts.application
         self._pool = Pool(parts.clock)
         self._references = OpenReferences()
 
     def open(self, policy: ReferencePolicy, providers: Providers) -> DubboReference:
         """Prepare a reference; see `Transport.open`."""
         self._pool.prepare(policy)
-        reference = DubboReference(policy, load_interface(policy), self._parts, self._pool, providers)
+        reference = DubboReference(policy, load_interface(policy), self._application, self._pool, providers)
         self._references.add(reference)
         return reference
 
@@ -50,12 +50,12 @@ class DubboReference:
     """The dubbo side of one reference; a `ReferenceTransport`."""
 
     def __init__(
-        self, policy: ReferencePolicy, interface: JavaInterface, parts: TransportParts, pool: Pool, providers: Providers
+        self, policy: ReferencePolicy, interface: JavaInterface, application: str, pool: Pool, providers: Providers
     ) -> None:
         self._policy = policy
         self._providers = providers
         self._interface = interface
-        self._parts = parts
+        self._application = application
         self._pool = pool
         self._methods: list[DubboMethod] = []
 
@@ -65,8 +65,7 @@ class DubboReference:
         found = self._interface.find(name)
         if found is None:
             raise LookupError(f'{self._policy.interface} has no method "{name}"; {self._interface.nearest(name)}')
-        parts = self._parts
-        method = DubboMethod(found, self._policy, parts.application, self._pool, self._providers, parts.clock)
+        method = DubboMethod(found, self._policy, self._application, self._pool, self._providers)
         self._methods.append(method)
         return method
 

@@ -74,9 +74,9 @@ class JavaTriMethod(TriMethod):
         request: _Request = attempt.invocation.request
         return Outcome(convert_answer(request.signature, outcome.value))
 
-    def fail(self, call: Any, connection: Connection, attempt: Attempt, timeout: float, ended: float) -> RpcError:
+    def fail(self, call: Any, connection: Connection, attempt: Attempt) -> RpcError:
         """Make the error of a call that ended with a status other than OK."""
-        error = super().fail(call, connection, attempt, timeout, ended)
+        error = super().fail(call, connection, attempt)
         if error.status != "UNKNOWN" or _NO_METHOD.search(error.status_text) is None:
             return error
         text = f"the provider does not have this method, or not with these parameter types: {error.status_text}"

@@ -62,7 +62,7 @@ class TriMethod:
         self._build = build
         self._policy = policy
         self._routes = routes
-        self.clock = clock
+        self._clock = clock
 
     @property
     def name(self) -> str:
@@ -126,13 +126,11 @@ class TriMethod:
             metadata += options.metadata
         return metadata or None
 
-    def stream(self, attempt: Attempt, timeout: float | None) -> Any:
+    def stream(self, attempt: Attempt) -> Any:
         """Begin a streaming call; see `MethodTransport.stream`."""
         route = self._routes.to(attempt.provider)
         metadata = self._metadata(route, attempt)
-        return StreamCall(self, route.connection, attempt, timeout).begin(
-            replace(self._types, path=route.path), metadata
-        )
+        return StreamCall(self, route.connection, attempt).begin(replace(self._types, path=route.path), metadata)
 
     def decode(self, data: bytes, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
         """Make the outcome of an answer to *attempt*, with which *metadata* came."""
@@ -149,7 +147,7 @@ class TriMethod:
             failure.__cause__ = error
             return Outcome(error=failure)
 
-    def fail(self, call: Any, connection: Connection, attempt: Attempt, timeout: float, ended: float) -> RpcError:
+    def fail(self, call: Any, connection: Connection, attempt: Attempt) -> RpcError:
         """Make the error of a call that gRPC ended with a status other than OK."""
         code = call.code()
         matters = code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -158,8 +156,8 @@ class TriMethod:
                 code=code,
                 text=call.details() or "",
                 attachments=attempt.response_attachments,
-                timeout=timeout,
-                is_early=self.clock() < ended - _EARLY_S,
+                timeout=attempt.timeout,
+                is_early=self._clock() < attempt.ends - _EARLY_S,
                 address=connection.address,
                 is_unconnected=matters and connection.is_unconnected(),
                 is_closed=connection.closed,
@@ -174,14 +172,13 @@ class TriMethod:
 class UnaryCall:
     """One attempt as grpcio carries it."""
 
-    __slots__ = ("_attempt", "_connection", "_done", "_ends", "_method")
+    __slots__ = ("_attempt", "_connection", "_done", "_method")
 
     def __init__(self, method: TriMethod, connection: Connection, attempt: Attempt, done: Done) -> None:
         self._method = method
         self._connection = connection
         self._attempt = attempt
         self._done = done
-        self._ends = method.clock() + attempt.timeout
 
     def block(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask on the calling thread, which is grpcio's quickest way: no other thread takes part."""
@@ -244,7 +241,7 @@ class UnaryCall:
             elif code is grpc.StatusCode.CANCELLED and attempt.is_cancelled:
                 outcome = Outcome(error=CancelledError())
             else:
-                outcome = Outcome(error=self._method.fail(call, self._connection, attempt, attempt.timeout, self._ends))
+                outcome = Outcome(error=self._method.fail(call, self._connection, attempt))
         except Exception as error:  # whatever happens here, the call must end
             outcome = Outcome(error=refused(error))
         self._end(outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
@@ -65,15 +66,13 @@ class StreamCall:
         method: Makes bytes of requests, answers of bytes, and errors of statuses.
         connection: Where to.
         attempt: Whose arguments are the request, or one iterable of requests.
-        timeout: Seconds for the whole stream, or None for no bound.
     """
 
-    def __init__(self, method: TriMethod, connection: Connection, attempt: Attempt, timeout: float | None) -> None:
+    def __init__(self, method: TriMethod, connection: Connection, attempt: Attempt) -> None:
         self._method = method
         self._connection = connection
         self._attempt = attempt
-        self._timeout = timeout
-        self._ends = method.clock() + (float("inf") if timeout is None else timeout)
+        self._timeout = attempt.timeout if math.isfinite(attempt.timeout) else None
         self._requests: _Requests | None = None
 
     def begin(self, types: MethodTypes, metadata: Metadata | None) -> Any:
@@ -128,8 +127,7 @@ class StreamCall:
             return _of_requests(requests.error)
         if self._attempt.is_cancelled:
             return CancelledError()
-        timeout = self._timeout if self._timeout is not None else 0.0
-        return self._method.fail(call, self._connection, self._attempt, timeout, self._ends)
+        return self._method.fail(call, self._connection, self._attempt)
 
     def note_metadata(self, call: Any) -> None:
         """Keep what the provider sent beside its answers."""

@@ -24,13 +24,13 @@ POLICY = MethodPolicy(reference="foo", method="find")
 def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome], object]) -> Call:
     """Make a call; its answer would be its number."""
     attempt = attempt_of(POLICY)
-    attempt.timeout = timeout
+    attempt.timeout, attempt.ends = timeout, expires
 
     def decode(status: int, body: bytes, attempt: Attempt) -> Outcome:
         del status, body, attempt
         return Outcome(number)
 
-    return Call(number, b"frame", True, expires, attempt, decode, done)
+    return Call(number, b"frame", True, attempt, decode, done)
 
 
 CALLS = st.lists(

@@ -21,7 +21,7 @@ RECORD_BYTES = 16 * 1024
 def call_of(number: int) -> Call:
     """Make a call that knows nothing but the number of its frame."""
     unused: Any = None
-    call = Call(number, b"", True, 1.0, attempt_of(POLICY), unused, unused)
+    call = Call(number, b"", True, attempt_of(POLICY), unused, unused)
     call.number = number
     return call
 
