@@ -174,9 +174,12 @@ class Pipeline:
         return providers
 
     def _fold(self, policy: MethodPolicy) -> Chain:
+        loadbalance: LoadBalance = load(LOADBALANCE, policy.loadbalance)(self._around.random)
+        return self._fold_with(policy, loadbalance)
+
+    def _fold_with(self, policy: MethodPolicy, loadbalance: LoadBalance) -> Chain:
         runtime = self.runtime
         users = load_interceptors(policy)
-        loadbalance: LoadBalance = load(LOADBALANCE, policy.loadbalance)(self._around.random)
         watcher = loadbalance if isinstance(loadbalance, AttemptWatcher) else None
         bottom = Transported(self.directory, watcher, runtime.clock)
         attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
