@@ -22,7 +22,7 @@ from .callbacks import CallbackExecutor
 from .deadline import Clock
 from .ending import OnDrop, Runtime
 from .errors import ConsumerClosed
-from .interceptor.watch import MethodCounts
+from .interceptor.metrics import MethodCounts
 from .pipeline import Pipeline, Surroundings
 from .reference import Reference
 from .transport.api import ConnectionCounts, Transport, TransportParts

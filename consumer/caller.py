@@ -28,7 +28,7 @@ from callahead.config.policy import MethodPolicy
 from .context import enter_call, enter_future, take_attachments
 from .ending import GRACE_S, DropEnding, Ending, FutureEnding, Runtime, closed_error
 from .future import InvocationFuture
-from .interceptor.watch import CallMetrics
+from .interceptor.metrics import CallMetrics
 from .invocation import CallRecord, Invocation, Outcome, Stage
 from .transport.api import MethodTransport
 

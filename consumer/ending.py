@@ -15,7 +15,7 @@ from .context import enter_callback
 from .deadline import Clock
 from .errors import CallTimeout, ConsumerClosed, RpcError
 from .future import InvocationFuture
-from .interceptor.watch import CallMetrics, log_failure
+from .interceptor.metrics import CallMetrics, log_failure
 from .invocation import CallRecord, Invocation, Outcome, blame
 from .timer import Timer
 

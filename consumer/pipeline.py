@@ -21,9 +21,9 @@ from .ending import Runtime
 from .errors import NoProviderAvailable
 from .forking import fork_safe_lock
 from .interceptor.chain import fold, is_harmless
+from .interceptor.metrics import CallMetrics, MethodCounts
 from .interceptor.notify import wants_notice
 from .interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
-from .interceptor.watch import CallMetrics, MethodCounts
 from .invocation import Invocation
 from .loadbalance.api import AttemptWatcher, LoadBalance
 from .provider import Provider
