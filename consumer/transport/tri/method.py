@@ -28,7 +28,7 @@ from .ended import Facts, facts_of
 from .metadata import Metadata, fixed_metadata, join_metadata, to_attachments, to_metadata
 from .method_types import MethodTypes
 from .sent import OneMessage
-from .status import Ended, error_of, refused
+from .status import Ended, error_of, let_go, refused, unread
 from .stream import StreamCall
 
 Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
@@ -246,6 +246,14 @@ class _Attempt:
 
     def block(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask on the calling thread, which is grpcio's quickest way: no other thread takes part."""
+        try:
+            outcome = self._ask(unary, metadata)
+        except BaseException as error:  # what a signal handler raises must end the call's stages before it goes on
+            let_go(error)
+            outcome = Outcome(error=refused(error))
+        self._end(outcome)
+
+    def _ask(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> Outcome:
         invocation = self._invocation
         options: GrpcOptions = _NO_OPTIONS if invocation.options is None else invocation.options
         try:
@@ -258,11 +266,8 @@ class _Attempt:
                 options.compression,
             )
         except grpc.RpcError as error:
-            self._end_with(error)
-        except BaseException as error:  # Ctrl-C too must end the call's stages before it goes on
-            self._end(Outcome(error=refused(error)))
-        else:
-            self._end(self._method.decode(data, invocation, self._note_metadata(facts_of(call))))
+            return self._outcome_of(error)
+        return self._method.decode(data, invocation, self._note_metadata(facts_of(call)))
 
     def start(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask, and return at once."""
@@ -289,30 +294,29 @@ class _Attempt:
                 options.wait_for_ready,
                 options.compression,
             )
-        except Exception as error:  # grpcio raises ValueError over a closed channel, TypeError over metadata
+        except BaseException as error:  # grpcio raises ValueError over a closed channel, TypeError over metadata
             self._end(Outcome(error=refused(error)))
             return
         invocation.record.cancelled_by(call.cancel)
         call.add_done_callback(self._end_with)
 
     def _end_with(self, call: Any) -> None:
-        """Report how *call* ended; runs on the channel's thread for calls that did not block."""
-        record = self._invocation.record
+        """Report how *call* ended; runs on the channel's thread."""
         try:
-            facts = facts_of(call)
-            metadata = self._note_metadata(facts)
-            code = facts.code
-            if code is grpc.StatusCode.OK:
-                outcome = self._method.decode(facts.answer, self._invocation, metadata)
-            elif code is grpc.StatusCode.CANCELLED and record.is_cancelled:
-                outcome = Outcome(error=CancelledError())
-            else:
-                outcome = Outcome(
-                    error=self._method.fail(call, self._connection, self._invocation, self._timeout, self._ends)
-                )
+            outcome = self._outcome_of(call)
         except Exception as error:  # whatever happens here, the call must end
-            outcome = Outcome(error=refused(error))
+            outcome = Outcome(error=unread(error))
         self._end(outcome)
+
+    def _outcome_of(self, call: Any) -> Outcome:
+        facts = facts_of(call)
+        metadata = self._note_metadata(facts)
+        code = facts.code
+        if code is grpc.StatusCode.OK:
+            return self._method.decode(facts.answer, self._invocation, metadata)
+        if code is grpc.StatusCode.CANCELLED and self._invocation.record.is_cancelled:
+            return Outcome(error=CancelledError())
+        return Outcome(error=self._method.fail(call, self._connection, self._invocation, self._timeout, self._ends))
 
     def _note_metadata(self, facts: Facts) -> Mapping[str, Any]:
         """Keep of the metadata what users see, in place of an earlier attempt's, and return all of it."""
