@@ -43,8 +43,8 @@ class MethodTransport(Protocol):
                 is there and call *done* on the calling thread; else it never blocks. ``on_sent``, where set, is called
                 once the whole request was handed to this machine's network stack, and never after *done*.
             timeout: Seconds for this attempt; an attempt that passes it ends as `CallTimeout`.
-            done: Takes a value, or an `RpcError` whose ``not_sent`` and ``in_doubt`` are right. Never a foreign error, but
-                for what a signal handler raised in a thread that ``send`` blocks: that ends the attempt unchanged.
+            done: Takes a value, or an `RpcError` whose ``not_sent`` and ``in_doubt`` are right. Never a foreign error,
+                but for what a signal handler raised in a thread that ``send`` blocks: that ends the attempt unchanged.
 
         A way to stop the attempt is left with ``invocation.record.cancelled_by``; a stopped attempt reports too.
         """

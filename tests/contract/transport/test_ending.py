@@ -98,14 +98,21 @@ def test_nothing_begins_after_close(carrier: Carrier, peer: Peer, waits: bool) -
     assert attempt.fate() == "not sent"
 
 
+@pytest.mark.parametrize("called", [False, True], ids=["never called", "called before"])
 @over("wire", by=True)
-def test_a_provider_leaves_between_choice_and_binding(carry: Carry, peer: Peer, waits: bool) -> None:
+def test_a_provider_leaves_between_choice_and_binding(carry: Carry, peer: Peer, called: bool, waits: bool) -> None:
     """An attempt at a provider that has just left is not sent, and nothing stays open that nobody would release."""
     carrier = carry(peer.url)
+    if called:
+        carrier.warm(peer)
     carrier.publish()
     attempt = carrier.send(waits=waits)
     assert attempt.fate() == "not sent"
-    assert sockets_to(peer.url) == 0
+    wait_until(lambda: sockets_to(peer.url) == 0)
+    carrier.publish(peer.url)
+    carrier.publish()
+    assert carrier.send(waits=waits).fate() == "not sent"
+    wait_until(lambda: sockets_to(peer.url) == 0)
 
 
 @over("wire", by=True)

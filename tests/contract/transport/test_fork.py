@@ -13,7 +13,7 @@ from support.programs import Programs
 
 START = 15.0
 
-# One carrier to a peer of the test's own process, which answers; ``ends`` gives how an attempt of the program ended.
+# One carrier to a peer of the test's own process, which answers; ``end_of`` tells how an attempt ended.
 HEAD = """
 from contract.transport.harness import Carrier
 from contract.transport.kinds import KINDS
