@@ -175,7 +175,7 @@ def refused(error: BaseException) -> BaseException:
 
     A signal handler may raise anything, Ctrl-C or an error of the program's own, while the request is on its way.
     """
-    if not is_grpcios_own(error):
+    if not _is_grpcios_own(error):
         return error
     if isinstance(error, ValueError) and "closed channel" in str(error):
         ours: RpcError = ConsumerClosed("the connection was closed before the call", not_sent=True)
@@ -192,7 +192,7 @@ def unread(error: Exception) -> LocalProtocolError:
     return ours
 
 
-def is_grpcios_own(error: BaseException) -> bool:
+def _is_grpcios_own(error: BaseException) -> bool:
     """Tell whether grpcio raised *error*: it was raised in one of its frames, or where it starts a thread."""
     place = error.__traceback__
     if place is None or not isinstance(error, Exception):
