@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from support.dubbo_peer import DubboPeer, Link, deaf
+from support.dubbo_peer import DubboPeer, Link, deaf, mute
 
 from callahead.consumer.transport.api import Transport
 from callahead.consumer.transport.dubbo import DubboTransport
@@ -52,6 +52,10 @@ class DubboKind(EmbeddedKind):
     def answers_rubbish(self) -> str:
         """Answer each request with what is no frame."""
         return self.opened(DubboPeer(_rubbish)).url
+
+    def says_nothing(self) -> str:
+        """Read on and on."""
+        return self.opened(DubboPeer(mute)).url
 
     def reads_nothing(self) -> str:
         """Accept, with room for little."""

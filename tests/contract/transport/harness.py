@@ -105,6 +105,9 @@ class Kind(Protocol):
     def answers_rubbish(self) -> str:
         """Give the URL of a peer that reads a whole request and answers with bytes that mean nothing."""
 
+    def says_nothing(self) -> str:
+        """Give the URL of a peer that reads what comes, and never writes a byte."""
+
     def reads_nothing(self) -> str:
         """Give the URL of a peer that accepts and never reads; only asked where there is ``limits its queue``."""
 
@@ -177,6 +180,12 @@ class Attempt:
     def is_cancelled(self) -> bool:
         """It has ended as given up."""
         return isinstance(self.outcome().error, CancelledError)
+
+    @property
+    def contradicts_itself(self) -> bool:
+        """It was said to be written, and then not to have been sent."""
+        error = self.outcome().error
+        return "sent" in self.steps and isinstance(error, RpcError) and error.not_sent
 
     @property
     def has_ended(self) -> bool:
@@ -310,7 +319,7 @@ class Carrier:
             attempt.outcome()
         for thread in self._threads:
             thread.join(SOON)
-        assert [attempt.steps for attempt in self._attempts if attempt.ends != 1] == []
+        assert [attempt.steps for attempt in self._attempts if attempt.ends != 1 or attempt.contradicts_itself] == []
 
     def __enter__(self) -> Self:
         return self

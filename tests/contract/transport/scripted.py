@@ -102,10 +102,10 @@ class ScriptedKind:
         return self._waiting[url].popleft()
 
     def hangs_up_at_once(self) -> str:
-        """Be never asked, nor the next two: it has no wire."""
+        """Be never asked, nor the next three: it has no wire."""
         raise NotImplementedError
 
-    answers_rubbish = reads_nothing = hangs_up_at_once
+    answers_rubbish = says_nothing = reads_nothing = hangs_up_at_once
 
     def close(self) -> None:
         """End every transport, whoever used it."""

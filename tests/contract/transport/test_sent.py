@@ -7,7 +7,7 @@ import socket
 from contract.transport.harness import Carrier, Carry, Kind, Peer
 from contract.transport.kinds import over
 
-from callahead.consumer.errors import ConnectFailed
+from callahead.consumer.errors import CallTimeout, ConnectFailed
 
 
 @over()
@@ -41,6 +41,14 @@ def test_what_was_never_written_was_not_sent(carry: Carry, kind: Kind) -> None:
         attempt = carry(f"{kind.protocol}://127.0.0.1:{holder.getsockname()[1]}").send(notes_sent=True)
         assert isinstance(attempt.error(), ConnectFailed)
         assert (attempt.steps, attempt.fate()) == (["ended"], "not sent")
+
+
+@over("wire")
+def test_a_peer_that_never_says_a_word(carry: Carry, kind: Kind) -> None:
+    """Whether it counts as sent is up to the protocol; the timeout agrees with what was said before."""
+    attempt = carry(kind.says_nothing()).send(timeout=0.3, notes_sent=True)
+    assert isinstance(attempt.error(), CallTimeout)
+    assert attempt.fate() == ("in doubt" if "sent" in attempt.steps else "not sent")
 
 
 @over()

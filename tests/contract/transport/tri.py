@@ -53,6 +53,10 @@ class TriKind(EmbeddedKind):
         """Answer each request with what is no HTTP/2."""
         return self.opened(Peer(tri_peers.after_request(_rubbish))).url
 
+    def says_nothing(self) -> str:
+        """Read on and on."""
+        return self.opened(Peer(tri_peers.mute)).url
+
     def reads_nothing(self) -> str:
         """Be never asked: gRPC core has its own queue."""
         raise NotImplementedError
