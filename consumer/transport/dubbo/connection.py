@@ -11,10 +11,11 @@ import logging
 import socket
 import ssl
 from collections import deque
+from concurrent.futures import CancelledError
 from random import Random
 
 from ...deadline import Clock
-from ...errors import ConnectFailed, ConnectionLost, ConsumerClosed, RpcError
+from ...errors import ConnectFailed, ConnectionLost, ConsumerClosed
 from ...wire.header import heartbeat_frame
 from .backoff import Backoff
 from .call import Call
@@ -159,9 +160,9 @@ class Connection(Link):
         self._next_expiry = when
         self._thread.tick_at(self, max(when, self._next_look))
 
-    def _refuse(self, call: Call) -> RpcError | None:
+    def _refuse(self, call: Call) -> BaseException | None:
         if call.is_cancelled:
-            return ConsumerClosed("the call was cancelled", not_sent=True)
+            return CancelledError()
         if self.state is State.CLOSED:
             if self._draining:
                 return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)

@@ -63,10 +63,23 @@ class IoThread:
 
     def _start(self) -> None:
         with self._lock:
-            if self._thread is None and not self._closed:
+            if self._thread is not None:
+                return
+            if not self._closed:
                 self.poller = open_poller()
                 self._thread = threading.Thread(target=self._run, name="callahead-dubbo-io", daemon=True)
                 self._thread.start()
+                return
+        self._run_late()
+
+    def _run_late(self) -> None:
+        """Do on the calling thread what was posted too late for the I/O thread: a call must end, even then."""
+        while self._tasks:
+            try:
+                function, argument = self._tasks.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            function(argument)
 
     def serve(self, fd: int, served: Served) -> None:
         """Pass the events of *fd* to *served*."""
@@ -101,6 +114,8 @@ class IoThread:
             except Exception:
                 _LOG.exception("the I/O thread goes on after an error that it should not have seen")
         poller.close()
+        self._thread = None
+        self._run_late()  # what came just before that line
 
     @property
     def _is_over(self) -> bool:
