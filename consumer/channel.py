@@ -26,7 +26,7 @@ from .stream import stream_timeout
 from .transport.tri.metadata import checked_metadata
 from .transport.tri.method import GrpcOptions
 from .transport.tri.method_types import MethodTypes
-from .transport.tri.transport import TriReference
+from .transport.tri.reference import TriReference
 from .transport.tri.types import streaming_problems
 
 if TYPE_CHECKING:

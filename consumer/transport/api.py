@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ..invocation import Done, Invocation
 from ..provider import Provider
+
+if TYPE_CHECKING:
+    from callahead.config.settings import TransportSettings
 
 Providers = Callable[[], tuple[Provider, ...]]
 """Returns the providers that are known now."""
@@ -89,8 +92,11 @@ class Transport(Protocol):
     """Carries calls by one protocol; one per `Consumer`, shared by its references.
 
     Implementations are found in the entry-point group ``callahead.transport`` and made without an argument. All methods
-    may be called from any thread.
+    may be called from any thread. Loading a configuration imports the class, so its module should import little.
     """
+
+    settings: ClassVar[type[TransportSettings] | None]
+    """Declares the settings that only its references have, and gives ``policy.transport``; None where it has none."""
 
     def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> ReferenceTransport:
         """Prepare a reference: find its types, check its methods, make its credentials.

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from support.policies import tri_policy
 
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import MethodPolicy
 from callahead.consumer.codec.dubbo import make_throwable
 from callahead.consumer.codec.javaface import ECHO_METHOD, JavaMethod, JavaSignature
 from callahead.consumer.codec.triple import TripleRequest, decode_request, encode_response
@@ -25,9 +26,7 @@ OF = JavaMethod(name="of", signatures=(ONE, TWO, SET))
 
 
 def made(method: JavaMethod = OF, **values: Any) -> JavaTriMethod:
-    policy = ReferencePolicy(
-        id="foo", interface="a.Foo", default=METHOD, origins={"max_request_bytes": "x.yml:3"}, **values
-    )
+    policy = tri_policy(id="foo", interface="a.Foo", default=METHOD, origins={"max_request_bytes": "x.yml:3"}, **values)
     return JavaTriMethod(method, policy, "shop", kinds_of(policy), Connections(), lambda: ())
 
 
