@@ -34,7 +34,7 @@ Misfit = tuple[Entry, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class DeclaredSetting:
     """One setting of one protocol.
 
     Attributes:
@@ -90,7 +90,7 @@ class Declaration:
         self.model = model
         if model.__pydantic_decorators__.model_validators:
             raise TypeError("its settings have a validator of the whole model, which is what conflicts is for")
-        self.by_key: dict[str, Setting] = {}
+        self.by_key: dict[str, DeclaredSetting] = {}
         after = LAST_COMMON
         for attribute, info in model.model_fields.items():
             one = _setting(protocol, attribute, info, after)
@@ -135,11 +135,11 @@ class Declaration:
         return self.written.model_validate(plain)
 
 
-def _setting(protocol: str, attribute: str, info: FieldInfo, before: str) -> Setting:
+def _setting(protocol: str, attribute: str, info: FieldInfo, before: str) -> DeclaredSetting:
     key = info.alias or attribute
     _check_name(attribute, key, info)
     extra: Mapping[str, Any] = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    return Setting(
+    return DeclaredSetting(
         protocol=protocol,
         attribute=attribute,
         key=key,

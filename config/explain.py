@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .declared import Setting as Declared
+from .declared import DeclaredSetting
 from .listing import listing
 from .models import MethodModel, ReferenceModel, yaml_keys
 from .policy import MethodPolicy, ReferencePolicy, SslPolicy
@@ -60,7 +60,7 @@ def _of_reference(policy: ReferencePolicy) -> Iterator[Setting]:
             yield _setting(key, attributes[key], policy, policy.origin(attributes[key]))
 
 
-def _of_transport(policy: ReferencePolicy, declared: tuple[Declared, ...]) -> Setting:
+def _of_transport(policy: ReferencePolicy, declared: tuple[DeclaredSetting, ...]) -> Setting:
     only = " or ".join(one.protocol for one in declared)
     for one in declared:
         if one.protocol == policy.protocol:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from .declared import LAST_COMMON, SECTIONS, Declaration, Misfit, Setting
+from .declared import LAST_COMMON, SECTIONS, Declaration, DeclaredSetting, Misfit
 from .extension import TRANSPORT, available, load
 from .models import yaml_keys
 from .quantity import show
@@ -40,9 +40,9 @@ def declarations() -> Iterator[Declaration]:
             continue
 
 
-def declared(section: str) -> dict[str, tuple[Setting, ...]]:
+def declared(section: str) -> dict[str, tuple[DeclaredSetting, ...]]:
     """Give what transports declare for *section*, by key; two may declare one key, and each has its own value."""
-    found: dict[str, tuple[Setting, ...]] = {}
+    found: dict[str, tuple[DeclaredSetting, ...]] = {}
     for each in declarations():
         for key, one in each.by_key.items():
             if section in one.sections:
@@ -50,7 +50,7 @@ def declared(section: str) -> dict[str, tuple[Setting, ...]]:
     return found
 
 
-def listing(section: str) -> dict[str, tuple[Setting, ...]]:
+def listing(section: str) -> dict[str, tuple[DeclaredSetting, ...]]:
     """List every key of *section* in order, with the settings that transports declare by it, none for one of ours."""
     ours = list(yaml_keys(SECTIONS[section]).values())
     theirs = declared(section)
@@ -70,6 +70,6 @@ def misfits(entry: Entry, section: str) -> Iterator[Misfit]:
             yield from found[0]
 
 
-def protocols(settings: Iterable[Setting]) -> str:
+def protocols(settings: Iterable[DeclaredSetting]) -> str:
     """Name the protocols of *settings*, for a message."""
     return " or ".join(f'"{one.protocol}"' for one in settings)

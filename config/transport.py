@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from .declared import Declaration, Setting
+from .declared import Declaration, DeclaredSetting
 from .extension import TRANSPORT, available
 from .levels import Chosen, Level, setter
 from .listing import declaration, declared, misfits, protocols
@@ -90,7 +90,7 @@ def _refuse_foreign(own: Level, protocol: str, origin: str, report: Report) -> N
             report.at(own.entry.section[key], text, _hint(everyone[key][0], origin))
 
 
-def _hint(setting: Setting, origin: str) -> str:
+def _hint(setting: DeclaredSetting, origin: str) -> str:
     if origin == BUILT_IN:
         return f'write "protocol: {setting.protocol}", or {setting.instead}'
     return f"{setting.instead}; the protocol is set at {origin}"

@@ -14,7 +14,7 @@ from typing import Any
 
 from callahead.config import ConsumerConfig, MethodPolicy, ReferencePolicy, SslPolicy, json_schema
 from callahead.config import models as m
-from callahead.config.declared import Setting
+from callahead.config.declared import DeclaredSetting
 from callahead.config.listing import listing
 from callahead.config.refused import REFUSED
 
@@ -92,7 +92,7 @@ def own_keys(table: str) -> dict[str, str]:
     return {key: theirs[key].attribute if key in theirs else ours[key] for key in order if key in theirs or key in ours}
 
 
-def _declared(table: str) -> dict[str, Setting]:
+def _declared(table: str) -> dict[str, DeclaredSetting]:
     """Take what transports declare: in both sections it is a row of the table of both."""
     common = listing("consumer")
     return {
