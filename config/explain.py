@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .declared import DeclaredSetting
-from .listing import listing
-from .models import MethodModel, ReferenceModel, yaml_keys
+from .check.declared import DeclaredSetting
+from .check.listing import listing
+from .check.models import MethodModel, ReferenceModel, yaml_keys
 from .policy import MethodPolicy, ReferencePolicy, SslPolicy
 
 # A parameter of such a name is not shown.

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Final, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic.config import JsonDict
 
-from . import quantity, text
+from .values import quantity, text
 
 _PLACEHOLDER: Final = {"type": "string", "pattern": r"\$\{"}
 _TEXT: Final = {"type": "string"}

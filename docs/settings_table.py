@@ -13,10 +13,10 @@ from functools import cache
 from typing import Any
 
 from callahead.config import ConsumerConfig, MethodPolicy, ReferencePolicy, SslPolicy, json_schema
-from callahead.config import models as m
-from callahead.config.declared import DeclaredSetting
-from callahead.config.listing import listing
-from callahead.config.refused import REFUSED
+from callahead.config.check import models as m
+from callahead.config.check.declared import DeclaredSetting
+from callahead.config.check.listing import listing
+from callahead.config.check.refused import REFUSED
 
 # A page's word for a table, the model that has its keys, the model whose keys are another table's, the policy that has
 # the defaults.

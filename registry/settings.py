@@ -59,7 +59,7 @@ def duration_ms(policy: RegistryPolicy, key: str, default_ms: int) -> int:
     text = settings_of(policy).get(key)
     if text is None:
         return default_ms
-    from callahead.config import quantity  # brings PyYAML
+    from callahead.config.values import quantity  # brings PyYAML
 
     try:
         return quantity.duration_ms(1)(int(text) if text.isdecimal() else text)

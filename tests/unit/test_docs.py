@@ -19,9 +19,9 @@ import click
 import pytest
 
 from callahead.config import ConfigError, extension, load_file, load_text
-from callahead.config.listing import listing
-from callahead.config.models import yaml_keys
-from callahead.config.refused import REFUSED
+from callahead.config.check.listing import listing
+from callahead.config.check.models import yaml_keys
+from callahead.config.check.refused import REFUSED
 from callahead.consumer import errors
 from callahead.consumer.cli.main import main
 from callahead.consumer.codec import hessian2

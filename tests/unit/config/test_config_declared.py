@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from pydantic import Field, model_validator
 from support.outside import install, run
 
-from callahead.config.declared import Declaration
+from callahead.config.check.declared import Declaration
 from callahead.config.settings import Duration, TransportSettings, setting
 
 FOO = "interface: a.Foo, url: 'pigeon://roof:1'"

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 
 from callahead.config import MethodPolicy, ReferencePolicy, RegistryPolicy
-from callahead.config.models import ConsumerModel, MethodModel, ReferenceModel, yaml_keys
+from callahead.config.check.models import ConsumerModel, MethodModel, ReferenceModel, yaml_keys
 from callahead.config.policy import key_of
 
 POLICY = MethodPolicy(

@@ -12,8 +12,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from callahead.config import ConfigError, json_schema, load_file, load_mapping
-from callahead.config.listing import listing
-from callahead.config.models import (
+from callahead.config.check.listing import listing
+from callahead.config.check.models import (
     ApplicationModel,
     MethodModel,
     RegistryModel,

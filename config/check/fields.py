@@ -8,10 +8,11 @@ from typing import Annotated, Any, TypeVar, Union, get_args
 from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema
 
-from . import extension, text
-from .quantity import MOST_RETRIES, Unfit, show
-from .settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, count, or_placeholder
-from .tree import Broken
+from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, nearest
+from ..read.tree import Broken
+from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, count, or_placeholder
+from ..values import text
+from ..values.quantity import MOST_RETRIES, Unfit, show
 
 __all__ = [
     "Actives",
@@ -58,9 +59,9 @@ def _entry_point(group: str) -> PlainValidator:
 
     def convert(value: Any) -> str:
         name = text.text(value)
-        known = extension.available(group)
+        known = available(group)
         if name not in known:
-            raise Unfit(f"unknown {what} {show(name)}", extension.nearest(name, known))
+            raise Unfit(f"unknown {what} {show(name)}", nearest(name, known))
         return name
 
     return PlainValidator(convert)
@@ -90,9 +91,9 @@ Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), TEXTS]
 Function = Annotated[str, PlainValidator(text.function_path), _TEXT]
 Stub = Annotated[str, PlainValidator(text.stub_path), _TEXT]
 Parameter = Annotated[str, PlainValidator(text.parameter), WithJsonSchema({"type": ["string", "number", "boolean"]})]
-Protocol = Annotated[str, _entry_point(extension.TRANSPORT), _TEXT]
-Cluster = Annotated[str, _entry_point(extension.CLUSTER), _TEXT]
-LoadBalance = Annotated[str, _entry_point(extension.LOADBALANCE), _TEXT]
+Protocol = Annotated[str, _entry_point(TRANSPORT), _TEXT]
+Cluster = Annotated[str, _entry_point(CLUSTER), _TEXT]
+LoadBalance = Annotated[str, _entry_point(LOADBALANCE), _TEXT]
 
 OrEmpty = BeforeValidator(_or_empty)
 OrSwitch = BeforeValidator(_ssl)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cache
 
+from ..extension import TRANSPORT, available, load
+from ..read.tree import Entry
+from ..settings import TransportSettings
+from ..values.quantity import show
 from .declared import LAST_COMMON, SECTIONS, Declaration, DeclaredSetting, Misfit
-from .extension import TRANSPORT, available, load
 from .models import yaml_keys
-from .quantity import show
-from .settings import TransportSettings
-from .tree import Entry
 
 
 @cache

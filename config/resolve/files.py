@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
-from .models import SslModel
-from .policy import SslPolicy
-from .report import Report
-from .settings import unreadable
-from .tree import Entry
+from ..check.models import SslModel
+from ..policy import SslPolicy
+from ..read.report import Report
+from ..read.tree import Entry
+from ..settings import unreadable
 
 
 def readable_file(folder: Path, path: str, entry: Entry, report: Report) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .models import CallModel, ConsumerModel, MethodModel, ReferenceModel, yaml_keys
-from .report import Report
-from .tree import Entry
+from ..check.models import CallModel, ConsumerModel, MethodModel, ReferenceModel, yaml_keys
+from ..read.report import Report
+from ..read.tree import Entry
 
 _KEYS = {**yaml_keys(MethodModel), **yaml_keys(ReferenceModel), **yaml_keys(ConsumerModel)}
 

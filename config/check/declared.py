@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
+from ..policy import ReferencePolicy
+from ..read.keys import normalise
+from ..read.tree import BROKEN, Entry
+from ..settings import Located, TransportSettings
+from ..values.quantity import Unfit, show
 from .fields import Written
-from .keys import normalise
 from .models import ConsumerModel, InterfaceModel, ReferenceModel, yaml_keys
-from .policy import ReferencePolicy
-from .quantity import Unfit, show
-from .settings import Located, TransportSettings
-from .tree import BROKEN, Entry
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

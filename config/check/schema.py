@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..read.keys import camel, kebab
 from .declared import ONLY
-from .keys import camel, kebab
 from .listing import declaration, listing
 from .models import RootModel
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from ..read.keys import respell, similar
+from ..read.report import Report
+from ..read.tree import BROKEN, Entry
+from ..values.quantity import Unfit, kind
 from .declared import SECTIONS
-from .keys import respell, similar
 from .listing import declared
 from .models import (
     ApplicationModel,
@@ -20,10 +23,7 @@ from .models import (
     SslModel,
     yaml_keys,
 )
-from .quantity import Unfit, kind
 from .refused import INSTEAD, REFUSED
-from .report import Report
-from .tree import BROKEN, Entry
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

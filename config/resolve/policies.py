@@ -8,18 +8,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..check.models import MethodModel, ReferenceModel, RegistryModel, RootModel
+from ..extension import REGISTRY, available, nearest
+from ..policy import ConsumerConfig, MethodPolicy, ReferencePolicy, RegistryPolicy
+from ..read.keys import normalise
+from ..read.report import Report
+from ..read.tree import Entry
+from ..values.quantity import show
 from .chain import add_attachments, add_interceptors
-from .extension import REGISTRY, available, nearest
 from .files import file_url, ssl_policy
-from .keys import normalise
 from .levels import Chosen, Level, choose, setter
-from .models import MethodModel, ReferenceModel, RegistryModel, RootModel
-from .policy import ConsumerConfig, MethodPolicy, ReferencePolicy, RegistryPolicy
-from .quantity import show
-from .report import Report
 from .source import add_source
 from .transport import add_transport, note_misfits
-from .tree import Entry
 
 # The method of a reference's default policy.
 ANY = "*"

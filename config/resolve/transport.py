@@ -7,15 +7,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from .declared import Declaration, DeclaredSetting
-from .extension import TRANSPORT, available
+from ..check.declared import Declaration, DeclaredSetting
+from ..check.listing import declaration, declared, misfits, protocols
+from ..check.models import ReferenceModel, yaml_keys
+from ..extension import TRANSPORT, available
+from ..policy import BUILT_IN, DEFAULT_PROTOCOL
+from ..read.report import Report
+from ..read.tree import Entry
+from ..settings import TransportSettings
 from .levels import Chosen, Level, setter
-from .listing import declaration, declared, misfits, protocols
-from .models import ReferenceModel, yaml_keys
-from .policy import BUILT_IN, DEFAULT_PROTOCOL
-from .report import Report
-from .settings import TransportSettings
-from .tree import Entry
 
 
 def add_transport(chosen: Chosen, levels: Sequence[Level], folder: Path, report: Report) -> None:
