@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
 from callahead.config.policy import RegistryPolicy
+from callahead.config.values import quantity
 
 from .url import masked
 
@@ -59,8 +60,6 @@ def duration_ms(policy: RegistryPolicy, key: str, default_ms: int) -> int:
     text = settings_of(policy).get(key)
     if text is None:
         return default_ms
-    from callahead.config.values import quantity  # brings PyYAML
-
     try:
         return quantity.duration_ms(1)(int(text) if text.isdecimal() else text)
     except quantity.Unfit as error:

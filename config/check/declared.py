@@ -112,12 +112,12 @@ class Declaration:
     def read(self, entry: Entry, section: str) -> Read:
         """Take what *entry*, a *section*, writes of these settings."""
         found = Read()
-        places = {key: entry.section[key] for key in self.by_key if key in entry.section.keys() & self.keys(section)}
-        model = self._fitting({key: place.plain() for key, place in places.items()}, entry, found) if places else None
-        for key, place in places.items():
-            attribute = self.by_key[key].attribute
-            found.values[attribute] = getattr(model, attribute)
-            found.places[attribute] = place
+        taken = self.keys(section) & entry.section.keys()
+        places = {one.attribute: entry.section[key] for key, one in self.by_key.items() if key in taken}
+        if places:
+            found.places = places
+            model = self._fitting({key: entry.section[key].plain() for key in taken}, entry, found)
+            found.values = {attribute: getattr(model, attribute) for attribute in places}
         return found
 
     def _fitting(self, plain: dict[str, Any], entry: Entry, found: Read) -> BaseModel:

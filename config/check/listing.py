@@ -60,13 +60,19 @@ def listing(section: str) -> dict[str, tuple[DeclaredSetting, ...]]:
     return {key: theirs.get(key, ()) for key in order}
 
 
+def declared_among(keys: Iterable[str], section: str) -> dict[str, tuple[DeclaredSetting, ...]]:
+    """Give what transports declare by *keys* of *section*, in their order; where all are ours none is imported."""
+    ours = yaml_keys(SECTIONS[section]).values()
+    foreign = [key for key in keys if key not in ours]
+    everyone = declared(section) if foreign else {}
+    return {key: everyone[key] for key in foreign if key in everyone}
+
+
 def misfits(entry: Entry, section: str) -> Iterator[Misfit]:
     """Say what is wrong in *entry*, a *section*, with values that fit none of those who declare their keys."""
-    foreign = entry.section.keys() - yaml_keys(SECTIONS[section]).values()
-    everyone = declared(section) if foreign else {}
-    for key in entry.section:
-        found = [declaration(one.protocol).read(entry, section).misfits.get(key) for one in everyone.get(key, ())]
-        if found and found[0] and all(found):
+    for key, settings in declared_among(entry.section, section).items():
+        found = [declaration(one.protocol).read(entry, section).misfits.get(key) for one in settings]
+        if found[0] and all(found):
             yield from found[0]
 
 

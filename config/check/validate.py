@@ -12,7 +12,7 @@ from ..read.report import Report
 from ..read.tree import BROKEN, Entry
 from ..values.quantity import Unfit, kind
 from .declared import SECTIONS
-from .listing import declared
+from .listing import declared, declared_among
 from .models import (
     ApplicationModel,
     ConsumerModel,
@@ -68,8 +68,7 @@ def _leave_to_transports(plain: dict[str, Any]) -> None:
 
 
 def _remove_declared(plain: Any, section: str) -> None:
-    foreign = plain.keys() - yaml_keys(_MODELS[section]).values() if isinstance(plain, dict) else ()
-    for key in foreign & declared(section).keys() if foreign else ():
+    for key in declared_among(plain, section) if isinstance(plain, dict) else ():
         del plain[key]
 
 

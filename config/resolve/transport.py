@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..check.declared import Declaration, DeclaredSetting
-from ..check.listing import declaration, declared, misfits, protocols
+from ..check.listing import declaration, declared_among, misfits, protocols
 from ..check.models import ReferenceModel, yaml_keys
 from ..extension import TRANSPORT, available
 from ..policy import BUILT_IN, DEFAULT_PROTOCOL
@@ -48,8 +48,7 @@ def add_transport(chosen: Chosen, levels: Sequence[Level], folder: Path, report:
 def _judge_unclear(levels: Sequence[Level], folder: Path, report: Report) -> None:
     """Say what can be said without the protocol, which is wrong itself: all, where the settings are of one alone."""
     own = levels[0]
-    everyone = declared(own.section) if own.entry.section.keys() - yaml_keys(ReferenceModel).values() else {}
-    whose = {one.protocol for key in own.entry.section for one in everyone.get(key, ())}
+    whose = {one.protocol for settings in declared_among(own.entry.section, own.section).values() for one in settings}
     if len(whose) == 1:
         _settings(declaration(whose.pop()), {}, levels, folder, report)
     else:
@@ -80,14 +79,12 @@ def _names_protocol(levels: Sequence[Level]) -> Entry:
 
 def _refuse_foreign(own: Level, protocol: str, origin: str, report: Report) -> None:
     """Note what *own* writes that other transports declare and that of *protocol* does not."""
-    known = {*yaml_keys(ReferenceModel).values(), *declaration(protocol).keys(own.section)}
-    foreign = [key for key in own.entry.section if key not in known]
-    everyone = declared(own.section) if foreign else {}
+    known = declaration(protocol).by_key
+    foreign = declared_among((key for key in own.entry.section if key not in known), own.section)
     note_misfits(Level(own.model, Entry({key: own.entry.section[key] for key in foreign})), report)
-    for key in foreign:
-        if key in everyone:
-            text = f'only protocol {protocols(everyone[key])} honours it, and this reference has "{protocol}"'
-            report.at(own.entry.section[key], text, _hint(everyone[key][0], origin))
+    for key, settings in foreign.items():
+        text = f'only protocol {protocols(settings)} honours it, and this reference has "{protocol}"'
+        report.at(own.entry.section[key], text, _hint(settings[0], origin))
 
 
 def _hint(setting: DeclaredSetting, origin: str) -> str:
