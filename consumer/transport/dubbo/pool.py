@@ -15,7 +15,7 @@ from ..api import ConnectionCounts
 from .connection import Connection
 from .io_thread import IoThread
 from .link import State
-from .settings import ConnectionSettings, DubboSettings
+from .settings import ConnectionSettings
 
 _OWN = itertools.count(1)
 _Key = tuple[tuple[str, int], ConnectionSettings, SslPolicy | None]
@@ -99,12 +99,11 @@ class Pool:
 
 
 def _settings(policy: ReferencePolicy, own: int) -> ConnectionSettings:
-    declared: DubboSettings = policy.transport
     return ConnectionSettings(
         connect_timeout=policy.connect_timeout_ms / 1000,
-        heartbeat=declared.heartbeat_ms / 1000,
-        max_queued_requests=declared.max_queued_requests,
-        max_queued_bytes=declared.max_queued_bytes,
+        heartbeat=policy.transport.heartbeat_ms / 1000,
+        max_queued_requests=policy.transport.max_queued_requests,
+        max_queued_bytes=policy.transport.max_queued_bytes,
         max_body_bytes=policy.max_response_bytes,
         max_body_setting=f"max_response_bytes ({policy.origin('max_response_bytes')})",
         own=own,

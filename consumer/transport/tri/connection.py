@@ -15,7 +15,6 @@ from callahead.config.policy import ReferencePolicy, SslPolicy
 
 from ...errors import ConsumerClosed, RpcError, TransportError
 from ...provider import Provider
-from .settings import TriSettings
 
 _OWN = itertools.count(1)
 
@@ -88,11 +87,10 @@ def _options(policy: ReferencePolicy) -> tuple[tuple[str, int | str], ...]:
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 5000),
     ]
-    declared: TriSettings = policy.transport
-    if declared.keepalive_ms:
+    if policy.transport.keepalive_ms:
         options += [
-            ("grpc.keepalive_time_ms", declared.keepalive_ms),
-            ("grpc.keepalive_timeout_ms", declared.keepalive_timeout_ms),
+            ("grpc.keepalive_time_ms", policy.transport.keepalive_ms),
+            ("grpc.keepalive_timeout_ms", policy.transport.keepalive_timeout_ms),
         ]
     if policy.ssl is not None and policy.ssl.server_name is not None:
         options.append(("grpc.ssl_target_name_override", policy.ssl.server_name))

@@ -12,7 +12,6 @@ import grpc
 from callahead.config.extension import load_object
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer.transport.tri.method_types import ServiceTypes
-from callahead.consumer.transport.tri.settings import TriSettings
 from callahead.consumer.transport.tri.types import check_methods, load_types
 
 if TYPE_CHECKING:
@@ -43,8 +42,7 @@ def load_service(policy: ReferencePolicy, open_channel: Callable[[], grpc.Channe
 
 def _is_java(policy: ReferencePolicy) -> bool:
     has_java_stub = policy.stub is not None and _is_java_stub(policy.stub)
-    declared: TriSettings = policy.transport
-    sources = {"stub": policy.stub, "module": declared.module, "proto": declared.proto}
+    sources = {"stub": policy.stub, "module": policy.transport.module, "proto": policy.transport.proto}
     source = next((name for name, value in sources.items() if value is not None), None)
     wanted = _wanted(policy)
     if wanted is None or source is None or has_java_stub:

@@ -17,7 +17,6 @@ from callahead.config.extension import nearest
 from callahead.config.policy import ReferencePolicy
 from callahead.consumer.transport.tri.descriptor_types import service_types
 from callahead.consumer.transport.tri.method_types import ServiceTypes
-from callahead.consumer.transport.tri.settings import TriSettings
 
 COMPILE_TIMEOUT_S = 60.0
 
@@ -64,8 +63,7 @@ def _compile(policy: ReferencePolicy, path: str) -> list[FileDescriptorProto]:
     """Run protoc; the files come in the order of their imports, *path* last."""
     # protoc names a file after the first folder that holds it, and the user's folders must win: a file which others
     # import as "b/c.proto" would otherwise be there twice.
-    declared: TriSettings = policy.transport
-    folders = [*declared.proto_path, str(Path(path).parent)]
+    folders = [*policy.transport.proto_path, str(Path(path).parent)]
     with tempfile.TemporaryDirectory(prefix="callahead-") as scratch:
         out = Path(scratch) / "files.bin"
         command = [sys.executable, "-P", "-m", "grpc_tools.protoc", *(f"-I{folder}" for folder in folders)]

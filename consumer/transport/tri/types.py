@@ -9,7 +9,6 @@ import grpc
 from callahead.config.errors import ConfigError, Problem
 from callahead.config.policy import MethodPolicy, ReferencePolicy, key_of
 from callahead.consumer.transport.tri.method_types import MethodTypes, ServiceTypes
-from callahead.consumer.transport.tri.settings import TriSettings
 
 __all__ = ["MethodTypes", "ServiceTypes", "check_methods", "load_types"]
 
@@ -31,15 +30,14 @@ def load_types(policy: ReferencePolicy, open_channel: Callable[[], grpc.Channel]
         from callahead.consumer.transport.tri.stub_types import from_stub
 
         return from_stub(policy, policy.stub)
-    declared: TriSettings = policy.transport
-    if declared.module is not None:
+    if policy.transport.module is not None:
         from callahead.consumer.transport.tri.stub_types import from_module
 
-        return from_module(policy, declared.module)
-    if declared.proto is not None:
+        return from_module(policy, policy.transport.module)
+    if policy.transport.proto is not None:
         from callahead.consumer.transport.tri.proto_types import from_proto
 
-        return from_proto(policy, declared.proto)
+        return from_proto(policy, policy.transport.proto)
     from callahead.consumer.transport.tri.reflection_types import from_reflection
 
     return from_reflection(policy, open_channel)
