@@ -113,8 +113,12 @@ def _note_conflicts(known: Declaration, values: Mapping[str, Any], own: Level, r
     """Note what the transport has against the settings together."""
     keys = {**yaml_keys(ReferenceModel), **{one.attribute: key for key, one in known.by_key.items()}}
     written = frozenset(attribute for attribute, key in keys.items() if key in own.entry.section)
-    for attribute, text, hint in known.model.model_construct(**values).conflicts(written):
-        report.at(own.entry.find([keys[attribute]]), text, hint)
+    try:
+        for attribute, text, hint in known.model.model_construct(**values).conflicts(written):
+            report.at(own.entry.find([keys[attribute]]), text, hint)
+    except TypeError:
+        if None not in values.values():  # else it judged by a value that is wrong itself, which was told
+            raise
 
 
 def _located(

@@ -70,6 +70,7 @@ def test_a_default_of_all_references_is_passed_over_by_other_protocols(site: Pat
         ("ring: nosuch", "ring: cannot read nosuch: No such file or directory"),
         ("wing_spam: 1", 'wing_spam: unknown key (did you mean "wing_span"?)'),
         ("colour: white, wing_span: 99", "colour: is of no bird this large (make wing_span smaller)"),
+        ("colour: white, wing_span: []", "wing_span: must be a valid integer, not a list"),
     ],
 )
 def test_what_is_wrong_is_said_at_file_and_line(site: Path, written: str, message: str) -> None:
