@@ -118,7 +118,7 @@ class Transport(Protocol):
     """Carries calls by one protocol; one per `Consumer`, shared by its references.
 
     Implementations are found in the entry-point group ``callahead.transport`` and made with `TransportParts`. All
-    methods may be called from any thread. Loading a configuration imports the class, so its module should import little.
+    methods may be called from any thread. Loading a configuration imports the class, so its module imports little.
     """
 
     settings: ClassVar[type[TransportSettings] | None]

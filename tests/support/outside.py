@@ -41,12 +41,12 @@ class PigeonSettings(TransportSettings):
 class Pigeon(ScriptedTransport):
     settings = PigeonSettings
 
-    def __init__(self, *parts, **more):
-        super().__init__(lambda invocation: self.rest)
+    def __init__(self, parts):
+        super().__init__(lambda attempt: self.rest)
 
-    def open(self, policy, *parts, **more):
+    def open(self, policy, providers):
         self.rest = policy.transport.rest_ms
-        return super().open(policy, *parts, **more)
+        return super().open(policy, providers)
 """
 
 
