@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from callahead.consumer.transport.dubbo.connection import Connection
-from callahead.consumer.transport.dubbo.io_thread import IoThread
 from callahead.consumer.transport.dubbo.settings import ConnectionSettings
+from callahead.consumer.transport.tcp.io_thread import IoThread
 
 from .clock import FakeClock
 

@@ -16,12 +16,12 @@ from random import Random
 from ...deadline import Clock
 from ...errors import ConnectFailed, ConnectionLost, ConsumerClosed, RpcError
 from ...wire.header import heartbeat_frame
-from .backoff import Backoff
+from ..tcp.backoff import Backoff
+from ..tcp.dial import Dial
+from ..tcp.io_thread import NEVER, IoThread
+from ..tcp.poller import CLOSING, READ
 from .call import Call
-from .dial import Dial
-from .io_thread import NEVER, IoThread
 from .link import Link, Pause, State
-from .poller import CLOSING, READ
 from .settings import ConnectionSettings
 
 _LOG = logging.getLogger("callahead.consumer.dubbo")
@@ -183,7 +183,7 @@ class Connection(Link):
             self._owner.leave()
 
     def tick(self, now: float) -> float:
-        """End what is due; see `Served.tick`."""
+        """End what is due; see `Handler.tick`."""
         if not self._owner.enter(self._tick_now, None):
             return NEVER
         try:

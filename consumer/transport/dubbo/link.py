@@ -14,10 +14,10 @@ from ...wire.events import BadEvent, BadResponse, Broken, Heartbeat, HeartbeatAn
 from ...wire.header import heartbeat_answer_frame
 from ...wire.reader import FrameReader
 from ..api import ConnectionCounts
+from ..tcp.io_thread import NEVER, IoThread
+from ..tcp.ownership import Ownership
+from ..tcp.poller import CLOSING, READ, WRITE
 from .call import Call
-from .io_thread import NEVER, IoThread
-from .ownership import Ownership
-from .poller import CLOSING, READ, WRITE
 from .running import RunningCalls
 from .settings import ConnectionSettings, Counters
 from .users import Users
@@ -69,7 +69,7 @@ class Link(RunningCalls):
 
     @abstractmethod
     def tick(self, now: float) -> float:
-        """End what is due; see `Served.tick`."""
+        """End what is due; see `Handler.tick`."""
 
     @abstractmethod
     def _lost(self, problem: str) -> None:
@@ -98,7 +98,7 @@ class Link(RunningCalls):
             self._thread.flush_later(self)
 
     def flush(self) -> None:
-        """Write what was queued; see `Served.flush`."""
+        """Write what was queued; see `Handler.flush`."""
         if not self._owner.enter(self._flush_again, None):
             return
         try:
@@ -158,7 +158,7 @@ class Link(RunningCalls):
     # -- reading ----------------------------------------------------------------------------------------------------
 
     def on_ready(self, events: int) -> None:
-        """Read or write; see `Served.on_ready`."""
+        """Read or write; see `Handler.on_ready`."""
         if self.state is not State.OPEN or not self._owner.take():
             return  # a leader reads for itself
         try:
@@ -292,7 +292,7 @@ class Pause:
         thread.tick_at(self, self._link._clock() + _PAUSE_S)
 
     def tick(self, now: float) -> float:
-        """Look whether somebody has led meanwhile; see `Served.tick`."""
+        """Look whether somebody has led meanwhile; see `Handler.tick`."""
         return self._link.resume(now)
 
     def on_ready(self, events: int) -> None:

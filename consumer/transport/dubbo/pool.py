@@ -12,8 +12,8 @@ from callahead.config.policy import ReferencePolicy, SslPolicy
 from ...deadline import Clock
 from ...provider import Provider
 from ..api import ConnectionCounts
+from ..tcp.io_thread import IoThread
 from .connection import Connection
-from .io_thread import IoThread
 from .link import State
 from .settings import ConnectionSettings
 

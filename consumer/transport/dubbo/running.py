@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...errors import LimitExceeded, RpcError
+from ..tcp.io_thread import NEVER
+from ..tcp.outbox import Outbox
 from .call import Call
-from .io_thread import NEVER
-from .outbox import Outbox
 from .settings import ConnectionSettings
 
 _LOOK_S = 2e-6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from .call import Call
+from ..dubbo.call import Call
 
 _JOIN_BYTES = 256 * 1024
 """Frames are joined into one send up to this size; a larger single frame is sent by itself."""

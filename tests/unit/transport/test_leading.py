@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.dubbo_connection import unconnected
 
-from callahead.consumer.transport.dubbo.io_thread import NEVER
+from callahead.consumer.transport.tcp.io_thread import NEVER
 
 
 def test_while_somebody_leads_the_end_is_put_off_and_not_forgotten() -> None:

@@ -80,7 +80,7 @@ class Dial:
             self._next(os.strerror(code))
 
     def on_ready(self, events: int) -> None:
-        """Go on; see `Served.on_ready`."""
+        """Go on; see `Handler.on_ready`."""
         del events
         if self._shaking_hands:
             self._shake_hands()

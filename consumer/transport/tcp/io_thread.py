@@ -20,7 +20,7 @@ _LOG = logging.getLogger("callahead.consumer.dubbo")
 NEVER = float("inf")
 
 
-class Served(Protocol):
+class Handler(Protocol):
     """One socket that the thread serves."""
 
     def on_ready(self, events: int) -> None:
@@ -36,16 +36,16 @@ class Served(Protocol):
 class IoThread:
     """Serves sockets on one daemon thread, which starts with the first task.
 
-    All but `post` and `close` is called on the thread itself, so what is served needs no lock.
+    All but `post` and `close` is called on the thread itself, so what it serves needs no lock.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._tasks: deque[tuple[Callable[[Any], None], Any]] = deque()
-        self._served: dict[int, Served] = {}
-        self._dirty: list[Served] = []
-        self._timed: dict[Served, float] = {}
+        self._handlers: dict[int, Handler] = {}
+        self._dirty: list[Handler] = []
+        self._timed: dict[Handler, float] = {}
         self._thread: threading.Thread | None = None
         self.poller: Poller | None = None
         self._asleep = False
@@ -68,29 +68,29 @@ class IoThread:
                 self._thread = threading.Thread(target=self._run, name="callahead-dubbo-io", daemon=True)
                 self._thread.start()
 
-    def serve(self, fd: int, served: Served) -> None:
-        """Pass the events of *fd* to *served*."""
-        self._served[fd] = served
+    def serve(self, fd: int, handler: Handler) -> None:
+        """Pass the events of *fd* to *handler*."""
+        self._handlers[fd] = handler
 
     def forget(self, fd: int) -> None:
         """Pass no more events of *fd*; before it is closed."""
-        if self._served.pop(fd, None) is not None:
+        if self._handlers.pop(fd, None) is not None:
             assert self.poller is not None
             self.poller.forget(fd)
 
-    def flush_later(self, served: Served) -> None:
-        """Call ``served.flush()`` at the end of this round."""
-        self._dirty.append(served)
+    def flush_later(self, handler: Handler) -> None:
+        """Call ``handler.flush()`` at the end of this round."""
+        self._dirty.append(handler)
 
-    def tick_at(self, served: Served, when: float) -> None:
-        """Call ``served.tick(now)`` once the clock shows *when*, or earlier where an earlier time was asked for."""
-        known = self._timed.get(served)
+    def tick_at(self, handler: Handler, when: float) -> None:
+        """Call ``handler.tick(now)`` once the clock shows *when*, or earlier where an earlier time was asked for."""
+        known = self._timed.get(handler)
         if known is None or when < known:
-            self._timed[served] = when
+            self._timed[handler] = when
 
-    def tick_never(self, served: Served) -> None:
+    def tick_never(self, handler: Handler) -> None:
         """Forget what `tick_at` was asked."""
-        self._timed.pop(served, None)
+        self._timed.pop(handler, None)
 
     def _run(self) -> None:
         poller = self.poller
@@ -105,7 +105,7 @@ class IoThread:
     @property
     def _is_over(self) -> bool:
         """Told to end, and nothing is left: a connection that a caller holds is closed only once that hands over."""
-        return self._closed and not self._served and not self._tasks
+        return self._closed and not self._handlers and not self._tasks
 
     def _round(self, poller: Poller) -> None:
         tasks = self._tasks
@@ -114,8 +114,8 @@ class IoThread:
             function(argument)
         if self._dirty:
             dirty, self._dirty = self._dirty, []
-            for served in dirty:
-                served.flush()
+            for handler in dirty:
+                handler.flush()
         timeout = self._run_timed()
         if timeout != 0:
             self._asleep = True
@@ -125,7 +125,7 @@ class IoThread:
         ready = poller.wait(timeout)
         self._asleep = False
         for fd, events in ready:
-            one = self._served.get(fd)
+            one = self._handlers.get(fd)
             if one is not None:
                 one.on_ready(events)
 
@@ -133,12 +133,12 @@ class IoThread:
         timed = self._timed
         if timed:
             now = self._clock()
-            for served in [one for one, when in timed.items() if when <= now]:
-                when = served.tick(now)
+            for handler in [one for one, when in timed.items() if when <= now]:
+                when = handler.tick(now)
                 if when < NEVER:
-                    timed[served] = when
+                    timed[handler] = when
                 else:
-                    timed.pop(served, None)
+                    timed.pop(handler, None)
         if self._tasks or self._dirty or self._is_over:
             return 0
         return max(0.0, min(timed.values()) - now) if timed else None
@@ -166,7 +166,7 @@ class IoThread:
         """Forget the parent's thread and sockets, and close this process' copies of its descriptors."""
         self._lock = threading.Lock()
         self._tasks.clear()
-        self._served = {}
+        self._handlers = {}
         self._dirty = []
         self._timed = {}
         self._thread = None

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from support.shop import Background, Spy
 
-from callahead.consumer.transport.dubbo.io_thread import NEVER, IoThread
-from callahead.consumer.transport.dubbo.ownership import Ownership
-from callahead.consumer.transport.dubbo.poller import READ
+from callahead.consumer.transport.tcp.io_thread import NEVER, IoThread
+from callahead.consumer.transport.tcp.ownership import Ownership
+from callahead.consumer.transport.tcp.poller import READ
 
 
 class Quiet:

@@ -12,7 +12,7 @@ from callahead.config.policy import MethodPolicy
 from callahead.consumer.deadline import Deadline
 from callahead.consumer.invocation import CallRecord, Invocation
 from callahead.consumer.transport.dubbo.call import Call
-from callahead.consumer.transport.dubbo.outbox import Outbox
+from callahead.consumer.transport.tcp.outbox import Outbox
 
 POLICY = MethodPolicy(reference="foo", method="find")
 JOIN_BYTES = 256 * 1024

@@ -14,8 +14,8 @@ from callahead.consumer.deadline import Deadline
 from callahead.consumer.errors import CallTimeout
 from callahead.consumer.invocation import CallRecord, Invocation, Outcome
 from callahead.consumer.transport.dubbo.call import Call
-from callahead.consumer.transport.dubbo.io_thread import NEVER
 from callahead.consumer.transport.dubbo.link import State
+from callahead.consumer.transport.tcp.io_thread import NEVER
 
 POLICY = MethodPolicy(reference="foo", method="find")
 
