@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import CancelledError
 from threading import get_ident
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ...errors import CallTimeout
 from ...invocation import Done, Invocation, Outcome
-
-if TYPE_CHECKING:
-    from .connection import Connection
 
 
 class Decode(Protocol):
@@ -18,6 +15,19 @@ class Decode(Protocol):
 
     def __call__(self, status: int, body: bytes, invocation: Invocation, /) -> Outcome:
         """Read *body* as the answer to *invocation*."""
+
+
+class Carrier(Protocol):
+    """Carries attempts; all of it may be called from any thread."""
+
+    def lead(self, call: Call, /) -> bool:
+        """Carry *call* to its end on this thread; False where that cannot be, and nothing was done."""
+
+    def post(self, call: Call, /) -> None:
+        """Carry *call*, soon, on the I/O thread."""
+
+    def post_cancel(self, call: Call, /) -> None:
+        """Stop *call*, soon."""
 
 
 class Call:
@@ -63,7 +73,7 @@ class Call:
         self._invocation: Invocation | None = invocation
         self._decode = decode
         self._done: Done | None = done
-        self._connection: Connection | None = None
+        self._connection: Carrier | None = None
         self.is_held = False
         self._held: Outcome | tuple[int, bytes] | None = None
 
@@ -72,7 +82,7 @@ class Call:
         """The call was given up before its frame was queued."""
         return self._invocation is not None and self._invocation.record.is_cancelled
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: Carrier) -> None:
         """Hand the attempt over; from any thread."""
         invocation = self._invocation
         assert invocation is not None
