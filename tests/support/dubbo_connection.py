@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from random import Random
+from typing import NamedTuple
+
 from callahead.consumer.transport.dubbo.connection import Connection
 from callahead.consumer.transport.dubbo.settings import ConnectionSettings
-from callahead.consumer.transport.tcp.io_thread import IoThread
 
 from .clock import FakeClock
+from .held_thread import HeldThread
 
-_SETTINGS = ConnectionSettings(
+SETTINGS = ConnectionSettings(
     connect_timeout=1.0,
     heartbeat=0.0,
-    max_queued_requests=100,
-    max_queued_bytes=10_000,
+    max_queued_requests=100_000,
+    max_queued_bytes=10_000_000,
     max_body_bytes=1000,
     max_body_setting="max_response_bytes",
 )
 
 
-def unconnected() -> Connection:
-    """Make one; its thread is never started, and its clock stands."""
+class Unconnected(NamedTuple):
+    """A connection, and the thread that stands still beneath it."""
+
+    connection: Connection
+    thread: HeldThread
+
+
+def unconnected() -> Unconnected:
+    """Make one; its clock stands."""
     clock = FakeClock()
-    return Connection(("h", 1), _SETTINGS, IoThread(clock), clock)
+    thread = HeldThread(clock)
+    return Unconnected(Connection(("127.0.0.1", 1), SETTINGS, thread, clock, Random(1)), thread)

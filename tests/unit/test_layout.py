@@ -30,6 +30,7 @@ FLOORS = (
     ("consumer.provider", "consumer.invocation", "consumer.callbacks", "consumer.context", "consumer.future",
      "consumer.settling", "consumer.timer"),
     ("consumer.codec", "consumer.wire"),
+    ("consumer.transport.tcp",),
     ("consumer.transport",),
     ("consumer.loadbalance",),
     ("consumer.cluster",),

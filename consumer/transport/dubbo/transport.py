@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from random import Random
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
@@ -18,7 +19,7 @@ class DubboTransport:
     """Carries calls by the dubbo protocol; a `Transport`."""
 
     def __init__(self) -> None:
-        self._pool = Pool(time.monotonic)
+        self._pool = Pool(time.monotonic, Random())  # noqa: S311 - it spreads reconnects
         self._references = OpenReferences()
 
     def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> DubboReference:

@@ -1,4 +1,4 @@
-"""The one I/O thread of a consumer's `dubbo` connections.
+"""The one I/O thread that serves all connections of a transport.
 
 Callers enqueue and go on; this thread joins all that was queued into one send per connection, reads in large pieces,
 and stays awake while there is work. Measured (design, section 7): with a writer in each caller's thread and a reader
@@ -16,18 +16,25 @@ from typing import Any, Protocol
 from ...deadline import Clock
 from .poller import Poller, open_poller
 
-_LOG = logging.getLogger("callahead.consumer.dubbo")
 NEVER = float("inf")
 
 
 class Handler(Protocol):
-    """One socket that the thread serves."""
+    """Hears of one socket."""
 
     def on_ready(self, events: int) -> None:
         """Handle READ, WRITE or both."""
 
+
+class Flushable(Protocol):
+    """Queues what the end of a round writes."""
+
     def flush(self) -> None:
         """Write what was queued since the last round."""
+
+
+class Timed(Protocol):
+    """Has something that is due at some time."""
 
     def tick(self, now: float) -> float:
         """End what is due; returns the monotonic second at which to be asked again, or `NEVER`."""
@@ -37,15 +44,21 @@ class IoThread:
     """Serves sockets on one daemon thread, which starts with the first task.
 
     All but `post` and `close` is called on the thread itself, so what it serves needs no lock.
+
+    Attributes:
+        protocol: What is spoken on the sockets; stands in the names of threads and of the log.
+        poller: Waits for the sockets; None until the thread starts.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, protocol: str) -> None:
+        self.protocol = protocol
         self._clock = clock
+        self._log = logging.getLogger(f"callahead.consumer.{protocol}")
         self._lock = threading.Lock()
         self._tasks: deque[tuple[Callable[[Any], None], Any]] = deque()
         self._handlers: dict[int, Handler] = {}
-        self._dirty: list[Handler] = []
-        self._timed: dict[Handler, float] = {}
+        self._dirty: list[Flushable] = []
+        self._timed: dict[Timed, float] = {}
         self._thread: threading.Thread | None = None
         self.poller: Poller | None = None
         self._asleep = False
@@ -64,9 +77,23 @@ class IoThread:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None and not self._closed:
-                self.poller = open_poller()
-                self._thread = threading.Thread(target=self._run, name="callahead-dubbo-io", daemon=True)
-                self._thread.start()
+                self._launch(open_poller())
+
+    def _launch(self, poller: Poller) -> None:
+        """Start the thread; the one place that does."""
+        self.poller = poller
+        name = f"callahead-{self.protocol}-io"
+        self._thread = threading.Thread(target=self._run, args=(poller,), name=name, daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system has no thread left
+            self._end_unstarted(poller)
+            raise
+
+    def _end_unstarted(self, poller: Poller) -> None:
+        """Be as before the first task, so that the next one starts the thread again."""
+        self._thread = self.poller = None
+        poller.close()
 
     def serve(self, fd: int, handler: Handler) -> None:
         """Pass the events of *fd* to *handler*."""
@@ -78,28 +105,26 @@ class IoThread:
             assert self.poller is not None
             self.poller.forget(fd)
 
-    def flush_later(self, handler: Handler) -> None:
-        """Call ``handler.flush()`` at the end of this round."""
-        self._dirty.append(handler)
+    def flush_later(self, flushable: Flushable) -> None:
+        """Call ``flushable.flush()`` at the end of this round."""
+        self._dirty.append(flushable)
 
-    def tick_at(self, handler: Handler, when: float) -> None:
-        """Call ``handler.tick(now)`` once the clock shows *when*, or earlier where an earlier time was asked for."""
-        known = self._timed.get(handler)
+    def tick_at(self, timed: Timed, when: float) -> None:
+        """Call ``timed.tick(now)`` once the clock shows *when*, or earlier where an earlier time was asked for."""
+        known = self._timed.get(timed)
         if known is None or when < known:
-            self._timed[handler] = when
+            self._timed[timed] = when
 
-    def tick_never(self, handler: Handler) -> None:
+    def tick_never(self, timed: Timed) -> None:
         """Forget what `tick_at` was asked."""
-        self._timed.pop(handler, None)
+        self._timed.pop(timed, None)
 
-    def _run(self) -> None:
-        poller = self.poller
-        assert poller is not None
+    def _run(self, poller: Poller) -> None:
         while not self._is_over:
             try:
                 self._round(poller)
             except Exception:
-                _LOG.exception("the I/O thread goes on after an error that it should not have seen")
+                self._log.exception("the I/O thread goes on after an error that it should not have seen")
         poller.close()
 
     @property
@@ -114,8 +139,8 @@ class IoThread:
             function(argument)
         if self._dirty:
             dirty, self._dirty = self._dirty, []
-            for handler in dirty:
-                handler.flush()
+            for flushable in dirty:
+                flushable.flush()
         timeout = self._run_timed()
         if timeout != 0:
             self._asleep = True
@@ -125,20 +150,20 @@ class IoThread:
         ready = poller.wait(timeout)
         self._asleep = False
         for fd, events in ready:
-            one = self._handlers.get(fd)
-            if one is not None:
-                one.on_ready(events)
+            handler = self._handlers.get(fd)
+            if handler is not None:
+                handler.on_ready(events)
 
     def _run_timed(self) -> float | None:
         timed = self._timed
         if timed:
             now = self._clock()
-            for handler in [one for one, when in timed.items() if when <= now]:
-                when = handler.tick(now)
+            for due in [one for one, when in timed.items() if when <= now]:
+                when = due.tick(now)
                 if when < NEVER:
-                    timed[handler] = when
+                    timed[due] = when
                 else:
-                    timed.pop(handler, None)
+                    timed.pop(due, None)
         if self._tasks or self._dirty or self._is_over:
             return 0
         return max(0.0, min(timed.values()) - now) if timed else None

@@ -39,7 +39,7 @@ class Quiet:
 @pytest.fixture
 def thread() -> Iterator[IoThread]:
     """One I/O thread, closed at the end."""
-    made = IoThread(time.monotonic)
+    made = IoThread(time.monotonic, "dubbo")
     yield made
     made.close()
 
@@ -82,6 +82,24 @@ def test_many_posters_lose_no_task(thread: IoThread) -> None:
     for one in threads:
         one.join()
     assert len({number for (number,) in spy.wait(900)}) == 900
+
+
+def test_a_thread_that_could_not_start_is_started_by_the_next_task(
+    thread: IoThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system has no thread left whoever posts hears it, and nothing stands in the way once it has."""
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    spy = Spy()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            thread.post(spy, 1)
+        assert thread.poller is None
+    thread.post(spy, 2)
+    assert spy.wait(2) == [(1,), (2,)]
 
 
 def test_an_error_in_a_task_does_not_end_the_thread(thread: IoThread, caplog: pytest.LogCaptureFixture) -> None:
@@ -173,19 +191,19 @@ def test_an_idle_thread_burns_no_time(thread: IoThread) -> None:
 
 def test_close_runs_what_was_posted_before() -> None:
     """Tasks posted before close run; close is idempotent, and works on a thread that never began."""
-    thread = IoThread(time.monotonic)
+    thread = IoThread(time.monotonic, "dubbo")
     spy = Spy()
     for number in range(100):
         thread.post(spy, number)
     thread.close()
     thread.close()
     assert len(spy.calls) == 100
-    IoThread(time.monotonic).close()
+    IoThread(time.monotonic, "dubbo").close()
 
 
 def test_close_waits_for_what_is_still_served() -> None:
     """The thread ends only when nothing is served any more, so that whoever holds a connection can hand it over."""
-    thread = IoThread(time.monotonic)
+    thread = IoThread(time.monotonic, "dubbo")
     quiet = Quiet()
     near, far = socket.socketpair()
     on_thread(thread, lambda: thread.serve(near.fileno(), quiet))
