@@ -22,6 +22,7 @@ from ...errors import (
 from ...invocation import NO_ATTACHMENTS, Done, Invocation, Outcome
 from ...provider import Provider
 from ..api import Providers
+from ..bound import Bound
 from ..request_limit import check_request_size
 from .connection import Connection, ConnectionKind, Connections, unusable
 from .ended import Facts, facts_of
@@ -50,8 +51,8 @@ _EARLY_S = 0.005
 """How much before the deadline a status must come to be the provider's own: two clocks measure it."""
 
 
-class _Bound:
-    """This method on one connection."""
+class _Callables:
+    """This method on one connection, as grpcio calls it."""
 
     __slots__ = ("connection", "fixed", "path", "stream", "unary")
 
@@ -83,8 +84,7 @@ class TriMethod:
         self._fixed = fixed_metadata(policy, application)
         self._kinds = kinds
         self._connections = connections
-        self._providers = providers
-        self._bound: dict[Provider, tuple[_Bound, ...]] = {}
+        self._bound = Bound(self._bind, connections.release, providers)
         self._turn = itertools.count()
 
     @property
@@ -152,23 +152,20 @@ class TriMethod:
             metadata += invocation.options.metadata
         return metadata or None
 
-    def _bound_to(self, provider: Provider) -> _Bound:
-        bound = self._bound.get(provider)
-        if bound is None:
-            bound = self._bound[provider] = tuple(self._bind(provider, kind) for kind in self._kinds)
-            if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
-                self.forget(provider)
-                self._connections.release(provider)
-                self._connections.release(provider)
+    def _bound_to(self, provider: Provider) -> _Callables:
+        bound = self._bound[provider]
         return bound[0] if len(bound) == 1 else bound[next(self._turn) % len(bound)]
 
-    def _bind(self, provider: Provider, kind: ConnectionKind) -> _Bound:
+    def _bind(self, provider: Provider) -> tuple[_Callables, ...]:
+        return tuple(self._bind_one(provider, kind) for kind in self._kinds)
+
+    def _bind_one(self, provider: Provider, kind: ConnectionKind) -> _Callables:
         connection = self._connections.get(provider, kind)
         if connection is None:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
         token = provider.endpoint.parameters.get("token")
         fixed = self._fixed + to_metadata({"token": token}) if token else self._fixed
-        return _Bound(connection, self._path_at(provider), fixed)
+        return _Callables(connection, self._path_at(provider), fixed)
 
     def _path_at(self, provider: Provider) -> str:
         """Give the path of the method, which a Dubbo provider may have exported elsewhere than under its interface."""
@@ -186,10 +183,7 @@ class TriMethod:
 
     def forget(self, provider: Provider | None) -> None:
         """Drop what was prepared for *provider*, or for all."""
-        if provider is None:
-            self._bound = {}
-        else:
-            self._bound.pop(provider, None)
+        self._bound.forget(provider)
 
     def decode(self, data: bytes, invocation: Invocation, metadata: Mapping[str, Any]) -> Outcome:
         """Make the outcome of an answer to *invocation*, with which *metadata* came."""
