@@ -13,14 +13,11 @@ import ssl
 from collections import deque
 from enum import Enum
 from random import Random
-from typing import Any
 
 from ...deadline import Clock
 from ...errors import ConnectFailed, ConnectionLost, ConsumerClosed, RpcError
 from ...provider import Provider
-from ...wire.events import BadEvent, BadResponse, Broken, Heartbeat, HeartbeatAnswer, ReadOnly, Response, Writable
-from ...wire.header import heartbeat_answer_frame, heartbeat_frame
-from ...wire.reader import FrameReader
+from ...wire.header import heartbeat_frame
 from ..api import ConnectionCounts
 from ..tcp.connecting import Connecting
 from ..tcp.io_thread import NEVER, IoThread
@@ -31,6 +28,7 @@ from ..tcp.poller import READ, WRITE
 from ..tcp.stream import Stream
 from .call import Call
 from .counters import Counters
+from .inbox import Inbox
 from .running import RunningCalls
 from .settings import ConnectionSettings
 from .stop_notice import StopNotice
@@ -80,25 +78,28 @@ class Connection:
         self._thread = thread
         self._clock = clock
         self._is_tls = tls is not None
-        self._owner = owner = Ownership(thread)
+        self._owner = Ownership(thread)
         self._outbox: Outbox[Call] = Outbox()
         self._calls = calls = RunningCalls(self._outbox, settings, self.name)
-        self._stream = Stream(self._outbox, thread, clock, self._received, calls.written, self._lost)
+        self._inbox = Inbox(
+            settings, self.name, calls.by_id, self.counters, self.stop_notice, reply=self._reply, broken=self._lost
+        )
+        self._stream = Stream(
+            self._outbox, thread, clock, received=self._inbox.take, written=calls.written, lost=self._lost
+        )
         self._leading = Leading(
-            owner, self._stream, self._outbox, calls.by_id, thread, clock, self._send, calls.give_up, self._adopt
-        )
+            self._owner, self._stream, self._outbox, calls.by_id, thread, clock,
+            send=self._send, give_up=calls.give_up, adopt=self._adopt,
+        )  # fmt: skip
         self._connecting = Connecting(
-            address, tls, settings.connect_timeout, thread, clock, random, self._opened, self._not_opened
-        )
-        self._reader = self._new_reader()
+            address, tls, settings.connect_timeout, thread, clock, random,
+            opened=self._opened, failed=self._not_opened,
+        )  # fmt: skip
         self._posted: deque[Call] = deque()
         self._is_posted = False
         self._is_flushing = False
         self._is_draining = False
         self._heartbeat_sent = 0.0
-
-    def _new_reader(self) -> FrameReader:
-        return FrameReader(self._settings.max_body_bytes, setting=self._settings.max_body_setting)
 
     # -- from any thread --------------------------------------------------------------------------------------------
 
@@ -246,45 +247,12 @@ class Connection:
         finally:
             self._owner.leave()
 
+    def _reply(self, frame: bytes) -> None:
+        self._outbox.put(frame)
+        self._thread.post(self._flush_soon, None)  # this may be a leader's thread
+
     def _tick_now(self, _: None) -> None:
         self._thread.tick_at(self, self._clock())
-
-    # -- what comes in ----------------------------------------------------------------------------------------------
-
-    def _received(self, data: bytes) -> None:
-        running = self._calls.by_id
-        for event in self._reader.feed(data):
-            if type(event) is Response:
-                number, status, body = event
-                call = running.pop(number, None)
-                if call is None:
-                    self.counters.unknown_answers += 1
-                else:
-                    call.answer(status, body)
-            else:
-                self._handle_rare(event)
-
-    def _handle_rare(self, event: Any) -> None:
-        if isinstance(event, Heartbeat):
-            if event.two_way:
-                self._outbox.put(heartbeat_answer_frame(event.id))
-                self._thread.post(self._flush_soon, None)  # this may be a leader's thread
-        elif isinstance(event, BadResponse):
-            call = self._calls.by_id.pop(event.id, None)
-            if call is None:
-                self.counters.unknown_answers += 1
-            else:
-                call.fail(event.error)
-        elif isinstance(event, ReadOnly | Writable):
-            self.stop_notice.give(isinstance(event, ReadOnly))
-        elif isinstance(event, Broken):
-            self._lost(event.error.message)
-        elif isinstance(event, BadEvent):
-            self.counters.bad_events += 1
-            _LOG.warning("%s: %s", self.name, event.error.message)
-        elif not isinstance(event, HeartbeatAnswer):
-            self.counters.bad_events += 1
-            _LOG.warning("%s sent a request, which a consumer does not answer", self.name)
 
     # -- from dialling to the loss ----------------------------------------------------------------------------------
 
@@ -348,7 +316,7 @@ class Connection:
     def _drop_socket(self) -> None:
         self._owner.forget()
         self._stream.drop()
-        self._reader = self._new_reader()
+        self._inbox.clear()
 
     # -- ending -----------------------------------------------------------------------------------------------------
 
@@ -401,7 +369,7 @@ class Connection:
         self._posted.clear()
         self._is_posted = self._is_flushing = False
         self._calls.clear()
-        self._reader = self._new_reader()
+        self._inbox.clear()
         if self.state is not State.CLOSED:
             self.state = State.IDLE
 

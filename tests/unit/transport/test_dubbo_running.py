@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.dubbo_connection import SETTINGS, unconnected
+from support.dubbo_connection import SETTINGS, call_of, unconnected
 
-from callahead.config.policy import MethodPolicy
-from callahead.consumer.deadline import Deadline
 from callahead.consumer.errors import CallTimeout, ConnectionLost
-from callahead.consumer.invocation import CallRecord, Invocation, Outcome
+from callahead.consumer.invocation import Outcome
 from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.running import RunningCalls
 from callahead.consumer.transport.tcp.io_thread import NEVER
 from callahead.consumer.transport.tcp.outbox import Outbox
-
-POLICY = MethodPolicy(reference="foo", method="find")
-
-
-def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome], object]) -> Call:
-    """Make a call; its answer would be its number."""
-    record = CallRecord(POLICY, "find", 0.0)
-    invocation = Invocation(POLICY, "find", (), {}, {}, Deadline.after_ms(1), record, blocking=False)
-
-    def decode(status: int, body: bytes, invocation: Invocation) -> Outcome:
-        del status, body, invocation
-        return Outcome(number)
-
-    return Call(number, b"frame", True, timeout, expires, invocation, decode, done)
 
 
 def running_calls() -> RunningCalls:
