@@ -1,4 +1,4 @@
-"""The I/O thread by itself, and who may touch what it serves."""
+"""The I/O thread by itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 from support.shop import Background, Spy
 
 from callahead.consumer.transport.tcp.io_thread import NEVER, IoThread
-from callahead.consumer.transport.tcp.ownership import Ownership
 from callahead.consumer.transport.tcp.poller import READ
 
 
@@ -212,45 +211,5 @@ def test_close_waits_for_what_is_still_served() -> None:
     assert closing.is_running
     thread.post(lambda _: thread.forget(near.fileno()), None)
     closing.join()
-    near.close()
-    far.close()
-
-
-def test_who_does_not_get_the_state_is_called_later(thread: IoThread) -> None:
-    """An entry that finds the state taken is deferred, wakes the holder, and is called on the I/O thread afterwards."""
-    owner = Ownership(thread)
-    near, far = socket.socketpair()
-    on_thread(thread, lambda: owner.watch(near.fileno()))
-    assert owner.take()
-    assert not owner.take()
-    spy = Spy()
-    waiting = Background(owner.wait, 10.0)
-    assert on_thread(thread, lambda: owner.enter(spy, 7)) is False
-    assert waiting.join() is False
-    assert (bool(owner.deferred), spy.calls) == (True, [])
-    owner.leave()
-    assert (spy.wait(1), spy.threads, bool(owner.deferred)) == ([(7,)], ["callahead-dubbo-io"], False)
-    on_thread(thread, owner.close)
-    near.close()
-    far.close()
-
-
-def test_a_nudge_ends_one_wait_only(thread: IoThread) -> None:
-    """After a hand-over the next holder waits for its bytes as if nothing had been."""
-    owner = Ownership(thread)
-    near, far = socket.socketpair()
-    on_thread(thread, lambda: owner.watch(near.fileno()))
-    assert owner.take()
-    on_thread(thread, lambda: owner.enter(lambda _: None, None))
-    owner.leave()
-    assert owner.take()
-    began = time.monotonic()
-    owner.wait(1.0)  # the old nudge ends it, at most once
-    assert owner.wait(0.05) is False
-    assert time.monotonic() - began >= 0.045
-    far.send(b"x")
-    assert owner.wait(5.0) is True
-    owner.leave()
-    on_thread(thread, owner.close)
     near.close()
     far.close()
