@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from queue import SimpleQueue
+from random import Random
 from typing import Any
 
 from callahead.config import load_mapping
-from callahead.consumer.deadline import Deadline
+from callahead.consumer.attempt import Attempt
+from callahead.consumer.callbacks import CallbackExecutor
 from callahead.consumer.invocation import NO_ATTACHMENTS, CallRecord, Invocation, Outcome
 from callahead.consumer.provider import Provider
+from callahead.consumer.timer import Timer
+from callahead.consumer.transport.api import TransportParts
 from callahead.consumer.transport.dubbo import DubboTransport
 from callahead.registry import DirectRegistry
 
@@ -33,28 +36,29 @@ class BareMethod:
         [reference] = load_mapping(config).references.values()
         self._provider = Provider(DirectRegistry.of(reference).endpoints[0], lambda _: None)
         self._policy = reference.default
-        self._method = transport.open(reference, "", lambda: (self._provider,)).method(method, self._policy)
+        self._method = transport.open(reference, lambda: (self._provider,)).method(method, self._policy)
         self._args = args
 
     def begin(self, done: Callable[[Outcome], None], *, blocking: bool) -> None:
         """Begin one call, whose outcome *done* takes; with *blocking* this thread may carry it to its end."""
-        record = CallRecord(self._policy, self._method.name, time.monotonic())
-        if blocking:
-            # What tells a transport that the thread which waits is this one; the chain's head sets it, too.
-            record.thread = threading.get_ident()
-            assert record.on_callers_thread()
-        deadline = Deadline.after_ms(_TIMEOUT_S * 1000)
+        now = time.monotonic()
+        record = CallRecord(self._policy, self._method.name, now)
         invocation = Invocation(
-            self._policy, self._method.name, self._args, {}, NO_ATTACHMENTS, deadline, record, blocking
+            *(self._policy, self._method.name, self._args, {}, NO_ATTACHMENTS),
+            *(now + _TIMEOUT_S, time.monotonic, record, blocking),
         )
         invocation.request = self._method.encode(self._args, {})
-        self._method.send(self._provider, invocation, _TIMEOUT_S, done)
+        attempt = Attempt(invocation, self._provider, waits=blocking)
+        attempt.timeout, attempt.ends = _TIMEOUT_S, now + _TIMEOUT_S
+        self._method.send(attempt, done)
 
 
 @contextmanager
 def bare_dubbo(config: Mapping[str, Any], method: str, *args: Any) -> Iterator[BareMethod]:
     """The dubbo transport by itself, towards the first address of the one reference in *config*."""
-    transport = DubboTransport()
+    timer, callbacks = Timer(time.monotonic), CallbackExecutor(1)
+    parts = TransportParts(clock=time.monotonic, random=Random(), timer=timer, callbacks=callbacks)
+    transport = DubboTransport(parts)
     try:
         yield BareMethod(transport, config, method, args)
     finally:

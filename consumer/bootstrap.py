@@ -19,13 +19,13 @@ from callahead.config.policy import ConsumerConfig, ReferencePolicy
 from callahead.registry.api import Registry
 
 from .callbacks import CallbackExecutor
-from .caller import OnDrop, Runtime
 from .deadline import Clock
+from .ending import OnDrop, Runtime
 from .errors import ConsumerClosed
-from .interceptor.watch import MethodCounts
+from .interceptor.metrics import MethodCounts
 from .pipeline import Pipeline, Surroundings
 from .reference import Reference
-from .transport.api import ConnectionCounts, CountsConnections, Transport
+from .transport.api import ConnectionCounts, Transport, TransportParts
 
 if TYPE_CHECKING:
     import grpc
@@ -104,7 +104,7 @@ class Consumer:
             reference = self._references.get(name)
             if reference is None:
                 pipeline.transport.methods()  # finds the types now, so that a wrong one is no error of a call
-                reference = Reference(name, pipeline.policy.interface, pipeline.bind, pipeline.transport.methods)
+                reference = Reference(name, pipeline.policy.interface, pipeline.method, pipeline.transport.methods)
                 self._references[name] = reference
             return reference
 
@@ -177,7 +177,6 @@ class Consumer:
         return Surroundings(
             runtime=self._runtime,
             random=self._random,
-            application=self.config.application,
             transport=self._transport(policy.protocol),
             registry=self._registry(policy),
         )
@@ -185,8 +184,18 @@ class Consumer:
     def _transport(self, protocol: str) -> Transport:
         transport = self._transports.get(protocol)
         if transport is None:
-            transport = self._transports[protocol] = load(TRANSPORT, protocol)()
+            transport = self._transports[protocol] = load(TRANSPORT, protocol)(self._transport_parts())
         return transport
+
+    def _transport_parts(self) -> TransportParts:
+        runtime = self._runtime
+        return TransportParts(
+            clock=runtime.clock,
+            random=self._random,
+            timer=runtime.timer,
+            callbacks=runtime.callbacks,
+            application=self.config.application,
+        )
 
     def _registry(self, policy: ReferencePolicy) -> Registry:
         from callahead.registry import DirectRegistry, MergedRegistry
@@ -215,9 +224,8 @@ class Consumer:
         return {name: pipeline.counts() for name, pipeline in list(self._pipelines.items())}
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
-        """Return what happened on the connections, but for those of ``tri``, which grpcio keeps."""
-        counting = [one for one in list(self._transports.values()) if isinstance(one, CountsConnections)]
-        return tuple(counts for transport in counting for counts in transport.connections())
+        """Return what happened on the connections; grpcio keeps most of it to itself, over ``tri``."""
+        return tuple(counts for transport in list(self._transports.values()) for counts in transport.connections())
 
     def close(self, timeout: float | None = None) -> None:
         """Begin no further call, wait for those that run, then close every connection and thread.

@@ -8,25 +8,26 @@ and `grpc.RpcError` at once, so existing ``except`` clauses go on working.
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import grpc
 
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy
 
-from .context import enter_call, take_attachments
-from .deadline import Deadline
-from .errors import ConsumerClosed, RpcError
+from .attempt import Attempt
+from .caller import Caller
+from .errors import RpcError
 from .grpc_faces import ChannelFuture, EndedCall, grpc_error
-from .invocation import CallRecord, Invocation
-from .stream import stream_timeout
-from .transport.tri.metadata import checked_metadata
+from .provider import Provider
+from .stream import begin_stream
+from .transport.api import MethodTransport
+from .transport.tri.metadata import Metadata, checked_metadata
 from .transport.tri.method import GrpcOptions
 from .transport.tri.method_types import MethodTypes
-from .transport.tri.transport import TriReference
 from .transport.tri.types import streaming_problems
 
 if TYPE_CHECKING:
@@ -35,18 +36,33 @@ if TYPE_CHECKING:
 _KEPT_TIMEOUTS = 64
 
 
+@runtime_checkable
+class StubTransport(Protocol):
+    """What a `ReferenceTransport` must have beyond the seam to serve generated stubs of gRPC."""
+
+    def stub_method(self, types: MethodTypes, build: Callable[[tuple[Any, ...], Mapping[str, Any]], Any]) -> Any:
+        """Make a `MethodTransport` of *types* and of what makes a request of arguments; nothing is kept of it."""
+
+    def channel_to(self, provider: Provider) -> grpc.Channel:
+        """Return the channel to *provider*."""
+
+    def pass_on(self, attempt: Attempt, begin: Callable[[grpc.Channel, Metadata], Any]) -> Any:
+        """Return what *begin* makes of a channel to the provider and of the metadata; it runs there until it ends."""
+
+
 class ConsumerChannel(grpc.Channel):
     """The channel of one reference; made by `Consumer.channel`."""
 
     def __init__(self, pipeline: Pipeline) -> None:
-        if not isinstance(pipeline.transport, TriReference):
+        if not isinstance(pipeline.transport, StubTransport):
             policy = pipeline.policy
             text = f'a channel needs protocol "tri", not "{policy.protocol}"'
             raise ConfigError.at(policy.origin("protocol"), f"references.{policy.id}.protocol", text)
         self._pipeline = pipeline
-        self._transport: TriReference = pipeline.transport
+        self._transport: StubTransport = pipeline.transport
         self._watched: grpc.Channel | None = None
         self._closed = False
+        self._timed: dict[tuple[str, float], tuple[MethodPolicy, MethodPolicy]] = {}
 
     def unary_unary(
         self,
@@ -104,9 +120,7 @@ class ConsumerChannel(grpc.Channel):
         """Watch the connection to one of the providers; see `grpc.Channel.subscribe`."""
         self.ensure_open()
         if self._watched is None:
-            policy = self._pipeline.policy_of("(subscribe)")
-            provider = self._pipeline.choose(_invocation(policy, "(subscribe)", self._pipeline))
-            self._watched = self._transport.channel_to(provider)
+            self._watched = self._transport.channel_to(self._pipeline.any_provider("(subscribe)"))
         self._watched.subscribe(callback, try_to_connect)
 
     def unsubscribe(self, callback: Callable[[grpc.ChannelConnectivity], None]) -> None:
@@ -122,6 +136,21 @@ class ConsumerChannel(grpc.Channel):
         """Raise the `ValueError` that grpcio raises over a closed channel, where this one is closed."""
         if self._closed:
             raise ValueError("Cannot invoke RPC on closed channel!")
+
+    def timed(self, policy: MethodPolicy, timeout: float) -> MethodPolicy:
+        """Make *policy* bound the whole call and each of its attempts by *timeout* seconds.
+
+        Kept here and not with a stub, since some programs make a stub for each request.
+        """
+        known = self._timed.get((policy.method, timeout))
+        if known is not None and known[0] is policy:
+            return known[1]
+        milliseconds = max(1, round(timeout * 1000))
+        made = policy.override(timeout_ms=milliseconds, total_timeout_ms=milliseconds)
+        if len(self._timed) >= _KEPT_TIMEOUTS:
+            self._timed.clear()
+        self._timed[policy.method, timeout] = (policy, made)
+        return made
 
     def __enter__(self) -> Self:
         return self
@@ -158,24 +187,15 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
     """What a generated stub has as the attribute of a unary method."""
 
     def __init__(
-        self, channel: ConsumerChannel, pipeline: Pipeline, transport: TriReference, types: MethodTypes
+        self, channel: ConsumerChannel, pipeline: Pipeline, transport: StubTransport, types: MethodTypes
     ) -> None:
         self._channel = channel
-        self._policy = pipeline.policy_of(types.name)
-        self._caller = pipeline.prepare(transport.bind(types, _first), self._policy, ChannelFuture)
-        self._by_timeout: dict[float, MethodPolicy] = {}
+        self._caller = Caller(pipeline.bind(types.name), transport.stub_method(types, _first), ChannelFuture)
 
     def _policy_for(self, timeout: float | None) -> MethodPolicy:
         """Let gRPC's ``timeout``, in seconds, bound the whole call and each of its attempts."""
-        if timeout is None:
-            return self._policy
-        policy = self._by_timeout.get(timeout)
-        if policy is None:
-            milliseconds = max(1, round(timeout * 1000))
-            policy = self._policy.override(timeout_ms=milliseconds, total_timeout_ms=milliseconds)
-            if len(self._by_timeout) < _KEPT_TIMEOUTS:
-                self._by_timeout[timeout] = policy
-        return policy
+        policy = self._caller.binding.policy
+        return policy if timeout is None else self._channel.timed(policy, timeout)
 
     def __call__(
         self,
@@ -251,16 +271,16 @@ class _Passing:
         self,
         channel: ConsumerChannel,
         pipeline: Pipeline,
-        transport: TriReference,
+        transport: StubTransport,
         types: MethodTypes,
         bind: Callable[[grpc.Channel], Any],
     ) -> None:
         self._channel = channel
-        self._pipeline = pipeline
+        self._choose = pipeline.choose
         self._transport = transport
-        self._types = types
+        self._binding = pipeline.bind(types.name, is_streaming=True)
+        self._carrier: MethodTransport = transport.stub_method(types, _first)
         self._bind = bind
-        self._policy = pipeline.policy_of(types.name)
 
     def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
         """Begin the stream at one provider; the rest is grpcio's."""
@@ -284,30 +304,13 @@ class _Passing:
     ) -> Any:
         self._channel.ensure_open()
         try:
-            invocation = _invocation(self._policy, self._types.name, self._pipeline)
-            provider = self._pipeline.choose(invocation)
-            pairs = self._transport.metadata_of(invocation) + (tuple(metadata) if metadata else ())
+            attempt = begin_stream(self._binding, self._carrier, self._choose, (request,), {}, timeout)
+            bound = attempt.timeout if math.isfinite(attempt.timeout) else None
+
+            def begin(channel: grpc.Channel, own: Metadata) -> Any:
+                pairs = own + (tuple(metadata) if metadata else ())
+                return view(self._bind(channel))(request, timeout=bound, metadata=pairs or None, **options)
+
+            return self._transport.pass_on(attempt, begin)
         except RpcError as error:
             raise grpc_error(error) from error.__cause__
-        record = invocation.record
-        record.attempts, record.endpoint, record.view = 1, provider.name, "it is a streaming method"
-        enter_call(record, None)
-        return self._transport.stream_raw(
-            provider,
-            lambda channel: view(self._bind(channel))(
-                request,
-                timeout=stream_timeout(self._policy) if timeout is None else timeout,
-                metadata=pairs or None,
-                **options,
-            ),
-        )
-
-
-def _invocation(policy: MethodPolicy, method: str, pipeline: Pipeline) -> Invocation:
-    runtime = pipeline.runtime
-    if runtime.closed:
-        raise ConsumerClosed("the consumer is closed", not_sent=True)
-    attachments = {**policy.attachments, **take_attachments()}
-    record = CallRecord(policy, method, runtime.clock())
-    deadline = Deadline.after_ms(float("inf"), runtime.clock)
-    return Invocation(policy, method, (), {}, attachments, deadline, record, blocking=True)

@@ -2,7 +2,7 @@
 
 `Invocation` is what is asked and does not change once a stage has passed it on; `Outcome` is how it ended; `CallRecord`
 is the trace that the call leaves behind, and the only one of the three that outlives it in `RpcContext`, so it holds
-neither arguments nor result.
+neither arguments nor result. Each try of a call has a trace of its own, the `Attempt`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ import copy
 import threading
 from collections.abc import Callable, Mapping
 from types import CodeType, MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from callahead.config.policy import MethodPolicy
 
 from .deadline import Clock, Deadline
 from .errors import RpcError
-from .provider import Provider
+from .forking import fork_safe_lock
 
 NO_ATTACHMENTS: Mapping[str, Any] = MappingProxyType({})
+
+# Held for the count of a call's further attempts, which more than one thread may begin.
+_FURTHER = fork_safe_lock()
 
 
 class Outcome:
@@ -41,14 +44,23 @@ class Outcome:
 
 
 Done = Callable[[Outcome], object]
-"""Takes the outcome of an invocation; called exactly once, from any thread."""
+"""Takes the outcome of an invocation, or of an attempt; called exactly once, from any thread."""
 
 Stage = Callable[["Invocation", Done], None]
 """Takes an invocation further and never blocks, except where the invocation is ``blocking``; reports by *done*."""
 
 
+class Stoppable(Protocol):
+    """Something under way that can be given up."""
+
+    def cancel(self) -> object:
+        """Give it up, soon; from any thread, and as often as one likes."""
+
+
 class CallRecord:
     """The trace of one call; written by the stages, read by users through `RpcContext.last_call` and the future.
+
+    While attempts run it tells of the newest; once the call has ended, of the one that decided it.
 
     Attributes:
         policy: What the call obeyed.
@@ -56,14 +68,15 @@ class CallRecord:
         started: Monotonic seconds at which the call began.
         ended: Likewise for its end, or None while it runs.
         attempts: Attempts begun so far.
-        endpoint: ``protocol://host:port`` of the last attempt, or None.
+        endpoint: ``protocol://host:port`` of the attempt, or None.
         response_attachments: What came back beside the answer; empty until then.
-        is_sent: The request was handed to this machine's transport; only known where somebody waits for it.
+        is_sent: A request was handed to this machine's transport; only known where somebody waits for it.
         protocol_trace: What a transport keeps for those who speak its protocol, such as gRPC's metadata; else None.
         is_cancelled: The user or a closing consumer gave the call up.
         view: Why the call has the mode that it has where the configuration does not say it, such as
             ``"called through .sync"``; "" otherwise.
         thread: Identifier of the thread that waits for the call; 0 where none does.
+        first: The first attempt, while the call runs; likewise *further*, those after it. They may have ended.
     """
 
     ended: float | None = None
@@ -75,8 +88,9 @@ class CallRecord:
     view: str = ""
     thread: int = 0
     _site: tuple[CodeType, int] | None = None
-    _cancel: Callable[[], Any] | None = None
     is_cancelled: bool = False
+    first: Stoppable | None = None
+    further: tuple[Stoppable, ...] = ()
 
     def __init__(self, policy: MethodPolicy, method: str, started: float) -> None:
         self.policy = policy
@@ -102,24 +116,28 @@ class CallRecord:
         lines = (line for start, end, line in code.co_lines() if start <= instruction < end and line is not None)
         return f"{code.co_filename}:{next(lines, code.co_firstlineno)} in {code.co_name}"
 
-    def cancelled_by(self, cancel: Callable[[], Any]) -> None:
-        """Let *cancel* stop the running attempt; called at once where the call was cancelled before."""
-        if self.ended is None:
-            self._cancel = cancel
-        if self.is_cancelled:
-            cancel()
+    def begin_further(self, attempt: Stoppable) -> int:
+        """Count *attempt*, which is not the first, and let the cancellation of the call stop it; returns its number."""
+        with _FURTHER:
+            self.attempts = number = self.attempts + 1
+            self.further = (*self.further, attempt)
+        return number
 
     def end(self, now: float) -> None:
-        """Note the end, and let go of the last attempt, which refers back to this record."""
+        """Note the end, and let go of the attempts, which refer back to this record."""
         self.ended = now
-        self._cancel = None
+        self.first = None
+        if self.further:
+            self.further = ()
 
     def cancel(self) -> None:
-        """Stop the running attempt, and each that would follow it."""
+        """Stop the running attempts, and each that would follow."""
         self.is_cancelled = True
-        cancel = self._cancel
-        if cancel is not None:
-            cancel()
+        first = self.first
+        if first is not None:
+            first.cancel()
+        for attempt in self.further:
+            attempt.cancel()
 
     @property
     def is_over(self) -> bool:
@@ -136,25 +154,24 @@ class CallRecord:
 
 
 class Invocation:
-    """What is asked of a provider.
+    """What is asked, whoever will be asked.
 
     Attributes:
         policy: What the call obeys, per-call options included.
         method: Name of the method as the provider spells it.
         args: Positional arguments as the user gave them.
         kwargs: Keyword arguments likewise.
-        attachments: Side data that travels with the request, text to text (or bytes, where the protocol can).
-        deadline: By when the whole call, retries included, must have ended.
+        attachments: Side data that travels with the request, text to text (or bytes, where the protocol can). A stage
+            that adds some replaces the mapping, and never changes it.
+        ends: The point of the ``deadline``, in monotonic seconds.
         record: The call's trace.
         blocking: The calling thread has nothing to do until the answer is there, so a stage may block it.
-        on_sent: Called by the transport once the request was handed to this machine's network; None where nobody waits.
+        on_sent: Called once the request was handed to this machine's network; None where nobody waits for that.
         one_way: Nobody waits for the answer, so the provider may be told to send none.
-        request: What the transport made of the arguments; None until its ``encode`` ran.
-        provider: Whom the current attempt asks; set by the cluster before the attempt chain runs.
+        carrier: The `callahead.consumer.transport.api.MethodTransport` by which the caller knows the method.
+        request: What the carrier made of the arguments; None until its ``encode`` ran.
         options: What only one transport understands, such as gRPC call credentials; None for nothing.
     """
-
-    provider: Provider
 
     on_sent: Callable[[], None] | None = None
     one_way: bool = False
@@ -168,18 +185,31 @@ class Invocation:
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         attachments: Mapping[str, Any],
-        deadline: Deadline,
+        ends: float,
+        clock: Clock,
         record: CallRecord,
         blocking: bool,
+        carrier: Any = None,
     ) -> None:
         self.policy = policy
         self.method = method
         self.args = args
         self.kwargs = kwargs
         self.attachments = attachments
-        self.deadline = deadline
+        self.ends = ends
+        self._clock = clock
         self.record = record
         self.blocking = blocking
+        self.carrier = carrier
+
+    @property
+    def deadline(self) -> Deadline:
+        """By when the whole call, retries included, must have ended."""
+        return Deadline(self.ends, self._clock)
+
+    @deadline.setter
+    def deadline(self, deadline: Deadline) -> None:
+        self.ends = deadline.at
 
     def replace(self, **changes: Any) -> Invocation:
         """Copy with *changes*: how an interceptor passes on other arguments or attachments; the record is shared."""
@@ -195,6 +225,11 @@ class Invocation:
 
 
 def blame(error: BaseException, record: CallRecord, clock: Clock) -> None:
+    """Write into *error* which call it ended, and what its record says of attempts; see `blame_attempt`."""
+    blame_attempt(error, record, record.endpoint, record.attempts, clock)
+
+
+def blame_attempt(error: BaseException, record: CallRecord, endpoint: str | None, number: int, clock: Clock) -> None:
     """Write into *error* which attempt of which call it ended; without effect on what is no `RpcError`, or told.
 
     Its traceback is dropped: it leads through this framework only, and its frames would tie the error to the call and
@@ -202,5 +237,5 @@ def blame(error: BaseException, record: CallRecord, clock: Clock) -> None:
     """
     if isinstance(error, RpcError) and not error.reference:
         error.__traceback__ = None
-        error.reference, error.method, error.endpoint = record.policy.reference, record.method, record.endpoint
-        error.attempt, error.elapsed_ms = record.attempts, (clock() - record.started) * 1000
+        error.reference, error.method, error.endpoint = record.policy.reference, record.method, endpoint
+        error.attempt, error.elapsed_ms = number, (clock() - record.started) * 1000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -12,24 +12,24 @@ from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.registry.api import Registry, Subscription
 from callahead.registry.models import ServiceKey
 
-from .caller import Caller, Runtime
+from .attempt import AttemptStage
+from .caller import Binding, Caller, Chain
 from .cluster.api import Cluster, ClusterParts
 from .cluster.budget import RetryBudget
 from .cluster.directory import Directory
-from .cluster.health import judge
-from .deadline import Clock
-from .errors import CallTimeout, LocalProtocolError, NoProviderAvailable, RpcError
+from .ending import Runtime
+from .errors import NoProviderAvailable
 from .forking import fork_safe_lock
-from .future import InvocationFuture
 from .interceptor.chain import fold, is_harmless
+from .interceptor.metrics import CallMetrics, MethodCounts
 from .interceptor.notify import wants_notice
 from .interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
-from .interceptor.watch import CallMetrics, MethodCounts
-from .invocation import Done, Invocation, Outcome, Stage, blame
-from .loadbalance.api import LoadBalance
+from .invocation import Invocation
+from .loadbalance.api import AttemptWatcher, LoadBalance
 from .provider import Provider
 from .reference import Method
 from .spelling import Spellings
+from .stages import Transported, encoded, streamed
 from .stream import StreamMethod
 from .transport.api import MethodTransport, ReferenceTransport, Transport
 
@@ -41,14 +41,12 @@ class Surroundings:
     Attributes:
         runtime: Shared by all callers.
         random: The one source of chance.
-        application: This program's name.
         transport: Of the reference's protocol.
         registry: Where the reference's providers are.
     """
 
     runtime: Runtime
     random: Random
-    application: str
     transport: Transport
     registry: Registry
 
@@ -68,19 +66,17 @@ class Pipeline:
         self._lock = fork_safe_lock()
         self._policies = Spellings(policy.methods)
         self._methods: dict[str, Method | StreamMethod] = {}
-        self._metrics: dict[str, CallMetrics] = {}
+        self._bindings: dict[str, Binding] = {}
         runtime = around.runtime
         self.directory = Directory(policy.protocol, around.transport.release, runtime.clock)
-        self.transport: ReferenceTransport = around.transport.open(
-            policy, around.application, lambda: self.directory.providers
-        )
+        self.transport: ReferenceTransport = around.transport.open(policy, lambda: self.directory.providers)
         self._stream_balance: LoadBalance = load(LOADBALANCE, policy.default.loadbalance)(around.random)
         self._budget = RetryBudget(self._calls, runtime.clock)
         key = ServiceKey(policy.interface, policy.group, policy.version)
         self._subscription: Subscription = around.registry.subscribe(key, self.directory.notify)
 
     def _calls(self) -> int:
-        return sum(metrics.calls for metrics in list(self._metrics.values()))
+        return sum(binding.metrics.calls for binding in list(self._bindings.values()))
 
     def check(self) -> None:
         """Make sure that a provider is known, where ``check`` says so.
@@ -102,8 +98,8 @@ class Pipeline:
         named = self._policies.find(method)
         return named if named is not None else dataclasses.replace(self.policy.default, method=method)
 
-    def bind(self, name: str) -> Method | StreamMethod:
-        """Return the method that users call *name*, in any of its spellings; its chain is folded once.
+    def method(self, name: str) -> Method | StreamMethod:
+        """Return the method that users call *name*, in any of its spellings.
 
         Raises:
             LookupError: The interface has no such method.
@@ -112,18 +108,47 @@ class Pipeline:
         with self._lock:
             method = self._methods.get(name)
             if method is None:
-                carried = self.transport.method(name, self.policy_of(name))
-                method = self._methods.get(carried.name)
+                carrier = self.transport.method(name, self.policy_of(name))
+                method = self._methods.get(carrier.name)
                 if method is None:
-                    method = self._methods[carried.name] = self._bind(carried)
+                    method = self._methods[carrier.name] = self._made(carrier)
                 self._methods[name] = method
             return method
 
-    def _bind(self, carried: MethodTransport) -> Method | StreamMethod:
-        policy = self.policy_of(carried.name)
-        if carried.is_streaming:
-            return StreamMethod(carried, policy, self._around.runtime, self.choose)
-        return Method(self.prepare(carried, policy), policy)
+    def _made(self, carrier: MethodTransport) -> Method | StreamMethod:
+        binding = self._bind(carrier.name, is_streaming=carrier.is_streaming)
+        if carrier.is_streaming:
+            return StreamMethod(binding, carrier, self.choose)
+        return Method(Caller(binding, carrier))
+
+    def bind(self, name: str, *, is_streaming: bool = False) -> Binding:
+        """Return what all share who call the method that the provider calls *name*; its chain is folded once.
+
+        Raises:
+            ConfigError: An interceptor, or what else the method's policy names, cannot be made.
+        """
+        with self._lock:
+            return self._bind(name, is_streaming=is_streaming)
+
+    def _bind(self, name: str, *, is_streaming: bool) -> Binding:
+        binding = self._bindings.get(name)
+        if binding is None:
+            policy = self.policy_of(name)
+            chain = Chain(policy, streamed, is_guarded=False) if is_streaming else self._fold(policy)
+            binding = self._bindings[name] = Binding(self.runtime, name, CallMetrics(), chain)
+        return binding
+
+    def swap(self, name: str, policy: MethodPolicy) -> None:
+        """Let the calls that begin from now on obey *policy*, however they reach the method called *name*.
+
+        Calls that run go on as they began. What the old chain counted, such as ``actives``, ends with it.
+
+        Raises:
+            ConfigError: As `bind` does; nothing has changed then.
+        """
+        binding = self.bind(name)
+        is_streaming = binding.chain.stage is streamed
+        binding.chain = dataclasses.replace(binding.chain, policy=policy) if is_streaming else self._fold(policy)
 
     def choose(self, invocation: Invocation) -> Provider:
         """Choose the provider of a streaming call.
@@ -131,43 +156,55 @@ class Pipeline:
         Raises:
             NoProviderAvailable: None is known.
         """
-        providers = self.directory.candidates(())
-        if not providers:
-            raise self._no_provider(invocation.method, "")
+        providers = self._candidates(invocation.method)
         return providers[0] if len(providers) == 1 else self._stream_balance.select(providers, invocation)
 
-    def prepare(
-        self,
-        carried: MethodTransport,
-        policy: MethodPolicy,
-        future_class: type[InvocationFuture] = InvocationFuture,
-    ) -> Caller:
-        """Fold the chain of one method and put a caller at its head."""
-        runtime = self._around.runtime
-        users = load_interceptors(policy)
-        metrics = self._metrics.setdefault(carried.name, CallMetrics())
-        attempt = fold(attempt_chain(users), _transported(carried, self.directory, runtime), runtime.callbacks)
-        cluster = self._cluster(policy, attempt, any(scope_of(one) == "attempt" for one in users))
-        chain = fold(call_chain(policy, users), _encoded(carried, cluster, runtime), runtime.callbacks)
-        guarded = wants_notice(policy) or not all(scope_of(one) == "call" and is_harmless(one) for one in users)
-        return Caller(runtime, carried.name, chain, metrics, guarded=guarded, future_class=future_class)
+    def any_provider(self, purpose: str) -> Provider:
+        """Return a provider for something that is no call, which the error names as *purpose*.
 
-    def _cluster(self, policy: MethodPolicy, attempt: Stage, users_in_attempt: bool) -> Stage:
-        runtime = self._around.runtime
-        parts = ClusterParts(
+        Raises:
+            NoProviderAvailable: None is known.
+        """
+        return self._candidates(purpose)[0]
+
+    def _candidates(self, purpose: str) -> tuple[Provider, ...]:
+        providers = self.directory.candidates(())
+        if not providers:
+            raise self._no_provider(purpose, "")
+        return providers
+
+    def _fold(self, policy: MethodPolicy) -> Chain:
+        loadbalance: LoadBalance = load(LOADBALANCE, policy.loadbalance)(self._around.random)
+        return self._fold_with(policy, loadbalance)
+
+    def _fold_with(self, policy: MethodPolicy, loadbalance: LoadBalance) -> Chain:
+        runtime = self.runtime
+        users = load_interceptors(policy)
+        watcher = loadbalance if isinstance(loadbalance, AttemptWatcher) else None
+        bottom = Transported(self.directory, watcher, runtime.clock)
+        attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
+        cluster: Cluster = load(CLUSTER, policy.cluster)(self._parts(loadbalance, attempt, users))
+        stage = fold(call_chain(policy, users), encoded(cluster, runtime.clock), runtime.callbacks)
+        is_guarded = wants_notice(policy) or not all(scope_of(one) == "call" and is_harmless(one) for one in users)
+        return Chain(policy, stage, is_guarded)
+
+    def _parts(self, loadbalance: LoadBalance, attempt: AttemptStage, users: Sequence[object]) -> ClusterParts:
+        runtime = self.runtime
+        return ClusterParts(
             directory=self.directory,
-            loadbalance=load(LOADBALANCE, policy.loadbalance)(self._around.random),
+            loadbalance=loadbalance,
             attempt=attempt,
             budget=self._budget,
             clock=runtime.clock,
-            callbacks=runtime.callbacks if users_in_attempt else None,
+            random=self._around.random,
+            timer=runtime.timer,
+            callbacks=runtime.callbacks if any(scope_of(one) == "attempt" for one in users) else None,
         )
-        cluster: Cluster = load(CLUSTER, policy.cluster)(parts)
-        return cluster
 
     def counts(self) -> Mapping[str, MethodCounts]:
-        """Return what was counted, by method."""
-        return {name: metrics.counts() for name, metrics in list(self._metrics.items())}
+        """Return what was counted, by method; streams are not."""
+        bindings = [one for one in list(self._bindings.values()) if one.chain.stage is not streamed]
+        return {binding.name: binding.metrics.counts() for binding in bindings}
 
     def close(self) -> None:
         """Hear no more of the registry."""
@@ -175,80 +212,3 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"<Pipeline of {self.policy.id}: {self.directory!r}>"
-
-
-def _encoded(carried: MethodTransport, following: Stage, runtime: Runtime) -> Stage:
-    """Encode once per call, however many attempts follow."""
-    encode, clock = carried.encode, runtime.clock
-
-    def stage(invocation: Invocation, done: Done) -> None:
-        try:
-            invocation.request = encode(invocation.args, invocation.kwargs)
-        except Exception as error:  # a codec may raise anything over a user's arguments
-            ours = _ours(error, carried, "the arguments cannot be encoded")
-            blame(ours, invocation.record, clock)
-            done(Outcome(error=ours))
-            return
-        following(invocation, done)
-
-    return stage
-
-
-def _ours(error: Exception, carried: MethodTransport, text: str) -> RpcError:
-    """Return *error* itself, or where it is foreign the one of ours that it is the cause of."""
-    if isinstance(error, RpcError):
-        return error
-    ours = LocalProtocolError(f"{text}: {type(carried).__name__} raised {error!r}", not_sent=True)
-    ours.__cause__ = error
-    return ours
-
-
-def _transported(carried: MethodTransport, directory: Directory, runtime: Runtime) -> Stage:
-    """The slots ``health`` and ``timeout``, and the transport: bound one attempt, and judge by its end."""
-    send, clock = carried.send, runtime.clock
-
-    def stage(invocation: Invocation, done: Done) -> None:
-        timeout = invocation.policy.timeout_ms / 1000
-        left = invocation.deadline.at - clock()
-        if left < timeout:
-            timeout = left
-        finish = _EndOfAttempt(invocation, directory, clock, done)
-        if timeout <= 0:
-            total = invocation.policy.total_timeout_ms
-            text = f"the total timeout of {total} ms had passed before the attempt began"
-            finish(Outcome(error=CallTimeout(text, not_sent=True)))
-            return
-        try:
-            send(invocation.provider, invocation, timeout, finish)
-        except Exception as error:  # a transport that breaks its word
-            if not finish.ended:
-                finish(Outcome(error=_ours(error, carried, "the attempt could not be made")))
-        except BaseException as error:  # Ctrl-C: the attempt must not go on without its caller
-            invocation.record.cancel()
-            if not finish.ended:
-                finish(Outcome(error=error))
-            raise
-
-    return stage
-
-
-class _EndOfAttempt:
-    """The end of one attempt; one object, where a closure would be seven for the garbage collector."""
-
-    __slots__ = ("_clock", "_directory", "_done", "_invocation", "ended")
-
-    def __init__(self, invocation: Invocation, directory: Directory, clock: Clock, done: Done) -> None:
-        self._invocation = invocation
-        self._directory = directory
-        self._clock = clock
-        self._done = done
-        self.ended = False
-
-    def __call__(self, outcome: Outcome) -> None:
-        self.ended = True
-        error, provider = outcome.error, self._invocation.provider
-        if error is not None:
-            blame(error, self._invocation.record, self._clock)
-        if error is not None or provider.unhealthy_until:
-            judge(self._directory, provider, error)
-        self._done(outcome)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from callahead.config.policy import MethodPolicy
@@ -22,11 +22,31 @@ class Method:
     * ``foo.find_foo.with_options(timeout=500)(x)`` obeys, but for what it is told.
     """
 
-    __slots__ = ("_caller", "policy")
+    __slots__ = ("_caller", "_options", "_overridden")
 
-    def __init__(self, caller: Caller, policy: MethodPolicy) -> None:
+    def __init__(self, caller: Caller, options: tuple[Mapping[str, Any], ...] = ()) -> None:
         self._caller = caller
-        self.policy = policy
+        self._options = options
+        self._overridden = self._override(caller.binding.policy)
+
+    @property
+    def policy(self) -> MethodPolicy:
+        """What a call obeys at this moment, the options of `with_options` included."""
+        current = self._caller.binding.chain.policy
+        if not self._options:
+            return current
+        if self._overridden[0] is not current:  # it was swapped
+            self._overridden = self._override(current)
+        return self._overridden[1]
+
+    def _override(self, current: MethodPolicy) -> tuple[MethodPolicy, MethodPolicy]:
+        policy = current
+        if self._options:
+            from callahead.config.percall import override
+
+            for options in self._options:
+                policy = override(policy, options)
+        return current, policy
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call as the configuration says.
@@ -39,14 +59,15 @@ class Method:
             RpcError: The call failed, in a mode that says so here.
             ConsumerClosed: The consumer was closed before, in any mode.
         """
-        policy = self.policy
+        policy = self.policy if self._options else self._caller.binding.chain.policy  # a property costs a call
         if policy.returns and not policy.is_async:
             return self._caller.sync(policy, args, kwargs)
         return self._caller.call(policy, args, kwargs, sys._getframe(1))
 
     def future(self, *args: Any, **kwargs: Any) -> InvocationFuture:
         """Call and return the future, whatever the configuration says of ``async`` and ``return``."""
-        return self._caller.future(self.policy, args, kwargs, sys._getframe(1))
+        policy = self.policy if self._options else self._caller.binding.chain.policy
+        return self._caller.future(policy, args, kwargs, sys._getframe(1))
 
     def sync(self, *args: Any, **kwargs: Any) -> Any:
         """Call, wait and return the value, whatever the configuration says of ``async`` and ``return``."""
@@ -63,9 +84,7 @@ class Method:
             TypeError: An option is unknown.
             ConfigError: A value is out of its range.
         """
-        from callahead.config.percall import override
-
-        return Method(self._caller, override(self.policy, options))
+        return Method(self._caller, (*self._options, options))
 
     def __repr__(self) -> str:
         policy = self.policy

@@ -2,18 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from callahead.config.policy import BUILT_IN, MethodPolicy
 
-from .caller import Runtime
-from .context import enter_call, take_attachments
-from .deadline import Clock, Deadline
-from .errors import ConsumerClosed, RpcError
-from .invocation import CallRecord, Invocation
+from .attempt import Attempt
+from .caller import Binding
+from .context import enter_call
+from .deadline import Clock
+from .invocation import Invocation
 from .provider import Provider
 from .transport.api import MethodTransport, ResponseStream
+
+Choose = Callable[[Invocation], Provider]
+"""Returns the provider of a streaming call; raises `NoProviderAvailable`."""
+
+_VIEW = "it is a streaming method"
+
+
+def begin_stream(
+    binding: Binding,
+    carrier: MethodTransport,
+    choose: Choose,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    timeout: float | None = None,
+) -> Attempt:
+    """Begin a streaming call, as every call begins, and choose its one provider.
+
+    The timeout of the attempt is *timeout* seconds, or where that is None what the configuration sets.
+
+    Raises:
+        ConsumerClosed: The consumer is closed.
+        NoProviderAvailable: None is known.
+    """
+    policy = binding.policy
+    seconds = _configured(policy) if timeout is None else timeout
+    invocation = binding.begin(policy, carrier, args, kwargs, blocking=True, timeout=seconds)
+    record = invocation.record
+    enter_call(record, None)
+    record.view = _VIEW
+    attempt = Attempt(invocation, choose(invocation), waits=True)
+    attempt.timeout, attempt.ends = seconds, invocation.ends
+    return attempt
+
+
+def _configured(policy: MethodPolicy) -> float:
+    """Return the seconds that a stream may take: the configured total, infinity where only the built-in one is set."""
+    origins = {policy.origin("timeout_ms"), policy.origin("total_timeout_ms")}
+    return float("inf") if origins == {BUILT_IN} else policy.total_timeout_ms / 1000
 
 
 class StreamMethod:
@@ -23,17 +61,15 @@ class StreamMethod:
     configuration sets one: the built-in second of a unary call would end any stream worth the name.
     """
 
-    def __init__(
-        self,
-        carried: MethodTransport,
-        policy: MethodPolicy,
-        runtime: Runtime,
-        choose: Callable[[Invocation], Provider],
-    ) -> None:
-        self._carried = carried
-        self.policy = policy
-        self._runtime = runtime
+    def __init__(self, binding: Binding, carrier: MethodTransport, choose: Choose) -> None:
+        self._binding = binding
+        self._carrier = carrier
         self._choose = choose
+
+    @property
+    def policy(self) -> MethodPolicy:
+        """What a call obeys at this moment."""
+        return self._binding.policy
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Begin the stream.
@@ -44,47 +80,37 @@ class StreamMethod:
         Raises:
             RpcError: It could not be begun, or, for a single answer, has failed.
         """
-        if self._runtime.closed:
-            raise ConsumerClosed("the consumer is closed", not_sent=True)
-        policy, clock = self.policy, self._runtime.clock
-        record = CallRecord(policy, self._carried.name, clock())
-        timeout = stream_timeout(policy)
-        deadline = Deadline.after_ms(float("inf") if timeout is None else timeout * 1000, clock)
-        attachments = {**policy.attachments, **take_attachments()}
-        invocation = Invocation(policy, self._carried.name, args, kwargs, attachments, deadline, record, blocking=True)
-        enter_call(record, None)
-        record.view = "it is a streaming method"
-        provider = self._choose(invocation)
-        record.attempts, record.endpoint = 1, provider.name
-        with _Watch(record, clock) as watch:
-            begun = self._carried.stream(provider, invocation, timeout)
+        attempt = begin_stream(self._binding, self._carrier, self._choose, args, kwargs)
+        with _Watch(attempt, self._binding.runtime.clock) as watch:
+            begun = self._carrier.stream(attempt)
         if not isinstance(begun, Iterator):
-            record.ended = clock()
+            watch.end()
             return begun
         return Answers(begun, watch)
 
     def __repr__(self) -> str:
-        return f"<streaming method {self.policy.reference}.{self._carried.name}>"
+        return f"<streaming method {self.policy.reference}.{self._binding.name}>"
 
 
 class _Watch:
     """Notes the end of a stream on its record, and on its error which call it ended; entered around each step."""
 
-    def __init__(self, record: CallRecord, clock: Clock) -> None:
-        self._record = record
+    def __init__(self, attempt: Attempt, clock: Clock) -> None:
+        self._attempt = attempt
         self._clock = clock
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
-        if error is None:
-            return
-        record = self._record
-        record.ended = self._clock()
-        if isinstance(error, RpcError) and not error.reference:
-            error.reference, error.method, error.endpoint = record.policy.reference, record.method, record.endpoint
-            error.attempt, error.elapsed_ms = record.attempts, record.elapsed_ms or 0.0
+        if error is not None:
+            self._attempt.blame(error, self._clock)
+            self.end()
+
+    def end(self) -> None:
+        """Note the end, and what came back beside the answers."""
+        self._attempt.decide()
+        self._attempt.record.end(self._clock())
 
 
 class Answers(Iterator[Any]):
@@ -107,9 +133,3 @@ class Answers(Iterator[Any]):
     def cancel(self) -> None:
         """End the stream here and at the provider."""
         self._stream.cancel()
-
-
-def stream_timeout(policy: MethodPolicy) -> float | None:
-    """Return the seconds that a stream may take: the configured total, or None where only the built-in one is set."""
-    origins = {policy.origin("timeout_ms"), policy.origin("total_timeout_ms")}
-    return None if origins == {BUILT_IN} else policy.total_timeout_ms / 1000

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import callsite
-from .demo import BAR_DELAY, FOO_DELAY, MODES, Run, in_order, saved
+from .demo_run import BAR_DELAY, FOO_DELAY, MODES, Run, in_order, saved
 from .timeline import Span
 
 # Below this width a call takes two lines, so that its bar can still be read.

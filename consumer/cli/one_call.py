@@ -161,7 +161,7 @@ def _value(consumer: Consumer, call: Call) -> Any:
     pipeline = consumer._pipeline(call.reference)
     policy = pipeline.policy
     try:
-        method = pipeline.bind(call.method)
+        method = pipeline.method(call.method)
     except LookupError as error:
         key = f"references.{policy.id}"
         raise ConfigError.at(policy.origin("interface"), key, str(error.args[0])) from error

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 from typing import Protocol
 
+from ..attempt import AttemptStage
 from ..callbacks import CallbackExecutor
 from ..deadline import Clock
-from ..invocation import Done, Invocation, Stage
+from ..invocation import Done, Invocation
 from ..loadbalance.api import LoadBalance
+from ..timer import Timer
 from .budget import RetryBudget
 from .directory import Directory
 
@@ -20,18 +23,22 @@ class ClusterParts:
     Attributes:
         directory: The providers, at any moment.
         loadbalance: Chooses among them.
-        attempt: The attempt chain and, beneath it, the transport; expects ``invocation.provider`` to be set.
+        attempt: The attempt chain and, beneath it, the transport.
         budget: Says whether one more attempt is affordable.
         clock: Monotonic seconds.
+        random: The one source of chance.
+        timer: Calls back later, for pauses between attempts and attempts that follow unless one has ended.
         callbacks: Where a repeated attempt must begin, since users' interceptors stand in *attempt*; None where
             any thread will do.
     """
 
     directory: Directory
     loadbalance: LoadBalance
-    attempt: Stage
+    attempt: AttemptStage
     budget: RetryBudget
     clock: Clock
+    random: Random
+    timer: Timer
     callbacks: CallbackExecutor | None = None
 
 
@@ -40,6 +47,9 @@ class Cluster(Protocol):
 
     Implementations are found in the entry-point group ``callahead.cluster`` and act on the completion of an attempt,
     never on the return of a pending one, so that asynchronous calls are repeated too (unlike Dubbo's: dubbo#6965).
+    Attempts are made by `callahead.consumer.cluster.attempt.begin_attempt`; several may run at once, then with
+    ``waits`` false. The attempt whose outcome is handed up is told to ``decide``, and others that still run to
+    ``cancel``; what these report after that is nobody's.
     """
 
     def __init__(self, parts: ClusterParts) -> None: ...

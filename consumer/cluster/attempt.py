@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from ..attempt import Attempt
 from ..errors import LocalProtocolError, NoProviderAvailable, RpcError
 from ..invocation import CallRecord, Invocation, blame
 from ..provider import Provider
 from .api import ClusterParts
 
 
-def begin_attempt(parts: ClusterParts, invocation: Invocation, providers: tuple[Provider, ...]) -> RpcError | None:
-    """Choose one of *providers* and note it on the invocation and its record; where that fails, return the error."""
+def begin_attempt(
+    parts: ClusterParts, invocation: Invocation, providers: tuple[Provider, ...], *, alone: bool = True
+) -> Attempt | RpcError:
+    """Choose one of *providers* and make the attempt that asks it; where that cannot be, return the error.
+
+    Where it is not *alone*, since others of the same call run beside it, nothing may block the caller for it.
+    """
     record = invocation.record
     if not providers:
         unknown = NoProviderAvailable(f"no provider: {parts.directory.why_none()}", not_sent=True)
@@ -19,10 +25,7 @@ def begin_attempt(parts: ClusterParts, invocation: Invocation, providers: tuple[
         provider = providers[0] if len(providers) == 1 else parts.loadbalance.select(providers, invocation)
     except Exception as error:  # a load balancer may be anybody's
         return _unchosen(parts, record, error)
-    invocation.provider = provider
-    record.attempts += 1
-    record.endpoint = provider.name
-    return None
+    return Attempt(invocation, provider, waits=alone and invocation.blocking)
 
 
 def _unchosen(parts: ClusterParts, record: CallRecord, error: Exception) -> LocalProtocolError:

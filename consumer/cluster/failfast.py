@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..attempt import Attempt
 from ..invocation import Done, Invocation, Outcome
 from .api import ClusterParts
 from .attempt import begin_attempt
@@ -16,8 +17,22 @@ class FailfastCluster:
     def __call__(self, invocation: Invocation, done: Done) -> None:
         """Choose a provider and ask it."""
         parts = self._parts
-        error = begin_attempt(parts, invocation, parts.directory.candidates(()))
-        if error is None:
-            parts.attempt(invocation, done)
+        attempt = begin_attempt(parts, invocation, parts.directory.candidates(()))
+        if isinstance(attempt, Attempt):
+            parts.attempt(attempt, _Only(attempt, done))
         else:
-            done(Outcome(error=error))
+            done(Outcome(error=attempt))
+
+
+class _Only:
+    """The end of the one attempt; one object, where a closure would be several for the garbage collector."""
+
+    __slots__ = ("_attempt", "_done")
+
+    def __init__(self, attempt: Attempt, done: Done) -> None:
+        self._attempt = attempt
+        self._done = done
+
+    def __call__(self, outcome: Outcome) -> None:
+        self._attempt.decide()
+        self._done(outcome)

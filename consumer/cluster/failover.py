@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import CancelledError
 from contextvars import Context
 
+from ..attempt import Attempt
 from ..errors import AllAttemptsFailed, CallTimeout, NoProviderAvailable, RpcError
 from ..invocation import Done, Invocation, Outcome
 from ..provider import Provider
@@ -32,30 +33,31 @@ class FailoverCluster:
         if record.is_cancelled or record.ended is not None:  # an interceptor calls again though the user gave up
             done(Outcome(error=CancelledError()))
             return
-        error = begin_attempt(parts, invocation, parts.directory.candidates(()))
-        if error is not None:
-            done(Outcome(error=error))
+        attempt = begin_attempt(parts, invocation, parts.directory.candidates(()))
+        if not isinstance(attempt, Attempt):
+            done(Outcome(error=attempt))
             return
         context = None if parts.callbacks is None else contextvars.copy_context()
-        parts.attempt(invocation, _First(parts, invocation, done, context))
+        parts.attempt(attempt, _First(parts, attempt, done, context))
 
 
 class _First:
     """The end of the first attempt; one object, where a closure would be six for the garbage collector."""
 
-    __slots__ = ("_context", "_done", "_invocation", "_parts")
+    __slots__ = ("_attempt", "_context", "_done", "_parts")
 
-    def __init__(self, parts: ClusterParts, invocation: Invocation, done: Done, context: Context | None) -> None:
+    def __init__(self, parts: ClusterParts, attempt: Attempt, done: Done, context: Context | None) -> None:
         self._parts = parts
-        self._invocation = invocation
+        self._attempt = attempt
         self._done = done
         self._context = context
 
     def __call__(self, outcome: Outcome) -> None:
         if outcome.error is None:
+            self._attempt.decide()
             self._done(outcome)
         else:
-            _Failover(self._parts, self._invocation, self._done, self._context).go_on_after(outcome)
+            _Failover(self._parts, self._attempt, self._done, self._context).go_on_after(outcome)
 
 
 class _Loop:
@@ -71,11 +73,12 @@ class _Loop:
 class _Failover:
     """The attempts of one call after the first, one after the other."""
 
-    __slots__ = ("_context", "_done", "_failures", "_invocation", "_loop", "_parts", "_tried")
+    __slots__ = ("_attempt", "_context", "_done", "_failures", "_invocation", "_loop", "_parts", "_tried")
 
-    def __init__(self, parts: ClusterParts, invocation: Invocation, done: Done, context: Context | None) -> None:
+    def __init__(self, parts: ClusterParts, attempt: Attempt, done: Done, context: Context | None) -> None:
         self._parts = parts
-        self._invocation = invocation
+        self._attempt = attempt
+        self._invocation = attempt.invocation
         self._done = done
         self._loop = _Loop(0)
         self._tried: list[Provider] = []
@@ -89,32 +92,33 @@ class _Failover:
         loop = self._loop = _Loop(threading.get_ident())
         while loop.again:
             loop.again = False
-            self._attempt()
+            self._try_again()
         loop.thread = 0
 
-    def _attempt(self) -> None:
+    def _try_again(self) -> None:
         parts, invocation = self._parts, self._invocation
         if invocation.record.is_over:  # given up while a repetition waited for its thread
             self._done(Outcome(error=CancelledError()))
             return
-        providers = parts.directory.candidates(self._tried)
-        error = begin_attempt(parts, invocation, providers)
-        if error is None:
-            parts.attempt(invocation, self.go_on_after)
+        attempt = begin_attempt(parts, invocation, parts.directory.candidates(self._tried))
+        if isinstance(attempt, Attempt):
+            self._attempt = attempt
+            parts.attempt(attempt, self.go_on_after)
         else:
-            self._end(error)
+            self._end(attempt)
 
     def go_on_after(self, outcome: Outcome) -> None:
         """End the call by *outcome*, or make another attempt."""
         error = outcome.error
         if error is None or not isinstance(error, RpcError):
+            self._attempt.decide()
             self._done(outcome)
             return
         self._failures.append(error)
         if self._invocation.record.is_cancelled:
             self._done(Outcome(error=CancelledError()))
         elif self._may_go_on(error):
-            self._tried.append(self._invocation.provider)
+            self._tried.append(self._attempt.provider)
             self._go_on()
         else:
             self._end(error)
@@ -133,7 +137,7 @@ class _Failover:
         return False
 
     def _knows_another(self) -> bool:
-        tried = (*self._tried, self._invocation.provider)
+        tried = (*self._tried, self._attempt.provider)
         return any(provider not in tried for provider in self._parts.directory.providers)
 
     def _go_on(self) -> None:
@@ -146,6 +150,7 @@ class _Failover:
             self.run()
 
     def _end(self, error: RpcError) -> None:
+        self._attempt.decide()
         failures = self._failures
         if error not in failures:
             failures.append(error)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextvars
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
+from ..attempt import Attempt
 from ..callbacks import CallbackExecutor
 from ..context import enter_callback
 from ..future import InvocationFuture
@@ -20,9 +21,19 @@ from .api import Interceptor, Observer
 _LOG = logging.getLogger("callahead.consumer.interceptor")
 
 
-def fold(interceptors: Sequence[Interceptor | Observer], terminal: Stage, callbacks: CallbackExecutor) -> Stage:
-    """Make the stage that runs *interceptors*, the first outermost, and then *terminal*."""
-    stage = terminal
+_Asked = TypeVar("_Asked", Invocation, Attempt)
+
+
+def fold(
+    interceptors: Sequence[Interceptor | Observer],
+    terminal: Callable[[_Asked, Done], None],
+    callbacks: CallbackExecutor,
+) -> Callable[[_Asked, Done], None]:
+    """Make the stage that runs *interceptors*, the first outermost, and then *terminal*.
+
+    Both chains are folded so: an attempt has all that an interceptor reads of an invocation.
+    """
+    stage: Any = terminal
     for interceptor in reversed(interceptors):
         if not isinstance(interceptor, Observer):
             stage = _intercepted(interceptor, stage, callbacks)
@@ -30,7 +41,7 @@ def fold(interceptors: Sequence[Interceptor | Observer], terminal: Stage, callba
             stage = _observed(interceptor, stage)
         else:
             stage = _observed(interceptor, stage, callbacks)
-    return stage
+    return stage  # type: ignore[no-any-return]
 
 
 def is_inline(interceptor: object) -> bool:

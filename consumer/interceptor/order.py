@@ -1,15 +1,17 @@
-"""Which stage stands where, and why.
+"""Which interceptor stands where, and why.
 
-The CALL chain runs once per call, the ATTEMPT chain once per try; the first of each is outermost.
+The CALL chain runs once per call, the ATTEMPT chain once per try; the first of each is outermost. What stands in
+*italics* is no slot, and has a place of its own: the head and the encoding in the caller's room, the cluster in its
+own.
 
 ==================  ====================================================================================================
 CALL                why it stands there
 ==================  ====================================================================================================
-``log``             the caller's own, above all that can fail: each failure is logged once, whoever brought it about
-``metrics``         likewise, and above the user's: what they refuse or answer counts as a call
+*head*              counts each call and logs its failure: above the user's, so that what they refuse or answer counts
 ``interceptors``    the user's own, in the order of the YAML; above those below, which see what they replaced
 ``notify``          oninvoke, onreturn, onthrow: below the user's interceptors, so they hear of what was really called
 ``limit``           lowest, so that whatever is answered above takes no place among the ``actives``
+*encoding*          once per call, however many attempts follow
 *cluster*           everything beneath is repeated
 ==================  ====================================================================================================
 
@@ -17,13 +19,11 @@ CALL                why it stands there
 ATTEMPT             why it stands there
 ==================  ====================================================================================================
 ``interceptors``    the user's own with ``scope = "attempt"``: see every try, whatever its end
-``health``          beside the timeout, in one stage: a try that was timed out has ended when the provider is judged
-``timeout``         lowest: bounds the transport and nothing else
-*transport*
+*transport*         bounded by the timeout and nothing else; by the end of the try its provider is judged
 ==================  ====================================================================================================
 
-Source of the constraints: Finagle's ``StackClient``. A stage to come takes its place by the design: trace above log;
-validate, mock and cache between notify and limit.
+Source of the constraints: Finagle's ``StackClient``. A stage to come takes its place by the design: trace above the
+user's interceptors; validate, mock and cache between notify and limit.
 """
 
 from __future__ import annotations
@@ -35,28 +35,29 @@ from callahead.config.extension import INTERCEPTOR, load, load_object
 from callahead.config.policy import MethodPolicy
 
 from .api import Interceptor, Observer
+from .limit import ActiveLimit
 from .notify import Notifier, wants_notice
-from .watch import ActiveLimit
 
-CALL_ORDER = ("log", "metrics", "interceptors", "notify", "limit")
-ATTEMPT_ORDER = ("interceptors", "health", "timeout")
+CALL_ORDER = ("interceptors", "notify", "limit")
+ATTEMPT_ORDER = ("interceptors",)
 
 _Chain = list[Interceptor | Observer]
 
 
 def call_chain(policy: MethodPolicy, users: Sequence[Interceptor | Observer]) -> _Chain:
-    """List what runs once per call, outermost first, beneath the caller; *users* are the user's, of either scope."""
+    """List what runs once per call, outermost first, beneath the head; *users* are the user's, of either scope."""
     slots: dict[str, _Chain] = {
         "interceptors": [one for one in users if scope_of(one) == "call"],
         "notify": [Notifier(policy)] if wants_notice(policy) else [],
         "limit": [ActiveLimit(policy)] if policy.actives else [],
     }
-    return [one for slot in CALL_ORDER for one in slots.get(slot, ())]  # log and metrics are the caller's
+    return [one for slot in CALL_ORDER for one in slots[slot]]
 
 
 def attempt_chain(users: Sequence[Interceptor | Observer]) -> _Chain:
-    """List what runs once per try, outermost first, above the transport's nearest stage; *users* as above."""
-    return [one for one in users if scope_of(one) == "attempt"]
+    """List what runs once per try, outermost first, above the transport; *users* as above."""
+    slots: dict[str, _Chain] = {"interceptors": [one for one in users if scope_of(one) == "attempt"]}
+    return [one for slot in ATTEMPT_ORDER for one in slots[slot]]
 
 
 def load_interceptors(policy: MethodPolicy) -> _Chain:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from ..invocation import Invocation
+from ..attempt import Attempt
+from ..invocation import Invocation, Outcome
 from ..provider import Provider
 
 
@@ -30,3 +31,17 @@ class LoadBalance(Protocol):
 
         Called from any thread, and must not block.
         """
+
+
+@runtime_checkable
+class AttemptWatcher(Protocol):
+    """A `LoadBalance` that also hears of the attempts of its method, such as one that counts those that run.
+
+    Both methods are called from any thread, and must not block; what they raise ends the attempt.
+    """
+
+    def attempt_began(self, attempt: Attempt) -> None:
+        """Note that the transport is about to be asked."""
+
+    def attempt_ended(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Note how *attempt* ended; called exactly once for each that began."""

@@ -12,40 +12,42 @@ from typing import Any
 from callahead.config.extension import nearest
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
+from ..attempt import Attempt
 from ..errors import CallTimeout, RpcError
-from ..invocation import Done, Invocation, Outcome
+from ..invocation import Done, Outcome
 from ..provider import Provider
 from ..timer import Timer
-from ..transport.api import Providers
+from ..transport.api import ConnectionCounts, Providers
 
 
 class ScriptedCall:
     """One attempt that waits for its test.
 
     Attributes:
+        attempt: As the transport got it.
         provider: Whom it asks.
         invocation: What it asks.
         timeout: Seconds that it was given.
         is_cancelled: It was cancelled before it ended.
     """
 
-    def __init__(self, provider: Provider, invocation: Invocation, timeout: float, done: Done) -> None:
-        self.provider = provider
-        self.invocation = invocation
-        self.timeout = timeout
+    def __init__(self, attempt: Attempt, done: Done) -> None:
+        self.attempt = attempt
+        self.provider = attempt.provider
+        self.invocation = attempt.invocation
+        self.timeout = attempt.timeout
         self.is_cancelled = False
         self._done: Done | None = done
         self._lock = threading.Lock()
 
     def sent(self) -> None:
         """Say that the request is written."""
-        if self.invocation.on_sent is not None:
-            self.invocation.on_sent()
+        self.attempt.sent()
 
     def reply(self, value: Any = None, attachments: Mapping[str, Any] | None = None) -> None:
         """Answer with *value*, on the thread that calls this."""
         if attachments is not None:
-            self.invocation.record.response_attachments = attachments
+            self.attempt.response_attachments = attachments
         self._end(Outcome(value))
 
     def fail(self, error: RpcError) -> None:
@@ -76,12 +78,12 @@ class ScriptedTransport:
     arguments, and one that is given an *answer* never starts a thread.
 
     Args:
-        answer: Called with each invocation on the caller's thread; what it returns is the value, an `RpcError` that it
-            raises the error. None: `next_call` gives the attempts.
+        answer: Called with each attempt, which has all that an invocation has and the provider, on the caller's thread;
+            what it returns is the value, an `RpcError` that it raises the error. None: `next_call` gives the attempts.
         methods: Names of the only methods that there are, which then are known in snake_case, too; empty for any.
     """
 
-    def __init__(self, answer: Callable[[Invocation], Any] | None = None, methods: Iterable[str] = ()) -> None:
+    def __init__(self, answer: Callable[[Attempt], Any] | None = None, methods: Iterable[str] = ()) -> None:
         self._answer = answer
         self._methods = tuple(methods)
         self._calls: queue.SimpleQueue[ScriptedCall] = queue.SimpleQueue()
@@ -100,9 +102,9 @@ class ScriptedTransport:
         """No attempt waits for `next_call`."""
         return self._calls.empty()
 
-    def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> ScriptedTransport:
+    def open(self, policy: ReferencePolicy, providers: Providers) -> ScriptedTransport:
         """Serve any reference; see `Transport.open`."""
-        del policy, application, providers
+        del policy, providers
         return self
 
     def method(self, name: str, policy: MethodPolicy) -> ScriptedMethod:
@@ -122,18 +124,22 @@ class ScriptedTransport:
     def carry(self, call: ScriptedCall) -> None:
         """Answer *call*, or keep it for the test."""
         if self._answer is None:
-            call.invocation.record.cancelled_by(call.cancel)
+            call.attempt.carried_by(call)
             self._timer.call_at(time.monotonic() + call.timeout, call.expire)
             self._calls.put(call)
             return
         try:
-            call.reply(self._answer(call.invocation))
+            call.reply(self._answer(call.attempt))
         except RpcError as error:
             call.fail(error)
 
     def release(self, provider: Provider) -> None:
         """Note *provider* in ``released``."""
         self.released.append(provider)
+
+    def connections(self) -> tuple[ConnectionCounts, ...]:
+        """Return nothing: there are none."""
+        return ()
 
     def close(self) -> None:
         """End the thread that watches deadlines."""
@@ -157,10 +163,10 @@ class ScriptedMethod:
         """Keep the arguments as they are."""
         return args, kwargs
 
-    def send(self, provider: Provider, invocation: Invocation, timeout: float, done: Done) -> None:
+    def send(self, attempt: Attempt, done: Done) -> None:
         """Make one attempt; see `MethodTransport.send`."""
-        self._transport.carry(ScriptedCall(provider, invocation, timeout, done))
+        self._transport.carry(ScriptedCall(attempt, done))
 
-    def stream(self, provider: Provider, invocation: Invocation, timeout: float | None) -> Any:
+    def stream(self, attempt: Attempt) -> Any:
         """Refuse: nothing here streams."""
-        raise NotImplementedError(f"ScriptedTransport carries no streams ({provider}, {invocation}, {timeout})")
+        raise NotImplementedError(f"{attempt} cannot be a stream: ScriptedTransport carries none")

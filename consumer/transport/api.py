@@ -1,18 +1,42 @@
-"""What carries one attempt to one provider."""
+"""What carries one attempt to one provider: the one seam that every transport has with the core."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from random import Random
+from typing import Any, Protocol
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
-from ..invocation import Done, Invocation
+from ..attempt import Attempt
+from ..callbacks import CallbackExecutor
+from ..deadline import Clock
+from ..invocation import Done
 from ..provider import Provider
+from ..timer import Timer
 
 Providers = Callable[[], tuple[Provider, ...]]
 """Returns the providers that are known now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportParts:
+    """What a transport may use; it takes time, chance and threads from nowhere else.
+
+    Attributes:
+        clock: Monotonic seconds.
+        random: The one source of chance.
+        timer: Calls functions later, for a transport that keeps no deadlines itself.
+        callbacks: Runs users' code, which a transport must not run on a thread that serves connections.
+        application: This program's name, "" where it has none.
+    """
+
+    clock: Clock
+    random: Random
+    timer: Timer
+    callbacks: CallbackExecutor
+    application: str = ""
 
 
 class MethodTransport(Protocol):
@@ -34,27 +58,29 @@ class MethodTransport(Protocol):
             LimitExceeded: The request is larger than ``max_request_bytes``.
         """
 
-    def send(self, provider: Provider, invocation: Invocation, timeout: float, done: Done) -> None:
-        """Make one attempt and report its outcome by *done*, exactly once and no later than *timeout* allows.
+    def send(self, attempt: Attempt, done: Done) -> None:
+        """Make one attempt and report its outcome by *done*, exactly once and no later than its timeout allows.
 
         Args:
-            provider: Whom to ask.
-            invocation: Its ``request`` is what `encode` made. Where ``blocking`` is set this may block until the answer
-                is there and call *done* on the calling thread; else it never blocks. ``on_sent``, where set, is called
-                once the whole request was handed to this machine's network stack, and never after *done*.
-            timeout: Seconds for this attempt; an attempt that passes it ends as `CallTimeout`.
-            done: Takes a value, or an `RpcError` whose ``not_sent`` and ``in_doubt`` are right. Never a foreign error.
+            attempt: Whom to ask (``provider``), what (``invocation.request``, which `encode` made, and
+                ``attachments``), and for how long (``timeout``, seconds, > 0). Where it ``waits`` this may block until
+                the answer is there and call *done* on the calling thread; else it never blocks. Where it
+                ``wants_sent``, its ``sent`` is called once the whole request was handed to this machine's network
+                stack, and never after *done*. What came back beside the answer is noted on it before *done*.
+            done: Takes a value, or an `RpcError` whose ``not_sent`` and ``in_doubt`` are right, or
+                `concurrent.futures.CancelledError`. Never a foreign error, but for one that a signal handler raised in
+                the thread that waits.
 
-        A way to stop the attempt is left with ``invocation.record.cancelled_by``; a stopped attempt reports too.
+        What stops the attempt is left with ``attempt.carried_by``; a stopped attempt reports too. Nothing of an attempt
+        is kept for another, and two attempts of one call may run at the same time.
         """
 
-    def stream(self, provider: Provider, invocation: Invocation, timeout: float | None) -> Any:
+    def stream(self, attempt: Attempt) -> Any:
         """Begin a streaming call, which takes part in nothing but the choice of its provider, attachments and deadline.
 
         Args:
-            provider: Whom to ask.
-            invocation: Its arguments are one request, or one iterable of requests; it was not encoded.
-            timeout: Seconds for the whole stream, or None for no bound.
+            attempt: The arguments of its invocation are one request, or one iterable of requests, and not encoded. Its
+                timeout is that of the whole stream, infinity for no bound.
 
         Returns:
             The answer where the answers are no stream, else a `ResponseStream`.
@@ -88,16 +114,15 @@ class ReferenceTransport(Protocol):
 class Transport(Protocol):
     """Carries calls by one protocol; one per `Consumer`, shared by its references.
 
-    Implementations are found in the entry-point group ``callahead.transport`` and made without an argument. All methods
-    may be called from any thread.
+    Implementations are found in the entry-point group ``callahead.transport`` and made with `TransportParts`. All
+    methods may be called from any thread.
     """
 
-    def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> ReferenceTransport:
+    def open(self, policy: ReferencePolicy, providers: Providers) -> ReferenceTransport:
         """Prepare a reference: find its types, check its methods, make its credentials.
 
         Args:
             policy: The reference.
-            application: This program's name, "" where it has none.
             providers: For what the transport must ask a provider beforehand, such as its types.
 
         Raises:
@@ -106,6 +131,9 @@ class Transport(Protocol):
 
     def release(self, provider: Provider) -> None:
         """Close what is open towards *provider* once its running calls have ended; it takes no new ones."""
+
+    def connections(self) -> tuple[ConnectionCounts, ...]:
+        """Return the counts of each connection; nothing is kept of those whose provider has left the registry."""
 
     def close(self) -> None:
         """Close every connection; calls still running end as `ConsumerClosed`. Idempotent."""
@@ -120,22 +148,14 @@ class ConnectionCounts:
 
     Attributes:
         endpoint: ``protocol://host:port``.
-        is_open: Requests can be written now.
-        connects: Times that it came about; more than 1 means that it was lost.
-        unknown_answers: Answers to no running call: late, duplicate or made up; they reached nobody.
-        bad_events: Events that mean nothing in the protocol.
+        is_open: Requests can be written now; None where a library keeps that to itself.
+        connects: Times that it came about; more than 1 means that it was lost; None likewise.
+        unknown_answers: Answers to no running call: late, duplicate or made up; they reached nobody; None likewise.
+        bad_events: Events that mean nothing in the protocol; None likewise.
     """
 
     endpoint: str
-    is_open: bool
-    connects: int
-    unknown_answers: int
-    bad_events: int
-
-
-@runtime_checkable
-class CountsConnections(Protocol):
-    """A `Transport` that keeps its connections itself, and can say what happened on them."""
-
-    def connections(self) -> tuple[ConnectionCounts, ...]:
-        """Return the counts of each connection; nothing is kept of those whose provider has left the registry."""
+    is_open: bool | None = None
+    connects: int | None = None
+    unknown_answers: int | None = None
+    bad_events: int | None = None

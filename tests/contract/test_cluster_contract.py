@@ -38,11 +38,12 @@ def test_it_begins_at_once_and_never_waits(kind: Any) -> None:
 
 
 def test_each_attempt_is_noted(kind: Any) -> None:
-    """Provider and number of the attempt are in the record before the attempt begins."""
+    """Provider and number of the attempt are known before it begins."""
     bench = Bench(kind, 1)
     invocation = bench.invocation()
     bench.call(invocation)
-    assert invocation.provider is bench.directory.providers[0]
+    [(attempt, _)] = bench.attempts
+    assert (attempt.provider, attempt.number) == (bench.directory.providers[0], 1)
     assert (invocation.record.attempts, invocation.record.endpoint) == (1, "tri://h1:1")
 
 

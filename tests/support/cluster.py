@@ -7,14 +7,15 @@ from random import Random
 from typing import Any
 
 from callahead.config.policy import MethodPolicy
+from callahead.consumer.attempt import Attempt
 from callahead.consumer.callbacks import CallbackExecutor
 from callahead.consumer.cluster.api import Cluster, ClusterParts
 from callahead.consumer.cluster.budget import RetryBudget
 from callahead.consumer.cluster.directory import Directory
-from callahead.consumer.deadline import Deadline
 from callahead.consumer.invocation import CallRecord, Done, Invocation, Outcome
 from callahead.consumer.loadbalance.random import RandomLoadBalance
 from callahead.consumer.provider import Provider
+from callahead.consumer.timer import Timer
 from callahead.registry.models import Endpoint, Snapshot
 
 from .clock import FakeClock
@@ -42,7 +43,7 @@ class Bench:
     Args:
         kind: The class.
         providers: How many there are.
-        attempt: Takes each attempt; without it the attempts wait in ``attempts`` as ``(invocation, done)``.
+        attempt: Takes each attempt; without it the attempts wait in ``attempts`` as ``(attempt, done)``.
         budget: In place of one that never ends.
         loadbalance: In place of a random one with a fixed seed.
     """
@@ -51,7 +52,7 @@ class Bench:
         self,
         kind: Callable[[ClusterParts], Cluster],
         providers: int = 3,
-        attempt: Callable[[Invocation, Done], None] | None = None,
+        attempt: Callable[[Attempt, Done], None] | None = None,
         *,
         budget: RetryBudget | None = None,
         loadbalance: Any = None,
@@ -61,7 +62,7 @@ class Bench:
         self.released: list[Provider] = []
         self.directory = Directory("tri", self.released.append, self.clock)
         self.publish(*endpoints(providers))
-        self.attempts: list[tuple[Invocation, Done]] = []
+        self.attempts: list[tuple[Attempt, Done]] = []
         self.asked: list[str] = []
         self._take = attempt if attempt is not None else lambda *given: self.attempts.append(given)
         self.cluster = kind(
@@ -71,6 +72,8 @@ class Bench:
                 attempt=self._attempt,
                 budget=Rich() if budget is None else budget,
                 clock=self.clock,
+                random=Random(7),
+                timer=Timer(self.clock),
                 callbacks=callbacks,
             )
         )
@@ -79,16 +82,16 @@ class Bench:
         """Let the registry say so."""
         self.directory.notify(Snapshot(1, listed, "the test"))
 
-    def _attempt(self, invocation: Invocation, done: Done) -> None:
-        self.asked.append(invocation.provider.name)
-        self._take(invocation, done)
+    def _attempt(self, attempt: Attempt, done: Done) -> None:
+        self.asked.append(attempt.provider.name)
+        self._take(attempt, done)
 
     def invocation(self, **policy: Any) -> Invocation:
         """Make a call."""
         made = MethodPolicy(reference="foo", method="find", **policy)
         record = CallRecord(made, "find", self.clock())
-        deadline = Deadline.after_ms(made.total_timeout_ms, self.clock)
-        return Invocation(made, "find", (), {}, {}, deadline, record, blocking=False)
+        ends = self.clock() + made.total_timeout_ms / 1000
+        return Invocation(made, "find", (), {}, {}, ends, self.clock, record, blocking=False)
 
     def call(self, invocation: Invocation | None = None, **policy: Any) -> list[Outcome]:
         """Begin a call and return the list that its outcome will be in."""

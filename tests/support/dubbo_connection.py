@@ -7,12 +7,13 @@ from random import Random
 from typing import NamedTuple
 
 from callahead.config.policy import MethodPolicy
-from callahead.consumer.deadline import Deadline
-from callahead.consumer.invocation import CallRecord, Invocation, Outcome
+from callahead.consumer.attempt import Attempt
+from callahead.consumer.invocation import Outcome
 from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.connection import Connection
 from callahead.consumer.transport.dubbo.settings import ConnectionSettings
 
+from .attempts import attempt_of
 from .clock import FakeClock
 from .held_thread import HeldThread
 
@@ -43,11 +44,11 @@ def unconnected() -> Unconnected:
 
 def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome], object]) -> Call:
     """Make a call; its answer would be its number."""
-    record = CallRecord(_POLICY, "find", 0.0)
-    invocation = Invocation(_POLICY, "find", (), {}, {}, Deadline.after_ms(1), record, blocking=False)
+    attempt = attempt_of(_POLICY)
+    attempt.timeout, attempt.ends = timeout, expires
 
-    def decode(status: int, body: bytes, invocation: Invocation) -> Outcome:
-        del status, body, invocation
+    def decode(status: int, body: bytes, attempt: Attempt) -> Outcome:
+        del status, body, attempt
         return Outcome(number)
 
-    return Call(number, b"frame", True, timeout, expires, invocation, decode, done)
+    return Call(number, b"frame", True, attempt, decode, done)

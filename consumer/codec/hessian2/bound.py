@@ -19,6 +19,7 @@ from .encoder import (
     begin_list,
     begin_object,
     definition,
+    find_writers_by,
     forced_writer,
     write_any,
     write_items,
@@ -151,3 +152,6 @@ def _mapping_writer(key: Writer | None, item: Writer | None) -> Writer | None:
             e.out.append(0x5A)
 
     return write
+
+
+find_writers_by(bound_writer)

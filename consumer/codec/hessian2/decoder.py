@@ -9,7 +9,6 @@ Nothing here imports, calls or makes an instance of what a peer names: a name is
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -22,9 +21,8 @@ from .forced import BigInteger
 from .handles import handle_of_name
 from .java import JavaEntries, TypedList, TypedMap, TypedSet
 from .limits import DEFAULT_LIMITS, Limits, passed
-from .scalar_readers import INT_TAGS, MISS, STRING_TAGS, one_byte_values, scalar_readers
+from .scalar_readers import INT_TAGS, MISS, STRING_TAGS, Reader, one_byte_values, scalar_readers
 
-Reader = Callable[["Decoder", int], Any]
 _END = 0x5A
 _NO_TEXT = b""
 # Types whose hash a peer can foresee, so that it could make all the keys of a map collide.

@@ -153,14 +153,24 @@ def write_any(e: Encoder, value: Any) -> None:
     (_WRITERS.get(type(value)) or _find_writer(value))(e, value)
 
 
+FindWriter = Callable[[type[Any]], Writer | None]
+"""Makes the writer of a class that is in no table; None where it knows of none either."""
+
+_FINDERS: list[FindWriter] = []
+
+
+def find_writers_by(find: FindWriter) -> None:
+    """Ask *find*, too, for writers; each answer is kept. The binding of classes is entered so, being built on this."""
+    _FINDERS.append(find)
+
+
 def _find_writer(value: Any) -> Writer:
     """Find the writer of a type that is not in the table: bound classes, then subclasses of what is there."""
-    from .bound import bound_writer
-
     cls = type(value)
-    writer = bound_writer(cls)
-    if writer is not None:
-        return _WRITERS.setdefault(cls, writer)
+    for find in _FINDERS:
+        writer = find(cls)
+        if writer is not None:
+            return _WRITERS.setdefault(cls, writer)
     for base in cls.__mro__[1:]:
         if base in _WRITERS and base is not object:
             return _WRITERS[base]

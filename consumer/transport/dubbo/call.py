@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from concurrent.futures import CancelledError
-from threading import get_ident
 from typing import Protocol
 
+from ...attempt import Attempt
 from ...errors import CallTimeout
-from ...invocation import Done, Invocation, Outcome
+from ...invocation import Done, Outcome
 
 
 class Decode(Protocol):
     """Makes the outcome of an answer; never raises."""
 
-    def __call__(self, status: int, body: bytes, invocation: Invocation, /) -> Outcome:
-        """Read *body* as the answer to *invocation*."""
+    def __call__(self, status: int, body: bytes, attempt: Attempt, /) -> Outcome:
+        """Read *body* as the answer to *attempt*."""
 
 
 class Carrier(Protocol):
@@ -37,7 +37,6 @@ class Call:
         id: Request id, of no other attempt of this process.
         frame: The whole request as bytes, until it is queued.
         two_way: An answer is expected; otherwise the attempt ends when the frame is written.
-        timeout: Seconds that the attempt has.
         expires: Monotonic second at which it times out.
         number: Its place in the order of its connection's frames, from 1; 0 until it has one.
         ended: The outcome is out, or held.
@@ -46,9 +45,8 @@ class Call:
     """
 
     __slots__ = (
-        "_connection", "_decode", "_done", "_held", "_invocation",
-        "ended", "expires", "frame", "id", "is_held", "number", "timeout", "two_way",
-        "wants_written",
+        "_attempt", "_connection", "_decode", "_done", "_held",
+        "ended", "expires", "frame", "id", "is_held", "number", "two_way", "wants_written",
     )  # fmt: skip
 
     def __init__(
@@ -56,21 +54,18 @@ class Call:
         number: int,
         frame: bytes,
         two_way: bool,
-        timeout: float,
-        expires: float,
-        invocation: Invocation,
+        attempt: Attempt,
         decode: Decode,
         done: Done,
     ) -> None:
         self.id = number
         self.frame: bytes | None = frame
         self.two_way = two_way
-        self.timeout = timeout
-        self.expires = expires
+        self.expires = attempt.ends
         self.number = 0
         self.ended = False
-        self.wants_written = not two_way or invocation.on_sent is not None
-        self._invocation: Invocation | None = invocation
+        self.wants_written = not two_way or attempt.invocation.on_sent is not None
+        self._attempt: Attempt | None = attempt
         self._decode = decode
         self._done: Done | None = done
         self._connection: Carrier | None = None
@@ -79,25 +74,24 @@ class Call:
 
     @property
     def is_cancelled(self) -> bool:
-        """The call was given up before its frame was queued."""
-        return self._invocation is not None and self._invocation.record.is_cancelled
+        """The attempt was given up before its frame was queued."""
+        return self._attempt is not None and self._attempt.is_cancelled
 
     def begin(self, connection: Carrier) -> None:
         """Hand the attempt over; from any thread."""
-        invocation = self._invocation
-        assert invocation is not None
+        attempt = self._attempt
+        assert attempt is not None
         self._connection = connection
-        # A repetition may begin on the I/O thread, which must not wait for an answer that it is to read.
-        if invocation.blocking and invocation.record.thread == get_ident() and connection.lead(self):
+        if attempt.waits and connection.lead(self):
             return
-        invocation.record.cancelled_by(self.cancel)
+        attempt.carried_by(self)
         connection.post(self)
 
     def be_stoppable(self) -> None:
-        """Let the call's cancellation stop the attempt from now on."""
-        invocation = self._invocation
-        if invocation is not None:
-            invocation.record.cancelled_by(self.cancel)
+        """Let the attempt's cancellation stop this from now on."""
+        attempt = self._attempt
+        if attempt is not None:
+            attempt.carried_by(self)
 
     def cancel(self) -> None:
         """Stop the attempt, soon; from any thread."""
@@ -107,23 +101,23 @@ class Call:
 
     def written(self) -> None:
         """The kernel has taken the last byte of the frame."""
-        invocation = self._invocation
-        if invocation is not None and invocation.on_sent is not None:
-            invocation.on_sent()
+        attempt = self._attempt
+        if attempt is not None and attempt.wants_sent:
+            attempt.sent()
         if not self.two_way:
             self.end(Outcome(None))
 
     def answer(self, status: int, body: bytes) -> None:
         """End with what the provider answered."""
-        invocation, done = self._invocation, self._done
-        if invocation is None or done is None:
+        attempt, done = self._attempt, self._done
+        if attempt is None or done is None:
             return
         self.ended = True
         if self.is_held:
             self._held = (status, body)
             return
-        self._done = self._invocation = self.frame = self._connection = None
-        done(self._decode(status, body, invocation))
+        self._done = self._attempt = self.frame = self._connection = None
+        done(self._decode(status, body, attempt))
 
     def fail(self, error: BaseException) -> None:
         """End with *error*."""
@@ -138,25 +132,26 @@ class Call:
         if self.is_held:
             self._held = outcome
             return
-        self._done = self._invocation = self.frame = self._connection = None
+        self._done = self._attempt = self.frame = self._connection = None
         done(outcome)
 
     def hand_out(self) -> None:
         """Hand out the outcome, where there is one, or else once it comes."""
         self.is_held = False
         held, self._held = self._held, None
-        invocation = self._invocation
-        if held is not None and invocation is not None:
-            self.end(held if isinstance(held, Outcome) else self._decode(*held, invocation))
+        attempt = self._attempt
+        if held is not None and attempt is not None:
+            self.end(held if isinstance(held, Outcome) else self._decode(*held, attempt))
 
     def time_out(self, *, not_sent: bool, why: str) -> None:
         """End as timed out."""
-        if self._invocation is None:
+        attempt = self._attempt
+        if attempt is None:
             return
-        policy = self._invocation.policy
+        policy = attempt.policy
         what = "the request was not sent" if not_sent else "no answer"
         setting = f"timeout {policy.timeout_ms} ms, {policy.origin('timeout_ms')}"
-        text = f"{what} within {self.timeout * 1000:.0f} ms ({setting}{why})"
+        text = f"{what} within {attempt.timeout * 1000:.0f} ms ({setting}{why})"
         self.fail(CallTimeout(text, not_sent=not_sent, in_doubt=not not_sent))
 
     def be_cancelled(self) -> None:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import itertools
 import secrets
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from callahead.config.policy import ReferencePolicy
 
+from ...attempt import Attempt
 from ...codec.dubbo.attachments import encode_entries
 from ...codec.dubbo.errors import error_of_thrown, status_error
 from ...codec.dubbo.request import RequestEncoder
 from ...codec.dubbo.response import EXCEPTION, decode_response
 from ...codec.hessian2.limits import limits_for
 from ...codec.javaface import JavaMethod, JavaSignature
-from ...errors import CallTimeout, ConsumerClosed, LocalProtocolError, RpcError, SerializationError
-from ...invocation import NO_ATTACHMENTS, Done, Invocation, Outcome
+from ...errors import ConsumerClosed, LocalProtocolError, RpcError, SerializationError
+from ...invocation import Done, Outcome
 from ...provider import Provider
 from ...wire.header import OK, request_frame
 from ..api import Providers
@@ -125,26 +125,19 @@ class DubboMethod:
         attachments = {key: value for key, value in constant.items() if value}
         return RequestEncoder(path, policy.version, signature.wire_method, signature.wire, attachments)
 
-    def send(self, provider: Provider, invocation: Invocation, timeout: float, done: Done) -> None:
+    def send(self, attempt: Attempt, done: Done) -> None:
         """Make one attempt; see `MethodTransport.send`."""
-        if timeout <= 0:
-            done(Outcome(error=CallTimeout("the time was over before the attempt began", not_sent=True)))
-            return
         number = next(_IDS)
-        two_way = not invocation.one_way
+        two_way = not attempt.invocation.one_way
         try:
-            bound = self._bound[provider]
-            frame = self._frame(number, invocation, bound, timeout, two_way)
+            bound = self._bound[attempt.provider]
+            frame = self._frame(number, attempt, bound, two_way)
         except RpcError as error:
             done(Outcome(error=error))
             return
         connections = bound.connections
         connection = connections[0] if len(connections) == 1 else connections[next(self._turn) % len(connections)]
-        record = invocation.record
-        if record.attempts > 1:  # what is known is of the attempt before this one
-            record.is_sent, record.response_attachments = False, NO_ATTACHMENTS
-        expires = time.monotonic() + timeout
-        Call(number, frame, two_way, timeout, expires, invocation, self._decoder, done).begin(connection)
+        Call(number, frame, two_way, attempt, self._decoder, done).begin(connection)
 
     def _bind(self, provider: Provider) -> _BoundMethod:
         connections = self._pool.connections(provider, self._policy)
@@ -154,26 +147,26 @@ class DubboMethod:
         path = endpoint.path or self._policy.interface
         return _BoundMethod(connections, path, endpoint.parameters.get("token", ""), {})
 
-    def _frame(self, number: int, invocation: Invocation, bound: _BoundMethod, timeout: float, two_way: bool) -> bytes:
-        request: Request = invocation.request
+    def _frame(self, number: int, attempt: Attempt, bound: _BoundMethod, two_way: bool) -> bytes:
+        request: Request = attempt.invocation.request
         begun = request.begun
         if bound.path != self._policy.interface:
             begun = self._encode_elsewhere(request, bound.path)
-        if invocation.attachments:
-            begun += encode_entries(_allowed(invocation.attachments))
-        timeout_ms = round(timeout * 1000)
+        if attempt.attachments:
+            begun += encode_entries(_allowed(attempt.attachments))
+        timeout_ms = round(attempt.timeout * 1000)
         tail = bound.tails.get(timeout_ms) or _tail(bound, timeout_ms)
         return request_frame(number, begun, tail, two_way=two_way)
 
-    def _decode(self, status: int, body: bytes, invocation: Invocation) -> Outcome:
+    def _decode(self, status: int, body: bytes, attempt: Attempt) -> Outcome:
         try:
             if status != OK:
                 return Outcome(error=status_error(status, body))
             kind, value, attachments = decode_response(body, limits=self._limits)
-            invocation.record.response_attachments = attachments
+            attempt.response_attachments = attachments
             if kind == EXCEPTION:
                 return Outcome(error=error_of_thrown(value))
-            request: Request = invocation.request
+            request: Request = attempt.invocation.request
             convert = request.signature.answer
             return Outcome(value if convert is None else convert(value))
         except RpcError as error:
@@ -183,9 +176,9 @@ class DubboMethod:
             ours.__cause__ = error
             return Outcome(error=ours)
 
-    def stream(self, provider: Provider, invocation: Invocation, timeout: float | None) -> Any:
+    def stream(self, attempt: Attempt) -> Any:
         """Refuse: the dubbo protocol has no streams."""
-        raise LocalProtocolError(f"{invocation.record.name} at {provider.name}: dubbo has no streams ({timeout})")
+        raise LocalProtocolError(f"{attempt} cannot be a stream: dubbo has none", not_sent=True)
 
     def forget(self, provider: Provider | None) -> None:
         """Drop what was prepared for *provider*, or for all."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from random import Random
-
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...codec.javaface import JavaInterface, load_interface
 from ...provider import Provider
-from ..api import ConnectionCounts, Providers
+from ..api import ConnectionCounts, Providers, TransportParts
 from ..open_references import OpenReferences
 from .method import DubboMethod
 from .pool import Pool
@@ -18,19 +15,20 @@ from .pool import Pool
 class DubboTransport:
     """Carries calls by the dubbo protocol; a `Transport`."""
 
-    def __init__(self) -> None:
-        self._pool = Pool(time.monotonic, Random())  # noqa: S311 - it spreads reconnects
+    def __init__(self, parts: TransportParts) -> None:
+        self._application = parts.application
+        self._pool = Pool(parts.clock, parts.random)
         self._references = OpenReferences()
 
-    def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> DubboReference:
+    def open(self, policy: ReferencePolicy, providers: Providers) -> DubboReference:
         """Prepare a reference; see `Transport.open`."""
         self._pool.prepare(policy)
-        reference = DubboReference(policy, load_interface(policy), application, self._pool, providers)
+        reference = DubboReference(policy, load_interface(policy), self._application, self._pool, providers)
         self._references.add(reference)
         return reference
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
-        """Say what happened on each connection; see `CountsConnections.connections`."""
+        """Say what happened on each connection; see `Transport.connections`."""
         return self._pool.counts()
 
     def release(self, provider: Provider) -> None:

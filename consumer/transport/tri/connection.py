@@ -246,6 +246,10 @@ class Connections:
         _Process.used = True
         return kind.open(address, self._mark)
 
+    def addresses(self) -> list[str]:
+        """List where the open connections go, ``host:port``."""
+        return [connection.address for connection in self._shared.open()]
+
     def release(self, provider: Provider) -> None:
         """Drain every connection of which *provider* was the last user."""
         self._shared.release(provider)

@@ -16,18 +16,19 @@ from typing import Any, NamedTuple
 
 from callahead.config.policy import ReferencePolicy
 
-from ...codec.dubbo import INVOKE, INVOKE_ATTACHMENTS, error_of_thrown
+from ...attempt import Attempt
+from ...codec.dubbo import INVOKE, error_of_thrown
 from ...codec.hessian2.limits import limits_for
 from ...codec.javaface import JavaMethod, JavaSignature, convert_answer
 from ...codec.javaface.signature import INVOKE_SIGNATURE
 from ...codec.triple import EXCEPTION_HEADER, TripleRequestEncoder, decode_response
+from ...deadline import Clock
 from ...errors import RemoteProtocolError, RpcError
-from ...invocation import Invocation, Outcome
-from ..api import Providers
-from .connection import Connection, ConnectionKind, Connections
-from .metadata import to_metadata
+from ...invocation import Outcome
+from .connection import Connection
 from .method import TriMethod
 from .method_types import MethodTypes
+from .route import Routes
 
 # Dubbo 3.3 has no status for it: for a name without methods it fails by a NullPointerException of its own.
 _NO_METHOD = re.compile(r'unimplemented method:|"methodDescriptors" is null')
@@ -44,18 +45,9 @@ class JavaTriMethod(TriMethod):
     """A `TriMethod` for one method of a Java interface."""
 
     def __init__(
-        self,
-        method: JavaMethod,
-        policy: ReferencePolicy,
-        application: str,
-        kinds: tuple[ConnectionKind, ...],
-        connections: Connections,
-        providers: Providers,
+        self, method: JavaMethod, types: MethodTypes, policy: ReferencePolicy, routes: Routes, clock: Clock
     ) -> None:
-        types = _types(method, policy)
-        super().__init__(types, method.select, policy, application, kinds, connections, providers)
-        if method.is_generic:
-            self._fixed += to_metadata(INVOKE_ATTACHMENTS)
+        super().__init__(types, method.select, policy, routes, clock)
 
     @property
     def types(self) -> None:
@@ -67,24 +59,24 @@ class JavaTriMethod(TriMethod):
         chosen = self._build(args, kwargs)
         return _Request(self._serialize(chosen), chosen[0])
 
-    def message(self, invocation: Invocation) -> bytes:
-        """Give the bytes that the invocation sends."""
-        request: _Request = invocation.request
+    def message(self, attempt: Attempt) -> bytes:
+        """Give the bytes that *attempt* sends."""
+        request: _Request = attempt.invocation.request
         return request.data
 
-    def decode(self, data: bytes, invocation: Invocation, metadata: Mapping[str, Any]) -> Outcome:
+    def decode(self, data: bytes, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
         """Make the outcome of an answer, which may be an exception."""
-        outcome = super().decode(data, invocation, metadata)
+        outcome = super().decode(data, attempt, metadata)
         if outcome.error is not None:
             return outcome
         if metadata.get(EXCEPTION_HEADER, "0") != "0":
             return Outcome(error=error_of_thrown(outcome.value))
-        request: _Request = invocation.request
+        request: _Request = attempt.invocation.request
         return Outcome(convert_answer(request.signature, outcome.value))
 
-    def fail(self, call: Any, connection: Connection, invocation: Invocation, timeout: float, ended: float) -> RpcError:
+    def fail(self, call: Any, connection: Connection, attempt: Attempt) -> RpcError:
         """Make the error of a call that ended with a status other than OK."""
-        error = super().fail(call, connection, invocation, timeout, ended)
+        error = super().fail(call, connection, attempt)
         if error.status != "UNKNOWN" or _NO_METHOD.search(error.status_text) is None:
             return error
         text = f"the provider does not have this method, or not with these parameter types: {error.status_text}"
@@ -93,7 +85,8 @@ class JavaTriMethod(TriMethod):
         return unknown
 
 
-def _types(method: JavaMethod, policy: ReferencePolicy) -> MethodTypes:
+def types_of(method: JavaMethod, policy: ReferencePolicy) -> MethodTypes:
+    """Make the types of *method*, whose messages are Dubbo's wrappers."""
     signatures = (INVOKE_SIGNATURE,) if method.is_generic else method.signatures
     encoders = {
         one.descriptor: TripleRequestEncoder(one.wire_method, one.wire, limits=limits_for(policy.max_request_bytes))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
@@ -13,21 +11,16 @@ import grpc
 
 from callahead.config.policy import ReferencePolicy
 
-from ...errors import (
-    CallTimeout,
-    ConsumerClosed,
-    RpcError,
-    SerializationError,
-)
-from ...invocation import NO_ATTACHMENTS, Done, Invocation, Outcome
-from ...provider import Provider
-from ..api import Providers
-from ..bound import Bound
+from ...attempt import Attempt
+from ...deadline import Clock
+from ...errors import RpcError, SerializationError
+from ...invocation import NO_ATTACHMENTS, Done, Outcome
 from ..request_limit import check_request_size
-from .connection import Connection, ConnectionKind, Connections, unusable
+from .connection import Connection, unusable
 from .ended import Facts, facts_of
-from .metadata import Metadata, fixed_metadata, join_metadata, to_attachments, to_metadata
+from .metadata import Metadata, join_metadata, to_attachments, to_metadata
 from .method_types import MethodTypes
+from .route import Route, Routes
 from .sent import OneMessage
 from .status import Ended, error_of, refused
 from .stream import StreamCall
@@ -51,41 +44,25 @@ _EARLY_S = 0.005
 """How much before the deadline a status must come to be the provider's own: two clocks measure it."""
 
 
-class _Callables:
-    """This method on one connection, as grpcio calls it."""
-
-    __slots__ = ("connection", "fixed", "path", "stream", "unary")
-
-    def __init__(self, connection: Connection, path: str, fixed: Metadata) -> None:
-        # None in place of a serializer: bytes in, bytes out, so that a bad message is our error and not INTERNAL.
-        self.connection = connection
-        self.fixed = fixed
-        self.path = path
-        self.unary: grpc.UnaryUnaryMultiCallable[bytes, bytes] = connection.channel.unary_unary(path, None, None)
-        self.stream: grpc.StreamUnaryMultiCallable[bytes, bytes] = connection.channel.stream_unary(path, None, None)
-
-
 class TriMethod:
-    """A `MethodTransport` for unary gRPC methods."""
+    """A `MethodTransport` for gRPC methods.
+
+    Args:
+        types: What it is called with.
+        build: Makes the request of a call's arguments.
+        policy: Of the reference.
+        routes: Where it is found; shared by all who call it.
+        clock: Monotonic seconds.
+    """
 
     def __init__(
-        self,
-        types: MethodTypes,
-        build: Builder,
-        policy: ReferencePolicy,
-        application: str,
-        kinds: tuple[ConnectionKind, ...],
-        connections: Connections,
-        providers: Providers,
+        self, types: MethodTypes, build: Builder, policy: ReferencePolicy, routes: Routes, clock: Clock
     ) -> None:
         self._types = types
         self._build = build
         self._policy = policy
-        self._fixed = fixed_metadata(policy, application)
-        self._kinds = kinds
-        self._connections = connections
-        self._bound = Bound(self._bind, connections.release, providers)
-        self._turn = itertools.count()
+        self._routes = routes
+        self._clock = clock
 
     @property
     def name(self) -> str:
@@ -117,77 +94,47 @@ class TriMethod:
         check_request_size(len(data), self._policy)
         return data
 
-    def send(self, provider: Provider, invocation: Invocation, timeout: float, done: Done) -> None:
+    def send(self, attempt: Attempt, done: Done) -> None:
         """Make one attempt; see `MethodTransport.send`."""
         try:
-            bound = self._bound_to(provider)
-            metadata = self._metadata(bound.fixed, invocation)
+            route = self._routes.to(attempt.provider)
+            metadata = self._metadata(route, attempt)
         except RpcError as error:
             done(Outcome(error=error))
             return
-        invocation.record.is_sent = False
-        if timeout <= 0:
-            done(Outcome(error=CallTimeout("the time was over before the attempt began", not_sent=True)))
-            return
-        attempt = _Attempt(self, bound.connection, invocation, timeout, done)
-        if not bound.connection.begin(attempt):
-            done(Outcome(error=unusable(bound.connection)))
-            return
-        if invocation.on_sent is not None:
-            attempt.stream(bound.stream, metadata)
-        elif invocation.blocking:
-            attempt.block(bound.unary, metadata)
+        call = UnaryCall(self, route.connection, attempt, done)
+        if not route.connection.begin(call):
+            done(Outcome(error=unusable(route.connection)))
+        elif attempt.wants_sent:
+            call.stream(route.stream, metadata)
+        elif attempt.waits:
+            call.block(route.unary, metadata)
         else:
-            attempt.start(bound.unary, metadata)
+            call.start(route.unary, metadata)
 
-    def message(self, invocation: Invocation) -> bytes:
-        """Give the bytes that the invocation sends, which `encode` made."""
-        data: bytes = invocation.request
+    def message(self, attempt: Attempt) -> bytes:
+        """Give the bytes that *attempt* sends, which `encode` made."""
+        data: bytes = attempt.invocation.request
         return data
 
-    def _metadata(self, metadata: Metadata, invocation: Invocation) -> Metadata | None:
-        if invocation.attachments:
-            metadata += to_metadata(invocation.attachments)
-        if invocation.options is not None:
-            metadata += invocation.options.metadata
+    def _metadata(self, route: Route, attempt: Attempt) -> Metadata | None:
+        metadata = route.fixed
+        if attempt.attachments:
+            metadata += to_metadata(attempt.attachments)
+        options = attempt.invocation.options
+        if options is not None:
+            metadata += options.metadata
         return metadata or None
 
-    def _bound_to(self, provider: Provider) -> _Callables:
-        bound = self._bound[provider]
-        return bound[0] if len(bound) == 1 else bound[next(self._turn) % len(bound)]
-
-    def _bind(self, provider: Provider) -> tuple[_Callables, ...]:
-        return tuple(self._bind_one(provider, kind) for kind in self._kinds)
-
-    def _bind_one(self, provider: Provider, kind: ConnectionKind) -> _Callables:
-        connection = self._connections.get(provider, kind)
-        if connection is None:
-            raise ConsumerClosed("the consumer is closed", not_sent=True)
-        token = provider.endpoint.parameters.get("token")
-        fixed = self._fixed + to_metadata({"token": token}) if token else self._fixed
-        return _Callables(connection, self._path_at(provider), fixed)
-
-    def _path_at(self, provider: Provider) -> str:
-        """Give the path of the method, which a Dubbo provider may have exported elsewhere than under its interface."""
-        service, path = provider.endpoint.path, self._types.path
-        own = f"/{self._policy.interface}/"
-        return f"/{service}/{path.removeprefix(own)}" if service and path.startswith(own) else path
-
-    def stream(self, provider: Provider, invocation: Invocation, timeout: float | None) -> Any:
+    def stream(self, attempt: Attempt) -> Any:
         """Begin a streaming call; see `MethodTransport.stream`."""
-        bound = self._bound_to(provider)
-        metadata = self._metadata(bound.fixed, invocation)
-        return StreamCall(self, bound.connection, invocation, timeout).begin(
-            replace(self._types, path=bound.path), metadata
-        )
+        route = self._routes.to(attempt.provider)
+        metadata = self._metadata(route, attempt)
+        return StreamCall(self, route.connection, attempt).begin(replace(self._types, path=route.path), metadata)
 
-    def forget(self, provider: Provider | None) -> None:
-        """Drop what was prepared for *provider*, or for all."""
-        self._bound.forget(provider)
-
-    def decode(self, data: bytes, invocation: Invocation, metadata: Mapping[str, Any]) -> Outcome:
-        """Make the outcome of an answer to *invocation*, with which *metadata* came."""
-        del invocation, metadata
+    def decode(self, data: bytes, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
+        """Make the outcome of an answer to *attempt*, with which *metadata* came."""
+        del attempt, metadata
         try:
             return Outcome(self._types.deserialize(data))
         except RpcError as ours:
@@ -200,52 +147,47 @@ class TriMethod:
             failure.__cause__ = error
             return Outcome(error=failure)
 
-    def fail(self, call: Any, connection: Connection, invocation: Invocation, timeout: float, ended: float) -> RpcError:
+    def fail(self, call: Any, connection: Connection, attempt: Attempt) -> RpcError:
         """Make the error of a call that gRPC ended with a status other than OK."""
         code = call.code()
-        record = invocation.record
         matters = code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
         error = error_of(
             Ended(
                 code=code,
                 text=call.details() or "",
-                attachments=record.response_attachments,
-                timeout=timeout,
-                is_early=time.monotonic() < ended - _EARLY_S,
+                attachments=attempt.response_attachments,
+                timeout=attempt.timeout,
+                is_early=self._clock() < attempt.ends - _EARLY_S,
                 address=connection.address,
                 is_unconnected=matters and connection.is_unconnected(),
                 is_closed=connection.closed,
             ),
-            invocation,
+            attempt,
             self._policy,
         )
-        error.protocol_trace = record.protocol_trace
+        error.protocol_trace = attempt.protocol_trace
         return error
 
 
-class _Attempt:
-    """One running attempt."""
+class UnaryCall:
+    """One attempt as grpcio carries it."""
 
-    __slots__ = ("_connection", "_done", "_ends", "_invocation", "_method", "_timeout")
+    __slots__ = ("_attempt", "_connection", "_done", "_method")
 
-    def __init__(
-        self, method: TriMethod, connection: Connection, invocation: Invocation, timeout: float, done: Done
-    ) -> None:
+    def __init__(self, method: TriMethod, connection: Connection, attempt: Attempt, done: Done) -> None:
         self._method = method
         self._connection = connection
-        self._invocation = invocation
-        self._timeout = timeout
+        self._attempt = attempt
         self._done = done
-        self._ends = time.monotonic() + timeout
 
     def block(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask on the calling thread, which is grpcio's quickest way: no other thread takes part."""
-        invocation = self._invocation
-        options: GrpcOptions = _NO_OPTIONS if invocation.options is None else invocation.options
+        attempt = self._attempt
+        options: GrpcOptions = attempt.invocation.options or _NO_OPTIONS
         try:
             data, call = unary.with_call(
-                self._method.message(invocation),
-                self._timeout,
+                self._method.message(attempt),
+                attempt.timeout,
                 metadata,
                 options.credentials,
                 options.wait_for_ready,
@@ -253,31 +195,29 @@ class _Attempt:
             )
         except grpc.RpcError as error:
             self._end_with(error)
-        except BaseException as error:  # Ctrl-C too must end the call's stages before it goes on
+        except ValueError as error:
             self._end(Outcome(error=refused(error)))
+        except BaseException:  # of a signal handler, Ctrl-C's or another; grpcio has cancelled the call
+            self._connection.end(self)
+            raise
         else:
-            self._end(self._method.decode(data, invocation, self._note_metadata(facts_of(call))))
+            self._end(self._method.decode(data, attempt, self._note_metadata(facts_of(call))))
 
     def start(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask, and return at once."""
-        self._begin(unary.future, self._method.message(self._invocation), metadata)
+        self._begin(unary.future, self._method.message(self._attempt), metadata)
 
     def stream(self, stream: grpc.StreamUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask so that "sent" is known, and return at once."""
-        self._begin(stream.future, OneMessage(self._method.message(self._invocation), self._sent), metadata)
-
-    def _sent(self) -> None:
-        on_sent = self._invocation.on_sent
-        if on_sent is not None:
-            on_sent()
+        self._begin(stream.future, OneMessage(self._method.message(self._attempt), self._attempt.sent), metadata)
 
     def _begin(self, begin: Callable[..., Any], request: Any, metadata: Metadata | None) -> None:
-        invocation = self._invocation
-        options: GrpcOptions = _NO_OPTIONS if invocation.options is None else invocation.options
+        attempt = self._attempt
+        options: GrpcOptions = attempt.invocation.options or _NO_OPTIONS
         try:
             call = begin(
                 request,
-                self._timeout,
+                attempt.timeout,
                 metadata,
                 options.credentials,
                 options.wait_for_ready,
@@ -286,38 +226,35 @@ class _Attempt:
         except Exception as error:  # grpcio raises ValueError over a closed channel, TypeError over metadata
             self._end(Outcome(error=refused(error)))
             return
-        invocation.record.cancelled_by(call.cancel)
+        attempt.carried_by(call)
         call.add_done_callback(self._end_with)
 
     def _end_with(self, call: Any) -> None:
         """Report how *call* ended; runs on the channel's thread for calls that did not block."""
-        record = self._invocation.record
+        attempt = self._attempt
         try:
             facts = facts_of(call)
             metadata = self._note_metadata(facts)
             code = facts.code
             if code is grpc.StatusCode.OK:
-                outcome = self._method.decode(facts.answer, self._invocation, metadata)
-            elif code is grpc.StatusCode.CANCELLED and record.is_cancelled:
+                outcome = self._method.decode(facts.answer, attempt, metadata)
+            elif code is grpc.StatusCode.CANCELLED and attempt.is_cancelled:
                 outcome = Outcome(error=CancelledError())
             else:
-                outcome = Outcome(
-                    error=self._method.fail(call, self._connection, self._invocation, self._timeout, self._ends)
-                )
+                outcome = Outcome(error=self._method.fail(call, self._connection, attempt))
         except Exception as error:  # whatever happens here, the call must end
             outcome = Outcome(error=refused(error))
         self._end(outcome)
 
     def _note_metadata(self, facts: Facts) -> Mapping[str, Any]:
-        """Keep of the metadata what users see, in place of an earlier attempt's, and return all of it."""
-        record = self._invocation.record
-        metadata = attachments = NO_ATTACHMENTS
+        """Keep of the metadata what users see, and return all of it."""
+        attempt = self._attempt
+        metadata = NO_ATTACHMENTS
         if facts.initial or facts.trailing:
             metadata = join_metadata(facts.initial, facts.trailing)
-            attachments = to_attachments(metadata)
-        record.response_attachments = attachments
-        if self._invocation.options is not None:
-            record.protocol_trace = (facts.initial or (), facts.trailing or ())
+            attempt.response_attachments = to_attachments(metadata)
+        if attempt.invocation.options is not None:
+            attempt.protocol_trace = (facts.initial or (), facts.trailing or ())
         return metadata
 
     def _end(self, outcome: Outcome) -> None:

@@ -18,6 +18,7 @@ import grpc
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
+from ...attempt import Attempt
 from ...codec.status_details import DETAILS_TRAILER, debug_info
 from ...errors import (
     CallTimeout,
@@ -32,7 +33,6 @@ from ...errors import (
     RpcError,
     TransportError,
 )
-from ...invocation import Invocation
 
 _TOO_LARGE = re.compile(r"CLIENT: Received message larger than max \((\d+) vs\. (\d+)\)")
 _NOT_CONNECTED = ("failed to connect to all addresses", "errors resolving", "DNS resolution failed")
@@ -75,17 +75,17 @@ class Ended:
     is_closed: bool
 
 
-def error_of(ended: Ended, invocation: Invocation, policy: ReferencePolicy) -> RpcError:
+def error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcError:
     """Make the error of one failed attempt; *policy* names the settings that its message mentions."""
-    error = _error_of(ended, invocation, policy)
+    error = _error_of(ended, attempt, policy)
     error.status, error.status_text = ended.code.name, ended.text
     return error
 
 
-def _error_of(ended: Ended, invocation: Invocation, policy: ReferencePolicy) -> RpcError:
+def _error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcError:
     code, text = ended.code, ended.text
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return _timeout(ended, invocation)
+        return _timeout(ended, attempt)
     if code is grpc.StatusCode.UNAVAILABLE:
         return _unavailable(ended, policy)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -109,11 +109,11 @@ def _details(attachments: Mapping[str, Any]) -> Mapping[str, Any]:
     return attachments if found is None else {**attachments, "debug_info": found}
 
 
-def _timeout(ended: Ended, invocation: Invocation) -> CallTimeout:
+def _timeout(ended: Ended, attempt: Attempt) -> CallTimeout:
     if ended.is_early:
         return CallTimeout(f"the provider said DEADLINE_EXCEEDED: {ended.text}", is_remote=True, in_doubt=True)
-    policy = invocation.policy
-    unsent = invocation.on_sent is not None and not invocation.record.is_sent
+    policy = attempt.policy
+    unsent = attempt.wants_sent and not attempt.is_sent
     # That nothing was heard of the writing may only mean that the news is under way.
     not_sent = unsent and ended.is_unconnected and not ended.text.startswith(_STREAM_ENDED)
     what = "the request was not sent" if unsent else "no answer"

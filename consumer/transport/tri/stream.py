@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from ...attempt import Attempt
 from ...errors import LocalProtocolError, RpcError, SerializationError
-from ...invocation import NO_ATTACHMENTS, Invocation
+from ...invocation import NO_ATTACHMENTS
 from .connection import Connection, unusable
 from .metadata import Metadata, join_metadata, to_attachments
 from .method_types import MethodTypes
@@ -64,18 +65,14 @@ class StreamCall:
     Args:
         method: Makes bytes of requests, answers of bytes, and errors of statuses.
         connection: Where to.
-        invocation: Whose arguments are the request, or one iterable of requests.
-        timeout: Seconds for the whole stream, or None for no bound.
+        attempt: Whose arguments are the request, or one iterable of requests.
     """
 
-    def __init__(
-        self, method: TriMethod, connection: Connection, invocation: Invocation, timeout: float | None
-    ) -> None:
+    def __init__(self, method: TriMethod, connection: Connection, attempt: Attempt) -> None:
         self._method = method
         self._connection = connection
-        self._invocation = invocation
-        self._timeout = timeout
-        self._ends = time.monotonic() + (float("inf") if timeout is None else timeout)
+        self._attempt = attempt
+        self._timeout = attempt.timeout if math.isfinite(attempt.timeout) else None
         self._requests: _Requests | None = None
 
     def begin(self, types: MethodTypes, metadata: Metadata | None) -> Any:
@@ -94,7 +91,7 @@ class StreamCall:
             raise refused(error) from error
 
     def _request(self, types: MethodTypes) -> Any:
-        args, kwargs = self._invocation.args, self._invocation.kwargs
+        args, kwargs = self._attempt.args, self._attempt.kwargs
         if not types.client_streaming:
             return self._method.encode(args, kwargs)
         if len(args) != 1 or kwargs or isinstance(args[0], str | bytes | Mapping) or not isinstance(args[0], Iterable):
@@ -117,7 +114,7 @@ class StreamCall:
         Raises:
             SerializationError: They are none.
         """
-        outcome = self._method.decode(data, self._invocation, NO_ATTACHMENTS)
+        outcome = self._method.decode(data, self._attempt, NO_ATTACHMENTS)
         if outcome.error is not None:
             raise outcome.error
         return outcome.value
@@ -128,21 +125,19 @@ class StreamCall:
         requests = self._requests
         if requests is not None and requests.error is not None:
             return _of_requests(requests.error)
-        if self._invocation.record.is_cancelled:
+        if self._attempt.is_cancelled:
             return CancelledError()
-        timeout = self._timeout if self._timeout is not None else 0.0
-        return self._method.fail(call, self._connection, self._invocation, timeout, self._ends)
+        return self._method.fail(call, self._connection, self._attempt)
 
     def note_metadata(self, call: Any) -> None:
         """Keep what the provider sent beside its answers."""
-        record = self._invocation.record
-        record.response_attachments = to_attachments(join_metadata(call.initial_metadata(), call.trailing_metadata()))
+        metadata = join_metadata(call.initial_metadata(), call.trailing_metadata())
+        self._attempt.response_attachments = to_attachments(metadata)
 
     def cancel(self, call: Any) -> None:
         """Reset the stream."""
-        record = self._invocation.record
-        record.cancelled_by(call.cancel)
-        record.cancel()
+        self._attempt.carried_by(call)
+        self._attempt.cancel()
 
 
 class TriStream(Iterator[Any]):

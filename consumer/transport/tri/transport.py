@@ -9,18 +9,20 @@ import grpc
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
+from ...attempt import Attempt
+from ...codec.dubbo import INVOKE_ATTACHMENTS
 from ...errors import ConsumerClosed, NoProviderAvailable
 from ...forking import fork_safe_lock
-from ...invocation import Invocation
 from ...provider import Provider
-from ..api import Providers
+from ..api import ConnectionCounts, Providers, TransportParts
 from ..open_references import OpenReferences
 from .arguments import request_builder
 from .connection import Connection, ConnectionKind, Connections, kinds_of
 from .java_types import load_service
 from .metadata import Metadata, fixed_metadata, to_metadata
-from .method import TriMethod
+from .method import Builder, TriMethod
 from .method_types import MethodTypes, ServiceTypes
+from .route import Routes
 from .stream import counted
 
 if TYPE_CHECKING:
@@ -30,16 +32,21 @@ if TYPE_CHECKING:
 class TriTransport:
     """Carries calls by gRPC; a `Transport`."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: TransportParts) -> None:
+        self._parts = parts
         self._connections = Connections()
         self._references = OpenReferences()
         self._inherited: list[Connection] = []
 
-    def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> TriReference:
+    def open(self, policy: ReferencePolicy, providers: Providers) -> TriReference:
         """Prepare a reference; its types are loaded when they are first needed, which `Consumer.channel` never does."""
-        reference = TriReference(policy, application, providers, self._connections)
+        reference = TriReference(policy, self._parts, providers, self._connections)
         self._references.add(reference)
         return reference
+
+    def connections(self) -> tuple[ConnectionCounts, ...]:
+        """Name each channel; grpcio keeps to itself what happened on it."""
+        return tuple(ConnectionCounts(endpoint=f"tri://{address}") for address in self._connections.addresses())
 
     def release(self, provider: Provider) -> None:
         """Drain the channels that only *provider* used; see `Transport.release`."""
@@ -57,19 +64,20 @@ class TriTransport:
 
 
 class TriReference:
-    """The gRPC side of one reference; a `ReferenceTransport`."""
+    """The gRPC side of one reference; a `ReferenceTransport` and a `callahead.consumer.channel.StubTransport`."""
 
     def __init__(
-        self, policy: ReferencePolicy, application: str, providers: Providers, connections: Connections
+        self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, connections: Connections
     ) -> None:
         self._policy = policy
-        self._application = application
+        self._clock = parts.clock
+        self._fixed = fixed_metadata(policy, parts.application)
         self._providers = providers
         self._connections = connections
         self._kinds: tuple[ConnectionKind, ...] = kinds_of(policy)
         self._lock = fork_safe_lock()
         self._types: ServiceTypes | JavaInterface | None = None
-        self._methods: list[TriMethod] = []
+        self._routes: dict[str, Routes] = {}
 
     def method(self, name: str, policy: MethodPolicy) -> TriMethod:
         """Prepare a method by its types; see `ReferenceTransport.method`."""
@@ -79,26 +87,33 @@ class TriReference:
         if method is None:
             source = f" ({types.source})" if isinstance(types, ServiceTypes) else ""
             raise LookupError(f'{self._policy.interface} has no method "{name}"{source}; {types.nearest(name)}')
-        return self.bind(method, request_builder(method)) if isinstance(method, MethodTypes) else self._java(method)
+        if isinstance(method, MethodTypes):
+            return self.stub_method(method, request_builder(method))
+        return self._java(method)
 
     def methods(self) -> tuple[str, ...]:
         """List the methods of the interface; see `ReferenceTransport.methods`."""
         return tuple(self._load().methods)
 
-    def bind(self, types: MethodTypes, build: Any) -> TriMethod:
-        """Prepare a method whose types the caller has, as a generated stub does."""
-        method = TriMethod(
-            types, build, self._policy, self._application, self._kinds, self._connections, self._providers
-        )
-        self._methods.append(method)
-        return method
+    def stub_method(self, types: MethodTypes, build: Builder) -> TriMethod:
+        """Prepare a method whose types the caller has, as a generated stub does; nothing is kept of it."""
+        return TriMethod(types, build, self._policy, self._routes_of(types.path), self._clock)
 
     def _java(self, method: JavaMethod) -> TriMethod:
-        from .java_method import JavaTriMethod
+        from .java_method import JavaTriMethod, types_of
 
-        made = JavaTriMethod(method, self._policy, self._application, self._kinds, self._connections, self._providers)
-        self._methods.append(made)
-        return made
+        types = types_of(method, self._policy)
+        more = to_metadata(INVOKE_ATTACHMENTS) if method.is_generic else ()
+        return JavaTriMethod(method, types, self._policy, self._routes_of(types.path, more), self._clock)
+
+    def _routes_of(self, path: str, more: Metadata = ()) -> Routes:
+        with self._lock:
+            routes = self._routes.get(path)
+            if routes is None:
+                fixed = self._fixed + more
+                routes = Routes(path, self._policy, fixed, self._kinds, self._connections, self._providers)
+                self._routes[path] = routes
+            return routes
 
     def channel_to(self, provider: Provider) -> grpc.Channel:
         """Return the grpcio channel to *provider*.
@@ -114,14 +129,11 @@ class TriReference:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
         return connection
 
-    def metadata_of(self, invocation: Invocation) -> Metadata:
-        """Make the metadata of a call that grpcio itself carries."""
-        return fixed_metadata(self._policy, self._application) + to_metadata(invocation.attachments)
-
-    def stream_raw(self, provider: Provider, begin: Callable[[grpc.Channel], Any]) -> Any:
-        """Return what *begin* makes of the channel to *provider*, and count it as running until it ends."""
-        connection = self._connection_to(provider)
-        return counted(connection, lambda: begin(connection.channel))
+    def pass_on(self, attempt: Attempt, begin: Callable[[grpc.Channel, Metadata], Any]) -> Any:
+        """Return what *begin* makes of a channel to the provider and of the metadata; it runs there until it ends."""
+        metadata = self._fixed + to_metadata(attempt.attachments)
+        connection = self._connection_to(attempt.provider)
+        return counted(connection, lambda: begin(connection.channel, metadata))
 
     def _load(self) -> ServiceTypes | JavaInterface:
         with self._lock:
@@ -139,5 +151,5 @@ class TriReference:
 
     def forget(self, provider: Provider | None) -> None:
         """Drop what was prepared for *provider*, or for all."""
-        for method in self._methods:
-            method.forget(provider)
+        for routes in list(self._routes.values()):
+            routes.forget(provider)

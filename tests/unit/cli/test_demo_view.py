@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from callahead.consumer.cli.demo import Run, document
+from callahead.consumer.cli.demo_run import Run, document
 from callahead.consumer.cli.demo_view import DemoView, bar, difference
 from callahead.consumer.cli.timeline import Span, Timeline
 

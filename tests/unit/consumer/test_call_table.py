@@ -259,7 +259,6 @@ def test_one_way_sent_drops_the_failure_of_a_repetition() -> None:
         assert call.join() is None
         first.fail(lost())
         second = shop.next_call()
-        second.invocation.record.is_sent = False  # as a transport says at the beginning of an attempt
         second.fail(unsent())
         [(_, error)] = hook.wait()
         assert [type(failure) for failure in error.failures] == [ConnectionLost, ConnectFailed]

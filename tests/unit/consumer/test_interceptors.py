@@ -24,7 +24,6 @@ from callahead.consumer import (
     RpcContext,
     answer,
 )
-from callahead.consumer.interceptor.order import ATTEMPT_ORDER, CALL_ORDER
 
 CONTEXT = RpcContext.get_context()
 EVENTS: list[Any] = []
@@ -189,12 +188,6 @@ def test_scopes(view: str) -> None:
     events = [event.partition(" on ")[0] for event in EVENTS]
     each = ["WatchAttempt start", "WatchAttempt end"]
     assert events == ["WatchInline start", *each * 3, "WatchInline end"]
-
-
-def test_the_order_of_the_slots() -> None:
-    """The slots stand as the module's head says and why."""
-    assert CALL_ORDER == ("log", "metrics", "interceptors", "notify", "limit")
-    assert ATTEMPT_ORDER == ("interceptors", "health", "timeout")
 
 
 def refuse(*_: Any) -> None:

@@ -191,7 +191,6 @@ def test_a_failure_that_comes_with_the_cancellation_is_not_repeated(shop: Shop) 
     future = shop.foo.findFoo.future(1)
     attempt = shop.next_call()
     attempt.cancel = lambda: attempt.fail(refused())  # type: ignore[method-assign]
-    future.record.cancelled_by(attempt.cancel)
     assert future.cancel()
     assert shop.transport.is_idle
 

@@ -76,7 +76,7 @@ class SlowTransport(ScriptedTransport):
         super().__init__(lambda _: 7)
         self.gate = Gate()
 
-    def open(self, policy: ReferencePolicy, application: str, providers: Providers) -> Any:
+    def open(self, policy: ReferencePolicy, providers: Providers) -> Any:
         return SlowReference(self) if policy.id == "slow" else self
 
 

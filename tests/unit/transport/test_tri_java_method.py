@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from support.attempts import attempt_of
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.consumer.attempt import Attempt
 from callahead.consumer.codec.dubbo import make_throwable
 from callahead.consumer.codec.javaface import ECHO_METHOD, JavaMethod, JavaSignature
 from callahead.consumer.codec.triple import TripleRequest, decode_request, encode_response
-from callahead.consumer.deadline import Deadline
 from callahead.consumer.errors import LimitExceeded, Rejected, RemoteError, RemoteProtocolError, SerializationError
-from callahead.consumer.invocation import CallRecord, Invocation, Outcome
-from callahead.consumer.transport.tri.connection import Connections, kinds_of
-from callahead.consumer.transport.tri.java_method import JavaTriMethod
+from callahead.consumer.invocation import Outcome
+from callahead.consumer.transport.tri.connection import Connections
+from callahead.consumer.transport.tri.java_method import JavaTriMethod, types_of
+from callahead.consumer.transport.tri.route import Routes
 
 METHOD = MethodPolicy(reference="foo", method="of")
 ONE = JavaSignature.of_names("of", ["int"])
@@ -28,23 +30,23 @@ def made(method: JavaMethod = OF, **values: Any) -> JavaTriMethod:
     policy = ReferencePolicy(
         id="foo", interface="a.Foo", default=METHOD, origins={"max_request_bytes": "x.yml:3"}, **values
     )
-    return JavaTriMethod(method, policy, "shop", kinds_of(policy), Connections(), lambda: ())
+    types = types_of(method, policy)
+    return JavaTriMethod(
+        method, types, policy, Routes(types.path, policy, (), (), Connections(), lambda: ()), lambda: 0.0
+    )
 
 
-def invocation_of(method: JavaTriMethod, *args: Any) -> Invocation:
-    record = CallRecord(METHOD, "of", 0.0)
-    invocation = Invocation(METHOD, "of", args, {}, {}, Deadline(0.0, lambda: 0.0), record, blocking=False)
-    invocation.request = method.encode(args, {})
-    return invocation
+def attempted(method: JavaTriMethod, *args: Any) -> Attempt:
+    return attempt_of(METHOD, *args, request=method.encode(args, {}))
 
 
 def sent(method: JavaTriMethod, *args: Any) -> TripleRequest:
-    return decode_request(method.message(invocation_of(method, *args)))
+    return decode_request(method.message(attempted(method, *args)))
 
 
 def answered(data: bytes, *args: Any, headers: Mapping[str, str] | None = None) -> Outcome:
     method = made()
-    return method.decode(data, invocation_of(method, *args), {} if headers is None else headers)
+    return method.decode(data, attempted(method, *args), {} if headers is None else headers)
 
 
 @pytest.mark.parametrize(

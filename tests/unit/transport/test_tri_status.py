@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from support.attempts import attempt_of
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer import (
@@ -19,8 +20,6 @@ from callahead.consumer import (
     RpcError,
     TransportError,
 )
-from callahead.consumer.deadline import Deadline
-from callahead.consumer.invocation import CallRecord, Invocation
 from callahead.consumer.transport.tri.status import Ended, error_of, refused
 
 METHOD = MethodPolicy(reference="g", method="hello", timeout_ms=300, total_timeout_ms=900)
@@ -32,12 +31,9 @@ Code = grpc.StatusCode
 def made(code: Code, text: str, *, sent: bool | None = None, timeout: float = 0.3, **facts: Any) -> RpcError:
     """Make the error of one attempt; *sent* is None where nobody waits for it."""
     known = {"is_early": False, "address": "127.0.0.1:50051", "is_unconnected": False, "is_closed": False, **facts}
-    record = CallRecord(METHOD, "hello", 0.0)
-    invocation = Invocation(METHOD, "hello", (), {}, {}, Deadline(0.0, lambda: 0.0), record, blocking=False)
-    if sent is not None:
-        invocation.on_sent = lambda: None
-        record.is_sent = sent
-    return error_of(Ended(code=code, text=text, attachments={}, timeout=timeout, **known), invocation, POLICY)
+    attempt = attempt_of(METHOD, on_sent=None if sent is None else lambda: None)
+    attempt.is_sent = bool(sent)
+    return error_of(Ended(code=code, text=text, attachments={}, timeout=timeout, **known), attempt, POLICY)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""What one run of the demo is, and what two of them say together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .timeline import Span, Timeline
+
+# Mode and its configuration, a file of callahead.conf.
+MODES = {"sync": "demo-sync.yml", "async": "demo-async.yml"}
+FOO_DELAY, BAR_DELAY = "500ms", "600ms"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The call site under one configuration.
+
+    Attributes:
+        mode: Key of `MODES`.
+        timeline: Of its calls.
+        found: What it returned.
+    """
+
+    mode: str
+    timeline: Timeline
+    found: tuple[Any, ...]
+
+
+def saved(runs: list[Run]) -> tuple[float, float]:
+    """Say how much less wall time the last run took than the first: in milliseconds, and in percent of the first."""
+    first, last = runs[0].timeline.wall_ms, runs[-1].timeline.wall_ms
+    return first - last, (first - last) / first * 100
+
+
+def document(runs: list[Run]) -> dict[str, Any]:
+    """Make what ``--json`` prints."""
+    saved_ms, saved_percent = saved(runs)
+    numbers = {"saved_ms": round(saved_ms, 1), "saved_percent": round(saved_percent, 1)}
+    return {**numbers, **{run.mode: _run_document(run.timeline) for run in runs}}
+
+
+def _run_document(timeline: Timeline) -> dict[str, Any]:
+    return {
+        "sum_ms": round(timeline.sum_ms, 1),
+        "wall_ms": round(timeline.wall_ms, 1),
+        "calls": [_call_document(span) for span in in_order(timeline)],
+    }
+
+
+def _call_document(span: Span) -> dict[str, Any]:
+    return {"name": span.name, "start_ms": round(span.start_ms, 1), "end_ms": round(span.end_ms, 1)}
+
+
+def in_order(timeline: Timeline) -> list[Span]:
+    """Sort the calls of *timeline* by their beginnings."""
+    return sorted(timeline.spans, key=lambda span: span.start_ms)

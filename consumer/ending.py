@@ -1,0 +1,223 @@
+"""How a call ends: exactly once, whoever ends it, as its mode wants it told."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+from collections.abc import Callable
+from contextvars import Context
+
+from callahead.config.policy import MethodPolicy
+
+from .callbacks import CallbackExecutor
+from .context import enter_callback
+from .deadline import Clock
+from .errors import CallTimeout, ConsumerClosed, RpcError
+from .future import InvocationFuture
+from .interceptor.metrics import CallMetrics, log_failure
+from .invocation import CallRecord, Invocation, Outcome, blame
+from .timer import Timer
+
+_LOG = logging.getLogger("callahead.consumer.call")
+
+GRACE_S = 1.0
+"""How long past its deadline a call may take to say so, before whatever holds it is given up on."""
+
+OnDrop = Callable[[Invocation, BaseException], object]
+"""Hears of the failure of a call whose ``return`` is false; runs on a callback thread."""
+
+
+class Runtime:
+    """What all the callers of one consumer share.
+
+    Attributes:
+        clock: Monotonic seconds.
+        callbacks: Runs users' callbacks.
+        timer: Ends what nobody else would.
+        running: How to end, from outside, each call that has begun and not ended.
+        on_drop: Hears of dropped failures, or None.
+        closed: No further call may begin.
+    """
+
+    def __init__(self, clock: Clock, callbacks: CallbackExecutor, on_drop: OnDrop | None) -> None:
+        self.clock = clock
+        self.callbacks = callbacks
+        self.timer = Timer(clock)
+        self.running: dict[CallRecord, Ending] = {}
+        self.on_drop = on_drop
+        self.closed = False
+        self._idle = threading.Condition()
+
+    def tell_idle(self) -> None:
+        """Wake `drain`, for a call has ended."""
+        with self._idle:
+            self._idle.notify_all()
+
+    def expire(self, record: CallRecord) -> None:
+        """End the call of *record* as timed out, if it still runs."""
+        ending = self.running.get(record)
+        if ending is not None:
+            ending.expire()
+
+    def drain(self, timeout: float) -> None:
+        """Wait until no call runs, for at most *timeout* seconds."""
+        with self._idle:
+            self._idle.wait_for(lambda: not self.running, timeout)
+
+    def after_fork(self) -> None:
+        """End here, in the child, what only the parent will hear the end of."""
+        self.callbacks.after_fork()
+        self.timer.after_fork()
+        self._idle = threading.Condition()
+        for ending in list(self.running.values()):
+            ending.after_fork()
+
+
+class Ending:
+    """How one call ends: exactly once, whoever ends it; the waiting thread, if there is one, is woken.
+
+    Raises:
+        ConsumerClosed: The consumer was closed before the call could be counted as running.
+    """
+
+    __slots__ = ("_event", "_metrics", "_record", "_runtime", "_verdict", "is_sent", "outcome")
+
+    def __init__(self, runtime: Runtime, metrics: CallMetrics, record: CallRecord) -> None:
+        self._runtime = runtime
+        self._metrics = metrics
+        self._record = record
+        self._event: threading.Event | None = None
+        self._verdict: Outcome | None = None
+        self.is_sent = False
+        self.outcome: Outcome | None = None
+        runtime.running[record] = self
+        # Looked at after the call is counted, as close() counts after it has closed: one of the two sees the other.
+        if runtime.closed and runtime.running.pop(record, None) is not None:
+            raise closed_error(record.policy, record.method)
+        metrics.begin()
+
+    def __call__(self, outcome: Outcome) -> None:
+        """End the call; of several ends only the first counts."""
+        runtime, record = self._runtime, self._record
+        if runtime.running.pop(record, None) is None:
+            return
+        if self._verdict is not None:
+            outcome = self._verdict
+        record.end(runtime.clock())
+        error = outcome.error
+        if error is not None:
+            blame(error, record, runtime.clock)
+            log_failure(record, error)
+        self._metrics.end(record.attempts, error)
+        self.outcome = outcome
+        self.ended(outcome)
+        event = self._event
+        if event is not None:
+            event.set()
+        if runtime.closed:
+            runtime.tell_idle()
+
+    def give_up(self, error: RpcError) -> None:
+        """End the call with *error*, whatever comes back from the attempt that is stopped by this."""
+        self._verdict = verdict = Outcome(error=error)
+        self._record.cancel()
+        self(verdict)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Hand the outcome on, on the thread that brings it; a synchronous call only keeps it."""
+
+    def after_fork(self) -> None:
+        """Forget the call: it is the parent's."""
+        self._runtime.running.pop(self._record, None)
+
+    def sent(self) -> None:
+        """Note that the request is written, and wake the thread that waits for that.
+
+        The record will speak of the attempt that decides, this of the first that came so far: what the caller knows.
+        """
+        self._record.is_sent = self.is_sent = True
+        event = self._event
+        if event is not None:
+            event.set()
+
+    def wait(self, ends: float, *, for_sent: bool) -> None:
+        """Wait for the end, or for the writing, of the call; not much longer than until the monotonic second *ends*."""
+        event = self._event = threading.Event()
+        # Only now: whoever ends the call after this line sees the event.
+        if self.outcome is not None or (for_sent and self.is_sent):
+            return
+        if not event.wait(max(0.0, ends - self._runtime.clock()) + GRACE_S):
+            self.expire()
+            event.wait(GRACE_S)  # another thread may be ending it at this very moment
+
+    def expire(self) -> None:
+        """End a call that is long past its deadline."""
+        text = f"something holds the call past its total timeout of {self._record.policy.total_timeout_ms} ms"
+        held_by = "an interceptor that does not settle its future, or a transport"
+        self.give_up(CallTimeout(f"{text}: {held_by}", in_doubt=True))
+
+
+class FutureEnding(Ending):
+    """The end of an asynchronous call."""
+
+    __slots__ = ("future",)
+
+    future: InvocationFuture
+
+    def ended(self, outcome: Outcome) -> None:
+        """Settle the future."""
+        if outcome.error is not None:
+            _note_site(outcome.error, self._record)
+        future = self.future
+        future.invocation.on_sent = None  # it refers back to this very object
+        future.settle(outcome)
+
+    def after_fork(self) -> None:
+        """End the child's copy of the future."""
+        self.future.after_fork()
+        text = "the process was forked while the call ran; its answer goes to the parent"
+        self(Outcome(error=ConsumerClosed(text, in_doubt=True)))
+
+
+class DropEnding(Ending):
+    """The end of a call whose answer is dropped."""
+
+    __slots__ = ("_context", "_invocation", "_raises")
+
+    def __init__(self, runtime: Runtime, metrics: CallMetrics, invocation: Invocation, raises: bool) -> None:
+        super().__init__(runtime, metrics, invocation.record)
+        self._invocation = invocation
+        self._raises = raises
+        self._context: Context = contextvars.copy_context()
+
+    def ended(self, outcome: Outcome) -> None:
+        """Count and tell a failure that the caller was not told of."""
+        error, record = outcome.error, self._record
+        self._invocation.on_sent = None  # as above
+        if error is None or (self._raises and not self.is_sent):
+            return
+        self._metrics.drop()
+        site = f", called at {record.call_site}" if record.call_site else ""
+        _LOG.warning("%s failed and its answer is dropped: %s: %s%s", record.name, type(error).__name__, error, site)
+        on_drop = self._runtime.on_drop
+        if on_drop is not None:
+            what = f"on_drop of {record.name}"
+            self._runtime.callbacks.submit(self._context, what, self._tell, on_drop, error)
+
+    def _tell(self, on_drop: OnDrop, error: BaseException) -> None:
+        enter_callback(self._record, None)
+        on_drop(self._invocation, error)
+
+
+def closed_error(policy: MethodPolicy, method: str) -> ConsumerClosed:
+    """Make the error of a call that came after the consumer was closed."""
+    error = ConsumerClosed("the consumer is closed", not_sent=True)
+    error.reference, error.method = policy.reference, method
+    return error
+
+
+def _note_site(error: BaseException, record: CallRecord) -> None:
+    note = f"{record.name} was called at {record.call_site}"
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)

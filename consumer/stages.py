@@ -1,0 +1,126 @@
+"""The framework's own stages beneath the interceptors: encode once per call, bound and judge each attempt."""
+
+from __future__ import annotations
+
+import threading
+
+from .attempt import Attempt
+from .cluster.directory import Directory
+from .cluster.health import judge
+from .deadline import Clock
+from .errors import CallTimeout, LocalProtocolError, RpcError
+from .invocation import Done, Invocation, Outcome, Stage, blame
+from .loadbalance.api import AttemptWatcher
+
+
+def encoded(following: Stage, clock: Clock) -> Stage:
+    """Make the stage that encodes, once per call, however many attempts follow."""
+
+    def stage(invocation: Invocation, done: Done) -> None:
+        try:
+            invocation.request = invocation.carrier.encode(invocation.args, invocation.kwargs)
+        except Exception as error:  # a codec may raise anything over a user's arguments
+            ours = _ours(error, invocation, "the arguments cannot be encoded", not_sent=True)
+            blame(ours, invocation.record, clock)
+            done(Outcome(error=ours))
+            return
+        following(invocation, done)
+
+    return stage
+
+
+def streamed(invocation: Invocation, done: Done) -> None:
+    """Refuse: the stage of a streaming method, whose calls go to the transport by themselves."""
+    text = f"{invocation.record.name} streams, and cannot be called as if it did not"
+    done(Outcome(error=LocalProtocolError(text, not_sent=True)))
+
+
+def _ours(error: Exception, invocation: Invocation, text: str, *, not_sent: bool) -> RpcError:
+    """Return *error* itself, or where it is foreign the one of ours that it is the cause of."""
+    if isinstance(error, RpcError):
+        return error
+    carrier = type(invocation.carrier).__name__
+    ours = LocalProtocolError(f"{text}: {carrier} raised {error!r}", not_sent=not_sent, in_doubt=not not_sent)
+    ours.__cause__ = error
+    return ours
+
+
+def _of_attempt(error: BaseException, attempt: Attempt) -> BaseException:
+    """Return what ends *attempt*, out of whose sending *error* came; whether anything was sent is not known.
+
+    On the thread that waits it may come from a signal handler, and must reach the caller as it is.
+    """
+    if attempt.waits or not isinstance(error, Exception):
+        return error
+    return _ours(error, attempt.invocation, "the attempt could not be made", not_sent=False)
+
+
+class Transported:
+    """The slots ``health`` and ``timeout``, and the transport: bounds one attempt, and judges by its end.
+
+    Args:
+        directory: Keeps what is known of providers.
+        watcher: Told of the begin and the end of every attempt, or None.
+        clock: Monotonic seconds.
+    """
+
+    __slots__ = ("clock", "directory", "watcher")
+
+    def __init__(self, directory: Directory, watcher: AttemptWatcher | None, clock: Clock) -> None:
+        self.directory = directory
+        self.watcher = watcher
+        self.clock = clock
+
+    def __call__(self, attempt: Attempt, done: Done) -> None:
+        """Send *attempt*; an `AttemptStage`."""
+        if attempt.timeout:  # an interceptor that calls on once more makes one more request of the same try
+            attempt = attempt.replace()
+        invocation = attempt.invocation
+        now = self.clock()
+        timeout, left = invocation.policy.timeout_ms / 1000, invocation.ends - now
+        if left < timeout:
+            timeout = left
+        attempt.timeout, attempt.ends = timeout, now + timeout
+        if attempt.waits and invocation.record.thread != threading.get_ident():
+            attempt.waits = False
+        finish = _EndOfAttempt(self, attempt, done)
+        if self.watcher is not None:
+            self.watcher.attempt_began(attempt)
+        if timeout <= 0:
+            total = invocation.policy.total_timeout_ms
+            text = f"the total timeout of {total} ms had passed before the attempt began"
+            finish(Outcome(error=CallTimeout(text, not_sent=True)))
+            return
+        try:
+            invocation.carrier.send(attempt, finish)
+        except BaseException as error:  # Ctrl-C, any signal handler's, or of a transport that breaks its word
+            if not finish.ended:
+                attempt.cancel()
+            if not finish.ended:
+                finish(Outcome(error=_of_attempt(error, attempt)))
+            if attempt.waits or not isinstance(error, Exception):
+                raise
+
+
+class _EndOfAttempt:
+    """The end of one attempt; one object, where a closure would be seven for the garbage collector."""
+
+    __slots__ = ("_attempt", "_done", "_stage", "ended")
+
+    def __init__(self, stage: Transported, attempt: Attempt, done: Done) -> None:
+        self._stage = stage
+        self._attempt = attempt
+        self._done = done
+        self.ended = False
+
+    def __call__(self, outcome: Outcome) -> None:
+        self.ended = True
+        stage, attempt, error = self._stage, self._attempt, outcome.error
+        attempt.carried = None  # it mostly refers back to the attempt
+        if error is not None:
+            attempt.blame(error, stage.clock)
+        if error is not None or attempt.provider.unhealthy_until:
+            judge(stage.directory, attempt.provider, error)
+        if stage.watcher is not None:
+            stage.watcher.attempt_ended(attempt, outcome)
+        self._done(outcome)

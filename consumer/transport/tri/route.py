@@ -1,0 +1,90 @@
+"""Where one gRPC method is found: at each provider, on each connection to it."""
+
+from __future__ import annotations
+
+import itertools
+
+import grpc
+
+from callahead.config.policy import ReferencePolicy
+
+from ...errors import ConsumerClosed
+from ...provider import Provider
+from ..api import Providers
+from ..bound import Bound
+from .connection import Connection, ConnectionKind, Connections
+from .metadata import Metadata, to_metadata
+
+
+class Route:
+    """One method on one connection."""
+
+    __slots__ = ("connection", "fixed", "path", "stream", "unary")
+
+    def __init__(self, connection: Connection, path: str, fixed: Metadata) -> None:
+        # None in place of a serializer: bytes in, bytes out, so that a bad message is our error and not INTERNAL.
+        self.connection = connection
+        self.fixed = fixed
+        self.path = path
+        self.unary: grpc.UnaryUnaryMultiCallable[bytes, bytes] = connection.channel.unary_unary(path, None, None)
+        self.stream: grpc.StreamUnaryMultiCallable[bytes, bytes] = connection.channel.stream_unary(path, None, None)
+
+
+class Routes:
+    """The routes of the method at *path*, for all who call it, whatever types they know it by.
+
+    Args:
+        path: As the interface has it.
+        policy: Of the reference.
+        fixed: Metadata of every request.
+        kinds: Of connection, used in turn.
+        connections: All those of the consumer.
+        providers: Those that are known.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        policy: ReferencePolicy,
+        fixed: Metadata,
+        kinds: tuple[ConnectionKind, ...],
+        connections: Connections,
+        providers: Providers,
+    ) -> None:
+        self._path = path
+        self._policy = policy
+        self._fixed = fixed
+        self._kinds = kinds
+        self._connections = connections
+        self._bound = Bound(self._bind, connections.release, providers)
+        self._turn = itertools.count()
+
+    def to(self, provider: Provider) -> Route:
+        """Return the route whose turn it is.
+
+        Raises:
+            ConsumerClosed: The transport is closed.
+        """
+        bound = self._bound[provider]
+        return bound[0] if len(bound) == 1 else bound[next(self._turn) % len(bound)]
+
+    def _bind(self, provider: Provider) -> tuple[Route, ...]:
+        return tuple(self._make(provider, kind) for kind in self._kinds)
+
+    def _make(self, provider: Provider, kind: ConnectionKind) -> Route:
+        connection = self._connections.get(provider, kind)
+        if connection is None:
+            raise ConsumerClosed("the consumer is closed", not_sent=True)
+        token = provider.endpoint.parameters.get("token")
+        fixed = self._fixed + to_metadata({"token": token}) if token else self._fixed
+        return Route(connection, self._path_at(provider), fixed)
+
+    def _path_at(self, provider: Provider) -> str:
+        """Give the path of the method, which a Dubbo provider may have exported elsewhere than under its interface."""
+        service, path = provider.endpoint.path, self._path
+        own = f"/{self._policy.interface}/"
+        return f"/{service}/{path.removeprefix(own)}" if service and path.startswith(own) else path
+
+    def forget(self, provider: Provider | None) -> None:
+        """Drop what was prepared for *provider*, or for all."""
+        self._bound.forget(provider)
