@@ -25,7 +25,7 @@ from typing import Any
 
 from callahead.config.policy import MethodPolicy
 
-from .context import enter_call, enter_future, take_attachments
+from .current import enter_call, enter_future, take_attachments
 from .ending import GRACE_S, DropEnding, Ending, FutureEnding, Runtime, closed_error
 from .future import InvocationFuture
 from .interceptor.metrics import CallMetrics
@@ -181,7 +181,7 @@ class Caller:
             ending(Outcome(error=error))
             raise
         finally:
-            enter_call(record, None)
+            enter_call(record)
         outcome = ending.outcome
         assert outcome is not None
         if outcome.error is None:
@@ -209,7 +209,7 @@ class Caller:
         record = invocation.record
         record._site = (frame.f_code, frame.f_lasti)
         # Before the future copies the context: the copy must not keep the future of the call before alive.
-        enter_call(record, None)
+        enter_call(record)
         binding = self.binding
         runtime = binding.runtime
         future = self._future_class(invocation, runtime.callbacks)
@@ -232,7 +232,7 @@ class Caller:
         record = invocation.record
         invocation.one_way = True
         record._site = (frame.f_code, frame.f_lasti)
-        enter_call(record, None)
+        enter_call(record)
         ending = DropEnding(self.binding.runtime, self.binding.metrics, invocation, policy.sent)
         error = self._start(invocation, ending, wait=policy.sent)
         if error is not None:

@@ -11,7 +11,7 @@ from contextvars import Context
 from callahead.config.policy import MethodPolicy
 
 from .callbacks import CallbackExecutor
-from .context import enter_callback
+from .current import enter_callback
 from .deadline import Clock
 from .errors import CallTimeout, ConsumerClosed, RpcError
 from .future import InvocationFuture

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .callbacks import CallbackExecutor
-from .context import enter_callback
+from .current import enter_callback
 from .invocation import CallRecord, Done, Invocation, Outcome
 from .settling import SettlingFuture, value_or_raise
 

@@ -9,7 +9,7 @@ from callahead.config.policy import BUILT_IN, MethodPolicy
 
 from .attempt import Attempt
 from .caller import Binding
-from .context import enter_call
+from .current import enter_call
 from .deadline import Clock
 from .invocation import Invocation
 from .provider import Provider
@@ -41,7 +41,7 @@ def begin_stream(
     seconds = _configured(policy) if timeout is None else timeout
     invocation = binding.begin(policy, carrier, args, kwargs, blocking=True, timeout=seconds)
     record = invocation.record
-    enter_call(record, None)
+    enter_call(record)
     record.view = _VIEW
     attempt = Attempt(invocation, choose(invocation), waits=True)
     attempt.timeout, attempt.ends = seconds, invocation.ends

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard, TypeVar
 
 from ..attempt import Attempt
 from ..callbacks import CallbackExecutor
-from ..context import enter_callback
+from ..current import enter_callback
 from ..future import InvocationFuture
 from ..invocation import CallRecord, Done, Invocation, Outcome, Stage
 from .api import Interceptor, Observer

@@ -28,7 +28,7 @@ FLOORS = (
     ("registry",),
     ("consumer.errors", "consumer.deadline", "consumer.forking", "consumer.spelling"),
     ("consumer.provider", "consumer.invocation", "consumer.attempt", "consumer.callbacks", "consumer.context",
-     "consumer.future", "consumer.settling", "consumer.timer"),
+     "consumer.current", "consumer.future", "consumer.settling", "consumer.timer"),
     ("consumer.codec", "consumer.wire"),
     ("consumer.transport.tcp",),
     ("consumer.transport",),

@@ -5,20 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import grpc
 
 from ...attempt import Attempt
 from ...errors import LocalProtocolError, RpcError, SerializationError
-from ...invocation import NO_ATTACHMENTS
+from ...invocation import NO_ATTACHMENTS, Outcome
 from .connection import Connection, unusable
 from .metadata import Metadata, join_metadata, to_attachments
 from .method_types import MethodTypes
 from .status import refused
 
-if TYPE_CHECKING:
-    from .method import TriMethod
+
+class StreamedMethod(Protocol):
+    """What a stream asks its method, which knows the messages."""
+
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+        """Make bytes of one request."""
+
+    def decode(self, data: bytes, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
+        """Make the outcome of one answer."""
+
+    def fail(self, call: Any, connection: Connection, attempt: Attempt) -> RpcError:
+        """Make the error of a call that ended with a status other than OK."""
 
 
 def counted(connection: Connection, begin: Callable[[], Any]) -> Any:
@@ -68,7 +78,7 @@ class StreamCall:
         attempt: Whose arguments are the request, or one iterable of requests.
     """
 
-    def __init__(self, method: TriMethod, connection: Connection, attempt: Attempt) -> None:
+    def __init__(self, method: StreamedMethod, connection: Connection, attempt: Attempt) -> None:
         self._method = method
         self._connection = connection
         self._attempt = attempt

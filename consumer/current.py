@@ -1,0 +1,81 @@
+"""What the current thread or asyncio task last called, and what its next call takes along.
+
+The only module that knows contextvars-extras. What was handed out is held weakly, so no result is kept alive.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from contextvars_extras import ContextVarsRegistry
+
+from .invocation import NO_ATTACHMENTS, CallRecord
+
+Holder = Callable[[], Any]
+"""Gives a future, or None where nobody has kept it."""
+
+
+class _Variables(ContextVarsRegistry):  # type: ignore[misc]
+    record: Any = None
+    future: Any = None
+    attachments: Any = NO_ATTACHMENTS
+
+
+# The descriptors' own methods are those of the context variables themselves: 0.1 us instead of 0.5 us. Their `get`
+# looks for deleted and deferred values, of which there are none here.
+_set_record: Callable[[CallRecord | None], Any] = _Variables.record.set
+_set_future: Callable[[Holder | None], Any] = _Variables.future.set
+set_attachments: Callable[[Mapping[str, Any]], Any] = _Variables.attachments.set
+last_record: Callable[[], CallRecord | None] = _Variables.record.get_raw
+last_future: Callable[[], Holder | None] = _Variables.future.get_raw
+next_attachments: Callable[[], Mapping[str, Any]] = _Variables.attachments.get_raw
+
+
+class _Held:
+    """Holds a future that nobody has asked for yet."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self, future: object) -> None:
+        self._future = future
+
+    def __call__(self) -> Any:
+        return self._future
+
+
+def enter_call(record: CallRecord) -> None:
+    """Make *record* the last call of this context; it has no future, or not yet."""
+    _set_record(record)
+    _set_future(None)
+
+
+def enter_future(future: object, *, held: bool) -> None:
+    """Make *future* that of the last call; not *held* where the caller has it already, who then decides its life."""
+    _set_future(_Held(future) if held else weakref.ref(future))
+
+
+def enter_callback(record: CallRecord, future: object | None) -> None:
+    """Make *record* the last call of a callback's own copy of the context, without keeping *future* alive."""
+    _set_record(record)
+    _set_future(None if future is None else weakref.ref(future))
+
+
+def take_attachments() -> Mapping[str, Any]:
+    """Return what the next call takes along, and forget it."""
+    attachments = next_attachments()
+    if attachments is not NO_ATTACHMENTS:
+        set_attachments(NO_ATTACHMENTS)
+    return attachments
+
+
+def hand_out() -> Any:
+    """Return the future of the last call, which from then on lives as long as the caller keeps it; None for none."""
+    holder = last_future()
+    if holder is None:
+        return None
+    future = holder()
+    if future is not None and type(holder) is _Held:
+        _set_future(weakref.ref(future))
+    return future
