@@ -1,10 +1,10 @@
-"""The parts of a dubbo connection that is never connected: what its I/O thread would ask it otherwise."""
+"""A dubbo connection whose I/O thread stands still: a test does what that would do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from callahead.config.policy import MethodPolicy
 from callahead.consumer.attempt import Attempt
@@ -28,23 +28,24 @@ SETTINGS = ConnectionSettings(
 )
 
 
-class Unconnected(NamedTuple):
-    """A connection, and the thread that stands still beneath it."""
+class Held(NamedTuple):
+    """A connection, and the thread and the clock that stand still beneath it."""
 
     connection: Connection
     thread: HeldThread
+    clock: FakeClock
 
 
-def unconnected() -> Unconnected:
-    """Make one; its clock stands."""
+def held(port: int = 1) -> Held:
+    """Make one to a port of this machine."""
     clock = FakeClock()
     thread = HeldThread(clock)
-    return Unconnected(Connection(("127.0.0.1", 1), SETTINGS, thread, clock, Random(1)), thread)
+    return Held(Connection(("127.0.0.1", port), SETTINGS, thread, clock, Random(1)), thread, clock)
 
 
-def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome], object]) -> Call:
-    """Make a call; its answer would be its number."""
-    attempt = attempt_of(_POLICY)
+def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome], object], **fields: Any) -> Call:
+    """Make a call; its answer would be its number; *fields* are further ones of its invocation."""
+    attempt = attempt_of(_POLICY, **fields)
     attempt.timeout, attempt.ends = timeout, expires
 
     def decode(status: int, body: bytes, attempt: Attempt) -> Outcome:

@@ -115,8 +115,11 @@ class Connection:
         self._thread.post(self._cancel, call)
 
     def lead(self, call: Call) -> bool:
-        """Carry *call* on the calling thread, where that can be; see `Leading.lead`."""
-        return self._leading.lead(call)
+        """Carry *call* on the calling thread, where that can be; see `Leading.lead`.
+
+        Whoever waits for the frame to be written hears that from the I/O thread.
+        """
+        return not call.wants_written and self._leading.lead(call)
 
     def counts(self) -> ConnectionCounts:
         """Return what happened."""

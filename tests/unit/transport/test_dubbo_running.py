@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.dubbo_connection import SETTINGS, call_of, unconnected
+from support.dubbo_connection import SETTINGS, call_of, held
 
 from callahead.consumer.errors import CallTimeout, ConnectionLost
 from callahead.consumer.invocation import Outcome
@@ -81,7 +81,7 @@ def test_many_calls_are_looked_through_a_twentieth_of_the_time_at_most() -> None
 
 def test_a_call_that_expires_earlier_sets_the_clock() -> None:
     """The I/O thread is asked for a look when the first call expires, in whatever order they came."""
-    here = unconnected()
+    here = held()
     asked = []
     for number, expires in enumerate((5.0, 3.0, 4.0)):
         here.connection.post(call_of(number, 1.0, expires, lambda _: None))
