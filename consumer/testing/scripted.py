@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import CancelledError
 from typing import Any
@@ -13,7 +14,7 @@ from callahead.config.extension import nearest
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ..attempt import Attempt
-from ..errors import CallTimeout, RpcError
+from ..errors import CallTimeout, ConsumerClosed, RpcError
 from ..invocation import Done, Outcome
 from ..provider import Provider
 from ..timer import Timer
@@ -40,31 +41,42 @@ class ScriptedCall:
         self._done: Done | None = done
         self._lock = threading.Lock()
 
+    @property
+    def has_ended(self) -> bool:
+        """Its outcome is out."""
+        return self._done is None
+
     def sent(self) -> None:
-        """Say that the request is written."""
-        self.attempt.sent()
+        """Say that the request is written; without effect once the attempt has ended."""
+        if not self.has_ended:
+            self.attempt.sent()
 
     def reply(self, value: Any = None, attachments: Mapping[str, Any] | None = None) -> None:
         """Answer with *value*, on the thread that calls this."""
-        if attachments is not None:
-            self.attempt.response_attachments = attachments
-        self._end(Outcome(value))
+        self._end(Outcome(value), attachments)
 
     def fail(self, error: RpcError) -> None:
         """Answer with *error*, likewise."""
         self._end(Outcome(error=error))
 
-    def _end(self, outcome: Outcome) -> None:
+    def _end(self, outcome: Outcome, attachments: Mapping[str, Any] | None = None) -> None:
         with self._lock:
             # Let go of it: an error that an answer raised would hold this attempt, and so itself, by its traceback.
             done, self._done = self._done, None
-        if done is not None:
-            done(outcome)
+        if done is None:
+            return
+        if attachments is not None:
+            self.attempt.response_attachments = attachments
+        done(outcome)
 
     def cancel(self) -> None:
         """End as cancelled; what the framework calls."""
         self.is_cancelled = True
         self._end(Outcome(error=CancelledError()))
+
+    def close(self) -> None:
+        """End as closed under the call; what the transport calls."""
+        self._end(Outcome(error=ConsumerClosed("the transport was closed under the call", in_doubt=True)))
 
     def expire(self) -> None:
         """End as timed out; what the clock calls."""
@@ -89,6 +101,8 @@ class ScriptedTransport:
         self._calls: queue.SimpleQueue[ScriptedCall] = queue.SimpleQueue()
         self._timer = Timer(time.monotonic, "callahead-scripted-timer")
         self.released: list[Provider] = []
+        self._running: weakref.WeakSet[ScriptedCall] = weakref.WeakSet()
+        self._closed = False
 
     def next_call(self, timeout: float = 5.0) -> ScriptedCall:
         """Return the attempt that has waited longest; AssertionError where none comes within *timeout* seconds."""
@@ -123,13 +137,19 @@ class ScriptedTransport:
 
     def carry(self, call: ScriptedCall) -> None:
         """Answer *call*, or keep it for the test."""
-        if self._answer is None:
+        if self._closed:
+            call.fail(ConsumerClosed("the consumer is closed", not_sent=True))
+        elif self._answer is None:
+            self._running.add(call)
             call.attempt.carried_by(call)
             self._timer.call_at(time.monotonic() + call.timeout, call.expire)
             self._calls.put(call)
-            return
+        else:
+            self._answer_at_once(call, self._answer)
+
+    def _answer_at_once(self, call: ScriptedCall, answer: Callable[[Attempt], Any]) -> None:
         try:
-            call.reply(self._answer(call.attempt))
+            call.reply(answer(call.attempt))
         except RpcError as error:
             call.fail(error)
 
@@ -142,11 +162,15 @@ class ScriptedTransport:
         return ()
 
     def close(self) -> None:
-        """End the thread that watches deadlines."""
+        """End what runs, and the thread that watches deadlines."""
+        self._closed = True
+        for call in list(self._running):
+            call.close()
         self._timer.close()
 
     def after_fork(self) -> None:
-        """Forget the parent's thread."""
+        """Forget the parent's thread and calls."""
+        self._running.clear()
         self._timer.after_fork()
 
 

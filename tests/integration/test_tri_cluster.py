@@ -12,9 +12,10 @@ from typing import Any
 import helloworld_pb2 as pb
 import helloworld_pb2_grpc as pb_grpc
 import pytest
-import tri_peers
 import yaml
-from tri_peers import Peer
+from support import tri_peers
+from support.sockets import sockets_to
+from support.tri_peers import Peer
 
 from callahead.config.policy import SslPolicy
 from callahead.consumer import (
@@ -201,23 +202,6 @@ def until(condition: Callable[[], object], timeout: float = 5.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come about"
         threading.Event().wait(0.01)
-
-
-def sockets_to(url: str) -> int:
-    """Count this process' established client connections to *url*."""
-    port = f":{int(url.rpartition(':')[2]):04X}"
-    tables = [
-        Path(f"/proc/self/net/{name}").read_text() for name in ("tcp", "tcp6")
-    ]  # grpcio's sockets are of both kinds
-    rows = [line.split() for table in tables for line in table.splitlines()[1:]]
-    inodes = {row[9] for row in rows if row[2].endswith(port) and row[3] == "01"}
-    mine = set()
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            mine.add(os.readlink(f"/proc/self/fd/{number}"))
-        except OSError:
-            continue
-    return sum(f"socket:[{inode}]" in mine for inode in inodes)
 
 
 def test_a_provider_that_is_added(

@@ -13,8 +13,8 @@ from typing import Any
 
 import grpc
 import pytest
-import tri_peers
-from tri_peers import Peer
+from support import tri_peers
+from support.tri_peers import Peer
 
 from callahead.consumer import (
     CallTimeout,

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import tri_peers
-from tri_peers import Peer
+from support import tri_peers
+from support.tri_peers import Peer
 
 from callahead.consumer import (
     CallTimeout,

@@ -11,11 +11,12 @@ import logging
 import socket
 import ssl
 from collections import deque
+from concurrent.futures import CancelledError
 from enum import Enum
 from random import Random
 
 from ...deadline import Clock
-from ...errors import ConnectFailed, ConnectionLost, ConsumerClosed, RpcError
+from ...errors import ConnectFailed, ConnectionLost, ConsumerClosed
 from ...provider import Provider
 from ...wire.header import heartbeat_frame
 from ..api import ConnectionCounts
@@ -162,9 +163,9 @@ class Connection:
             self.state = State.DIALLING
             self._connecting.begin()
 
-    def _refuse(self, call: Call) -> RpcError | None:
+    def _refuse(self, call: Call) -> BaseException | None:
         if call.is_cancelled:
-            return ConsumerClosed("the call was cancelled", not_sent=True)
+            return CancelledError()
         if self.state is State.CLOSED:
             if self._is_draining:
                 return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)

@@ -76,8 +76,12 @@ class IoThread:
 
     def _start(self) -> None:
         with self._lock:
-            if self._thread is None and not self._closed:
+            if self._thread is not None:
+                return
+            if not self._closed:
                 self._launch(open_poller())
+                return
+        self._run_late()
 
     def _launch(self, poller: Poller) -> None:
         """Start the thread; the one place that does."""
@@ -94,6 +98,15 @@ class IoThread:
         """Be as before the first task, so that the next one starts the thread again."""
         self._thread = self.poller = None
         poller.close()
+
+    def _run_late(self) -> None:
+        """Do on the calling thread what was posted too late for the I/O thread: a call must end, even then."""
+        while self._tasks:
+            try:
+                function, argument = self._tasks.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            function(argument)
 
     def serve(self, fd: int, handler: Handler) -> None:
         """Pass the events of *fd* to *handler*."""
@@ -126,6 +139,8 @@ class IoThread:
             except Exception:
                 self._log.exception("the I/O thread goes on after an error that it should not have seen")
         poller.close()
+        self._thread = None
+        self._run_late()  # what came just before that line
 
     @property
     def _is_over(self) -> bool:

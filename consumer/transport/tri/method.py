@@ -22,7 +22,7 @@ from .metadata import Metadata, join_metadata, to_attachments, to_metadata
 from .method_types import MethodTypes
 from .route import Route, Routes
 from .sent import OneMessage
-from .status import Ended, error_of, refused
+from .status import Ended, error_of, let_go, refused, unread
 from .stream import StreamCall
 
 Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
@@ -182,6 +182,14 @@ class UnaryCall:
 
     def block(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask on the calling thread, which is grpcio's quickest way: no other thread takes part."""
+        try:
+            outcome = self._ask(unary, metadata)
+        except BaseException as error:  # what a signal handler raises must end the call's stages before it goes on
+            let_go(error)
+            outcome = Outcome(error=refused(error))
+        self._end(outcome)
+
+    def _ask(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> Outcome:
         attempt = self._attempt
         options: GrpcOptions = attempt.invocation.options or _NO_OPTIONS
         try:
@@ -194,14 +202,8 @@ class UnaryCall:
                 options.compression,
             )
         except grpc.RpcError as error:
-            self._end_with(error)
-        except ValueError as error:
-            self._end(Outcome(error=refused(error)))
-        except BaseException:  # of a signal handler, Ctrl-C's or another; grpcio has cancelled the call
-            self._connection.end(self)
-            raise
-        else:
-            self._end(self._method.decode(data, attempt, self._note_metadata(facts_of(call))))
+            return self._outcome_of(error)
+        return self._method.decode(data, attempt, self._note_metadata(facts_of(call)))
 
     def start(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask, and return at once."""
@@ -223,28 +225,34 @@ class UnaryCall:
                 options.wait_for_ready,
                 options.compression,
             )
-        except Exception as error:  # grpcio raises ValueError over a closed channel, TypeError over metadata
-            self._end(Outcome(error=refused(error)))
+        except BaseException as error:  # grpcio raises ValueError over a closed channel, TypeError over metadata
+            ours = refused(error)
+            if ours is error:  # a signal handler broke in
+                self._connection.end(self)
+                raise
+            self._end(Outcome(error=ours))
             return
         attempt.carried_by(call)
         call.add_done_callback(self._end_with)
 
     def _end_with(self, call: Any) -> None:
-        """Report how *call* ended; runs on the channel's thread for calls that did not block."""
-        attempt = self._attempt
+        """Report how *call* ended; runs on the channel's thread."""
         try:
-            facts = facts_of(call)
-            metadata = self._note_metadata(facts)
-            code = facts.code
-            if code is grpc.StatusCode.OK:
-                outcome = self._method.decode(facts.answer, attempt, metadata)
-            elif code is grpc.StatusCode.CANCELLED and attempt.is_cancelled:
-                outcome = Outcome(error=CancelledError())
-            else:
-                outcome = Outcome(error=self._method.fail(call, self._connection, attempt))
+            outcome = self._outcome_of(call)
         except Exception as error:  # whatever happens here, the call must end
-            outcome = Outcome(error=refused(error))
+            outcome = Outcome(error=unread(error))
         self._end(outcome)
+
+    def _outcome_of(self, call: Any) -> Outcome:
+        facts = facts_of(call)
+        metadata = self._note_metadata(facts)
+        code = facts.code
+        attempt = self._attempt
+        if code is grpc.StatusCode.OK:
+            return self._method.decode(facts.answer, attempt, metadata)
+        if code is grpc.StatusCode.CANCELLED and attempt.is_cancelled:
+            return Outcome(error=CancelledError())
+        return Outcome(error=self._method.fail(call, self._connection, attempt))
 
     def _note_metadata(self, facts: Facts) -> Mapping[str, Any]:
         """Keep of the metadata what users see, and return all of it."""

@@ -47,6 +47,7 @@ _CONNECTION_LOST = (
     "keepalive",
     "ping timeout",
 )
+_RAISING = ("grpc", "threading")
 _REJECTED = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
 
 
@@ -170,8 +171,11 @@ def _exhausted(text: str, policy: ReferencePolicy) -> LimitExceeded:
 
 
 def refused(error: BaseException) -> BaseException:
-    """Turn what grpcio raised on its own account into ours; Ctrl-C and the like stay as they are."""
-    if not isinstance(error, Exception):
+    """Turn what grpcio raised on its own account into ours; what broke into the thread that waits stays as it is.
+
+    A signal handler may raise anything, Ctrl-C or an error of the program's own, while the request is on its way.
+    """
+    if not _is_grpcios_own(error):
         return error
     if isinstance(error, ValueError) and "closed channel" in str(error):
         ours: RpcError = ConsumerClosed("the connection was closed before the call", not_sent=True)
@@ -179,3 +183,30 @@ def refused(error: BaseException) -> BaseException:
         ours = LocalProtocolError(f"grpcio refused the call: {error!r}", not_sent=True)
     ours.__cause__ = error
     return ours
+
+
+def unread(error: Exception) -> LocalProtocolError:
+    """Make the error of a call that has ended, nobody can tell how, since *error* came of looking."""
+    ours = LocalProtocolError(f"the end of the call cannot be read: {error!r}", in_doubt=True)
+    ours.__cause__ = error
+    return ours
+
+
+def _is_grpcios_own(error: BaseException) -> bool:
+    """Tell whether grpcio raised *error*: it was raised in one of its frames, or where it starts a thread."""
+    place = error.__traceback__
+    if place is None or not isinstance(error, Exception):
+        return False
+    while place.tb_next is not None:
+        place = place.tb_next
+    package, _, _ = str(place.tb_frame.f_globals.get("__name__")).partition(".")
+    return package in _RAISING
+
+
+def let_go(error: BaseException) -> None:
+    """Clear grpcio's frames in the traceback of *error*, which would keep the call that it broke into running."""
+    place = error.__traceback__
+    while place is not None:
+        if str(place.tb_frame.f_globals.get("__name__")).startswith("grpc."):
+            place.tb_frame.clear()
+        place = place.tb_next

@@ -97,8 +97,11 @@ class StreamCall:
             if not types.server_streaming:
                 return self._gather(lambda: call.with_call(request, self._timeout, metadata))
             return TriStream(self, counted(self._connection, lambda: call(request, self._timeout, metadata)))
-        except ValueError as error:  # the channel is closed
-            raise refused(error) from error
+        except ValueError as error:  # the channel is closed, or a signal handler broke in
+            ours = refused(error)
+            if ours is error:
+                raise
+            raise ours from error
 
     def _request(self, types: MethodTypes) -> Any:
         args, kwargs = self._attempt.args, self._attempt.kwargs

@@ -20,7 +20,7 @@ from callahead.consumer import (
     RpcError,
     TransportError,
 )
-from callahead.consumer.transport.tri.status import Ended, error_of, refused
+from callahead.consumer.transport.tri.status import Ended, error_of, refused, unread
 
 METHOD = MethodPolicy(reference="g", method="hello", timeout_ms=300, total_timeout_ms=900)
 POLICY = ReferencePolicy(id="g", interface="a.G", default=METHOD, max_response_bytes=100)
@@ -126,25 +126,48 @@ def test_who_cancelled() -> None:
     assert type(made(Code.CANCELLED, "Channel closed!")) is RemoteError
 
 
-@pytest.mark.parametrize(
-    ("error", "kind", "message"),
-    [
-        (
-            ValueError("Cannot invoke RPC on closed channel!"),
-            ConsumerClosed,
-            "the connection was closed before the call",
-        ),
-        (TypeError("bad"), LocalProtocolError, "grpcio refused the call: TypeError('bad')"),
-    ],
-)
-def test_what_grpcio_raises(error: Exception, kind: type[RpcError], message: str) -> None:
-    """Its own exceptions become ours, with the original as the cause."""
-    ours = refused(error)
-    assert isinstance(ours, kind)
-    assert (ours.message, ours.not_sent, ours.__cause__) == (message, True, error)
+@pytest.fixture
+def closed_channel() -> grpc.Channel:
+    """A channel on which no call can begin."""
+    channel = grpc.insecure_channel("127.0.0.1:1")
+    channel.close()
+    return channel
 
 
-def test_ctrl_c_stays_as_it_is() -> None:
-    """KeyboardInterrupt is nobody's error."""
-    interrupt = KeyboardInterrupt()
-    assert refused(interrupt) is interrupt
+def test_a_closed_channel(closed_channel: grpc.Channel) -> None:
+    """What grpcio raises over one becomes ours, with the original as the cause."""
+    with pytest.raises(ValueError, match="closed channel") as caught:
+        closed_channel.unary_unary("/a/b")(b"")
+    ours = refused(caught.value)
+    assert isinstance(ours, ConsumerClosed)
+    assert (ours.message, ours.not_sent) == ("the connection was closed before the call", True)
+    assert ours.__cause__ is caught.value
+
+
+def test_an_option_that_grpcio_does_not_take(closed_channel: grpc.Channel) -> None:
+    """Whatever else it raises on its own account was not sent either."""
+    with pytest.raises(KeyError) as caught:
+        closed_channel.unary_unary("/a/b")(b"", compression="none")  # type: ignore[arg-type]
+    ours = refused(caught.value)
+    assert isinstance(ours, LocalProtocolError)
+    assert (ours.message, ours.not_sent) == (f"grpcio refused the call: {caught.value!r}", True)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), TimeoutError("alarm"), ValueError("closed channel")])
+def test_what_a_signal_handler_raises_stays_as_it_is(error: BaseException) -> None:
+    """It was raised outside grpcio, and is nobody's error but the program's."""
+    with pytest.raises(type(error)) as caught:
+        raise error
+    assert refused(caught.value) is error
+
+
+def test_an_end_that_cannot_be_read() -> None:
+    """The call has ended, nobody can tell how, so it is in doubt."""
+    error = KeyError("x")
+    ours = unread(error)
+    assert (ours.message, ours.not_sent, ours.in_doubt) == (
+        "the end of the call cannot be read: KeyError('x')",
+        False,
+        True,
+    )
+    assert ours.__cause__ is error

@@ -1,0 +1,139 @@
+"""The last stage of an attempt: its time, and what comes out of a transport instead of an outcome."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from typing import Any
+
+import pytest
+from support.attempts import attempt_of
+from support.clock import FakeClock
+
+from callahead.config.policy import MethodPolicy
+from callahead.consumer.attempt import Attempt
+from callahead.consumer.cluster.directory import Directory
+from callahead.consumer.errors import CallTimeout, ConnectFailed, LocalProtocolError
+from callahead.consumer.invocation import Done, Outcome
+from callahead.consumer.stages import Transported
+
+POLICY = MethodPolicy(reference="foo", method="find", timeout_ms=500, total_timeout_ms=900)
+
+
+class TimeLimit(Exception):
+    """What a task queue's signal handler raises."""
+
+
+class Carrier:
+    """A `MethodTransport` that does as it is told."""
+
+    def __init__(self, send: Callable[[Attempt, Done], None]) -> None:
+        self.send = send
+
+
+def send(carry: Callable[[Attempt, Done], None], *, left: float = 10.0, waits: bool = False) -> tuple[Attempt, Any]:
+    """Send one attempt of a call that has so many seconds *left*; returns it with its outcomes."""
+    clock = FakeClock()
+    attempt = attempt_of(POLICY, carrier=Carrier(carry), ends=clock() + left)
+    if waits:
+        attempt.waits, attempt.record.thread = True, threading.get_ident()
+    outcomes: list[Outcome] = []
+    Transported(Directory("tri", lambda _: None, clock), None, clock)(attempt, outcomes.append)
+    return attempt, outcomes
+
+
+@pytest.mark.parametrize(("left", "timeout"), [(10.0, 0.5), (0.2, 0.2)])
+def test_an_attempt_has_its_own_timeout_or_what_is_left(left: float, timeout: float) -> None:
+    """Whichever is less; when it ends is told beside it."""
+    attempt, _ = send(lambda _, done: done(Outcome(1)), left=left)
+    assert attempt.timeout == pytest.approx(timeout)
+    assert attempt.ends == pytest.approx(FakeClock()() + timeout)
+
+
+def test_no_attempt_is_made_without_time() -> None:
+    """The transport is not asked, so nothing was sent."""
+    asked: list[Attempt] = []
+    _, [outcome] = send(lambda attempt, _: asked.append(attempt), left=0.0)
+    assert isinstance(outcome.error, CallTimeout)
+    assert outcome.error.not_sent
+    assert asked == []
+
+
+def test_only_the_thread_that_waits_may_be_blocked() -> None:
+    """An attempt that begins on another thread, as a repetition may, is told so."""
+    seen: list[bool] = []
+    send(lambda attempt, _: seen.append(attempt.waits), waits=True)
+    other = threading.Thread(target=lambda: send(_on_another_thread(seen), waits=False))
+    other.start()
+    other.join()
+    assert seen == [True, False]
+
+
+def _on_another_thread(seen: list[bool]) -> Callable[[Attempt, Done], None]:
+    return lambda attempt, _: seen.append(attempt.waits)
+
+
+@pytest.mark.parametrize("error", [TimeLimit(), KeyboardInterrupt()])
+def test_what_breaks_into_the_thread_that_waits_passes_unchanged(error: BaseException) -> None:
+    """The attempt is cancelled, and ends with it."""
+    made: list[Attempt] = []
+
+    def carry(attempt: Attempt, _: Done) -> None:
+        made.append(attempt)
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        send(carry, waits=True)
+    assert caught.value is error
+    assert made[0].is_cancelled
+
+
+def test_a_transport_that_breaks_its_word_leaves_the_call_in_doubt() -> None:
+    """Nobody knows what it had sent by then."""
+
+    def carry(_: Attempt, __: Done) -> None:
+        raise ValueError("oops")
+
+    attempt, [outcome] = send(carry)
+    assert isinstance(outcome.error, LocalProtocolError)
+    assert (outcome.error.in_doubt, outcome.error.not_sent) == (True, False)
+    assert str(outcome.error.__cause__) == "oops"
+    assert attempt.is_cancelled
+
+
+def test_what_it_raises_after_the_end_changes_nothing() -> None:
+    """The outcome is out."""
+
+    def carry(_: Attempt, done: Done) -> None:
+        done(Outcome("answer"))
+        raise ValueError("oops")
+
+    _, outcomes = send(carry)
+    assert [outcome.value for outcome in outcomes] == ["answer"]
+
+
+def test_an_error_of_ours_that_it_raises_is_the_outcome() -> None:
+    """It knows best what became of the request."""
+    made = ConnectFailed("refused", not_sent=True)
+
+    def carry(_: Attempt, __: Done) -> None:
+        raise made
+
+    _, [outcome] = send(carry)
+    assert outcome.error is made
+
+
+def test_an_end_that_comes_of_the_cancellation_is_the_only_one() -> None:
+    """A transport that reports when it is stopped has reported."""
+
+    def carry(attempt: Attempt, done: Done) -> None:
+        class Stopping:
+            def cancel(self) -> None:
+                done(Outcome(error=CancelledError()))
+
+        attempt.carried_by(Stopping())
+        raise ValueError("oops")
+
+    _, [outcome] = send(carry)
+    assert isinstance(outcome.error, CancelledError)
