@@ -85,6 +85,6 @@ def json_schema() -> dict[str, Any]:
 
     It knows the keys in all three spellings, types and ranges; what spans two settings only a load finds.
     """
-    from .schema import json_schema as make
+    from .check.schema import json_schema as make
 
     return make()

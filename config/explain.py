@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .honoured import HONOURED_BY, is_foreign
-from .models import MethodModel, ReferenceModel
+from .check.declared import DeclaredSetting
+from .check.listing import listing
+from .check.models import MethodModel, ReferenceModel, yaml_keys
 from .policy import MethodPolicy, ReferencePolicy, SslPolicy
-from .validate import yaml_keys
 
 # A parameter of such a name is not shown.
 _SECRET = re.compile(r"password|passwd|secret|token|(?:api|access)[-_]?key|credential|authorization", re.IGNORECASE)
@@ -27,7 +27,7 @@ class Setting:
         unit: ``"ms"`` or ``"bytes"``, "" for none.
         origin: ``"conf/x.yml:14"``, several with commas between them, or ``"built-in"``; "" for a setting that the
             protocol of the reference does not honour, whose value is then None.
-        only: The one of callahead's protocols that honours the setting, "" where all do.
+        only: The protocol that honours the setting, several with "or" between them, "" where all do.
     """
 
     key: str
@@ -43,20 +43,34 @@ def explain(reference: ReferencePolicy, method: str | None = None) -> tuple[Sett
     The settings of calls come first, then those of the reference.
     """
     policy = reference.default if method is None else reference.methods.get(method, reference.default)
-    protocol = reference.protocol
-    return (*_settings(policy, MethodModel, protocol), *_settings(reference, ReferenceModel, protocol))
+    return (*_of_calls(policy), *_of_reference(reference))
 
 
-def _settings(
-    policy: MethodPolicy | ReferencePolicy, model: type[MethodModel | ReferenceModel], protocol: str
-) -> Iterator[Setting]:
-    for attribute, key in yaml_keys(model).items():
-        only = HONOURED_BY.get(attribute, "")
-        if is_foreign(attribute, protocol):
-            yield Setting(key=key, value=None, unit="", origin="", only=only)
-        elif hasattr(policy, attribute) and attribute != "methods":
-            value = _plain(getattr(policy, attribute))
-            yield Setting(key=key, value=value, unit=_unit(attribute), origin=policy.origin(attribute), only=only)
+def _of_calls(policy: MethodPolicy) -> Iterator[Setting]:
+    for attribute, key in yaml_keys(MethodModel).items():
+        yield _setting(key, attribute, policy, policy.origin(attribute))
+
+
+def _of_reference(policy: ReferencePolicy) -> Iterator[Setting]:
+    attributes = {key: attribute for attribute, key in yaml_keys(ReferenceModel).items()}
+    for key, declared in listing("reference").items():
+        if declared:
+            yield _of_transport(policy, declared)
+        elif attributes[key] != "methods" and hasattr(policy, attributes[key]):
+            yield _setting(key, attributes[key], policy, policy.origin(attributes[key]))
+
+
+def _of_transport(policy: ReferencePolicy, declared: tuple[DeclaredSetting, ...]) -> Setting:
+    only = " or ".join(one.protocol for one in declared)
+    for one in declared:
+        if one.protocol == policy.protocol:
+            return _setting(one.key, one.attribute, policy.transport, policy.origin(one.attribute), only)
+    return Setting(key=declared[0].key, value=None, unit="", origin="", only=only)
+
+
+def _setting(key: str, attribute: str, holder: object, origin: str, only: str = "") -> Setting:
+    value = _plain(getattr(holder, attribute))
+    return Setting(key=key, value=value, unit=_unit(attribute), origin=origin, only=only)
 
 
 def _unit(attribute: str) -> str:

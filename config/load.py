@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .loader import parse, read_text
-from .mapping import from_mapping
+from .check.shape import shape
+from .check.validate import validate
 from .policy import ConsumerConfig
-from .report import Report
-from .resolve import resolve
-from .shape import shape
-from .tree import Entry
-from .validate import validate
+from .read.loader import parse, read_text
+from .read.mapping import from_mapping
+from .read.report import Report
+from .read.tree import Entry
+from .resolve.policies import resolve
 
 
 def load_file(path: str | os.PathLike[str]) -> ConsumerConfig:

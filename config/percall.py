@@ -8,7 +8,7 @@ from typing import Any
 
 from .errors import ConfigError, Problem
 from .policy import CALL, MethodPolicy
-from .quantity import Unfit, count, duration_ms, flag, show
+from .values.quantity import Unfit, count, duration_ms, flag, show
 
 
 def _attachments(value: Any) -> Mapping[str, str]:

@@ -12,11 +12,28 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
+
+from .errors import ConfigError, Problem
 
 DEFAULT_PROTOCOL = "tri"
 BUILT_IN = "built-in"
 CALL = "call"
+
+
+# Keys in the YAML of attributes that have another name here; a duration is without its unit there.
+_KEYS: Final = {
+    "attachments": "parameters",
+    "is_async": "async",
+    "registries": "registry",
+    "returns": "return",
+    "urls": "url",
+}
+
+
+def key_of(attribute: str) -> str:
+    """Give the key of *attribute* in the YAML, in snake_case."""
+    return _KEYS.get(attribute, attribute.removesuffix("_ms"))
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -77,6 +94,16 @@ class MethodPolicy:
         """Say where the value of *attribute* was set."""
         return self.origins.get(attribute, BUILT_IN)
 
+    def problem(self, attribute: str, text: str, hint: str = "") -> Problem:
+        """Say what is wrong with *attribute*, or with the whole method where that is ``"method"``, where it was set."""
+        key = f"references.{self.reference}.methods.{self.method}"
+        whole = key if attribute == "method" else f"{key}.{key_of(attribute)}"
+        return Problem.at(self.origin(attribute), whole, text, hint)
+
+    def error(self, attribute: str, text: str, hint: str = "") -> ConfigError:
+        """Make the error of a single `problem`."""
+        return ConfigError([self.problem(attribute, text, hint)])
+
     def override(self, **values: Any) -> MethodPolicy:
         """Copy with *values*, each marked as set by the call.
 
@@ -123,22 +150,15 @@ class ReferencePolicy:
         registries: Ids of the registries to ask; empty where *urls* is used.
         stub: ``module:Class`` of a generated stub, or of annotated functions for a Java interface; or a module of
             generated stubs; or None.
-        module: Module of generated messages (``pkg.foo_pb2``), or None.
-        proto: Path of a ``.proto`` file, absolute or from the current folder, or None.
-        proto_path: Folders to search for imports of *proto*.
         check: The first `Consumer.reference` fails when no provider is known.
         ssl: TLS settings, or None for plain TCP.
         connections: 0 shares one connection per address with other references, n > 0 opens n of its own.
         max_request_bytes: Largest request, in bytes, > 0.
         max_response_bytes: Largest response, in bytes, > 0.
-        keepalive_ms: Idle time before a ping, 0 for none.
-        keepalive_timeout_ms: Longest wait for the answer to a ping.
         connect_timeout_ms: Longest time of one connection attempt.
         generic: Every method is called through Dubbo's ``$invoke``, with or without known types.
         serialization: How the values of a Java interface become bytes.
-        heartbeat_ms: Time without a byte on a ``dubbo`` connection before a heartbeat, 0 for none.
-        max_queued_requests: Most requests that wait for one ``dubbo`` connection to take them, > 0.
-        max_queued_bytes: Most bytes of such requests, > 0.
+        transport: What the transport of *protocol* declares as its settings, an immutable object of that class.
         default: Policy of every method that the YAML does not name.
         methods: From a method's name in the YAML to its policy.
         origins: From attribute name to where it was set.
@@ -152,22 +172,15 @@ class ReferencePolicy:
     urls: tuple[str, ...] = field(default=(), repr=False)
     registries: tuple[str, ...] = ()
     stub: str | None = None
-    module: str | None = None
-    proto: str | None = None
-    proto_path: tuple[str, ...] = ()
     check: bool = True
     ssl: SslPolicy | None = None
     connections: int = 0
     max_request_bytes: int = 8 * 1024 * 1024
     max_response_bytes: int = 8 * 1024 * 1024
-    keepalive_ms: int = 0
-    keepalive_timeout_ms: int = 20_000
     connect_timeout_ms: int = 3000
     generic: bool = False
     serialization: str = "hessian2"
-    heartbeat_ms: int = 60_000
-    max_queued_requests: int = 200_000
-    max_queued_bytes: int = 64 * 1024 * 1024
+    transport: Any = None  # each transport knows the class, nothing else reads it
     default: MethodPolicy
     methods: Mapping[str, MethodPolicy] = field(default_factory=_nothing)
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
@@ -175,6 +188,16 @@ class ReferencePolicy:
     def origin(self, attribute: str) -> str:
         """Say where the value of *attribute* was set."""
         return self.origins.get(attribute, BUILT_IN)
+
+    def problem(self, attribute: str, text: str, hint: str = "") -> Problem:
+        """Say what is wrong with *attribute*, which may be one of *transport*, at the place where it was set."""
+        declared = None if self.transport is None else self.transport.key_of(attribute)
+        key = key_of(attribute) if declared is None else declared
+        return Problem.at(self.origin(attribute), f"references.{self.id}.{key}", text, hint)
+
+    def error(self, attribute: str, text: str, hint: str = "") -> ConfigError:
+        """Make the error of a single `problem`."""
+        return ConfigError([self.problem(attribute, text, hint)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +215,11 @@ class RegistryPolicy:
     address: str = field(repr=False)
     parameters: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
+
+    def error(self, setting: str, text: str, hint: str = "") -> ConfigError:
+        """Make the error of what is wrong with *setting*: the address, one in its query, or a parameter."""
+        name, key = (setting, f"parameters.{setting}") if setting in self.parameters else ("address", "address")
+        return ConfigError.at(self.origins.get(name, ""), f"registries.{self.id}.{key}", text, hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,10 @@ from functools import cache
 from typing import Any
 
 from callahead.config import ConsumerConfig, MethodPolicy, ReferencePolicy, SslPolicy, json_schema
-from callahead.config import models as m
-from callahead.config.refused import REFUSED
-from callahead.config.validate import yaml_keys
+from callahead.config.check import models as m
+from callahead.config.check.declared import DeclaredSetting
+from callahead.config.check.listing import listing
+from callahead.config.check.refused import REFUSED
 
 # A page's word for a table, the model that has its keys, the model whose keys are another table's, the policy that has
 # the defaults.
@@ -81,22 +82,34 @@ def expand(page: str) -> str:
     return _LINE.sub(lambda match: makers[match[1]](match[2]), page)
 
 
-def own_fields(table: str) -> dict[str, Any]:
-    """Give the fields that *table* shows, by the name that the policy has for them."""
+def own_keys(table: str) -> dict[str, str]:
+    """Give the keys that *table* shows, each with the name that a policy or a transport has for it."""
     model, above, _ = TABLES[table]
-    inherited = set() if above is None else set(above.model_fields)
-    return {name: field for name, field in model.model_fields.items() if name not in inherited}
+    inherited = set() if above is None else set(m.yaml_keys(above).values())
+    ours = {key: name for name, key in m.yaml_keys(model).items() if key not in inherited}
+    theirs = _declared(table)
+    order = listing("reference") if theirs else ours
+    return {key: theirs[key].attribute if key in theirs else ours[key] for key in order if key in theirs or key in ours}
+
+
+def _declared(table: str) -> dict[str, DeclaredSetting]:
+    """Take what transports declare: in both sections it is a row of the table of both."""
+    common = listing("consumer")
+    return {
+        key: settings[0]
+        for key, settings in listing("reference").items()
+        if settings and table == ("interface" if key in common else "reference")
+    }
 
 
 def settings_table(table: str) -> str:
     """Make the reST of one table."""
-    keys = yaml_keys(TABLES[table][0])
     lines = [".. list-table::", "   :header-rows: 1", "   :widths: 20 20 14 18 28", "   :class: settings", ""]
     lines += _row("key", "type", "default", "in Dubbo", "meaning")
-    for name, field in own_fields(table).items():
-        key = keys[name]
+    for key, name in own_keys(table).items():
         dubbo = DUBBO[table].get(key, SAME)
-        lines += _row(f"``{key}``", type_of(table, key), default_of(table, name), dubbo, _meaning(field.description))
+        meaning = _meaning(_schema(table)[key]["description"])
+        lines += _row(f"``{key}``", type_of(table, key), default_of(table, name), dubbo, meaning)
     return "\n".join(lines)
 
 
@@ -112,10 +125,14 @@ def _meaning(description: str) -> str:
 
 def type_of(table: str, key: str) -> str:
     """Say what may be written, in the words of the JSON Schema that editors use."""
+    return _words(_schema(table)[key])
+
+
+def _schema(table: str) -> Mapping[str, Any]:
     name = TABLES[table][0].__name__
     home = {"CallModel": "MethodModel", "InterfaceModel": "ConsumerModel"}.get(name, name)
-    schema = _sections()[home]
-    return _words(schema["properties"][key])
+    properties: Mapping[str, Any] = _sections()[home]["properties"]
+    return properties
 
 
 @cache
@@ -143,7 +160,10 @@ def _words(schema: Mapping[str, Any]) -> str:
 
 
 def default_of(table: str, name: str) -> str:
-    """Say what holds where no level says anything, as the policies have it."""
+    """Say what holds where no level says anything, as the policies and the transports have it."""
+    for setting in _declared(table).values():
+        if setting.attribute == name:
+            return _shown(name, setting.default)
     if name == "total_timeout_ms":
         return "``timeout`` x (``retries`` + 1)"
     if name == "enabled":

@@ -8,7 +8,7 @@ from callahead.config.extension import REGISTRY, load
 from callahead.config.policy import RegistryPolicy
 
 from .api import Registry
-from .settings import fault, scheme_of
+from .settings import scheme_of
 
 
 def open_registry(policy: RegistryPolicy) -> Registry:
@@ -26,9 +26,9 @@ def open_registry(policy: RegistryPolicy) -> Registry:
         kind = load(REGISTRY, scheme)
     except LookupError as error:
         text, _, hint = str(error.args[0]).partition("; ")
-        raise fault(policy, "address", text, hint) from None
+        raise policy.error("address", text, hint) from None
     except ImportError as error:
-        raise fault(policy, "address", f"a {scheme} registry cannot be loaded: {error}", _extra(scheme)) from error
+        raise policy.error("address", f"a {scheme} registry cannot be loaded: {error}", _extra(scheme)) from error
     registry: Registry = kind(policy)
     return registry
 

@@ -20,7 +20,7 @@ from .errors import ProviderDataError, RegistryError, RegistryUnavailable
 from .listing import MAX_BYTES, read_listing
 from .models import ServiceKey
 from .notify import NotifyQueue
-from .settings import duration_ms, fault, location_of, reject_unknown
+from .settings import duration_ms, location_of, reject_unknown
 
 _log = logging.getLogger("callahead.registry")
 
@@ -72,7 +72,7 @@ class FileRegistry:
         self._id = policy.id
         self._path = unquote(location_of(policy))
         if not self._path:
-            raise fault(policy, "address", f'"{policy.address}" names no file', "write it like file:providers.yml")
+            raise policy.error("address", f'"{policy.address}" names no file', "write it like file:providers.yml")
         reject_unknown(policy, ("interval",))
         self._interval_s = duration_ms(policy, "interval", _INTERVAL_MS) / 1000
         self._queue = NotifyQueue(policy.id, self._find)

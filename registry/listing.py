@@ -13,7 +13,7 @@ import yaml
 
 from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
-from callahead.config.yaml_text import compose, decode
+from callahead.config.read.yaml_text import compose, decode
 
 from .catalogue import Catalogue
 from .errors import ProviderDataError

@@ -22,7 +22,7 @@ from .catalogue import Catalogue, Providers
 from .errors import RegistryUnavailable
 from .models import Endpoint, ServiceKey, unique
 from .notify import NotifyQueue
-from .settings import fault, location_of, reject_unknown
+from .settings import location_of, reject_unknown
 from .url import Url, endpoint_of
 
 
@@ -150,7 +150,7 @@ class MemoryRegistry:
     def __init__(self, policy: RegistryPolicy) -> None:
         name = location_of(policy)
         if not name:
-            raise fault(policy, "address", f'"{policy.address}" names no space', "write it like memory://shop")
+            raise policy.error("address", f'"{policy.address}" names no space', "write it like memory://shop")
         reject_unknown(policy, ())
         self._space = self.named(name)
         self._queue = NotifyQueue(policy.id, self._space.find)

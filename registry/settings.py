@@ -9,14 +9,9 @@ from urllib.parse import parse_qsl
 from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
 from callahead.config.policy import RegistryPolicy
+from callahead.config.values import quantity
 
 from .url import masked
-
-
-def fault(policy: RegistryPolicy, setting: str, text: str, hint: str = "") -> ConfigError:
-    """Make the error of what is wrong with *setting*: the address, one in its query, or a parameter."""
-    setting, key = (setting, f"parameters.{setting}") if setting in policy.parameters else ("address", "address")
-    return ConfigError.at(policy.origins.get(setting, ""), f"registries.{policy.id}.{key}", text, hint)
 
 
 def scheme_of(policy: RegistryPolicy) -> str:
@@ -28,7 +23,7 @@ def scheme_of(policy: RegistryPolicy) -> str:
     scheme, colon, _ = policy.address.partition(":")
     if not (colon and re.fullmatch(r"[A-Za-z][A-Za-z0-9+_-]*", scheme)):
         text = f'the address "{masked(policy.address)}" has no scheme'
-        raise fault(policy, "address", text, "write it like file:providers.yml or memory://name")
+        raise policy.error("address", text, "write it like file:providers.yml or memory://name")
     return scheme.lower()
 
 
@@ -51,9 +46,9 @@ def reject_unknown(policy: RegistryPolicy, known: Iterable[str]) -> None:
     names = tuple(known)
     text = f"a {scheme_of(policy)} registry has no setting"
     unknown = [key for key in settings_of(policy) if key not in names]
-    faults = [fault(policy, key, f'{text} "{key}"', nearest(key, names)) for key in unknown]
-    if faults:
-        raise ConfigError([problem for each in faults for problem in each.problems])
+    errors = [policy.error(key, f'{text} "{key}"', nearest(key, names)) for key in unknown]
+    if errors:
+        raise ConfigError([problem for error in errors for problem in error.problems])
 
 
 def duration_ms(policy: RegistryPolicy, key: str, default_ms: int) -> int:
@@ -65,10 +60,8 @@ def duration_ms(policy: RegistryPolicy, key: str, default_ms: int) -> int:
     text = settings_of(policy).get(key)
     if text is None:
         return default_ms
-    from callahead.config import quantity  # brings PyYAML
-
     try:
         return quantity.duration_ms(1)(int(text) if text.isdecimal() else text)
     except quantity.Unfit as error:
         which = "" if key in policy.parameters else f"{key} "  # one of the address has no key of its own
-        raise fault(policy, key, f"{which}{error}", error.hint) from error
+        raise policy.error(key, f"{which}{error}", error.hint) from error

@@ -50,7 +50,7 @@ def _reference(references: Mapping[str, ReferencePolicy], name: str, file: str) 
 
 
 def _undeclared(policy: ReferencePolicy, method: str, file: str) -> str:
-    from callahead.config.keys import similar
+    from callahead.config.read.keys import similar
 
     near = similar(method, policy.methods)
     hint = f' (did you mean "{near}"?)' if near else ""

@@ -12,7 +12,7 @@ import grpc
 
 from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
-from callahead.config.quantity import Unfit, duration_ms
+from callahead.config.values.quantity import Unfit, duration_ms
 from callahead.consumer.codec.hessian2 import JavaThrowable
 from callahead.consumer.errors import RemoteError, RpcError
 

@@ -95,6 +95,8 @@ class ScriptedTransport:
         methods: Names of the only methods that there are, which then are known in snake_case, too; empty for any.
     """
 
+    settings = None
+
     def __init__(self, answer: Callable[[Attempt], Any] | None = None, methods: Iterable[str] = ()) -> None:
         self._answer = answer
         self._methods = tuple(methods)

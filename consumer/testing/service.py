@@ -16,6 +16,7 @@ from callahead.consumer.spelling import folded
 from callahead.consumer.testing.script import of_provider, wrong
 from callahead.consumer.transport.tri.descriptor_types import service_types
 from callahead.consumer.transport.tri.method_types import ServiceTypes
+from callahead.consumer.transport.tri.settings import TriSettings
 from callahead.consumer.transport.tri.types import load_types
 
 
@@ -36,9 +37,7 @@ def service_of(
         id="",
         interface=interface,
         stub=stub,
-        module=module,
-        proto=proto,
-        proto_path=proto_path,
+        transport=TriSettings(module=module, proto=proto, proto_path=proto_path),
         default=MethodPolicy(reference="", method="*"),
     )
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
@@ -15,6 +15,9 @@ from ..deadline import Clock
 from ..invocation import Done
 from ..provider import Provider
 from ..timer import Timer
+
+if TYPE_CHECKING:
+    from callahead.config.settings import TransportSettings
 
 Providers = Callable[[], tuple[Provider, ...]]
 """Returns the providers that are known now."""
@@ -115,8 +118,11 @@ class Transport(Protocol):
     """Carries calls by one protocol; one per `Consumer`, shared by its references.
 
     Implementations are found in the entry-point group ``callahead.transport`` and made with `TransportParts`. All
-    methods may be called from any thread.
+    methods may be called from any thread. Loading a configuration imports the class, so its module should import little.
     """
+
+    settings: ClassVar[type[TransportSettings] | None]
+    """Declares the settings that only its references have, and gives ``policy.transport``; None where it has none."""
 
     def open(self, policy: ReferencePolicy, providers: Providers) -> ReferenceTransport:
         """Prepare a reference: find its types, check its methods, make its credentials.

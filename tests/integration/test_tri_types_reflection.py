@@ -12,6 +12,7 @@ import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2 as reflection
+from support.policies import tri_policy
 
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy
@@ -38,7 +39,7 @@ def no_thread_is_left() -> Iterator[None]:
 
 
 def policy(interface: str = KINDS, timeout_ms: int = 3000) -> ReferencePolicy:
-    return ReferencePolicy(
+    return tri_policy(
         id="kinds",
         interface=interface,
         default=MethodPolicy(reference="kinds", method="*"),

@@ -19,8 +19,9 @@ import click
 import pytest
 
 from callahead.config import ConfigError, extension, load_file, load_text
-from callahead.config.refused import REFUSED
-from callahead.config.validate import yaml_keys
+from callahead.config.check.listing import listing
+from callahead.config.check.models import yaml_keys
+from callahead.config.check.refused import REFUSED
 from callahead.consumer import errors
 from callahead.consumer.cli.main import main
 from callahead.consumer.codec import hessian2
@@ -186,14 +187,14 @@ def test_every_key_has_a_row(tables: ModuleType) -> None:
     """The tables of the page have all keys of the models, each once, and name no other."""
     page = tables.expand(text_of("configuration"))
     rows = re.findall(r"^   \* - ``(\w+)``$", page, re.MULTILINE)
+    keys = {key for table in tables.TABLES for key in tables.own_keys(table)}
     models = {model for model, _, _ in tables.TABLES.values()}
-    keys = {key for model in models for key in yaml_keys(model).values()}
+    assert keys == {*listing("reference"), *(key for model in models for key in yaml_keys(model).values())}
 
     assert keys == set(rows)
     assert ".. settings::" not in page
     for table, renamed in tables.DUBBO.items():
-        shown = {yaml_keys(tables.TABLES[table][0])[name] for name in tables.own_fields(table)}
-        assert set(renamed) <= shown, f"DUBBO names keys that the table {table} does not have"
+        assert set(renamed) <= set(tables.own_keys(table)), f"DUBBO names keys that the table {table} does not have"
 
 
 def test_the_defaults_are_those_of_the_policies(tables: ModuleType) -> None:

@@ -24,6 +24,10 @@ pytestmark = pytest.mark.source
 
 # Floors of the source tree, lowest first: a module imports only its own floor and lower ones.
 FLOORS = (
+    ("config.errors", "config.extension", "config.values"),
+    ("config.policy", "config.read", "config.settings"),
+    ("config.check",),
+    ("config.resolve",),
     ("config",),
     ("registry",),
     ("consumer.errors", "consumer.deadline", "consumer.forking", "consumer.spelling"),

@@ -90,9 +90,9 @@ class Pool:
 def _settings(policy: ReferencePolicy, own: int) -> ConnectionSettings:
     return ConnectionSettings(
         connect_timeout=policy.connect_timeout_ms / 1000,
-        heartbeat=policy.heartbeat_ms / 1000,
-        max_queued_requests=policy.max_queued_requests,
-        max_queued_bytes=policy.max_queued_bytes,
+        heartbeat=policy.transport.heartbeat_ms / 1000,
+        max_queued_requests=policy.transport.max_queued_requests,
+        max_queued_bytes=policy.transport.max_queued_bytes,
         max_body_bytes=policy.max_response_bytes,
         max_body_setting=f"max_response_bytes ({policy.origin('max_response_bytes')})",
         own=own,

@@ -1,8 +1,23 @@
-"""How a connection behaves."""
+"""What references of ``dubbo`` may set, and how a connection behaves."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from callahead.config.settings import DurationOrZero, Size, TransportSettings, count, setting
+
+
+class DubboSettings(TransportSettings):
+    """Heartbeats, and the limits of the queue before a connection."""
+
+    heartbeat_ms: DurationOrZero = setting(
+        60_000, "silence before a heartbeat, 0 for none; default 60s", key="heartbeat"
+    )
+    max_queued_requests: Annotated[int, *count(1, 10_000_000)] = setting(
+        200_000, "most requests waiting for one connection, 1 to 10000000; default 200000"
+    )
+    max_queued_bytes: Size = setting(64 * 1024 * 1024, "most bytes of such requests; default 64MiB")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,27 +1,41 @@
-"""The `dubbo` transport: Apache Dubbo's classic protocol over TCP, with hessian2."""
+"""The `dubbo` transport: Apache Dubbo's classic protocol over TCP, with hessian2.
+
+Loading a configuration imports this module for the settings, so whatever carries calls is imported when it is made.
+"""
 
 from __future__ import annotations
 
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from typing import TYPE_CHECKING, ClassVar
 
-from ...codec.javaface import JavaInterface, load_interface
-from ...provider import Provider
-from ..api import ConnectionCounts, Providers, TransportParts
-from ..open_references import OpenReferences
-from .method import DubboMethod
-from .pool import Pool
+from .settings import DubboSettings
+
+if TYPE_CHECKING:
+    from callahead.config.policy import ReferencePolicy
+    from callahead.config.settings import TransportSettings
+
+    from ...provider import Provider
+    from ..api import ConnectionCounts, Providers, TransportParts
+    from .reference import DubboReference
 
 
 class DubboTransport:
     """Carries calls by the dubbo protocol; a `Transport`."""
 
+    settings: ClassVar[type[TransportSettings]] = DubboSettings
+
     def __init__(self, parts: TransportParts) -> None:
+        from ..open_references import OpenReferences
+        from .pool import Pool
+
         self._application = parts.application
         self._pool = Pool(parts.clock, parts.random)
         self._references = OpenReferences()
 
     def open(self, policy: ReferencePolicy, providers: Providers) -> DubboReference:
         """Prepare a reference; see `Transport.open`."""
+        from ...codec.javaface import load_interface
+        from .reference import DubboReference
+
         self._pool.prepare(policy)
         reference = DubboReference(policy, load_interface(policy), self._application, self._pool, providers)
         self._references.add(reference)
@@ -44,36 +58,3 @@ class DubboTransport:
         """Close this process' copies of the parent's sockets; see `Transport.after_fork`."""
         self._references.forget(None)
         self._pool.after_fork()
-
-
-class DubboReference:
-    """The dubbo side of one reference; a `ReferenceTransport`."""
-
-    def __init__(
-        self, policy: ReferencePolicy, interface: JavaInterface, application: str, pool: Pool, providers: Providers
-    ) -> None:
-        self._policy = policy
-        self._providers = providers
-        self._interface = interface
-        self._application = application
-        self._pool = pool
-        self._methods: list[DubboMethod] = []
-
-    def method(self, name: str, policy: MethodPolicy) -> DubboMethod:
-        """Prepare a method by its types; see `ReferenceTransport.method`."""
-        del policy  # what it says of types is in the interface already
-        found = self._interface.find(name)
-        if found is None:
-            raise LookupError(f'{self._policy.interface} has no method "{name}"; {self._interface.nearest(name)}')
-        method = DubboMethod(found, self._policy, self._application, self._pool, self._providers)
-        self._methods.append(method)
-        return method
-
-    def methods(self) -> tuple[str, ...]:
-        """List the methods that are known; see `ReferenceTransport.methods`."""
-        return tuple(self._interface.methods)
-
-    def forget(self, provider: Provider | None) -> None:
-        """Drop what was prepared for *provider*, or for all."""
-        for method in self._methods:
-            method.forget(provider)

@@ -16,7 +16,6 @@ from callahead.config.policy import ReferencePolicy, SslPolicy
 from ...errors import ConsumerClosed, RpcError, TransportError
 from ...provider import Provider
 from ..bound import SharedConnections
-from .setting import wrong
 
 _OWN = itertools.count(1)
 
@@ -89,10 +88,10 @@ def _options(policy: ReferencePolicy) -> tuple[tuple[str, int | str], ...]:
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 5000),
     ]
-    if policy.keepalive_ms:
+    if policy.transport.keepalive_ms:
         options += [
-            ("grpc.keepalive_time_ms", policy.keepalive_ms),
-            ("grpc.keepalive_timeout_ms", policy.keepalive_timeout_ms),
+            ("grpc.keepalive_time_ms", policy.transport.keepalive_ms),
+            ("grpc.keepalive_timeout_ms", policy.transport.keepalive_timeout_ms),
         ]
     if policy.ssl is not None and policy.ssl.server_name is not None:
         options.append(("grpc.ssl_target_name_override", policy.ssl.server_name))
@@ -118,7 +117,7 @@ def _read(policy: ReferencePolicy, path: str | None) -> bytes | None:
 
 
 def _unreadable(policy: ReferencePolicy, path: str, error: OSError) -> ConfigError:
-    return wrong(policy, "ssl", f"{path} cannot be read: {error.strerror}")
+    return policy.error("ssl", f"{path} cannot be read: {error.strerror}")
 
 
 class Connection:

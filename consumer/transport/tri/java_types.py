@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from callahead.config.errors import ConfigError
 from callahead.config.extension import load_object
-from callahead.config.policy import ReferencePolicy
+from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer.transport.tri.method_types import ServiceTypes
 from callahead.consumer.transport.tri.types import check_methods, load_types
 
@@ -43,24 +42,23 @@ def load_service(policy: ReferencePolicy, open_channel: Callable[[], grpc.Channe
 
 def _is_java(policy: ReferencePolicy) -> bool:
     has_java_stub = policy.stub is not None and _is_java_stub(policy.stub)
-    source = next((name for name in ("stub", "module", "proto") if getattr(policy, name) is not None), None)
+    sources = {"stub": policy.stub, "module": policy.transport.module, "proto": policy.transport.proto}
+    source = next((name for name, value in sources.items() if value is not None), None)
     wanted = _wanted(policy)
     if wanted is None or source is None or has_java_stub:
         return has_java_stub or wanted is not None
-    key, origin = wanted
+    holder, attribute = wanted
     text = f"is of a Java interface, but {source}, {policy.origin(source)}, is of a protobuf service"
-    hint = "write generic: false for this reference" if key == "generic" else f"remove it, or {source}"
-    raise ConfigError.at(origin, f"references.{policy.id}.{key}", text, hint)
+    hint = "write generic: false for this reference" if attribute == "generic" else f"remove it, or {source}"
+    raise holder.error(attribute, text, hint)
 
 
-def _wanted(policy: ReferencePolicy) -> tuple[str, str] | None:
-    """Find the setting that only a Java interface can have, and where it was written."""
+def _wanted(policy: ReferencePolicy) -> tuple[ReferencePolicy | MethodPolicy, str] | None:
+    """Find whose setting, and which, only a Java interface can have."""
     if policy.generic:
-        return "generic", policy.origin("generic")
-    for name, method in policy.methods.items():
-        if method.parameter_types is not None:
-            return f"methods.{name}.parameter_types", method.origin("parameter_types")
-    return None
+        return policy, "generic"
+    methods = (method for method in policy.methods.values() if method.parameter_types is not None)
+    return next(((method, "parameter_types") for method in methods), None)
 
 
 def _is_java_stub(spec: str) -> bool:

@@ -17,7 +17,6 @@ from callahead.config.extension import nearest
 from callahead.config.policy import ReferencePolicy
 from callahead.consumer.transport.tri.descriptor_types import service_types
 from callahead.consumer.transport.tri.method_types import ServiceTypes
-from callahead.consumer.transport.tri.setting import wrong
 
 COMPILE_TIMEOUT_S = 60.0
 
@@ -35,15 +34,15 @@ def from_proto(policy: ReferencePolicy, path: str) -> ServiceTypes:
     """
     if find_spec("grpc_tools") is None:
         hint = "pip install callahead[proto]"
-        raise wrong(policy, "proto", "a .proto file needs the package grpcio-tools, which is not installed", hint)
+        raise policy.error("proto", "a .proto file needs the package grpcio-tools, which is not installed", hint)
     if not Path(path).is_file():
-        raise wrong(policy, "proto", f'there is no file "{path}"')
+        raise policy.error("proto", f'there is no file "{path}"')
     files = _compile(policy, path)
     own = files[-1]
     names = [f"{own.package}.{service.name}" if own.package else service.name for service in own.service]
     if policy.interface not in names:
         text = f'"{path}" has no service "{policy.interface}"'
-        raise wrong(policy, "interface", text, nearest(policy.interface, names))
+        raise policy.error("interface", text, nearest(policy.interface, names))
     return service_types(find_service(files, policy.interface), f"proto {path}")
 
 
@@ -64,7 +63,7 @@ def _compile(policy: ReferencePolicy, path: str) -> list[FileDescriptorProto]:
     """Run protoc; the files come in the order of their imports, *path* last."""
     # protoc names a file after the first folder that holds it, and the user's folders must win: a file which others
     # import as "b/c.proto" would otherwise be there twice.
-    folders = [*policy.proto_path, str(Path(path).parent)]
+    folders = [*policy.transport.proto_path, str(Path(path).parent)]
     with tempfile.TemporaryDirectory(prefix="callahead-") as scratch:
         out = Path(scratch) / "files.bin"
         command = [sys.executable, "-P", "-m", "grpc_tools.protoc", *(f"-I{folder}" for folder in folders)]
@@ -74,8 +73,8 @@ def _compile(policy: ReferencePolicy, path: str) -> list[FileDescriptorProto]:
                 command, capture_output=True, timeout=COMPILE_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise wrong(policy, "proto", f'protoc could not be run on "{path}": {error}') from error
+            raise policy.error("proto", f'protoc could not be run on "{path}": {error}') from error
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip()
-            raise wrong(policy, "proto", f'"{path}" does not compile:\n{said}')
+            raise policy.error("proto", f'"{path}" does not compile:\n{said}')
         return list(FileDescriptorSet.FromString(out.read_bytes()).file)

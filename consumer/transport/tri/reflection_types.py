@@ -19,7 +19,6 @@ from callahead.consumer.errors import CallTimeout, ConnectFailed, RemoteError, R
 from callahead.consumer.transport.tri.descriptor_types import service_types
 from callahead.consumer.transport.tri.method_types import ServiceTypes
 from callahead.consumer.transport.tri.proto_types import find_service
-from callahead.consumer.transport.tri.setting import wrong
 
 # Both versions have the same messages; older servers know only v1alpha, a few newer ones only v1.
 PATHS = (
@@ -47,7 +46,7 @@ def from_reflection(policy: ReferencePolicy, open_channel: Callable[[], grpc.Cha
     if find_spec("grpc_reflection") is None:
         hint = f"pip install callahead[reflection], or {OTHER_SOURCES}"
         text = "asking the server for its methods needs the package grpcio-reflection, which is not installed"
-        raise wrong(policy, "interface", text, hint)
+        raise policy.error("interface", text, hint)
     with open_channel() as channel:
         for path in PATHS:
             try:
@@ -56,7 +55,7 @@ def from_reflection(policy: ReferencePolicy, open_channel: Callable[[], grpc.Cha
                 if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
                     _fail(policy, error)
     text = f'the server cannot say what methods "{policy.interface}" has: it serves no reflection'
-    raise wrong(policy, "interface", text, OTHER_SOURCES)
+    raise policy.error("interface", text, OTHER_SOURCES)
 
 
 def _ask(policy: ReferencePolicy, conversation: _Conversation) -> ServiceTypes:
@@ -64,7 +63,7 @@ def _ask(policy: ReferencePolicy, conversation: _Conversation) -> ServiceTypes:
         files = conversation.files(policy.interface)
         if files is None:
             text = f'the server has no service "{policy.interface}"'
-            raise wrong(policy, "interface", text, nearest(policy.interface, conversation.services()))
+            raise policy.error("interface", text, nearest(policy.interface, conversation.services()))
         return service_types(find_service(files, policy.interface), "server reflection")
     except (DecodeError, CycleError, LookupError, TypeError) as error:
         text = f'the server\'s reflection of "{policy.interface}" makes no service: {error}'

@@ -1,38 +1,33 @@
-"""The `tri` transport: gRPC, and Dubbo's triple where it is gRPC."""
+"""The `tri` transport: gRPC, and Dubbo's triple where it is gRPC.
+
+Loading a configuration imports this module for the settings, so whatever carries calls is imported when it is made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
-import grpc
-
-from callahead.config.policy import MethodPolicy, ReferencePolicy
-
-from ...attempt import Attempt
-from ...codec.dubbo import INVOKE_ATTACHMENTS
-from ...errors import ConsumerClosed, NoProviderAvailable
-from ...forking import fork_safe_lock
-from ...provider import Provider
-from ..api import ConnectionCounts, Providers, TransportParts
-from ..open_references import OpenReferences
-from .arguments import request_builder
-from .connection import Connection, ConnectionKind, Connections, kinds_of
-from .java_types import load_service
-from .metadata import Metadata, fixed_metadata, to_metadata
-from .method import Builder, TriMethod
-from .method_types import MethodTypes, ServiceTypes
-from .route import Routes
-from .stream import counted
+from .settings import TriSettings
 
 if TYPE_CHECKING:
-    from ...codec.javaface import JavaInterface, JavaMethod
+    from callahead.config.policy import ReferencePolicy
+    from callahead.config.settings import TransportSettings
+
+    from ...provider import Provider
+    from ..api import ConnectionCounts, Providers, TransportParts
+    from .connection import Connection
+    from .reference import TriReference
 
 
 class TriTransport:
     """Carries calls by gRPC; a `Transport`."""
 
+    settings: ClassVar[type[TransportSettings]] = TriSettings
+
     def __init__(self, parts: TransportParts) -> None:
+        from ..open_references import OpenReferences
+        from .connection import Connections
+
         self._parts = parts
         self._connections = Connections()
         self._references = OpenReferences()
@@ -40,12 +35,16 @@ class TriTransport:
 
     def open(self, policy: ReferencePolicy, providers: Providers) -> TriReference:
         """Prepare a reference; its types are loaded when they are first needed, which `Consumer.channel` never does."""
+        from .reference import TriReference
+
         reference = TriReference(policy, self._parts, providers, self._connections)
         self._references.add(reference)
         return reference
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
         """Name each channel; grpcio keeps to itself what happened on it."""
+        from ..api import ConnectionCounts
+
         return tuple(ConnectionCounts(endpoint=f"tri://{address}") for address in self._connections.addresses())
 
     def release(self, provider: Provider) -> None:
@@ -61,95 +60,3 @@ class TriTransport:
         """Leave the parent's channels alone; see `Transport.after_fork`."""
         self._inherited += self._connections.after_fork()
         self._references.forget(None)
-
-
-class TriReference:
-    """The gRPC side of one reference; a `ReferenceTransport` and a `callahead.consumer.channel.StubTransport`."""
-
-    def __init__(
-        self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, connections: Connections
-    ) -> None:
-        self._policy = policy
-        self._clock = parts.clock
-        self._fixed = fixed_metadata(policy, parts.application)
-        self._providers = providers
-        self._connections = connections
-        self._kinds: tuple[ConnectionKind, ...] = kinds_of(policy)
-        self._lock = fork_safe_lock()
-        self._types: ServiceTypes | JavaInterface | None = None
-        self._routes: dict[str, Routes] = {}
-
-    def method(self, name: str, policy: MethodPolicy) -> TriMethod:
-        """Prepare a method by its types; see `ReferenceTransport.method`."""
-        del policy
-        types = self._load()
-        method = types.find(name)
-        if method is None:
-            source = f" ({types.source})" if isinstance(types, ServiceTypes) else ""
-            raise LookupError(f'{self._policy.interface} has no method "{name}"{source}; {types.nearest(name)}')
-        if isinstance(method, MethodTypes):
-            return self.stub_method(method, request_builder(method))
-        return self._java(method)
-
-    def methods(self) -> tuple[str, ...]:
-        """List the methods of the interface; see `ReferenceTransport.methods`."""
-        return tuple(self._load().methods)
-
-    def stub_method(self, types: MethodTypes, build: Builder) -> TriMethod:
-        """Prepare a method whose types the caller has, as a generated stub does; nothing is kept of it."""
-        return TriMethod(types, build, self._policy, self._routes_of(types.path), self._clock)
-
-    def _java(self, method: JavaMethod) -> TriMethod:
-        from .java_method import JavaTriMethod, types_of
-
-        types = types_of(method, self._policy)
-        more = to_metadata(INVOKE_ATTACHMENTS) if method.is_generic else ()
-        return JavaTriMethod(method, types, self._policy, self._routes_of(types.path, more), self._clock)
-
-    def _routes_of(self, path: str, more: Metadata = ()) -> Routes:
-        with self._lock:
-            routes = self._routes.get(path)
-            if routes is None:
-                fixed = self._fixed + more
-                routes = Routes(path, self._policy, fixed, self._kinds, self._connections, self._providers)
-                self._routes[path] = routes
-            return routes
-
-    def channel_to(self, provider: Provider) -> grpc.Channel:
-        """Return the grpcio channel to *provider*.
-
-        Raises:
-            ConsumerClosed: The transport is closed.
-        """
-        return self._connection_to(provider).channel
-
-    def _connection_to(self, provider: Provider) -> Connection:
-        connection = self._connections.get(provider, self._kinds[0])
-        if connection is None:
-            raise ConsumerClosed("the consumer is closed", not_sent=True)
-        return connection
-
-    def pass_on(self, attempt: Attempt, begin: Callable[[grpc.Channel, Metadata], Any]) -> Any:
-        """Return what *begin* makes of a channel to the provider and of the metadata; it runs there until it ends."""
-        metadata = self._fixed + to_metadata(attempt.attachments)
-        connection = self._connection_to(attempt.provider)
-        return counted(connection, lambda: begin(connection.channel, metadata))
-
-    def _load(self) -> ServiceTypes | JavaInterface:
-        with self._lock:
-            if self._types is None:
-                self._types = load_service(self._policy, self._open_channel)
-            return self._types
-
-    def _open_channel(self) -> grpc.Channel:
-        providers = self._providers()
-        if not providers:
-            error = NoProviderAvailable("no provider is known that could be asked for its types", not_sent=True)
-            error.reference, error.method = self._policy.id, "(reflection)"
-            raise error
-        return self._connections.open(providers[0].endpoint.address, self._kinds[0])
-
-    def forget(self, provider: Provider | None) -> None:
-        """Drop what was prepared for *provider*, or for all."""
-        for routes in list(self._routes.values()):
-            routes.forget(provider)

@@ -7,14 +7,13 @@ from collections.abc import Callable
 import grpc
 
 from callahead.config.errors import ConfigError, Problem
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import MethodPolicy, ReferencePolicy, key_of
 from callahead.consumer.transport.tri.method_types import MethodTypes, ServiceTypes
-from callahead.consumer.transport.tri.setting import wrong_method
 
 __all__ = ["MethodTypes", "ServiceTypes", "check_methods", "load_types"]
 
-# Attribute of MethodPolicy, its key in the YAML, and the only value that a streaming method can honour.
-UNARY_ONLY = (("is_async", "async", False), ("returns", "return", True), ("sent", "sent", False))
+# Attribute of MethodPolicy, and the only value that a streaming method can honour.
+UNARY_ONLY = (("is_async", False), ("returns", True), ("sent", False))
 
 
 def load_types(policy: ReferencePolicy, open_channel: Callable[[], grpc.Channel]) -> ServiceTypes:
@@ -31,14 +30,14 @@ def load_types(policy: ReferencePolicy, open_channel: Callable[[], grpc.Channel]
         from callahead.consumer.transport.tri.stub_types import from_stub
 
         return from_stub(policy, policy.stub)
-    if policy.module is not None:
+    if policy.transport.module is not None:
         from callahead.consumer.transport.tri.stub_types import from_module
 
-        return from_module(policy, policy.module)
-    if policy.proto is not None:
+        return from_module(policy, policy.transport.module)
+    if policy.transport.proto is not None:
         from callahead.consumer.transport.tri.proto_types import from_proto
 
-        return from_proto(policy, policy.proto)
+        return from_proto(policy, policy.transport.proto)
     from callahead.consumer.transport.tri.reflection_types import from_reflection
 
     return from_reflection(policy, open_channel)
@@ -59,11 +58,11 @@ def check_methods(policy: ReferencePolicy, types: ServiceTypes) -> None:
         method = types.find(name)
         if method is None:
             text = f'the interface "{types.interface}" has no method "{name}"'
-            problems.append(wrong_method(method_policy, text, types.nearest(name), method_policy.origin("method")))
+            problems.append(method_policy.problem("method", text, types.nearest(name)))
             continue
         if method.name in named:
             text = f'"{name}" and "{named[method.name]}" are one method, "{method.name}"'
-            problems.append(wrong_method(method_policy, text, "keep one of them", method_policy.origin("method")))
+            problems.append(method_policy.problem("method", text, "keep one of them"))
         named[method.name] = name
         if method.streaming:
             problems += streaming_problems(policy.default, method_policy)
@@ -74,10 +73,9 @@ def check_methods(policy: ReferencePolicy, types: ServiceTypes) -> None:
 def streaming_problems(default: MethodPolicy, method: MethodPolicy) -> list[Problem]:
     """List which settings of its own the streaming *method* cannot honour; *default* is the policy it inherits from."""
     return [
-        wrong_method(method, f'a streaming method cannot have "{key}: {_yaml(value)}"', "remove it", origin, key)
-        for attribute, key, only in UNARY_ONLY
-        if (value := getattr(method, attribute)) is not only
-        and (origin := method.origin(attribute)) != default.origin(attribute)
+        method.problem(attribute, f'a streaming method cannot have "{key_of(attribute)}: {_yaml(value)}"', "remove it")
+        for attribute, only in UNARY_ONLY
+        if (value := getattr(method, attribute)) is not only and method.origin(attribute) != default.origin(attribute)
     ]
 
 

@@ -12,7 +12,8 @@ from callahead.config import extension
 
 ENTRY_POINTS = """\
 [callahead.transport]
-carrier-pigeon = no_such_module_anywhere:Pigeon
+carrier-pigeon = pigeon:Pigeon
+passenger-pigeon = no_such_module_anywhere:Pigeon
 
 [callahead.interceptor]
 audit = shop.audit:Audit
@@ -26,6 +27,7 @@ def site(tmp_path: Path) -> Path:
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: shop-extensions\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(ENTRY_POINTS)
+    (tmp_path / "pigeon.py").write_text("class Pigeon: pass\n")
     return tmp_path
 
 
@@ -88,7 +90,7 @@ def test_an_object_that_is_not_there_is_a_lookup_error(path: str, message: str) 
 
 
 def test_another_distributions_protocol_is_known_to_the_configuration(site: Path) -> None:
-    """A protocol need only be installed; it is imported when it is used."""
+    """A protocol need only be installed, and one without settings declares none."""
     code = (
         "from callahead.config import load_mapping\n"
         "foo = {'interface': 'a.Foo', 'url': 'carrier-pigeon://roof:1', 'interceptors': ['audit']}\n"
@@ -98,15 +100,20 @@ def test_another_distributions_protocol_is_known_to_the_configuration(site: Path
     assert run(code, site) == "carrier-pigeon audit\n"
 
 
-def test_another_distributions_protocol_judges_the_settings_itself(site: Path) -> None:
-    """Which of them it honours is known to its transport alone."""
+def test_a_protocol_that_cannot_be_imported_is_refused_where_it_is_named(site: Path) -> None:
+    """Nobody knows what its references may set; a reference of another protocol is not concerned."""
     code = (
-        "from callahead.config import load_mapping\n"
-        "foo = {'interface': 'a.Foo', 'url': 'carrier-pigeon://roof:1', 'heartbeat': 5, 'keepalive': 6}\n"
-        "policy = load_mapping({'references': {'foo': foo}}).references['foo']\n"
-        "print(policy.heartbeat_ms, policy.keepalive_ms)"
+        "from callahead.config import ConfigError, load_mapping\n"
+        "foo = {'interface': 'a.Foo', 'url': 'passenger-pigeon://roof:1'}\n"
+        "bar = {'interface': 'a.Bar', 'url': 'tri://h:1', 'keepaliv': 1}\n"
+        "try: load_mapping({'references': {'foo': foo, 'bar': bar}})\n"
+        "except ConfigError as error: print(error)"
     )
-    assert run(code, site) == "5 6\n"
+    assert run(code, site) == (
+        '<mapping>: references.bar.keepaliv: unknown key (did you mean "keepalive"?)\n'
+        '<mapping>: references.foo.url: protocol "passenger-pigeon" cannot be used: '
+        "ModuleNotFoundError: No module named 'no_such_module_anywhere'\n"
+    )
 
 
 def test_an_address_of_another_protocol_than_the_references_is_an_impossible_pair(site: Path) -> None:
@@ -137,7 +144,7 @@ def test_an_extension_that_cannot_be_imported_is_an_import_error(site: Path) -> 
     """A missing package of an extension is not mistaken for an unknown name."""
     code = (
         "from callahead.config import extension\n"
-        "try: extension.load(extension.TRANSPORT, 'carrier-pigeon')\n"
+        "try: extension.load(extension.TRANSPORT, 'passenger-pigeon')\n"
         "except ImportError as error: print(error)"
     )
     assert run(code, site) == "No module named 'no_such_module_anywhere'\n"

@@ -57,8 +57,8 @@ def test_paths_and_tuples_are_taken_in_a_mapping(tmp_path: Path) -> None:
     proto = tmp_path / "foo.proto"
     proto.touch()
     reference = {**FOO, "proto": proto, "proto_path": (tmp_path,)}
-    policy = load_mapping({"references": {"foo": reference}}).references["foo"]
-    assert (policy.proto, policy.proto_path) == (str(proto), (str(tmp_path),))
+    declared = load_mapping({"references": {"foo": reference}}).references["foo"].transport
+    assert (declared.proto, declared.proto_path) == (str(proto), (str(tmp_path),))
 
 
 def test_parameters_of_other_types_become_text() -> None:
@@ -143,8 +143,8 @@ def test_paths_start_at_the_folder_of_the_file(tmp_path: Path, monkeypatch: pyte
     )
     monkeypatch.chdir(tmp_path)
     config = load_file("a folder/c.yml")
-    assert config.references["foo"].proto == os.path.join("a folder", "foo.proto")
-    assert config.references["foo"].proto_path == ("a folder",)
+    assert config.references["foo"].transport.proto == os.path.join("a folder", "foo.proto")
+    assert config.references["foo"].transport.proto_path == ("a folder",)
     where = f"file://{tmp_path}/a%20folder"
     assert {name: registry.address for name, registry in config.registries.items()} == {
         "main": f"{where}/lists/my%20providers.yml",

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callahead.config import ConfigError, load_file, load_text
-from callahead.config.loader import MAX_BYTES, parse
-from callahead.config.place import DEEPEST, MOST_VALUES
-from callahead.config.report import Report
+from callahead.config.read.loader import MAX_BYTES, parse
+from callahead.config.read.place import DEEPEST, MOST_VALUES
+from callahead.config.read.report import Report
 
 GOOD = "references: {foo: {interface: a.Foo, url: 'tri://127.0.0.1:50051'}}\n"
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from callahead.config import MethodPolicy
+import pytest
+
+from callahead.config import MethodPolicy, ReferencePolicy, RegistryPolicy
+from callahead.config.check.models import ConsumerModel, MethodModel, ReferenceModel, yaml_keys
+from callahead.config.policy import key_of
 
 POLICY = MethodPolicy(
     reference="foo",
@@ -33,3 +37,31 @@ def test_an_explicit_total_is_kept() -> None:
     explicit = POLICY.override(total_timeout_ms=120)
     assert explicit.override(timeout_ms=50).total_timeout_ms == 120
     assert POLICY.override(timeout_ms=50, total_timeout_ms=70).total_timeout_ms == 70
+
+
+@pytest.mark.parametrize("model", [MethodModel, ReferenceModel, ConsumerModel])
+def test_a_policy_knows_the_key_of_each_attribute(model: type[ConsumerModel]) -> None:
+    """An error of a policy names the key that the YAML has."""
+    assert {name: key_of(name) for name in model.model_fields} == yaml_keys(model)
+
+
+def test_a_method_blames_a_setting_or_the_whole_method() -> None:
+    """Each at the place where it was set."""
+    method = MethodPolicy(reference="foo", method="find", origins={"timeout_ms": "c.yml:3", "method": "c.yml:2"})
+    assert str(method.error("timeout_ms", "is odd")) == "c.yml:3: references.foo.methods.find.timeout: is odd"
+    assert str(method.problem("method", "is odd", "fix it")) == "c.yml:2: references.foo.methods.find: is odd (fix it)"
+    assert str(method.problem("sent", "is odd")) == "built-in: references.foo.methods.find.sent: is odd"
+
+
+def test_a_reference_blames_its_setting() -> None:
+    """At the place where it was set, by the key that the YAML has."""
+    policy = ReferencePolicy(id="foo", interface="a.Foo", default=POLICY, origins={"urls": "c.yml:4"})
+    assert str(policy.error("urls", "is odd", "fix it")) == "c.yml:4: references.foo.url: is odd (fix it)"
+
+
+def test_a_registry_blames_a_parameter_or_its_address() -> None:
+    """What is in the query of the address has no key of its own."""
+    origins = {"address": "c.yml:2", "wait": "c.yml:3"}
+    policy = RegistryPolicy(id="main", address="memory://x?a=b", parameters={"wait": "1"}, origins=origins)
+    assert str(policy.error("wait", "is odd")) == "c.yml:3: registries.main.parameters.wait: is odd"
+    assert str(policy.error("a", "is odd")) == "c.yml:2: registries.main.address: is odd"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callahead.config.quantity import (
+from callahead.config.values.quantity import (
     LARGEST_BYTES,
     LONGEST_MS,
     Substituted,

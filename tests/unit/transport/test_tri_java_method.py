@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from support.attempts import attempt_of
+from support.policies import tri_policy
 
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import MethodPolicy
 from callahead.consumer.attempt import Attempt
 from callahead.consumer.codec.dubbo import make_throwable
 from callahead.consumer.codec.javaface import ECHO_METHOD, JavaMethod, JavaSignature
@@ -27,9 +28,7 @@ OF = JavaMethod(name="of", signatures=(ONE, TWO, SET))
 
 
 def made(method: JavaMethod = OF, **values: Any) -> JavaTriMethod:
-    policy = ReferencePolicy(
-        id="foo", interface="a.Foo", default=METHOD, origins={"max_request_bytes": "x.yml:3"}, **values
-    )
+    policy = tri_policy(id="foo", interface="a.Foo", default=METHOD, origins={"max_request_bytes": "x.yml:3"}, **values)
     types = types_of(method, policy)
     return JavaTriMethod(
         method, types, policy, Routes(types.path, policy, (), (), Connections(), lambda: ()), lambda: 0.0

@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 import pytest
+from support.policies import tri_policy
 
 from callahead.config.errors import ConfigError
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import MethodPolicy
 from callahead.consumer.codec.javaface import JavaInterface
 from callahead.consumer.errors import NoProviderAvailable
 from callahead.consumer.transport.tri.java_types import load_service
@@ -48,7 +49,7 @@ class HandWrittenStub:
 
 def load(**values: Any) -> ServiceTypes | JavaInterface:
     default = MethodPolicy(reference="foo", method="*")
-    policy = ReferencePolicy(id="foo", interface=FOO, default=default, origins=LINES, **values)
+    policy = tri_policy(id="foo", interface=FOO, default=default, origins=LINES, **values)
     return load_service(policy, asked)
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.policies import tri_policy
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer import LocalProtocolError
@@ -24,7 +25,7 @@ from callahead.consumer.transport.tri.metadata import (
 
 def policy(**settings: Any) -> ReferencePolicy:
     """A reference."""
-    return ReferencePolicy(id="g", interface="a.G", default=MethodPolicy(reference="g", method="*"), **settings)
+    return tri_policy(id="g", interface="a.G", default=MethodPolicy(reference="g", method="*"), **settings)
 
 
 def test_fixed_metadata_has_only_what_is_set() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.policies import tri_policy
 
 from callahead.config import load_text
 from callahead.config.errors import ConfigError
@@ -20,7 +21,7 @@ LINES = {"interface": "x.yml:3", "stub": "x.yml:4", "module": "x.yml:5", "proto"
 
 def policy(interface: str = FOO, **values: object) -> ReferencePolicy:
     default = MethodPolicy(reference="foo", method="*", origins={"is_async": "x.yml:1"})
-    return ReferencePolicy(id="foo", interface=interface, default=default, origins=LINES, **values)  # type: ignore[arg-type]
+    return tri_policy(id="foo", interface=interface, default=default, origins=LINES, **values)
 
 
 def load(interface: str = FOO, **values: object) -> ServiceTypes:
@@ -276,7 +277,7 @@ def test_a_proto_without_grpcio_tools_names_the_extra(monkeypatch: pytest.Monkey
 
 def method(name: str, **values: object) -> MethodPolicy:
     origins = {"method": "x.yml:10", **{attribute: f"x.yml:{11 + i}" for i, attribute in enumerate(values)}}
-    return MethodPolicy(reference="foo", method=name, origins=origins, **values)  # type: ignore[arg-type]
+    return MethodPolicy(reference="foo", method=name, origins=origins, **values)
 
 
 def problems(*methods: MethodPolicy) -> list[str]:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.policies import tri_policy
 
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import MethodPolicy
 from callahead.consumer.errors import SerializationError
 from callahead.consumer.transport.tri.arguments import build_request, from_plain, request_builder, to_plain
 from callahead.consumer.transport.tri.method_types import MethodTypes, ServiceTypes
@@ -26,7 +27,7 @@ UTC = dt.UTC
 @cache
 def service(file: str, interface: str) -> ServiceTypes:
     default = MethodPolicy(reference="r", method="*")
-    policy = ReferencePolicy(id="r", interface=interface, proto=str(PROTOS / file), default=default)
+    policy = tri_policy(id="r", interface=interface, proto=str(PROTOS / file), default=default)
     return load_types(policy, lambda: pytest.fail("no server is asked"))
 
 
@@ -60,9 +61,7 @@ def test_a_message_of_the_same_type_from_another_pool_is_taken() -> None:
 
     default = MethodPolicy(reference="r", method="*")
     conf = Path(foo_pb2.__file__).parent
-    policy = ReferencePolicy(
-        id="r", interface="com.alibaba.foo.FooService", proto=str(conf / "foo.proto"), default=default
-    )
+    policy = tri_policy(id="r", interface="com.alibaba.foo.FooService", proto=str(conf / "foo.proto"), default=default)
     method = load_types(policy, lambda: pytest.fail("no server is asked")).methods["findFoo"]
     request = build_request(method, (foo_pb2.FindFooRequest(foo_id=7),), {})
     assert type(request) is method.request_class

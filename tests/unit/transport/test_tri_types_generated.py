@@ -37,13 +37,15 @@ def test_the_messages_are_in_step(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["foo", "bar"])
 def test_the_stubs_are_in_step(name: str) -> None:
     """The generated stub has exactly the methods of the generated module."""
-    from callahead.config.policy import MethodPolicy, ReferencePolicy
+    from support.policies import tri_policy
+
+    from callahead.config.policy import MethodPolicy
     from callahead.consumer.transport.tri.types import ServiceTypes, load_types
 
     def load(**source: str) -> ServiceTypes:
         interface = f"com.alibaba.{name}.{name.title()}Service"
         default = MethodPolicy(reference=name, method="*")
-        policy = ReferencePolicy(id=name, interface=interface, default=default, **source)  # type: ignore[arg-type]
+        policy = tri_policy(id=name, interface=interface, default=default, **source)
         return load_types(policy, lambda: pytest.fail("no server is asked"))
 
     by_module = load(module=f"callahead.conf.{name}_pb2").methods

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import ConfigError, Problem
+from ..errors import ConfigError, Problem
 from .tree import Entry
 
 

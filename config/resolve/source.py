@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .extension import TRANSPORT, available, nearest
+from ..extension import TRANSPORT, available, nearest
+from ..policy import DEFAULT_PROTOCOL
+from ..read.report import Report
 from .levels import Chosen, Level, choose, setter
-from .policy import DEFAULT_PROTOCOL
-from .report import Report
 
 
 def add_source(chosen: Chosen, levels: Sequence[Level], registries: Sequence[str], report: Report) -> None:

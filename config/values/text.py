@@ -43,7 +43,7 @@ def word(value: Any) -> str:
 def words(value: Any) -> tuple[str, ...]:
     """Convert a list of words, or one text with commas between them."""
     written = value.split(",") if isinstance(value, str) else written_value(value)
-    if not isinstance(written, list):
+    if not isinstance(written, list | tuple):
         raise Unfit(f"must be a list, or one text with commas, not {show(written)}")
     return tuple(word(item.strip() if isinstance(item, str) else item) for item in written if item != "")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import MappingProxyType
 
-from . import extension
-from .keys import similar
+from ..extension import INTERCEPTOR, available, nearest
+from ..read.keys import similar
+from ..read.report import Report
+from ..values.text import is_object_path
 from .levels import Chosen, Level
-from .report import Report
-from .text import is_object_path
 
 # These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
 _LOCAL = frozenset({"async", "retries", "return", "sent"})
@@ -34,14 +34,14 @@ def add_interceptors(chosen: Chosen, levels: Sequence[Level], report: Report) ->
 
 def _add(names: list[str], name: str, level: Level, report: Report) -> None:
     place = level.place("interceptors")
-    known = extension.available(extension.INTERCEPTOR)
+    known = available(INTERCEPTOR)
     if name == "-default":
         names.clear()
     elif name.startswith("-"):
         if name[1:] in names:
             names.remove(name[1:])
         else:
-            report.at(place, f'"{name}" removes what is not there', extension.nearest(name[1:], names))
+            report.at(place, f'"{name}" removes what is not there', nearest(name[1:], names))
     elif name in names:
         report.at(place, f'"{name}" is in the chain already', "name it once, on one level")
     elif name in known or is_object_path(name):

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .models import CallModel, ConsumerModel, MethodModel, ReferenceModel
-from .report import Report
-from .tree import Entry
-from .validate import yaml_keys
+from ..check.models import CallModel, ConsumerModel, MethodModel, ReferenceModel, yaml_keys
+from ..read.report import Report
+from ..read.tree import Entry
 
 _KEYS = {**yaml_keys(MethodModel), **yaml_keys(ReferenceModel), **yaml_keys(ConsumerModel)}
 
@@ -28,6 +27,12 @@ class Level:
     def written(self, attribute: str) -> Entry | None:
         """Where *attribute* is set, right or wrong, or None where it is not."""
         return self.entry.get(_KEYS[attribute])
+
+    @property
+    def section(self) -> str:
+        """Which section of a configuration it is: ``consumer``, ``reference`` or ``method``."""
+        kinds = {ConsumerModel: "consumer", ReferenceModel: "reference"}
+        return kinds.get(type(self.model), "method")
 
     def place(self, attribute: str) -> Entry:
         """Where to point for *attribute*: at its own entry, or at the whole section."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from .errors import ConfigError
+from ..errors import ConfigError
 from .place import TEXTS, Gather, Place
 from .report import Report
 from .scalar import BOOL, FLOAT, INT, MERGE, TEXT, of_tag

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .quantity import Unfit, kind
-from .report import Report
-from .text import word
-from .tree import BROKEN, Entry
+from ..read.report import Report
+from ..read.tree import BROKEN, Entry
+from ..values.quantity import Unfit, kind
+from ..values.text import word
 
 
 def shape(tree: Entry, report: Report) -> Entry:

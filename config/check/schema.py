@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .keys import camel, kebab
+from ..read.keys import camel, kebab
+from .declared import ONLY
+from .listing import declaration, listing
 from .models import RootModel
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -20,6 +22,7 @@ def json_schema() -> Schema:
     root = RootModel.model_json_schema(by_alias=True)
     sections: Schema = root.pop("$defs")
     sections["Root"] = root
+    nested = _add_declared(sections)
     _add_other_shapes(sections)
     for name, section in sections.items():
         section["type"] = "object" if name == "SslModel" else ["object", "null"]
@@ -35,12 +38,40 @@ def json_schema() -> Schema:
             "additionalProperties": False,
         },
         "else": {"type": "object", **_ref("Root")},
-        "$defs": sections,
+        "$defs": {**sections, **nested},
     }
 
 
 def _ref(name: str) -> Schema:
     return {"$ref": f"#/$defs/{name}"}
+
+
+def _add_declared(sections: Schema) -> Schema:
+    """Put the settings that transports declare in their places, and give the types that these refer to."""
+    nested: Schema = {}
+    for section, name in (("consumer", "ConsumerModel"), ("reference", "ReferenceModel")):
+        ours = sections[name]["properties"]
+        sections[name]["properties"] = {
+            key: _either([_declared(one.protocol, nested)[key] for one in theirs]) if theirs else ours[key]
+            for key, theirs in listing(section).items()
+        }
+    return nested
+
+
+def _declared(protocol: str, nested: Schema) -> Schema:
+    schema = declaration(protocol).written.model_json_schema(ref_template=f"#/$defs/{protocol}.{{model}}")
+    nested |= {f"{protocol}.{name}": kind for name, kind in schema.get("$defs", {}).items()}
+    properties: Schema = schema["properties"]
+    return properties
+
+
+def _either(schemas: list[Schema]) -> Schema:
+    """Describe a key that several transports declare, each with its own values."""
+    first, *others = schemas
+    if not others:
+        return first
+    texts = [schema["description"] for schema in schemas]
+    return {"anyOf": schemas, "description": "; ".join(texts), ONLY: [schema[ONLY] for schema in schemas]}
 
 
 def _add_other_shapes(sections: Schema) -> None:

@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from .keys import respell, similar
-from .models import ApplicationModel, ConsumerModel, MethodModel, ReferenceModel, RegistryModel, RootModel, SslModel
-from .quantity import Unfit, kind
+from ..read.keys import respell, similar
+from ..read.report import Report
+from ..read.tree import BROKEN, Entry
+from ..values.quantity import Unfit, kind
+from .declared import SECTIONS
+from .listing import declared, declared_among
+from .models import (
+    ApplicationModel,
+    ConsumerModel,
+    MethodModel,
+    ReferenceModel,
+    RegistryModel,
+    RootModel,
+    SslModel,
+    yaml_keys,
+)
 from .refused import INSTEAD, REFUSED
-from .report import Report
-from .tree import BROKEN, Entry
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -32,8 +43,12 @@ _MODELS: dict[str, type[BaseModel]] = {
 
 
 def validate(tree: Entry, report: Report) -> RootModel:
-    """Make the models of all in *tree* that fits; what does not is noted in *report*, one problem for each fault."""
+    """Make the models of all in *tree* that fits; what does not is noted in *report*, one problem for each fault.
+
+    Keys that transports declare are left to the transport of each reference.
+    """
     plain = tree.plain()
+    _leave_to_transports(plain)
     try:
         return RootModel.model_validate(plain)
     except ValidationError as error:
@@ -45,16 +60,23 @@ def validate(tree: Entry, report: Report) -> RootModel:
     return RootModel.model_validate(plain)
 
 
+def _leave_to_transports(plain: dict[str, Any]) -> None:
+    _remove_declared(plain.get("consumer"), "consumer")
+    references = plain.get("references")
+    for reference in references.values() if isinstance(references, dict) else ():
+        _remove_declared(reference, "reference")
+
+
+def _remove_declared(plain: Any, section: str) -> None:
+    for key in declared_among(plain, section) if isinstance(plain, dict) else ():
+        del plain[key]
+
+
 def _prune(plain: Any, location: Sequence[str | int]) -> None:
     holder = plain
     for step in location[:-1]:
         holder = holder[step]
     holder.pop(location[-1], None)
-
-
-def yaml_keys(model: type[BaseModel]) -> dict[str, str]:
-    """Map each field of *model* to its key in the YAML, in snake_case."""
-    return {name: field.alias or name for name, field in model.model_fields.items()}
 
 
 def _note(fault: ErrorDetails, tree: Entry, report: Report) -> None:
@@ -109,6 +131,8 @@ def _unknown(section: str, key: str, spelt: str) -> tuple[str, str]:
     if key in INSTEAD:
         return "is not a setting of callahead", INSTEAD[key]
     keys = {name: set(yaml_keys(model).values()) for name, model in _MODELS.items()}
+    for taking in SECTIONS:
+        keys[taking] |= declared(taking).keys()
     near = similar(key, keys[section])
     homes = [name for name, known in keys.items() if key in known]
     if homes:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import yaml
 
-from .quantity import Substituted
+from ..values.quantity import Substituted
 
 _PREFIX = "tag:yaml.org,2002:"
 NULL: Final = f"{_PREFIX}null"

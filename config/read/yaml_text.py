@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from .errors import ConfigError
+from ..errors import ConfigError
 from .scalar import Composer
 
 

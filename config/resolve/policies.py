@@ -8,18 +8,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..check.models import MethodModel, ReferenceModel, RegistryModel, RootModel
+from ..extension import REGISTRY, available, nearest
+from ..policy import ConsumerConfig, MethodPolicy, ReferencePolicy, RegistryPolicy
+from ..read.keys import normalise
+from ..read.report import Report
+from ..read.tree import Entry
+from ..values.quantity import show
 from .chain import add_attachments, add_interceptors
-from .extension import REGISTRY, available, nearest
-from .files import file_url, proto_files, ssl_policy
-from .honoured import keep_to_protocol
-from .keys import normalise
+from .files import file_url, ssl_policy
 from .levels import Chosen, Level, choose, setter
-from .models import MethodModel, ReferenceModel, RegistryModel, RootModel
-from .policy import ConsumerConfig, MethodPolicy, ReferencePolicy, RegistryPolicy
-from .quantity import show
-from .report import Report
 from .source import add_source
-from .tree import Entry
+from .transport import add_transport, note_misfits
 
 # The method of a reference's default policy.
 ANY = "*"
@@ -30,8 +30,7 @@ _CALL = (
 )
 _INTERFACE = (
     *("interface", "group", "version", "check", "connections", "max_request_bytes", "max_response_bytes"),
-    *("keepalive_ms", "keepalive_timeout_ms", "connect_timeout_ms", "stub", "module", "generic", "serialization"),
-    *("heartbeat_ms", "max_queued_requests", "max_queued_bytes"),
+    *("connect_timeout_ms", "stub", "generic", "serialization"),
 )
 
 
@@ -73,6 +72,7 @@ def _check_consumer(consumer: Level, registries: Sequence[str], folder: Path, re
     """See that the defaults can be obeyed, even if no reference takes them."""
     nobody = Chosen({}, {})
     _method("", ANY, [consumer], report)
+    note_misfits(consumer, report)
     _add_ssl(nobody, [consumer], folder, report)
     if consumer.written("registries") is not None:
         add_source(nobody, [consumer], registries, report)
@@ -110,9 +110,7 @@ def _reference(
     chosen = choose(_INTERFACE, levels, report)
     _check_interface(own, report)
     add_source(chosen, levels, registries, report)
-    _add_types(chosen, own, folder, report)
-    keep_to_protocol(chosen, levels, report)
-    _check_keepalive(chosen, levels, report)
+    add_transport(chosen, levels, folder, report)
     _add_ssl(chosen, levels, folder, report)
     entry = own.entry
     return ReferencePolicy(
@@ -136,24 +134,6 @@ def _methods(level: Level) -> Mapping[str, MethodModel]:
 def _check_interface(own: Level, report: Report) -> None:
     if own.written("interface") is None:
         report.at(own.entry, "needs interface", "write the full name of the service")
-
-
-def _add_types(chosen: Chosen, own: Level, folder: Path, report: Report) -> None:
-    """Take ``proto`` and see that at most one setting says what the types are."""
-    given = [key for key in ("stub", "module", "proto") if own.written(key) is not None]
-    if len(given) > 1:
-        report.at(own.place(given[1]), f"excludes {given[0]}, which is set too", "keep one of them")
-    for attribute, value in proto_files(own, folder, report).items():
-        chosen.set(attribute, value, report.origin(own.place(attribute)))
-
-
-def _check_keepalive(chosen: Chosen, levels: Sequence[Level], report: Report) -> None:
-    """See that a bound on the answer to a ping, where the reference itself sets one, has pings to bound."""
-    own = levels[0]
-    pings = next((level for level in levels if level.written("keepalive_ms") is not None), None)
-    set_here = "keepalive_timeout_ms" in chosen.values and own.value("keepalive_timeout_ms") is not None
-    if set_here and (pings is None or pings.value("keepalive_ms") == 0):
-        report.at(own.place("keepalive_timeout_ms"), "does nothing without keepalive", "set keepalive, or remove it")
 
 
 def _add_ssl(chosen: Chosen, levels: Sequence[Level], folder: Path, report: Report) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .errors import ConfigError
+from ..errors import ConfigError
+from ..values.quantity import Substituted
 from .keys import FREE, NAMED, normalise
-from .quantity import Substituted
 from .report import Report
 from .scalar import PlaceholderError, expand
 from .tree import BROKEN, Entry

@@ -1,6 +1,7 @@
 """The configuration as written, one model per section; a setting that was not written is None, never a default.
 
 A model's field has the name that the policy gives it, its alias is the key in the YAML. Descriptions are for editors.
+The settings that only one protocol honours are not here: its transport declares them.
 Source: Dubbo's AbstractMethodConfig, AbstractInterfaceConfig, ReferenceConfig, ConsumerConfig, ApplicationConfig and
 RegistryConfig; differs: ``return`` and the callbacks are allowed on every level, not on methods alone.
 """
@@ -23,43 +24,51 @@ class SslModel(_Section):
 
     model_config = ConfigDict(json_schema_extra={"dependentRequired": {"cert": ["key"], "key": ["cert"]}})
 
-    enabled: f.Flag = Field(None, description="false switches off the TLS of a lower level; default true")
-    ca: f.Text = Field(None, description="PEM file of the certificates to trust; default: the system's")
-    cert: f.Text = Field(None, description="PEM file of this consumer's certificate chain (mutual TLS)")
-    key: f.Text = Field(None, description="PEM file of the private key of cert")
-    server_name: f.Text = Field(None, description="Name to expect in the provider's certificate; default: the host")
+    enabled: f.Written[f.Flag] = Field(None, description="false switches off the TLS of a lower level; default true")
+    ca: f.Written[f.Text] = Field(None, description="PEM file of the certificates to trust; default: the system's")
+    cert: f.Written[f.Text] = Field(None, description="PEM file of this consumer's certificate chain (mutual TLS)")
+    key: f.Written[f.Text] = Field(None, description="PEM file of the private key of cert")
+    server_name: f.Written[f.Text] = Field(
+        None, description="Name to expect in the provider's certificate; default: the host"
+    )
 
 
 class CallModel(_Section):
     """Settings of calls, which every level may make; the lowest level wins."""
 
-    is_async: f.Flag = Field(
+    is_async: f.Written[f.Flag] = Field(
         None, alias="async", description="The call returns at once, its future is in RpcContext; default false"
     )
-    sent: f.Flag = Field(None, description="The call returns once the request is handed to the socket; default false")
-    returns: f.Flag = Field(None, alias="return", description="false drops the answer (one-way); default true")
-    timeout_ms: f.Duration = Field(
+    sent: f.Written[f.Flag] = Field(
+        None, description="The call returns once the request is handed to the socket; default false"
+    )
+    returns: f.Written[f.Flag] = Field(
+        None, alias="return", description="false drops the answer (one-way); default true"
+    )
+    timeout_ms: f.Written[f.Duration] = Field(
         None, alias="timeout", description='Longest time of one attempt: milliseconds, or "1.5s"; default 1000'
     )
-    total_timeout_ms: f.Duration = Field(
+    total_timeout_ms: f.Written[f.Duration] = Field(
         None,
         alias="total_timeout",
         description="Longest time of the whole call, retries included; default timeout x (retries + 1)",
     )
-    retries: f.Retries = Field(None, description="Attempts after the first, 0 to 1000; default 2")
-    idempotent: f.Flag = Field(
+    retries: f.Written[f.Retries] = Field(None, description="Attempts after the first, 0 to 1000; default 2")
+    idempotent: f.Written[f.Flag] = Field(
         None, description="The method may run twice, so an attempt in doubt is repeated; default false"
     )
-    cluster: f.Cluster = Field(None, description="What to do when an attempt fails; default failover")
-    loadbalance: f.LoadBalance = Field(None, description="How a provider is chosen; default random")
-    actives: f.Actives = Field(None, description="Most calls at once, 0 for no limit; default 0")
-    interceptors: f.Words = Field(
+    cluster: f.Written[f.Cluster] = Field(None, description="What to do when an attempt fails; default failover")
+    loadbalance: f.Written[f.LoadBalance] = Field(None, description="How a provider is chosen; default random")
+    actives: f.Written[f.Actives] = Field(None, description="Most calls at once, 0 for no limit; default 0")
+    interceptors: f.Written[f.Words] = Field(
         None,
         description="Names or module:Class, after those of the levels above; -name removes one, -default all of them",
     )
-    oninvoke: f.Function = Field(None, description="module:function called with the arguments before the call")
-    onreturn: f.Function = Field(None, description="module:function called with the value")
-    onthrow: f.Function = Field(None, description="module:function called with the error")
+    oninvoke: f.Written[f.Function] = Field(
+        None, description="module:function called with the arguments before the call"
+    )
+    onreturn: f.Written[f.Function] = Field(None, description="module:function called with the value")
+    onthrow: f.Written[f.Function] = Field(None, description="module:function called with the error")
     attachments: dict[str, f.Parameter] | None = Field(
         None, alias="parameters", description="Sent with each call as attachments, merged key by key"
     )
@@ -68,49 +77,50 @@ class CallModel(_Section):
 class MethodModel(CallModel):
     """Settings of one method; they win over its reference's, and these over the consumer's."""
 
-    parameter_types: f.Words = Field(None, description="Java types of the parameters, in order")
+    parameter_types: f.Written[f.Words] = Field(None, description="Java types of the parameters, in order")
 
 
 class InterfaceModel(CallModel):
     """Settings of references, which the consumer may make for all of them."""
 
-    group: f.Text = Field(None, description='Dubbo group; default ""')
-    version: f.Text = Field(None, description='Dubbo version, quoted ("1.0"); default ""')
-    protocol: f.Protocol = Field(None, description="Transport; default: what url says, else tri")
-    registries: f.Words = Field(None, alias="registry", description="Id of a registry, or a list of ids; default: all")
-    check: f.Flag = Field(None, description="Making the reference fails when no provider is known; default true")
+    group: f.Written[f.Text] = Field(None, description='Dubbo group; default ""')
+    version: f.Written[f.Text] = Field(None, description='Dubbo version, quoted ("1.0"); default ""')
+    protocol: f.Written[f.Protocol] = Field(None, description="Transport; default: what url says, else tri")
+    registries: f.Written[f.Words] = Field(
+        None, alias="registry", description="Id of a registry, or a list of ids; default: all"
+    )
+    check: f.Written[f.Flag] = Field(
+        None, description="Making the reference fails when no provider is known; default true"
+    )
     ssl: Annotated[SslModel | None, f.OrSwitch] = Field(
         None, description="TLS: true, false or a mapping; default false"
     )
-    connections: f.Connections = Field(
+    connections: f.Written[f.Connections] = Field(
         None, description="0 shares one connection per address, n opens n of its own; default 0"
     )
-    max_request_bytes: f.Size = Field(None, description='Largest request: bytes, "512KB", "8MiB"; default 8MiB')
-    max_response_bytes: f.Size = Field(None, description='Largest response: bytes, "512KB", "8MiB"; default 8MiB')
-    keepalive_ms: f.DurationOrZero = f.only("tri", "idle time before a ping, 0 for none; default 0", "keepalive")
-    keepalive_timeout_ms: f.Duration = f.only(
-        "tri", "longest wait for the answer to a ping; default 20s", "keepalive_timeout"
+    max_request_bytes: f.Written[f.Size] = Field(
+        None, description='Largest request: bytes, "512KB", "8MiB"; default 8MiB'
     )
-    connect_timeout_ms: f.Duration = Field(
+    max_response_bytes: f.Written[f.Size] = Field(
+        None, description='Largest response: bytes, "512KB", "8MiB"; default 8MiB'
+    )
+    connect_timeout_ms: f.Written[f.Duration] = Field(
         None, alias="connect_timeout", description="Longest time of one connection attempt; default 3s"
     )
-    generic: f.Flag = Field(
+    generic: f.Written[f.Flag] = Field(
         None, description="Calls go through Dubbo's $invoke, so that no types need to be known; default false"
     )
-    serialization: f.Serialization = Field(
+    serialization: f.Written[f.Serialization] = Field(
         None, description="How the values of a Java interface become bytes; default, and only one: hessian2"
     )
-    heartbeat_ms: f.DurationOrZero = f.only("dubbo", "silence before a heartbeat, 0 for none; default 60s", "heartbeat")
-    max_queued_requests: f.Queued = f.only(
-        "dubbo", "most requests waiting for one connection, 1 to 10000000; default 200000"
-    )
-    max_queued_bytes: f.Size = f.only("dubbo", "most bytes of such requests; default 64MiB")
 
 
 class ConsumerModel(InterfaceModel):
     """Defaults of every reference, and what the whole consumer shares."""
 
-    callback_threads: f.Threads = Field(None, description="Most threads that run callbacks, 1 to 1000; default 4")
+    callback_threads: f.Written[f.Threads] = Field(
+        None, description="Most threads that run callbacks, 1 to 1000; default 4"
+    )
 
 
 class ReferenceModel(InterfaceModel):
@@ -118,14 +128,15 @@ class ReferenceModel(InterfaceModel):
 
     model_config = ConfigDict(json_schema_extra={"required": ["interface"]})
 
-    interface: f.Word = Field(None, description="Full name of the service, such as com.alibaba.foo.FooService")
-    urls: f.Urls = Field(
+    interface: f.Written[f.Word] = Field(
+        None, description="Full name of the service, such as com.alibaba.foo.FooService"
+    )
+    urls: f.Written[f.Urls] = Field(
         None, alias="url", description="Addresses of providers, several with ; between them or as a list"
     )
-    stub: f.Stub = Field(None, description="module:Class of generated or annotated code that declares the methods")
-    module: f.Module = f.only("tri", "module of generated messages, such as shop.foo_pb2")
-    proto: f.Text = f.only("tri", "path of a .proto file, from the folder of this file")
-    proto_path: f.Words = f.only("tri", "folders to search for imports of proto, from this file's folder")
+    stub: f.Written[f.Stub] = Field(
+        None, description="module:Class of generated or annotated code that declares the methods"
+    )
     methods: dict[str, Annotated[MethodModel, f.OrEmpty]] = Field(
         default_factory=dict, description="Settings of single methods, by name"
     )
@@ -136,15 +147,15 @@ class RegistryModel(_Section):
 
     model_config = ConfigDict(json_schema_extra={"required": ["address"]})
 
-    address: f.Text = Field(None, description="URL such as file:providers.yml or memory://shop")
+    address: f.Written[f.Text] = Field(None, description="URL such as file:providers.yml or memory://shop")
     parameters: dict[str, f.Parameter] | None = Field(None, description="Anything that the registry itself takes")
 
 
 class ApplicationModel(_Section):
     """This program."""
 
-    name: f.Text = Field(None, description="Name of this program, as providers see it")
-    shutdown_timeout_ms: f.DurationOrZero = Field(
+    name: f.Written[f.Text] = Field(None, description="Name of this program, as providers see it")
+    shutdown_timeout_ms: f.Written[f.DurationOrZero] = Field(
         None, alias="shutdown_timeout", description="How long close waits for pending calls; default 10s"
     )
 
@@ -156,3 +167,8 @@ class RootModel(_Section):
     registries: Annotated[dict[str, Annotated[RegistryModel, f.OrEmpty]], f.OrEmpty] = Field(default_factory=dict)
     consumer: Annotated[ConsumerModel, f.OrEmpty] = Field(default_factory=ConsumerModel)
     references: Annotated[dict[str, Annotated[ReferenceModel, f.OrEmpty]], f.OrEmpty] = Field(default_factory=dict)
+
+
+def yaml_keys(model: type[BaseModel]) -> dict[str, str]:
+    """Map each field of *model* to its key in the YAML, in snake_case."""
+    return {name: field.alias or name for name, field in model.model_fields.items()}

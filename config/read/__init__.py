@@ -1,0 +1,1 @@
+"""Text, or a mapping made in code, to a tree of values that know their lines."""

@@ -1,0 +1,1 @@
+"""Models to the policies that a consumer runs by."""

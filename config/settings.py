@@ -1,0 +1,159 @@
+"""How a transport declares settings of its own, which are keys of references and of ``consumer`` like any other.
+
+.. code-block:: python
+
+    class PigeonSettings(TransportSettings):
+        rest_ms: Duration = setting(500, "longest rest on a roof; default 500 ms", key="rest")
+
+    class PigeonTransport:
+        settings = PigeonSettings
+
+Loading, ``check``, ``explain`` and ``schema`` learn the keys from there; the transport reads ``policy.transport``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic.config import JsonDict
+
+from .values import quantity, text
+
+_PLACEHOLDER: Final = {"type": "string", "pattern": r"\$\{"}
+_TEXT: Final = {"type": "string"}
+
+
+class Conflict(NamedTuple):
+    """What is wrong with a setting beside others.
+
+    Attributes:
+        attribute: The setting that is blamed: one of these, or one of every reference.
+        text: What is wrong, without a full stop.
+        hint: What to do, "" where there is nothing to say.
+    """
+
+    attribute: str
+    text: str
+    hint: str = ""
+
+
+class TransportSettings(BaseModel):
+    """What references of one protocol may set beside the settings of every reference; immutable.
+
+    A field is made by `setting`, and its default is the only one there is. Its type is one of this module's, which take
+    placeholders, units and a key without a value as every setting does, or any that pydantic knows.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
+
+    def conflicts(self, own: Collection[str]) -> Iterable[Conflict]:
+        """Say what is wrong between settings. A value that is wrong by itself was told already, and is None here.
+
+        Args:
+            own: Attributes that the reference itself sets, of these settings and of every reference's; the values of
+                others are inherited or defaults.
+        """
+        del own
+        return ()
+
+    @classmethod
+    def key_of(cls, attribute: str) -> str | None:
+        """Give the key of *attribute* in the YAML, None where it is no setting of these."""
+        info = cls.model_fields.get(attribute)
+        return None if info is None else info.alias or attribute
+
+
+def setting(
+    default: Any,
+    description: str,
+    *,
+    key: str | None = None,
+    after: str | None = None,
+    instead: str = "remove it",
+    in_consumer: bool = True,
+) -> Any:
+    """Make the field of one setting.
+
+    Args:
+        default: What holds where nothing is written.
+        description: For editors, in one sentence that ends with the range and the default.
+        key: In the YAML, in snake_case; by default the attribute's name.
+        after: Key behind which it is listed; by default that of the setting declared before it.
+        instead: What to do where the reference has another protocol.
+        in_consumer: ``consumer`` may set it for all references.
+    """
+    extra: JsonDict = {"after": after, "instead": instead, "in_consumer": in_consumer}
+    return Field(default, alias=key, description=description, json_schema_extra=extra)
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Marks a type whose values are paths, relative ones from the folder of the configuration file.
+
+    Attributes:
+        find: Makes of that folder and a value the effective value, and says what is wrong with it.
+    """
+
+    find: Callable[[Path, Any], tuple[Any, list[str]]]
+
+
+def unreadable(path: Path) -> str:
+    """Say why the file at *path* cannot be read; "" where it can."""
+    try:
+        with path.open("rb"):
+            return ""
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return f"cannot read {path}: {reason}"
+
+
+def _file(folder: Path, written: str) -> tuple[str, list[str]]:
+    path = folder / written
+    wrong = unreadable(path)
+    return str(path), [wrong] if wrong else []
+
+
+def _folders(folder: Path, written: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    paths = [folder / each for each in written]
+    return tuple(map(str, paths)), [f"{path} is not a folder" for path in paths if not path.is_dir()]
+
+
+def or_placeholder(**schema: Any) -> WithJsonSchema:
+    """Describe to editors a value of *schema*, or a ``${...}`` in its place."""
+    return WithJsonSchema({"anyOf": [schema, _PLACEHOLDER]})
+
+
+def count(least: int, most: int) -> tuple[PlainValidator, WithJsonSchema]:
+    """Describe a whole number from *least* to *most*: ``Annotated[int, *count(1, 1000)]``."""
+    schema = or_placeholder(type="integer", minimum=least, maximum=most)
+    return PlainValidator(quantity.count(least, most)), schema
+
+
+def _amount(least: int, most: int, units: str) -> WithJsonSchema:
+    number = {"type": "number", "minimum": least, "maximum": most}
+    worded = {"type": "string", "pattern": rf"^[0-9]+(\.[0-9]+)? ?({units})$"}
+    return WithJsonSchema({"anyOf": [number, worded, _PLACEHOLDER]})
+
+
+def _duration(least: int) -> tuple[PlainValidator, WithJsonSchema]:
+    schema = _amount(least, quantity.LONGEST_MS, "[mM]?[sS]|[mMhH]")
+    return PlainValidator(quantity.duration_ms(least)), schema
+
+
+_BYTES: Final = _amount(1, quantity.LARGEST_BYTES, "[bB]|[kKmMgG][iI]?[bB]")
+TEXTS: Final = WithJsonSchema({"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]})
+
+Flag = Annotated[bool, PlainValidator(quantity.flag), or_placeholder(type="boolean")]
+Duration = Annotated[int, *_duration(1)]
+DurationOrZero = Annotated[int, *_duration(0)]
+Size = Annotated[int, PlainValidator(quantity.size_bytes), _BYTES]
+Text = Annotated[str, PlainValidator(text.text), WithJsonSchema(_TEXT)]
+Word = Annotated[str, PlainValidator(text.word), WithJsonSchema(_TEXT)]
+Words = Annotated[tuple[str, ...], PlainValidator(text.words), TEXTS]
+Module = Annotated[str, PlainValidator(text.module_path), WithJsonSchema(_TEXT)]
+File = Annotated[str, PlainValidator(text.text), WithJsonSchema(_TEXT), Located(_file)]
+Folders = Annotated[tuple[str, ...], PlainValidator(text.words), TEXTS, Located(_folders)]

@@ -1,0 +1,1 @@
+"""One written value to one effective value."""

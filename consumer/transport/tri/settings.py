@@ -1,0 +1,49 @@
+"""What only references of ``tri`` may set."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from callahead.config.settings import (
+    Conflict,
+    Duration,
+    DurationOrZero,
+    File,
+    Folders,
+    Module,
+    TransportSettings,
+    setting,
+)
+
+_JAVA: Final = "describe the Java interface by stub, parameter_types or generic"
+
+
+class TriSettings(TransportSettings):
+    """Pings of the connection, and where the types of messages come from."""
+
+    keepalive_ms: DurationOrZero = setting(
+        0, "idle time before a ping, 0 for none; default 0", key="keepalive", after="max_response_bytes"
+    )
+    keepalive_timeout_ms: Duration = setting(
+        20_000, "longest wait for the answer to a ping; default 20s", key="keepalive_timeout"
+    )
+    module: Module | None = setting(
+        None, "module of generated messages, such as shop.foo_pb2", after="stub", instead=_JAVA, in_consumer=False
+    )
+    proto: File | None = setting(
+        None, "path of a .proto file, from the folder of this file", instead=_JAVA, in_consumer=False
+    )
+    proto_path: Folders = setting(
+        (), "folders to search for imports of proto, from this file's folder", in_consumer=False
+    )
+
+    def conflicts(self, own: Collection[str]) -> Iterator[Conflict]:
+        """Say which sources of types exclude each other, and what does nothing alone."""
+        sources = [name for name in ("stub", "module", "proto") if name in own]
+        if len(sources) > 1:
+            yield Conflict(sources[1], f"excludes {sources[0]}, which is set too", "keep one of them")
+        if "proto_path" in own and "proto" not in own:
+            yield Conflict("proto_path", "needs proto beside it")
+        if "keepalive_timeout_ms" in own and self.keepalive_ms == 0:
+            yield Conflict("keepalive_timeout_ms", "does nothing without keepalive", "set keepalive, or remove it")
