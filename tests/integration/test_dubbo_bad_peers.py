@@ -258,7 +258,7 @@ def test_late_duplicate_and_unknown_answers(consume: Consume) -> None:
             assert foo.echo.future(number).result(5) == number
         (connection,) = connections_of(consumer)
         wait_until(lambda: connection.counters.unknown_answers == 120)
-        endpoint = f"dubbo://127.0.0.1:{connection.address[1]}"
+        endpoint = f"dubbo://{connection.name}"
         assert consumer.connections() == (
             ConnectionCounts(endpoint=endpoint, is_open=True, connects=1, unknown_answers=120, bad_events=0),
         )

@@ -132,7 +132,7 @@ def test_one_way_leaves_nothing_running(consume: Consume, peer: DubboPeer) -> No
     assert CONTEXT.future is None
     assert [argument(peer.next_call()[1]) for _ in range(2)] == ["a", "b"]
     (connection,) = connections_of(consumer)
-    wait_until(lambda: not connection._running)
+    wait_until(lambda: not connection._calls.by_id)
 
 
 def test_an_answer_to_a_one_way_call_reaches_nobody(consume: Consume, peer: DubboPeer) -> None:
@@ -198,7 +198,7 @@ def test_a_connection_that_the_peer_closes_between_led_calls_is_seen_at_once(
         assert [foo.echo(value) for value in range(3)] == [0, 1, 2]
         (connection,) = connections_of(consumer)
         echoing.link(number).hang_up()
-        wait_until(lambda: connection._socket is None)  # noqa: B023 - called at once
+        wait_until(lambda: connection._stream._socket is None)  # noqa: B023 - called at once
     assert connection.counters.connects == 10
 
 
@@ -337,7 +337,7 @@ def test_many_threads_at_once(consume: Consume, echoing: DubboPeer, connections:
     counts = [thread.join(30) for thread in threads]
     assert min(counts[:5]) > 0
     for connection in connections_of(consumer):
-        wait_until(lambda one=connection: not one._running)
+        wait_until(lambda one=connection: not one._calls.by_id)
         assert connection.counters.unknown_answers == 0
         assert connection._outbox.count == 0
         assert connection.counters.connects == 1
@@ -416,7 +416,7 @@ def test_cancel_after_the_write(consume: Consume, peer: DubboPeer) -> None:
     with pytest.raises(CancelledError):
         future.result(0)
     (connection,) = connections_of(consumer)
-    wait_until(lambda: not connection._running)
+    wait_until(lambda: not connection._calls.by_id)
     link.answer(request, "late")
     wait_until(lambda: connection.counters.unknown_answers == 1)
 
@@ -441,7 +441,7 @@ def test_the_deadline(consume: Consume, peer: DubboPeer, mode: str) -> None:
     link.answer(request, "late")
     (connection,) = connections_of(consumer)
     wait_until(lambda: connection.counters.unknown_answers == 1)
-    assert not connection._running
+    assert not connection._calls.by_id
 
 
 def test_a_led_call_expires_in_time_though_others_run(consume: Consume, peer: DubboPeer) -> None:

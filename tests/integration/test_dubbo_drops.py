@@ -185,7 +185,7 @@ def test_an_idle_connection_that_breaks_is_made_anew(consume: Consume) -> None:
             assert foo.echo(number) == number
             peer.link(number + 1).hang_up()
             (connection,) = connections_of(consumer)
-            wait_until(lambda one=connection: one._socket is None)
+            wait_until(lambda one=connection: one._stream._socket is None)
 
 
 def test_writing_to_a_reset_connection_is_not_sent(consume: Consume) -> None:

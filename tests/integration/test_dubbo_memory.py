@@ -82,7 +82,7 @@ def test_a_call_leaves_nothing(consume: Consume, run: Callable[[Any, str], None]
                     foo.echo.future("again").result(5)
             wait_until(lambda seen=watched: seen() is None, 2)
         (connection,) = connections_of(consumer)
-        wait_until(lambda: not connection._running)
+        wait_until(lambda: not connection._calls.by_id)
 
 
 @pytest.mark.slow
@@ -96,7 +96,7 @@ def test_ended_calls_leave_the_queues(consume: Consume) -> None:
             for future in [foo.echo.future(number) for number in range(100)]:
                 future.result(5)
         (connection,) = connections_of(consumer)
-        assert (len(connection._running), connection._outbox.count, len(connection._outbox._watched)) == (1, 0, 0)
+        assert (len(connection._calls.by_id), connection._outbox.count, len(connection._outbox._watched)) == (1, 0, 0)
         gc.collect()
         calls = [thing for thing in gc.get_objects() if isinstance(thing, Call)]
         assert len(calls) < 10

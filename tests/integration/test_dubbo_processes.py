@@ -261,8 +261,8 @@ def test_ctrl_c(programs: Programs, mode: str) -> None:
     except KeyboardInterrupt:
         say("interrupted")
     say(foo.echo("next"), foo.echo.future("and next").result(5))
-    (connection,) = consumer._transports["dubbo"]._pool._open.values()
-    say(len(connection._running), connection.counters.connects)
+    (connection,) = consumer._transports["dubbo"]._pool._shared.open()
+    say(len(connection._calls.by_id), connection.counters.connects)
     consumer.close(0)
     """
 

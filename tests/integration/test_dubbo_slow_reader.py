@@ -202,7 +202,7 @@ def test_what_is_cancelled_in_the_queue_never_leaves(consume: Consume) -> None:
         cancelled = range(begun + 3, 9000, 7)
         for number in cancelled:
             assert futures[number].cancel()
-        wait_until(lambda: len(connection._running) == 9000 - len(cancelled))
+        wait_until(lambda: len(connection._calls.by_id) == 9000 - len(cancelled))
         go.set()
         kept = [number for number in range(9000) if number not in cancelled]
         assert [futures[number].result(20) for number in kept] == kept
@@ -221,8 +221,8 @@ def test_memory_is_bounded(consume: Consume) -> None:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for _ in range(400):
             foo.echo.future(BIG).add_done_callback(lambda future: None)
-        wait_until(lambda: not connection._running, 10)
+        wait_until(lambda: not connection._calls.by_id, 10)
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         assert after - before < 150_000  # KiB, where 400 MB were asked
         assert connection._outbox.count <= 2
-        assert not connection._running
+        assert not connection._calls.by_id

@@ -36,7 +36,7 @@ def space() -> Iterator[MemorySpace]:
 
 def connections(consumer: Consumer, protocol: str) -> list[Any]:
     transport: Any = consumer._transports[protocol]
-    return list((transport._pool if protocol == "dubbo" else transport._connections)._open)
+    return list((transport._pool if protocol == "dubbo" else transport._connections)._shared.open())
 
 
 INTERFACE = "com.alibaba.foo.FooService"

@@ -70,7 +70,7 @@ def answers(call: Callable[[], Any]) -> bool:
 def dubbo_counters(consumer: Consumer) -> Any:
     """What the one dubbo connection of a consumer has counted; there is no public way to it."""
     transport: Any = consumer._transports["dubbo"]
-    (connection,) = transport._pool._open.values()
+    (connection,) = transport._pool._shared.open()
     return connection.counters
 
 

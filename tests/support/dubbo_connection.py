@@ -1,24 +1,55 @@
-"""A dubbo connection that is never connected, for what its I/O thread would ask it otherwise."""
+"""A dubbo connection whose I/O thread stands still: a test does what that would do."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import Random
+from typing import Any, NamedTuple
+
+from callahead.config.policy import MethodPolicy
+from callahead.consumer.attempt import Attempt
+from callahead.consumer.invocation import Outcome
+from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.connection import Connection
-from callahead.consumer.transport.dubbo.io_thread import IoThread
 from callahead.consumer.transport.dubbo.settings import ConnectionSettings
 
+from .attempts import attempt_of
 from .clock import FakeClock
+from .held_thread import HeldThread
 
-_SETTINGS = ConnectionSettings(
+_POLICY = MethodPolicy(reference="foo", method="find")
+SETTINGS = ConnectionSettings(
     connect_timeout=1.0,
     heartbeat=0.0,
-    max_queued_requests=100,
-    max_queued_bytes=10_000,
+    max_queued_requests=100_000,
+    max_queued_bytes=10_000_000,
     max_body_bytes=1000,
     max_body_setting="max_response_bytes",
 )
 
 
-def unconnected() -> Connection:
-    """Make one; its thread is never started, and its clock stands."""
+class Held(NamedTuple):
+    """A connection, and the thread and the clock that stand still beneath it."""
+
+    connection: Connection
+    thread: HeldThread
+    clock: FakeClock
+
+
+def held(port: int = 1) -> Held:
+    """Make one to a port of this machine."""
     clock = FakeClock()
-    return Connection(("h", 1), _SETTINGS, IoThread(clock), clock)
+    thread = HeldThread(clock)
+    return Held(Connection(("127.0.0.1", port), SETTINGS, thread, clock, Random(1)), thread, clock)
+
+
+def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome], object], **fields: Any) -> Call:
+    """Make a call; its answer would be its number; *fields* are further ones of its invocation."""
+    attempt = attempt_of(_POLICY, **fields)
+    attempt.timeout, attempt.ends = timeout, expires
+
+    def decode(status: int, body: bytes, attempt: Attempt) -> Outcome:
+        del status, body, attempt
+        return Outcome(number)
+
+    return Call(number, b"frame", True, attempt, decode, done)

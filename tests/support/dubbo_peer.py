@@ -283,7 +283,7 @@ def foo_config(*urls: str, methods: dict[str, Any] | None = None, **settings: An
 
 def connections_of(consumer: Any) -> list[Any]:
     """List the open `Connection` objects of a consumer."""
-    return list(consumer._transports["dubbo"]._pool._open.values())
+    return list(consumer._transports["dubbo"]._pool._shared.open())
 
 
 def io_threads() -> list[threading.Thread]:

@@ -34,6 +34,7 @@ FLOORS = (
     ("consumer.provider", "consumer.invocation", "consumer.attempt", "consumer.callbacks", "consumer.context",
      "consumer.current", "consumer.future", "consumer.settling", "consumer.timer"),
     ("consumer.codec", "consumer.wire"),
+    ("consumer.transport.tcp",),
     ("consumer.transport",),
     ("consumer.loadbalance",),
     ("consumer.cluster",),

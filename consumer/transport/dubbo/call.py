@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import CancelledError
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ...attempt import Attempt
 from ...errors import CallTimeout
 from ...invocation import Done, Outcome
-
-if TYPE_CHECKING:
-    from .connection import Connection
 
 
 class Decode(Protocol):
@@ -18,6 +15,19 @@ class Decode(Protocol):
 
     def __call__(self, status: int, body: bytes, attempt: Attempt, /) -> Outcome:
         """Read *body* as the answer to *attempt*."""
+
+
+class Carrier(Protocol):
+    """Carries attempts; all of it may be called from any thread."""
+
+    def lead(self, call: Call, /) -> bool:
+        """Carry *call* to its end on this thread; False where that cannot be, and nothing was done."""
+
+    def post(self, call: Call, /) -> None:
+        """Carry *call*, soon, on the I/O thread."""
+
+    def post_cancel(self, call: Call, /) -> None:
+        """Stop *call*, soon."""
 
 
 class Call:
@@ -58,7 +68,7 @@ class Call:
         self._attempt: Attempt | None = attempt
         self._decode = decode
         self._done: Done | None = done
-        self._connection: Connection | None = None
+        self._connection: Carrier | None = None
         self.is_held = False
         self._held: Outcome | tuple[int, bytes] | None = None
 
@@ -67,7 +77,7 @@ class Call:
         """The attempt was given up before its frame was queued."""
         return self._attempt is not None and self._attempt.is_cancelled
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: Carrier) -> None:
         """Hand the attempt over; from any thread."""
         attempt = self._attempt
         assert attempt is not None

@@ -1,7 +1,7 @@
 """One TCP connection that speaks the dubbo protocol: connects when it is first needed, and again after it is lost.
 
 Its state belongs to whoever holds its `Ownership`: mostly the I/O thread, whose every entry takes it, and while a
-blocking call is made on an idle connection the calling thread, which then leads (see `Connection.lead`).
+blocking call is made on an idle connection the calling thread, which then leads (see `Leading`).
 """
 
 from __future__ import annotations
@@ -12,28 +12,54 @@ import socket
 import ssl
 from collections import deque
 from concurrent.futures import CancelledError
+from enum import Enum
 from random import Random
 
 from ...deadline import Clock
 from ...errors import ConnectFailed, ConnectionLost, ConsumerClosed
+from ...provider import Provider
 from ...wire.header import heartbeat_frame
-from .backoff import Backoff
+from ..api import ConnectionCounts
+from ..tcp.connecting import Connecting
+from ..tcp.io_thread import NEVER, IoThread
+from ..tcp.leading import Leading
+from ..tcp.outbox import Outbox
+from ..tcp.ownership import Ownership
+from ..tcp.poller import READ, WRITE
+from ..tcp.stream import Stream
 from .call import Call
-from .dial import Dial
-from .io_thread import NEVER, IoThread
-from .link import Link, Pause, State
-from .poller import CLOSING, READ
+from .counters import Counters
+from .inbox import Inbox
+from .running import RunningCalls
 from .settings import ConnectionSettings
+from .stop_notice import StopNotice
 
 _LOG = logging.getLogger("callahead.consumer.dubbo")
-_LED_READ_BYTES = 16 * 1024
+_READ_BYTES = 64 * 1024  # a buffer of 128 KiB or more is mapped anew for every read, at 18 us
 _IDLE_HEARTBEATS = 3
 _STOPPING_S = 2.0
 _HEARTBEAT_IDS = itertools.count(-1, -1)  # no call has a negative id
 
 
-class Connection(Link):
-    """A connection to one address, with its running calls."""
+class State(Enum):
+    """Where a connection stands."""
+
+    IDLE = "not connected"
+    DIALLING = "being made"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Connection:
+    """A connection to one address, with its running calls.
+
+    Attributes:
+        name: ``host:port``.
+        providers: Those that share it, one for each reference.
+        stop_notice: Tells them when the peer is about to stop.
+        counters: What happened that no call tells of.
+        state: Where it stands.
+    """
 
     def __init__(
         self,
@@ -41,20 +67,39 @@ class Connection(Link):
         settings: ConnectionSettings,
         thread: IoThread,
         clock: Clock,
+        random: Random,
         tls: tuple[ssl.SSLContext, str] | None = None,
-        random: Random | None = None,
     ) -> None:
-        super().__init__(address, settings, thread, clock, tls=tls is not None)
-        self._tls = tls
-        self._dial: Dial | None = None
-        self._dial_by = NEVER
-        self._draining = False
-        self._backoff = Backoff(Random() if random is None else random)  # noqa: S311 - it spreads reconnects
+        self.name = f"{address[0]}:{address[1]}"
+        self.providers: set[Provider] = set()
+        self.stop_notice = StopNotice(self.providers)
+        self.counters = Counters()
+        self.state = State.IDLE
+        self._settings = settings
+        self._thread = thread
+        self._clock = clock
+        self._is_tls = tls is not None
+        self._owner = Ownership(thread)
+        self._outbox: Outbox[Call] = Outbox()
+        self._calls = calls = RunningCalls(self._outbox, settings, self.name)
+        self._inbox = Inbox(
+            settings, self.name, calls.by_id, self.counters, self.stop_notice, reply=self._reply, broken=self._lost
+        )
+        self._stream = Stream(
+            self._outbox, thread, clock, received=self._inbox.take, written=calls.written, lost=self._lost
+        )
+        self._leading = Leading(
+            self._owner, self._stream, self._outbox, calls.by_id, thread, clock,
+            send=self._send, give_up=calls.give_up, adopt=self._adopt,
+        )  # fmt: skip
+        self._connecting = Connecting(
+            address, tls, settings.connect_timeout, thread, clock, random,
+            opened=self._opened, failed=self._not_opened,
+        )  # fmt: skip
         self._posted: deque[Call] = deque()
         self._is_posted = False
-
-    def _forget_all(self) -> None:
-        super()._forget_all()
+        self._is_flushing = False
+        self._is_draining = False
         self._heartbeat_sent = 0.0
 
     # -- from any thread --------------------------------------------------------------------------------------------
@@ -70,53 +115,23 @@ class Connection(Link):
         """Let the I/O thread stop *call*."""
         self._thread.post(self._cancel, call)
 
-    # -- by the calling thread --------------------------------------------------------------------------------------
-
     def lead(self, call: Call) -> bool:
-        """Carry *call* on the calling thread, from the send to the answer, where the connection is open and idle.
+        """Carry *call* on the calling thread, where that can be; see `Leading.lead`.
 
-        Saves two changes of threads, which cost more than all the rest of a single call. The call may come back
-        unfinished, because others need the connection or its time is over; the I/O thread then has it.
-
-        Returns:
-            False where this cannot be, and nothing was done.
+        Whoever waits for the frame to be written hears that from the I/O thread.
         """
-        owner = self._owner
-        if self.state is not State.OPEN or self._running or self._is_tls or not owner.take():
-            return False
-        try:
-            is_idle = self.state is State.OPEN and not self._running and not self._outbox.count
-            if not is_idle or not owner.is_ready or owner.deferred:
-                return False
-            is_over = self._lead(call)
-        finally:
-            owner.leave()
-        if is_over:  # told only now: its stages may take long, or call again over this very connection
-            call.hand_out()
-        return True
+        return not call.wants_written and self._leading.lead(call)
 
-    def _lead(self, call: Call) -> bool:
-        self._is_led = True
-        if self._watching != CLOSING:  # before the answer can come, which would wake the I/O thread
-            self._watch(CLOSING)
-        call.is_held = True
-        try:
-            self._send_now(call)
-            if not self._outbox.count:
-                while not call.ended and self._owner.wait(call.expires - self._clock()):
-                    self._read(_LED_READ_BYTES)
-        except BaseException as error:  # Ctrl-C: the call ends here, with all its stages
-            self._running.pop(call.id, None)
-            self._outbox.drop(call.number)
-            call.fail(error)
-        self._end_leading()
-        is_over = call.ended
-        if not is_over:
-            call.hand_out()
-            call.be_stoppable()
-        if not is_over or self._outbox.count:
-            self._thread.post(self._adopt, call)
-        return is_over
+    def counts(self) -> ConnectionCounts:
+        """Return what happened."""
+        counters = self.counters
+        return ConnectionCounts(
+            endpoint=f"dubbo://{self.name}",
+            is_open=self.state is State.OPEN,
+            connects=counters.connects,
+            unknown_answers=counters.unknown_answers,
+            bad_events=counters.bad_events,
+        )
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
@@ -135,84 +150,115 @@ class Connection(Link):
             self._owner.leave()
 
     def _accept(self, call: Call) -> None:
+        calls = self._calls
         is_usual = self.state is State.OPEN and not call.is_cancelled
-        refusal = self._refuse_if_full(call) if is_usual else self._refuse(call)
+        refusal = calls.refuse_if_full(call) if is_usual else self._refuse(call)
         if refusal is not None:
             call.fail(refusal)
             return
-        self._enqueue(call)
-        if call.expires < self._next_expiry:
-            self._expire_from(call.expires)
+        calls.put(call)
+        if call.expires < calls.next_expiry:
+            self._thread.tick_at(self, calls.expect(call.expires))
         if self.state is State.IDLE:
-            self._connect()
-
-    def _adopt(self, call: Call) -> None:
-        """Take over a call that its leader could not finish."""
-        if not self._owner.enter(self._adopt, call):
-            return
-        if not call.ended:
-            self._expire_from(min(call.expires, self._next_expiry))
-        if self._outbox.count:
-            self._flush_soon()
-        self._owner.leave()
-
-    def _expire_from(self, when: float) -> None:
-        self._next_expiry = when
-        self._thread.tick_at(self, max(when, self._next_look))
+            self.state = State.DIALLING
+            self._connecting.begin()
 
     def _refuse(self, call: Call) -> BaseException | None:
         if call.is_cancelled:
             return CancelledError()
         if self.state is State.CLOSED:
-            if self._draining:
+            if self._is_draining:
                 return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)
             return ConsumerClosed("the connection was closed before the call", not_sent=True)
-        full = self._refuse_if_full(call)
+        full = self._calls.refuse_if_full(call)
         if full is None and self.state is State.IDLE:
-            return self._backoff.refusal(self._clock())
+            return self._connecting.refusal()
         return full
 
     def _cancel(self, call: Call) -> None:
         if not self._owner.enter(self._cancel, call):
             return
         try:
-            if self._running.pop(call.id, None) is not None:
-                self._outbox.drop(call.number)
-                call.be_cancelled()
+            if self._calls.cancel(call):
                 self._close_if_drained()
         finally:
             self._owner.leave()
 
+    def _send(self, call: Call) -> None:
+        """Send the frame of a led call, which nearly always leaves whole and then is never queued."""
+        frame, call.frame = call.frame, None
+        assert frame is not None
+        call.number = self._stream.send(frame)
+        self._calls.by_id[call.id] = call
+        if self._outbox.count:
+            self._stream.write()
+
+    def _adopt(self, call: Call) -> None:
+        """Take over a call that its leader could not finish."""
+        if not self._owner.enter(self._adopt, call):
+            return
+        if not call.ended:
+            calls = self._calls
+            self._thread.tick_at(self, calls.expect(min(call.expires, calls.next_expiry)))
+        if self._outbox.count:
+            self._flush_soon()
+        self._owner.leave()
+
+    # -- by the I/O thread ------------------------------------------------------------------------------------------
+
+    def on_ready(self, events: int) -> None:
+        """Read or write; see `Handler.on_ready`."""
+        if self.state is not State.OPEN or not self._owner.take():
+            return  # a leader reads for itself
+        try:
+            if events & WRITE:
+                self._stream.write()
+            if events & READ:
+                self._stream.read(_READ_BYTES)
+            self._close_if_drained()
+        finally:
+            self._owner.leave()
+
+    def _flush_soon(self, _: None = None) -> None:
+        if not self._is_flushing:
+            self._is_flushing = True
+            self._thread.flush_later(self)
+
+    def flush(self) -> None:
+        """Write what was queued; see `Flushable.flush`."""
+        if not self._owner.enter(self._flush_again, None):
+            return
+        try:
+            self._is_flushing = False
+            self._stream.write()
+            self._close_if_drained()
+        finally:
+            self._owner.leave()
+
+    def _flush_again(self, _: None) -> None:
+        self._thread.flush_later(self)
+
     def tick(self, now: float) -> float:
-        """End what is due; see `Served.tick`."""
+        """End what is due; see `Timed.tick`."""
         if not self._owner.enter(self._tick_now, None):
             return NEVER
         try:
-            expiry = self._expire(now, "" if self.state is State.OPEN else f"; the connection is {self.state.value}")
-            if self._dial is not None and self._dial_by <= now:
-                stage = self._dial.stage
-                self._dial.abandon()
-                limit = f"{self.settings.connect_timeout * 1000:.0f} ms (connect_timeout)"
-                self._give_up_dialling(f"not within {limit}, {stage}")
-            heartbeat = self._keep_alive(now) if self.state is State.OPEN else NEVER
+            is_open = self.state is State.OPEN
+            expiry = self._calls.expire(now, "" if is_open else f"; the connection is {self.state.value}")
+            heartbeat = self._keep_alive(now) if is_open else NEVER
             self._close_if_drained()
-            if self.state is State.CLOSED:
-                return NEVER
-            return min(expiry, self._dial_by, heartbeat)
+            return NEVER if self.state is State.CLOSED else min(expiry, heartbeat)
         finally:
             self._owner.leave()
+
+    def _reply(self, frame: bytes) -> None:
+        self._outbox.put(frame)
+        self._thread.post(self._flush_soon, None)  # this may be a leader's thread
 
     def _tick_now(self, _: None) -> None:
         self._thread.tick_at(self, self._clock())
 
-    # -- connecting -------------------------------------------------------------------------------------------------
-
-    def _connect(self) -> None:
-        self.state = State.DIALLING
-        self._dial_by = self._clock() + self.settings.connect_timeout
-        self._thread.tick_at(self, self._dial_by)
-        self._dial = Dial(self.address, self._tls, self._thread, self._opened, self._dial_failed)
-        self._dial.start()
+    # -- from dialling to the loss ----------------------------------------------------------------------------------
 
     def _opened(self, opened: socket.socket) -> None:
         if not self._owner.enter(self._opened, opened):
@@ -226,44 +272,33 @@ class Connection(Link):
             self._owner.leave()
 
     def _open(self, opened: socket.socket) -> None:
-        now = self._clock()
-        self._socket = opened
-        self._dial, self._dial_by = None, NEVER
-        self._backoff.end()
-        self._last_read = self._heartbeat_sent = now
-        self.counters.connects += 1
-        self._thread.serve(opened.fileno(), self)
-        self._owner.watch(opened.fileno())
         self.state = State.OPEN
-        if self.settings.heartbeat:
-            self._thread.tick_at(self, now + self.settings.heartbeat)
-        self._watch(READ)
-        self._write()
+        self.counters.connects += 1
+        self._stream.open(opened, self)
+        if not self._is_tls:  # which may hold bytes that a leader would wait for in vain
+            self._owner.watch(opened.fileno())
+        self._heartbeat_sent = self._stream.last_read
+        if self._settings.heartbeat:
+            self._thread.tick_at(self, self._heartbeat_sent + self._settings.heartbeat)
+        self._stream.write()
         self._close_if_drained()
 
-    def _dial_failed(self, problem: str) -> None:
-        if not self._owner.enter(self._dial_failed, problem):
+    def _not_opened(self, problem: str) -> None:
+        if not self._owner.enter(self._not_opened, problem):
             return
         try:
             if self.state is State.DIALLING:
-                self._give_up_dialling(problem)
+                self.state = State.IDLE
+                self._calls.fail_all(lambda _: ConnectFailed(f"no connection: {problem}", not_sent=True))
                 self._close_if_drained()
         finally:
             self._owner.leave()
 
-    def _give_up_dialling(self, problem: str) -> None:
-        self._dial, self._dial_by = None, NEVER
-        self.state = State.IDLE
-        self._backoff.begin(problem, self._clock())
-        self._fail_all(lambda _: ConnectFailed(f"no connection: {problem}", not_sent=True))
-
-    # -- heartbeats --------------------------------------------------------------------------------------------------
-
     def _keep_alive(self, now: float) -> float:
-        heartbeat = self.settings.heartbeat
+        heartbeat, last_read = self._settings.heartbeat, self._stream.last_read
         if not heartbeat:
             return NEVER
-        silent = now - self._last_read
+        silent = now - last_read
         if silent >= heartbeat * _IDLE_HEARTBEATS:
             self._lost(f"nothing came for {silent:.0f} s, {_IDLE_HEARTBEATS} heartbeats of {heartbeat:g} s")
             return NEVER
@@ -271,33 +306,49 @@ class Connection(Link):
             self._heartbeat_sent = now
             self._outbox.put(heartbeat_frame(next(_HEARTBEAT_IDS)))
             self._flush_soon()
-        return max(self._last_read, self._heartbeat_sent) + heartbeat
+        return max(last_read, self._heartbeat_sent) + heartbeat
 
     def _lost(self, problem: str) -> None:
         _LOG.info("the connection to %s is lost: %s", self.name, problem)
         self._drop_socket()
         self.state = State.IDLE
-        self.users.lost(self._clock() + _STOPPING_S)
-        self._fail_all(
+        self.stop_notice.end(self._clock() + _STOPPING_S)
+        self._calls.fail_all(
             lambda begun: ConnectionLost(f"the connection broke: {problem}", not_sent=not begun, in_doubt=begun)
         )
 
+    def _drop_socket(self) -> None:
+        self._owner.forget()
+        self._stream.drop()
+        self._inbox.clear()
+
     # -- ending -----------------------------------------------------------------------------------------------------
 
-    def drain(self, _: None = None) -> None:
-        """Close the connection once its last running call has ended."""
-        if self._owner.enter(self.drain, None):
-            self._draining = True
+    @property
+    def closed(self) -> bool:
+        """It takes no call any more."""
+        return self.state is State.CLOSED
+
+    def drain(self) -> None:
+        """Let the I/O thread close the connection once its last running call has ended; from any thread."""
+        self._thread.post(self._drain, None)
+
+    def _drain(self, _: None) -> None:
+        if self._owner.enter(self._drain, None):
+            self._is_draining = True
             self._close_if_drained()
             self._owner.leave()
 
     def _close_if_drained(self) -> None:
-        if self._draining and not self._running:
+        if self._is_draining and not self._calls.by_id:
             self._close()
 
-    def close(self, _: None = None) -> None:
-        """Close the connection now; running calls end as `ConsumerClosed`."""
-        if self._owner.enter(self.close, None):
+    def close(self) -> None:
+        """Let the I/O thread close the connection; running calls end as `ConsumerClosed`; from any thread."""
+        self._thread.post(self._close_now, None)
+
+    def _close_now(self, _: None) -> None:
+        if self._owner.enter(self._close_now, None):
             self._close()
             self._owner.leave()
 
@@ -305,30 +356,28 @@ class Connection(Link):
         if self.state is State.CLOSED:
             return
         self.state = State.CLOSED
-        if self._dial is not None:
-            self._dial.abandon()
-        self._dial, self._dial_by = None, NEVER
+        self._connecting.abandon()
         self._drop_socket()
         self._owner.close()
         self._thread.tick_never(self)
-        self._fail_all(
+        self._calls.fail_all(
             lambda begun: ConsumerClosed("the connection was closed under the call", not_sent=not begun, in_doubt=begun)
         )
 
     def after_fork(self) -> None:
         """Close this process' copies of the parent's sockets, and forget the parent's calls."""
-        if self._socket is not None:
-            socket.close(self._socket.detach())  # without a word to the peer, which TLS would say
-        if self._dial is not None:
-            self._dial.abandon()
-        self._socket, self._dial, self._dial_by = None, None, NEVER
+        self._stream.after_fork()
+        self._connecting.abandon()
         self._owner.after_fork()
-        self._pause = Pause(self)
+        self._leading.after_fork()
         self._posted.clear()
-        self._is_posted = False
-        self._forget_all()
+        self._is_posted = self._is_flushing = False
+        self._calls.clear()
+        self._inbox.clear()
         if self.state is not State.CLOSED:
             self.state = State.IDLE
 
     def __repr__(self) -> str:
-        return f"<Connection {self.name} {self.state.value}, {len(self._running)} calls, {self._outbox.count} queued>"
+        return (
+            f"<Connection {self.name} {self.state.value}, {len(self._calls.by_id)} calls, {self._outbox.count} queued>"
+        )

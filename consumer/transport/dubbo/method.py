@@ -21,6 +21,7 @@ from ...invocation import Done, Outcome
 from ...provider import Provider
 from ...wire.header import OK, request_frame
 from ..api import Providers
+from ..bound import Bound
 from ..request_limit import check_request_size
 from .call import Call
 from .connection import Connection
@@ -47,7 +48,7 @@ class Request(NamedTuple):
     begun: bytes
 
 
-class _Bound(NamedTuple):
+class _BoundMethod(NamedTuple):
     """This method at one provider; *tails* are the ends of its requests, by the timeout in ms that they tell."""
 
     connections: tuple[Connection, ...]
@@ -68,10 +69,9 @@ class DubboMethod:
         self._policy = policy
         self._application = application
         self._pool = pool
-        self._providers = providers
         self._encoders: dict[str, RequestEncoder] = {}
         self._encoders_elsewhere: dict[tuple[str, str], RequestEncoder] = {}
-        self._bound: dict[Provider, _Bound] = {}
+        self._bound = Bound(self._bind, pool.release, providers)
         self._decoder = self._decode
         self._turn = itertools.count()
         # The size of an answer is limited once, where it is read off the wire.
@@ -130,7 +130,7 @@ class DubboMethod:
         number = next(_IDS)
         two_way = not attempt.invocation.one_way
         try:
-            bound = self._bound.get(attempt.provider) or self._bind(attempt.provider)
+            bound = self._bound[attempt.provider]
             frame = self._frame(number, attempt, bound, two_way)
         except RpcError as error:
             done(Outcome(error=error))
@@ -139,19 +139,15 @@ class DubboMethod:
         connection = connections[0] if len(connections) == 1 else connections[next(self._turn) % len(connections)]
         Call(number, frame, two_way, attempt, self._decoder, done).begin(connection)
 
-    def _bind(self, provider: Provider) -> _Bound:
+    def _bind(self, provider: Provider) -> _BoundMethod:
         connections = self._pool.connections(provider, self._policy)
         if not connections:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
         endpoint = provider.endpoint
-        bound = _Bound(connections, endpoint.path or self._policy.interface, endpoint.parameters.get("token", ""), {})
-        self._bound[provider] = bound
-        if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
-            self.forget(provider)
-            self._pool.release(provider)
-        return bound
+        path = endpoint.path or self._policy.interface
+        return _BoundMethod(connections, path, endpoint.parameters.get("token", ""), {})
 
-    def _frame(self, number: int, attempt: Attempt, bound: _Bound, two_way: bool) -> bytes:
+    def _frame(self, number: int, attempt: Attempt, bound: _BoundMethod, two_way: bool) -> bytes:
         request: Request = attempt.invocation.request
         begun = request.begun
         if bound.path != self._policy.interface:
@@ -186,13 +182,10 @@ class DubboMethod:
 
     def forget(self, provider: Provider | None) -> None:
         """Drop what was prepared for *provider*, or for all."""
-        if provider is None:
-            self._bound = {}
-        else:
-            self._bound.pop(provider, None)
+        self._bound.forget(provider)
 
 
-def _tail(bound: _Bound, timeout_ms: int) -> bytes:
+def _tail(bound: _BoundMethod, timeout_ms: int) -> bytes:
     own = {"timeout": str(max(1, timeout_ms)), "token": bound.token}
     tail = encode_entries({key: value for key, value in own.items() if value}) + b"Z"
     if len(bound.tails) >= _KEPT_TAILS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import ssl
-import threading
+from random import Random
 
 from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy, SslPolicy
@@ -12,9 +12,9 @@ from callahead.config.policy import ReferencePolicy, SslPolicy
 from ...deadline import Clock
 from ...provider import Provider
 from ..api import ConnectionCounts
+from ..bound import SharedConnections
+from ..tcp.io_thread import IoThread
 from .connection import Connection
-from .io_thread import IoThread
-from .link import State
 from .settings import ConnectionSettings
 
 _OWN = itertools.count(1)
@@ -22,17 +22,20 @@ _Key = tuple[tuple[str, int], ConnectionSettings, SslPolicy | None]
 
 
 class Pool:
-    """The connections and their one I/O thread; all methods may be called from any thread."""
+    """The connections and their one I/O thread; all methods may be called from any thread.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        clock: Measures all times of the connections.
+        random: Spreads their attempts to connect again.
+    """
+
+    def __init__(self, clock: Clock, random: Random) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
-        self._open: dict[_Key, Connection] = {}
-        self._leaving: list[Connection] = []
+        self._random = random
+        self._shared: SharedConnections[_Key, Connection] = SharedConnections()
         self._settings: dict[str, tuple[ConnectionSettings, ...]] = {}
         self._contexts: dict[SslPolicy, ssl.SSLContext] = {}
-        self._closed = False
-        self.thread = IoThread(clock)
+        self._thread = IoThread(clock, "dubbo")
 
     def prepare(self, policy: ReferencePolicy) -> None:
         """Make what the connections of a reference need.
@@ -47,55 +50,41 @@ class Pool:
 
     def connections(self, provider: Provider, policy: ReferencePolicy) -> tuple[Connection, ...]:
         """Return the connections that a reference uses in turn towards *provider*; none once closed."""
-        with self._lock:
-            if self._closed:
-                return ()
-            return tuple(self._connection(provider, policy, one) for one in self._settings[policy.id])
+        found = [self._connection(provider, policy.ssl, settings) for settings in self._settings[policy.id]]
+        return tuple(connection for connection in found if connection is not None)
 
-    def _connection(self, provider: Provider, policy: ReferencePolicy, settings: ConnectionSettings) -> Connection:
+    def _connection(self, provider: Provider, tls: SslPolicy | None, settings: ConnectionSettings) -> Connection | None:
         address = (provider.endpoint.host, provider.endpoint.port)
-        key = (address, settings, policy.ssl)
-        connection = self._open.get(key)
-        if connection is None:
-            tls = None
-            if policy.ssl is not None:
-                tls = (self._contexts[policy.ssl], policy.ssl.server_name or address[0])
-            connection = self._open[key] = Connection(address, settings, self.thread, self._clock, tls)
-        connection.users.add(provider)
+        connection = self._shared.get((address, settings, tls), provider, lambda: self._make(address, settings, tls))
+        if connection is not None:
+            connection.stop_notice.tell(provider)
         return connection
+
+    def _make(self, address: tuple[str, int], settings: ConnectionSettings, tls: SslPolicy | None) -> Connection:
+        named = None if tls is None else (self._contexts[tls], tls.server_name or address[0])
+        return Connection(address, settings, self._thread, self._clock, self._random, named)
 
     def counts(self) -> tuple[ConnectionCounts, ...]:
         """Return what happened on each connection."""
-        with self._lock:
-            return tuple(connection.counts() for connection in self._open.values())
+        return tuple(connection.counts() for connection in self._shared.open())
 
     def release(self, provider: Provider) -> None:
         """Drain every connection of which *provider* was the last user."""
-        with self._lock:
-            unused = [key for key, connection in self._open.items() if connection.users.remove(provider)]
-            idle = [self._open.pop(key) for key in unused]
-            self._leaving = [one for one in self._leaving if one.state is not State.CLOSED] + idle
-        for connection in idle:
-            self.thread.post(connection.drain, None)
+        self._shared.release(provider)
 
     def close(self) -> None:
         """Close all connections, and end the I/O thread. Idempotent."""
-        with self._lock:
-            self._closed = True
-            connections, self._open = [*self._open.values(), *self._leaving], {}
-        for connection in connections:
-            self.thread.post(connection.close, None)
-        self.thread.close()
+        self._shared.close()
+        self._thread.close()
 
     def after_fork(self) -> None:
         """Close this process' copies of the parent's sockets; new calls connect anew."""
-        self._lock = threading.Lock()
-        self.thread.after_fork()
-        for connection in (*self._open.values(), *self._leaving):
+        self._thread.after_fork()
+        for connection in self._shared.after_fork():
             connection.after_fork()
 
     def __repr__(self) -> str:
-        return f"<Pool of {len(self._open)} connections>"
+        return f"<Pool of {len(self._shared)} connections>"
 
 
 def _settings(policy: ReferencePolicy, own: int) -> ConnectionSettings:

@@ -1,4 +1,4 @@
-"""What references of ``dubbo`` may set, how a connection behaves, and what is counted on it."""
+"""What references of ``dubbo`` may set, and how a connection behaves."""
 
 from __future__ import annotations
 
@@ -42,18 +42,3 @@ class ConnectionSettings:
     max_body_bytes: int
     max_body_setting: str
     own: int = 0
-
-
-@dataclass(slots=True)
-class Counters:
-    """What happened on a connection that no call tells of.
-
-    Attributes:
-        unknown_answers: Answers to no running call: late, duplicate or made up; they reach nobody.
-        bad_events: Events that mean nothing.
-        connects: Times that a connection came about.
-    """
-
-    unknown_answers: int = 0
-    bad_events: int = 0
-    connects: int = 0

@@ -15,6 +15,7 @@ from callahead.config.policy import ReferencePolicy, SslPolicy
 
 from ...errors import ConsumerClosed, RpcError, TransportError
 from ...provider import Provider
+from ..bound import SharedConnections
 
 _OWN = itertools.count(1)
 
@@ -126,14 +127,17 @@ class Connection:
         channel: To *address*.
         address: ``host:port``.
         aside: Runs a function on a thread of its own.
+
+    Attributes:
+        providers: Those that share it, one for each reference.
     """
 
-    __slots__ = ("_aside", "_lock", "_running", "address", "channel", "closed", "draining", "users")
+    __slots__ = ("_aside", "_lock", "_running", "address", "channel", "closed", "draining", "providers")
 
     def __init__(self, channel: grpc.Channel, address: str, aside: Callable[[Callable[[], None]], None]) -> None:
         self.channel = channel
         self.address = address
-        self.users: set[Provider] = set()
+        self.providers: set[Provider] = set()
         self.draining = False
         self.closed = False
         self._aside = aside
@@ -218,25 +222,17 @@ class Connections:
     """All channels of a consumer."""
 
     def __init__(self) -> None:
+        self._shared: SharedConnections[tuple[str, ConnectionKind], Connection] = SharedConnections()
         self._lock = threading.Lock()
-        self._open: dict[tuple[str, ConnectionKind], Connection] = {}
-        self._draining: list[Connection] = []
         self._asides: list[threading.Thread] = []
-        self._closed = False
         self._mark: tuple[tuple[str, int], ...] = ()
 
     def get(self, provider: Provider, kind: ConnectionKind) -> Connection | None:
         """Return the connection to *provider*, opened where need be, and note its user; None once closed."""
         address = provider.endpoint.address
-        with self._lock:
-            if self._closed:
-                return None
-            connection = self._open.get((address, kind))
-            if connection is None:
-                connection = Connection(self.open(address, kind), address, self._run_aside)
-                self._open[address, kind] = connection
-            connection.users.add(provider)
-            return connection
+        return self._shared.get(
+            (address, kind), provider, lambda: Connection(self.open(address, kind), address, self._run_aside)
+        )
 
     def open(self, address: str, kind: ConnectionKind) -> grpc.Channel:
         """Make a channel that the caller closes; it connects when it is first used.
@@ -251,20 +247,11 @@ class Connections:
 
     def addresses(self) -> list[str]:
         """List where the open connections go, ``host:port``."""
-        with self._lock:
-            return [connection.address for connection in self._open.values()]
+        return [connection.address for connection in self._shared.open()]
 
     def release(self, provider: Provider) -> None:
         """Drain every connection of which *provider* was the last user."""
-        with self._lock:
-            idle = []
-            for key, connection in list(self._open.items()):
-                connection.users.discard(provider)
-                if not connection.users:
-                    idle.append(self._open.pop(key))
-            self._draining = [one for one in self._draining if not one.closed] + idle
-        for connection in idle:
-            connection.drain()
+        self._shared.release(provider)
 
     def _run_aside(self, close: Callable[[], None]) -> None:
         # close() joins the channel's own thread, which may be the one that saw the last call end.
@@ -275,19 +262,16 @@ class Connections:
 
     def close(self) -> None:
         """Close all channels at once."""
-        with self._lock:
-            self._closed = True
-            connections, self._open, self._draining = [*self._open.values(), *self._draining], {}, []
-        for connection in connections:
-            connection.close()
+        self._shared.close()
         for thread in self._asides:
             thread.join()
 
     def after_fork(self) -> list[Connection]:
         """Forget the parent's channels; returned so that they can be kept from being collected, which would hang."""
         self._lock = threading.Lock()
+        self._asides = []
         # gRPC joins channels of equal options to one connection, and would use the parent's.
         self._mark = (("callahead.process", os.getpid()),)
-        inherited, self._open, self._draining, self._asides = [*self._open.values(), *self._draining], {}, [], []
+        inherited = self._shared.after_fork()
         _Process.stuck = _Process.stuck or _why_stuck(inherited)
         return inherited

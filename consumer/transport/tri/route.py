@@ -11,6 +11,7 @@ from callahead.config.policy import ReferencePolicy
 from ...errors import ConsumerClosed
 from ...provider import Provider
 from ..api import Providers
+from ..bound import Bound
 from .connection import Connection, ConnectionKind, Connections
 from .metadata import Metadata, to_metadata
 
@@ -55,8 +56,7 @@ class Routes:
         self._fixed = fixed
         self._kinds = kinds
         self._connections = connections
-        self._providers = providers
-        self._bound: dict[Provider, tuple[Route, ...]] = {}
+        self._bound = Bound(self._bind, connections.release, providers)
         self._turn = itertools.count()
 
     def to(self, provider: Provider) -> Route:
@@ -65,15 +65,13 @@ class Routes:
         Raises:
             ConsumerClosed: The transport is closed.
         """
-        bound = self._bound.get(provider)
-        if bound is None:
-            bound = self._bound[provider] = tuple(self._bind(provider, kind) for kind in self._kinds)
-            if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
-                self.forget(provider)
-                self._connections.release(provider)
+        bound = self._bound[provider]
         return bound[0] if len(bound) == 1 else bound[next(self._turn) % len(bound)]
 
-    def _bind(self, provider: Provider, kind: ConnectionKind) -> Route:
+    def _bind(self, provider: Provider) -> tuple[Route, ...]:
+        return tuple(self._make(provider, kind) for kind in self._kinds)
+
+    def _make(self, provider: Provider, kind: ConnectionKind) -> Route:
         connection = self._connections.get(provider, kind)
         if connection is None:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
@@ -89,7 +87,4 @@ class Routes:
 
     def forget(self, provider: Provider | None) -> None:
         """Drop what was prepared for *provider*, or for all."""
-        if provider is None:
-            self._bound = {}
-        else:
-            self._bound.pop(provider, None)
+        self._bound.forget(provider)

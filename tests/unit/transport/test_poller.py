@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from callahead.consumer.transport.dubbo.poller import (
+from callahead.consumer.transport.tcp.poller import (
     CLOSING,
     READ,
     WRITE,

@@ -1,4 +1,4 @@
-"""The I/O thread by itself, and who may touch what it serves."""
+"""The I/O thread by itself."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from support.shop import Background, Spy
 
-from callahead.consumer.transport.dubbo.io_thread import NEVER, IoThread
-from callahead.consumer.transport.dubbo.ownership import Ownership
-from callahead.consumer.transport.dubbo.poller import READ
+from callahead.consumer.transport.tcp.io_thread import NEVER, IoThread
+from callahead.consumer.transport.tcp.poller import READ
 
 
 class Quiet:
@@ -39,7 +38,7 @@ class Quiet:
 @pytest.fixture
 def thread() -> Iterator[IoThread]:
     """One I/O thread, closed at the end."""
-    made = IoThread(time.monotonic)
+    made = IoThread(time.monotonic, "dubbo")
     yield made
     made.close()
 
@@ -82,6 +81,24 @@ def test_many_posters_lose_no_task(thread: IoThread) -> None:
     for one in threads:
         one.join()
     assert len({number for (number,) in spy.wait(900)}) == 900
+
+
+def test_a_thread_that_could_not_start_is_started_by_the_next_task(
+    thread: IoThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system has no thread left whoever posts hears it, and nothing stands in the way once it has."""
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    spy = Spy()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            thread.post(spy, 1)
+        assert thread.poller is None
+    thread.post(spy, 2)
+    assert spy.wait(2) == [(1,), (2,)]
 
 
 def test_an_error_in_a_task_does_not_end_the_thread(thread: IoThread, caplog: pytest.LogCaptureFixture) -> None:
@@ -173,19 +190,19 @@ def test_an_idle_thread_burns_no_time(thread: IoThread) -> None:
 
 def test_close_runs_what_was_posted_before() -> None:
     """Tasks posted before close run; close is idempotent, and works on a thread that never began."""
-    thread = IoThread(time.monotonic)
+    thread = IoThread(time.monotonic, "dubbo")
     spy = Spy()
     for number in range(100):
         thread.post(spy, number)
     thread.close()
     thread.close()
     assert len(spy.calls) == 100
-    IoThread(time.monotonic).close()
+    IoThread(time.monotonic, "dubbo").close()
 
 
 def test_close_waits_for_what_is_still_served() -> None:
     """The thread ends only when nothing is served any more, so that whoever holds a connection can hand it over."""
-    thread = IoThread(time.monotonic)
+    thread = IoThread(time.monotonic, "dubbo")
     quiet = Quiet()
     near, far = socket.socketpair()
     on_thread(thread, lambda: thread.serve(near.fileno(), quiet))
@@ -194,45 +211,5 @@ def test_close_waits_for_what_is_still_served() -> None:
     assert closing.is_running
     thread.post(lambda _: thread.forget(near.fileno()), None)
     closing.join()
-    near.close()
-    far.close()
-
-
-def test_who_does_not_get_the_state_is_called_later(thread: IoThread) -> None:
-    """An entry that finds the state taken is deferred, wakes the holder, and is called on the I/O thread afterwards."""
-    owner = Ownership(thread)
-    near, far = socket.socketpair()
-    on_thread(thread, lambda: owner.watch(near.fileno()))
-    assert owner.take()
-    assert not owner.take()
-    spy = Spy()
-    waiting = Background(owner.wait, 10.0)
-    assert on_thread(thread, lambda: owner.enter(spy, 7)) is False
-    assert waiting.join() is False
-    assert (bool(owner.deferred), spy.calls) == (True, [])
-    owner.leave()
-    assert (spy.wait(1), spy.threads, bool(owner.deferred)) == ([(7,)], ["callahead-dubbo-io"], False)
-    on_thread(thread, owner.close)
-    near.close()
-    far.close()
-
-
-def test_a_nudge_ends_one_wait_only(thread: IoThread) -> None:
-    """After a hand-over the next holder waits for its bytes as if nothing had been."""
-    owner = Ownership(thread)
-    near, far = socket.socketpair()
-    on_thread(thread, lambda: owner.watch(near.fileno()))
-    assert owner.take()
-    on_thread(thread, lambda: owner.enter(lambda _: None, None))
-    owner.leave()
-    assert owner.take()
-    began = time.monotonic()
-    owner.wait(1.0)  # the old nudge ends it, at most once
-    assert owner.wait(0.05) is False
-    assert time.monotonic() - began >= 0.045
-    far.send(b"x")
-    assert owner.wait(5.0) is True
-    owner.leave()
-    on_thread(thread, owner.close)
     near.close()
     far.close()

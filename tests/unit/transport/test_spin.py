@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from callahead.consumer.transport.dubbo.looks import LONGEST_S, Looks
+from callahead.consumer.transport.tcp.spin import LONGEST_S, Spin
 
 READY = [(7, select.POLLIN)]
 
@@ -31,30 +31,30 @@ class Scripted:
         return READY if self.after is not None and self.looked % (self.after + 1) == 0 else []
 
 
-def looked_at(looks: Looks, poll: Any) -> bool:
-    """Tell whether *looks* looked at all."""
+def looked_at(spin: Spin, poll: Any) -> bool:
+    """Tell whether *spin* looked at all."""
     before = poll.looked
-    looks.look(poll)
+    spin.look(poll)
     return bool(poll.looked > before)
 
 
 def test_what_is_ready_soon_is_returned() -> None:
     """An answer that comes at once is seen without sleeping, call after call."""
-    looks, poll = Looks(cores=2), Scripted(after=3)
-    assert [looks.look(poll) for _ in range(10)] == [READY] * 10
+    spin, poll = Spin(cores=2), Scripted(after=3)
+    assert [spin.look(poll) for _ in range(10)] == [READY] * 10
     assert poll.looked == 40
 
 
 def test_looking_in_vain_takes_bounded_time_and_is_done_ever_less() -> None:
     """After a look in vain the next 4 calls do not look, then 8, and so on up to 1024."""
-    looks, poll = Looks(cores=2), Scripted(after=None)
+    spin, poll = Spin(cores=2), Scripted(after=None)
     started = time.perf_counter()
-    assert looks.look(poll) == ()
+    assert spin.look(poll) == ()
     assert time.perf_counter() - started >= LONGEST_S
     skipped = []
     for _ in range(10):
         count = 0
-        while not looked_at(looks, poll):
+        while not looked_at(spin, poll):
             count += 1
         skipped.append(count)
     assert skipped == [4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024]
@@ -62,22 +62,22 @@ def test_looking_in_vain_takes_bounded_time_and_is_done_ever_less() -> None:
 
 def test_a_look_that_is_not_in_vain_is_followed_by_others() -> None:
     """Once answers come at once again, every call looks again."""
-    looks, poll = Looks(cores=2), Scripted(after=None)
+    spin, poll = Spin(cores=2), Scripted(after=None)
     for _ in range(200):
-        looks.look(poll)
+        spin.look(poll)
     poll.after = 0
-    while not looked_at(looks, poll):
+    while not looked_at(spin, poll):
         pass
-    assert all(looked_at(looks, poll) for _ in range(50))
+    assert all(looked_at(spin, poll) for _ in range(50))
     poll.after = None
-    looks.look(poll)
-    assert [looked_at(looks, poll) for _ in range(5)] == [False] * 4 + [True]
+    spin.look(poll)
+    assert [looked_at(spin, poll) for _ in range(5)] == [False] * 4 + [True]
 
 
 def test_on_one_core_nobody_looks() -> None:
     """The provider may need the very core that would be looking."""
-    looks, poll = Looks(cores=1), Scripted(after=0)
-    assert looks.look(poll) == ()
+    spin, poll = Spin(cores=1), Scripted(after=0)
+    assert spin.look(poll) == ()
     assert poll.looked == 0
 
 
@@ -95,11 +95,11 @@ def test_other_threads_run_meanwhile(pair: tuple[socket.socket, socket.socket]) 
     near, far = pair
     poll = select.poll()
     poll.register(near.fileno(), select.POLLIN)
-    looks = Looks(cores=2)
+    spin = Spin(cores=2)
     for _ in range(1000):
         sender = threading.Thread(target=far.send, args=(b"x",))
         sender.start()
-        found = looks.look(poll)
+        found = spin.look(poll)
         sender.join()
         near.recv(1)
         if found:
@@ -114,7 +114,7 @@ def test_cores_that_this_process_may_not_use_do_not_count() -> None:
     try:
         os.sched_setaffinity(0, {min(allowed)})
         poll = Scripted(after=0)
-        Looks().look(poll)
+        Spin().look(poll)
     finally:
         os.sched_setaffinity(0, allowed)
     assert poll.looked == 0

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from .io_thread import IoThread
-from .looks import Looks
+from .spin import Spin
 
 
 class Ownership:
@@ -30,7 +30,7 @@ class Ownership:
         self.deferred: deque[tuple[Callable[[Any], None], Any]] = deque()
         self._nudge: tuple[socket.socket, socket.socket] | None = None
         self._poll = select.poll()
-        self._looks = Looks()
+        self._spin = Spin()
         self._fd = -1
         self.is_ready = False
 
@@ -65,7 +65,7 @@ class Ownership:
         assert self._nudge is not None
         if self.deferred or seconds <= 0:
             return False
-        ready = self._looks.look(self._poll) or self._poll.poll(seconds * 1000 + 1)
+        ready = self._spin.look(self._poll) or self._poll.poll(seconds * 1000 + 1)
         if not ready:
             return False
         if len(ready) > 1 or ready[0][0] != self._fd:

@@ -1,4 +1,4 @@
-"""The one I/O thread of a consumer's `dubbo` connections.
+"""The one I/O thread that serves all connections of a transport.
 
 Callers enqueue and go on; this thread joins all that was queued into one send per connection, reads in large pieces,
 and stays awake while there is work. Measured (design, section 7): with a writer in each caller's thread and a reader
@@ -16,18 +16,25 @@ from typing import Any, Protocol
 from ...deadline import Clock
 from .poller import Poller, open_poller
 
-_LOG = logging.getLogger("callahead.consumer.dubbo")
 NEVER = float("inf")
 
 
-class Served(Protocol):
-    """One socket that the thread serves."""
+class Handler(Protocol):
+    """Hears of one socket."""
 
     def on_ready(self, events: int) -> None:
         """Handle READ, WRITE or both."""
 
+
+class Flushable(Protocol):
+    """Queues what the end of a round writes."""
+
     def flush(self) -> None:
         """Write what was queued since the last round."""
+
+
+class Timed(Protocol):
+    """Has something that is due at some time."""
 
     def tick(self, now: float) -> float:
         """End what is due; returns the monotonic second at which to be asked again, or `NEVER`."""
@@ -36,16 +43,22 @@ class Served(Protocol):
 class IoThread:
     """Serves sockets on one daemon thread, which starts with the first task.
 
-    All but `post` and `close` is called on the thread itself, so what is served needs no lock.
+    All but `post` and `close` is called on the thread itself, so what it serves needs no lock.
+
+    Attributes:
+        protocol: What is spoken on the sockets; stands in the names of threads and of the log.
+        poller: Waits for the sockets; None until the thread starts.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, protocol: str) -> None:
+        self.protocol = protocol
         self._clock = clock
+        self._log = logging.getLogger(f"callahead.consumer.{protocol}")
         self._lock = threading.Lock()
         self._tasks: deque[tuple[Callable[[Any], None], Any]] = deque()
-        self._served: dict[int, Served] = {}
-        self._dirty: list[Served] = []
-        self._timed: dict[Served, float] = {}
+        self._handlers: dict[int, Handler] = {}
+        self._dirty: list[Flushable] = []
+        self._timed: dict[Timed, float] = {}
         self._thread: threading.Thread | None = None
         self.poller: Poller | None = None
         self._asleep = False
@@ -66,11 +79,25 @@ class IoThread:
             if self._thread is not None:
                 return
             if not self._closed:
-                self.poller = open_poller()
-                self._thread = threading.Thread(target=self._run, name="callahead-dubbo-io", daemon=True)
-                self._thread.start()
+                self._launch(open_poller())
                 return
         self._run_late()
+
+    def _launch(self, poller: Poller) -> None:
+        """Start the thread; the one place that does."""
+        self.poller = poller
+        name = f"callahead-{self.protocol}-io"
+        self._thread = threading.Thread(target=self._run, args=(poller,), name=name, daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system has no thread left
+            self._end_unstarted(poller)
+            raise
+
+    def _end_unstarted(self, poller: Poller) -> None:
+        """Be as before the first task, so that the next one starts the thread again."""
+        self._thread = self.poller = None
+        poller.close()
 
     def _run_late(self) -> None:
         """Do on the calling thread what was posted too late for the I/O thread: a call must end, even then."""
@@ -81,38 +108,36 @@ class IoThread:
                 return
             function(argument)
 
-    def serve(self, fd: int, served: Served) -> None:
-        """Pass the events of *fd* to *served*."""
-        self._served[fd] = served
+    def serve(self, fd: int, handler: Handler) -> None:
+        """Pass the events of *fd* to *handler*."""
+        self._handlers[fd] = handler
 
     def forget(self, fd: int) -> None:
         """Pass no more events of *fd*; before it is closed."""
-        if self._served.pop(fd, None) is not None:
+        if self._handlers.pop(fd, None) is not None:
             assert self.poller is not None
             self.poller.forget(fd)
 
-    def flush_later(self, served: Served) -> None:
-        """Call ``served.flush()`` at the end of this round."""
-        self._dirty.append(served)
+    def flush_later(self, flushable: Flushable) -> None:
+        """Call ``flushable.flush()`` at the end of this round."""
+        self._dirty.append(flushable)
 
-    def tick_at(self, served: Served, when: float) -> None:
-        """Call ``served.tick(now)`` once the clock shows *when*, or earlier where an earlier time was asked for."""
-        known = self._timed.get(served)
+    def tick_at(self, timed: Timed, when: float) -> None:
+        """Call ``timed.tick(now)`` once the clock shows *when*, or earlier where an earlier time was asked for."""
+        known = self._timed.get(timed)
         if known is None or when < known:
-            self._timed[served] = when
+            self._timed[timed] = when
 
-    def tick_never(self, served: Served) -> None:
+    def tick_never(self, timed: Timed) -> None:
         """Forget what `tick_at` was asked."""
-        self._timed.pop(served, None)
+        self._timed.pop(timed, None)
 
-    def _run(self) -> None:
-        poller = self.poller
-        assert poller is not None
+    def _run(self, poller: Poller) -> None:
         while not self._is_over:
             try:
                 self._round(poller)
             except Exception:
-                _LOG.exception("the I/O thread goes on after an error that it should not have seen")
+                self._log.exception("the I/O thread goes on after an error that it should not have seen")
         poller.close()
         self._thread = None
         self._run_late()  # what came just before that line
@@ -120,7 +145,7 @@ class IoThread:
     @property
     def _is_over(self) -> bool:
         """Told to end, and nothing is left: a connection that a caller holds is closed only once that hands over."""
-        return self._closed and not self._served and not self._tasks
+        return self._closed and not self._handlers and not self._tasks
 
     def _round(self, poller: Poller) -> None:
         tasks = self._tasks
@@ -129,8 +154,8 @@ class IoThread:
             function(argument)
         if self._dirty:
             dirty, self._dirty = self._dirty, []
-            for served in dirty:
-                served.flush()
+            for flushable in dirty:
+                flushable.flush()
         timeout = self._run_timed()
         if timeout != 0:
             self._asleep = True
@@ -140,20 +165,20 @@ class IoThread:
         ready = poller.wait(timeout)
         self._asleep = False
         for fd, events in ready:
-            one = self._served.get(fd)
-            if one is not None:
-                one.on_ready(events)
+            handler = self._handlers.get(fd)
+            if handler is not None:
+                handler.on_ready(events)
 
     def _run_timed(self) -> float | None:
         timed = self._timed
         if timed:
             now = self._clock()
-            for served in [one for one, when in timed.items() if when <= now]:
-                when = served.tick(now)
+            for due in [one for one, when in timed.items() if when <= now]:
+                when = due.tick(now)
                 if when < NEVER:
-                    timed[served] = when
+                    timed[due] = when
                 else:
-                    timed.pop(served, None)
+                    timed.pop(due, None)
         if self._tasks or self._dirty or self._is_over:
             return 0
         return max(0.0, min(timed.values()) - now) if timed else None
@@ -181,7 +206,7 @@ class IoThread:
         """Forget the parent's thread and sockets, and close this process' copies of its descriptors."""
         self._lock = threading.Lock()
         self._tasks.clear()
-        self._served = {}
+        self._handlers = {}
         self._dirty = []
         self._timed = {}
         self._thread = None

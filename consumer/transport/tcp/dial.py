@@ -47,7 +47,9 @@ class Dial:
 
     def start(self) -> None:
         """Begin with the host's addresses."""
-        resolve(self._address, lambda found: self._thread.post(self._resolved, found))
+        thread = self._thread
+        name = f"callahead-{thread.protocol}-dns"
+        resolve(self._address, lambda found: thread.post(self._resolved, found), thread_name=name)
 
     def _resolved(self, found: list[Address] | OSError) -> None:
         if self._over:
@@ -80,7 +82,7 @@ class Dial:
             self._next(os.strerror(code))
 
     def on_ready(self, events: int) -> None:
-        """Go on; see `Served.on_ready`."""
+        """Go on; see `Handler.on_ready`."""
         del events
         if self._shaking_hands:
             self._shake_hands()
@@ -136,14 +138,6 @@ class Dial:
         """Give up, and tell nobody."""
         self._over = True
         self._drop()
-
-    def flush(self) -> None:
-        """Write nothing: there is nothing to write yet."""
-
-    def tick(self, now: float) -> float:
-        """Ask for no further tick: whoever dials keeps the time."""
-        del now
-        return float("inf")
 
     def _watch(self, events: int) -> None:
         assert self._socket is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callahead.consumer.provider import Provider
-from callahead.consumer.transport.dubbo.users import Users
+from callahead.consumer.transport.dubbo.stop_notice import StopNotice
 from callahead.registry.models import Endpoint
 
 
@@ -13,18 +13,28 @@ def provider() -> Provider:
 
 def test_a_stopping_peer_is_passed_over_once_its_connection_is_lost() -> None:
     """It may close its connections before it stops to listen, so a new one would only be dropped."""
-    users, one = Users(), provider()
-    users.add(one)
-    users.set_read_only(True)
-    users.lost(7.0)
+    one = provider()
+    notice = StopNotice({one})
+    notice.give(True)
+    notice.end(7.0)
 
     assert (one.is_read_only, one.unhealthy_until) == (False, 7.0)
 
 
 def test_a_peer_that_was_not_stopping_may_be_asked_at_once() -> None:
     """A connection that broke says nothing of the next one."""
-    users, one = Users(), provider()
-    users.add(one)
-    users.lost(7.0)
+    one = provider()
+    StopNotice({one}).end(7.0)
 
     assert one.unhealthy_until == 0.0
+
+
+def test_who_comes_later_hears_it_too() -> None:
+    """A reference that begins to share the connection of a stopping peer passes it over as the others do."""
+    one, late = provider(), provider()
+    notice = StopNotice({one, late})
+    notice.give(True)
+    late.set_read_only(False)
+    notice.tell(late)
+
+    assert late.is_read_only

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-
-from .call import Call
+from typing import Any, Generic, Protocol, TypeVar
 
 _JOIN_BYTES = 256 * 1024
 """Frames are joined into one send up to this size; a larger single frame is sent by itself."""
 
 _TLS_RECORD_BYTES = 16 * 1024
-_NOBODY: Sequence[Call] = ()
+_NOBODY: Sequence[Any] = ()
 
 
-class Outbox:
+class Watched(Protocol):
+    """Somebody who is to be told when a frame is written.
+
+    Attributes:
+        number: The frame's.
+        ended: There is nobody to be told any more.
+    """
+
+    number: int
+    ended: bool
+
+
+WatchedT = TypeVar("WatchedT", bound=Watched)
+
+
+class Outbox(Generic[WatchedT]):
     """Frames in order, joined into large sends.
 
-    Every frame has a number, counted from 1 over the life of the connection, so what became of a call needs no note per
+    Every frame has a number, counted from 1 until the next `clear`, so what became of a call needs no note per
     call: those up to `begun` may have left at least in part, those up to `written` have left whole.
 
     Attributes:
@@ -34,6 +48,10 @@ class Outbox:
     )  # fmt: skip
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all frames, and count from 1 again."""
         # Those not yet joined, up to number `last`; in place of a dropped one stands an empty one, so that the place of
         # a number is known.
         self._frames: deque[bytes] = deque()
@@ -44,7 +62,7 @@ class Outbox:
         self._head = 0
         # Where each frame of the batch ends; made only where the kernel does not take the batch in one go.
         self._ends: deque[tuple[int, int]] | None = None
-        self._watched: deque[Call] = deque()
+        self._watched: deque[WatchedT] = deque()
         self.count = 0
         self.size = 0
         self.last = 0
@@ -65,9 +83,9 @@ class Outbox:
         self.begun = self.written = self.last
         return self.last
 
-    def watch(self, call: Call) -> None:
-        """Tell *call*, whose frame was just put, when it is written."""
-        self._watched.append(call)
+    def watch(self, watched: WatchedT) -> None:
+        """Have `advance` return *watched*, whose frame was just put, when it is written."""
+        self._watched.append(watched)
 
     def drop(self, number: int) -> bool:
         """Take the frame *number* out of the queue; False where a byte of it may have left, or it is not there."""
@@ -151,8 +169,8 @@ class Outbox:
         self._joined = joined
         self._batch = joined[0] if len(joined) == 1 else b"".join(joined)
 
-    def advance(self, taken: int) -> Sequence[Call]:
-        """Note that the kernel took *taken* bytes of what `pending` returned; returns the calls to be told."""
+    def advance(self, taken: int) -> Sequence[WatchedT]:
+        """Note that the kernel took *taken* bytes of what `pending` returned; returns who is to be told."""
         assert self._batch is not None
         self.size -= taken
         if taken == len(self._batch) and self._ends is None:
@@ -187,9 +205,9 @@ class Outbox:
             self.begun = max(self.begun, number)
             start = end
 
-    def _told(self) -> list[Call]:
+    def _told(self) -> list[WatchedT]:
         watched = self._watched
-        told: list[Call] = []
+        told: list[WatchedT] = []
         while watched and (watched[0].number <= self.written or watched[0].ended):
             told.append(watched.popleft())
         return told

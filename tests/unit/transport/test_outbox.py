@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.attempts import attempt_of
 
-from callahead.config.policy import MethodPolicy
-from callahead.consumer.transport.dubbo.call import Call
-from callahead.consumer.transport.dubbo.outbox import Outbox
+from callahead.consumer.transport.tcp.outbox import Outbox
 
-POLICY = MethodPolicy(reference="foo", method="find")
 JOIN_BYTES = 256 * 1024
 RECORD_BYTES = 16 * 1024
 
 
-def call_of(number: int) -> Call:
-    """Make a call that knows nothing but the number of its frame."""
-    unused: Any = None
-    call = Call(number, b"", True, attempt_of(POLICY), unused, unused)
-    call.number = number
-    return call
+class Waiting:
+    """Somebody who waits for the frame of a number."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.ended = False
 
 
 def drain(outbox: Outbox) -> bytes:
@@ -40,7 +34,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.outbox = Outbox()
+        self.outbox: Outbox[Waiting] = Outbox()
         self.waiting: list[tuple[int, bytes]] = []
         self.taken = 0  # of the first frame that waits
         self.sent = b""
@@ -60,7 +54,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(size=st.integers(1, 50))
     def put_watched(self, size: int) -> None:
         self.put(size)
-        self.outbox.watch(call_of(self.last))
+        self.outbox.watch(Waiting(self.last))
         self.watched.append(self.last)
 
     @precondition(lambda self: not self.waiting)

@@ -12,7 +12,7 @@ _FEWEST_SKIPPED = 4
 _MOST_SKIPPED = 1024
 
 
-class Looks:
+class Spin:
     """Decides, from how it went before, whether to look for a while.
 
     A provider on this machine may answer in less time than it takes to put a thread to sleep and wake it, and a core

@@ -11,16 +11,16 @@ Address = tuple[int, Any]
 """Address family and socket address."""
 
 
-def resolve(address: tuple[str, int], found: Callable[[list[Address] | OSError], None]) -> None:
+def resolve(address: tuple[str, int], found: Callable[[list[Address] | OSError], None], *, thread_name: str) -> None:
     """Tell *found* the addresses of host and port, or why there are none.
 
-    An address literal is answered at once; a name on a thread of its own, since the system's resolver blocks.
+    An address literal is answered at once; a name on a thread called *thread_name*, since the system's resolver blocks.
     """
     host, port = address
     try:
         literal = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except OSError:
-        threading.Thread(target=_look_up, args=(address, found), name="callahead-dubbo-dns", daemon=True).start()
+        threading.Thread(target=_look_up, args=(address, found), name=thread_name, daemon=True).start()
     else:
         found(_addresses(literal))
 

@@ -1,0 +1,135 @@
+"""What transports keep of a provider while it is in the registry: prepared methods, and connections that are shared."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from typing import Generic, Protocol, TypeVar
+
+from ..provider import Provider
+from .api import Providers
+
+BoundT = TypeVar("BoundT")
+
+
+class Bound(dict[Provider, BoundT]):
+    """What one method has prepared for each provider; made when it is first asked for.
+
+    A dict, so that a call which finds what it asks for enters no function of ours.
+
+    Args:
+        bind: Prepares the method for a provider; may raise, and then nothing is kept.
+        release: Gives back what the transport holds open for a provider, as `Transport.release` does.
+        providers: Returns those that are known now.
+    """
+
+    def __init__(
+        self, bind: Callable[[Provider], BoundT], release: Callable[[Provider], None], providers: Providers
+    ) -> None:
+        super().__init__()
+        self._bind = bind
+        self._release = release
+        self._providers = providers
+
+    def __missing__(self, provider: Provider) -> BoundT:
+        bound = self[provider] = self._bind(provider)
+        if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
+            self.forget(provider)
+            self._release(provider)
+        return bound
+
+    def forget(self, provider: Provider | None) -> None:
+        """Drop what was prepared for *provider*, or for all."""
+        if provider is None:
+            self.clear()
+        else:
+            self.pop(provider, None)
+
+
+class Shared(Protocol):
+    """A connection that may serve several references; its methods may be called from any thread.
+
+    Attributes:
+        providers: Those that share it, one for each reference.
+    """
+
+    providers: set[Provider]
+
+    @property
+    def closed(self) -> bool:
+        """It takes no call any more."""
+
+    def drain(self) -> None:
+        """Close it once its last running call has ended."""
+
+    def close(self) -> None:
+        """Close it now."""
+
+
+KeyT = TypeVar("KeyT", bound=Hashable)
+SharedT = TypeVar("SharedT", bound=Shared)
+
+
+class SharedConnections(Generic[KeyT, SharedT]):
+    """The connections of a transport: one for each key, as long as a provider uses it; of any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[KeyT, SharedT] = {}
+        self._draining: list[SharedT] = []
+        self._closed = False
+
+    def get(self, key: KeyT, provider: Provider, make: Callable[[], SharedT]) -> SharedT | None:
+        """Return the connection of *key*, made where there is none, and note its user; None once all are closed."""
+        with self._lock:
+            if self._closed:
+                return None
+            connection = self._open.get(key)
+            if connection is None:
+                connection = self._open[key] = make()
+            connection.providers.add(provider)
+            return connection
+
+    def open(self) -> tuple[SharedT, ...]:
+        """Return those that have users."""
+        with self._lock:
+            return tuple(self._open.values())
+
+    def release(self, provider: Provider) -> None:
+        """Drain every connection of which *provider* was the last user."""
+        with self._lock:
+            unused = [key for key, connection in self._open.items() if _leave(connection, provider)]
+            idle = [self._open.pop(key) for key in unused]
+            self._draining = [one for one in self._draining if not one.closed] + idle
+        for connection in idle:
+            connection.drain()
+
+    def close(self) -> None:
+        """Close all, those that drain too, and give none any more. Idempotent."""
+        with self._lock:
+            self._closed = True
+            connections = self._take_all()
+        for connection in connections:
+            connection.close()
+
+    def after_fork(self) -> list[SharedT]:
+        """Forget the parent's connections, and return them."""
+        self._lock = threading.Lock()
+        return self._take_all()
+
+    def _take_all(self) -> list[SharedT]:
+        taken = [*self._open.values(), *self._draining]
+        self._open, self._draining = {}, []
+        return taken
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+
+def _leave(connection: Shared, provider: Provider) -> bool:
+    """Take *provider* from the users of *connection*; True where it was the last one."""
+    providers = connection.providers
+    if provider not in providers:
+        return False
+    providers.discard(provider)
+    return not providers

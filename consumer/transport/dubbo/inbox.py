@@ -1,0 +1,94 @@
+"""What comes in on one connection: from bytes to the calls that they answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ...wire.events import BadEvent, BadResponse, Broken, Heartbeat, HeartbeatAnswer, ReadOnly, Response, Writable
+from ...wire.header import heartbeat_answer_frame
+from ...wire.reader import FrameReader
+from .call import Call
+from .counters import Counters
+from .settings import ConnectionSettings
+from .stop_notice import StopNotice
+
+_LOG = logging.getLogger("callahead.consumer.dubbo")
+
+
+class Inbox:
+    """Reads what the peer says; for whoever holds the connection's `Ownership`.
+
+    Args:
+        settings: The largest answer.
+        name: ``host:port``, for the log.
+        running: The calls that wait for an answer, by their ids; who gets one is taken out.
+        counters: Where what reaches nobody is counted.
+        stop_notice: Hears that the peer is about to stop.
+        reply: Called with a frame that the peer asked for.
+        broken: Called with what is wrong where nothing after it can be read.
+    """
+
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        name: str,
+        running: dict[int, Call],
+        counters: Counters,
+        stop_notice: StopNotice,
+        reply: Callable[[bytes], None],
+        broken: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._name = name
+        self._running = running
+        self._counters = counters
+        self._stop_notice = stop_notice
+        self._reply = reply
+        self._broken = broken
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the half of a frame that came last: the next bytes are of another connection."""
+        self._reader = FrameReader(self._settings.max_body_bytes, setting=self._settings.max_body_setting)
+
+    def take(self, data: bytes) -> None:
+        """Hand on what *data* says, together with what came before."""
+        running = self._running
+        for event in self._reader.feed(data):
+            if type(event) is Response:
+                number, status, body = event
+                call = running.pop(number, None)
+                if call is None:
+                    self._counters.unknown_answers += 1
+                else:
+                    call.answer(status, body)
+            else:
+                self._take_rare(event)
+
+    def _take_rare(self, event: Any) -> None:
+        if isinstance(event, Heartbeat):
+            if event.two_way:
+                self._reply(heartbeat_answer_frame(event.id))
+        elif isinstance(event, BadResponse):
+            self._fail(event)
+        elif isinstance(event, ReadOnly | Writable):
+            self._stop_notice.give(isinstance(event, ReadOnly))
+        elif isinstance(event, Broken):
+            self._broken(event.error.message)
+        elif isinstance(event, BadEvent):
+            self._ignore(f": {event.error.message}")
+        elif not isinstance(event, HeartbeatAnswer):
+            self._ignore(" sent a request, which a consumer does not answer")
+
+    def _fail(self, event: BadResponse) -> None:
+        call = self._running.pop(event.id, None)
+        if call is None:
+            self._counters.unknown_answers += 1
+        else:
+            call.fail(event.error)
+
+    def _ignore(self, what: str) -> None:
+        self._counters.bad_events += 1
+        _LOG.warning("%s%s", self._name, what)

@@ -1,0 +1,91 @@
+"""Bringing a connection about, again and again: when to dial, how long at most, and when not yet."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from random import Random
+
+from ...deadline import Clock
+from ...errors import ConnectFailed
+from .backoff import Backoff
+from .dial import Dial
+from .io_thread import NEVER, IoThread
+
+
+class Connecting:
+    """Dials one address, one `Dial` at a time, each bounded in time; lives on the I/O thread.
+
+    Args:
+        address: Host and port.
+        tls: The context and the name to expect in the peer's certificate, or None for plain TCP.
+        timeout: Longest time of one attempt, TLS handshake included, in seconds.
+        thread: Serves the socket meanwhile.
+        clock: Measures the attempt, and the wait after one that failed.
+        random: Spreads these waits.
+        opened: Called with the socket, which is non-blocking and served by nobody.
+        failed: Called with what is wrong.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        tls: tuple[ssl.SSLContext, str] | None,
+        timeout: float,
+        thread: IoThread,
+        clock: Clock,
+        random: Random,
+        opened: Callable[[socket.socket], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        self._address = address
+        self._tls = tls
+        self._timeout = timeout
+        self._thread = thread
+        self._clock = clock
+        self._opened = opened
+        self._failed = failed
+        self._backoff = Backoff(random)
+        self._dial: Dial | None = None
+        self._due = NEVER
+
+    def begin(self) -> None:
+        """Dial; ends by one of the two callbacks, or by `abandon`."""
+        self._due = self._clock() + self._timeout
+        self._thread.tick_at(self, self._due)
+        self._dial = Dial(self._address, self._tls, self._thread, self._succeed, self._fail)
+        self._dial.start()
+
+    def refusal(self) -> ConnectFailed | None:
+        """Make the error of a call that comes before the next attempt may be made; None where it may."""
+        return self._backoff.refusal(self._clock())
+
+    def tick(self, now: float) -> float:
+        """Give up what takes too long; see `Timed.tick`."""
+        dial = self._dial
+        if dial is None or now < self._due:
+            return self._due
+        dial.abandon()
+        self._fail(f"not within {self._timeout * 1000:.0f} ms (connect_timeout), {dial.stage}")
+        return NEVER
+
+    def _succeed(self, opened: socket.socket) -> None:
+        self._forget()
+        self._backoff.end()
+        self._opened(opened)
+
+    def _fail(self, problem: str) -> None:
+        self._forget()
+        self._backoff.begin(problem, self._clock())
+        self._failed(problem)
+
+    def abandon(self) -> None:
+        """Stop dialling, and tell nobody."""
+        if self._dial is not None:
+            self._dial.abandon()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._dial, self._due = None, NEVER
+        self._thread.tick_never(self)

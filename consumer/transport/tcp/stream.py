@@ -1,0 +1,150 @@
+"""The socket of a connection while it is open: writing what is queued, and reading."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Generic
+
+from ...deadline import Clock
+from .io_thread import Handler, IoThread
+from .outbox import Outbox, WatchedT
+from .poller import READ, WRITE
+
+
+class Stream(Generic[WatchedT]):
+    """What goes out and comes in on one socket after the other; for whoever holds the connection's `Ownership`.
+
+    Args:
+        outbox: What is to be written; frames may wait there before the socket is open.
+        thread: Waits for the socket.
+        clock: Tells when bytes came.
+        received: Called with bytes that came.
+        written: Called for each frame that was watched and has left whole.
+        lost: Called with what is wrong; it drops the socket.
+
+    Attributes:
+        is_led: A calling thread reads for itself, so the I/O thread does not wait for bytes.
+        last_read: Monotonic second at which the last bytes came, or the socket was opened.
+        watching: The events for which the I/O thread waits; 0 for none.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox[WatchedT],
+        thread: IoThread,
+        clock: Clock,
+        received: Callable[[bytes], None],
+        written: Callable[[WatchedT], None],
+        lost: Callable[[str], None],
+    ) -> None:
+        self._outbox = outbox
+        self._thread = thread
+        self._clock = clock
+        self._received = received
+        self._written = written
+        self._lost = lost
+        self._socket: socket.socket | None = None
+        self._is_tls = False
+        self.is_led = False
+        self.last_read = 0.0
+        self.watching = 0
+
+    def open(self, opened: socket.socket, handler: Handler) -> None:
+        """Use *opened* from now on, whose events *handler* hears; called on the I/O thread."""
+        self._socket = opened
+        self._is_tls = isinstance(opened, ssl.SSLSocket)
+        self.last_read = self._clock()
+        self._thread.serve(opened.fileno(), handler)
+        self.watch(READ)
+
+    def write(self) -> None:
+        """Write what is queued, as far as the kernel takes it."""
+        opened = self._socket
+        if opened is None:
+            return
+        outbox = self._outbox
+        while (data := outbox.pending()) is not None:
+            try:
+                taken = opened.send(data)
+            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError) as error:
+                if isinstance(error, ssl.SSLError):
+                    outbox.attempt()
+                self.watch(READ | WRITE)
+                return
+            except OSError as error:
+                if self._is_tls:
+                    outbox.attempt()
+                self._lost(f"writing failed: {error.strerror or error}")
+                return
+            for one in outbox.advance(taken):
+                self._written(one)
+        if not self.is_led:
+            self.watch(READ)
+
+    def send(self, frame: bytes) -> int:
+        """Send *frame* where nothing waits, and return its number; only what does not leave at once is queued."""
+        assert self._socket is not None
+        outbox = self._outbox
+        try:
+            taken = self._socket.send(frame)
+        except OSError:  # `write` meets it again, and says what it means
+            taken = 0
+        if taken == len(frame):
+            return outbox.pass_by()
+        number = outbox.put(frame)
+        if taken:
+            outbox.pending()
+            outbox.advance(taken)
+        return number
+
+    def read(self, most: int) -> None:
+        """Read up to *most* bytes, and all that TLS holds ready."""
+        while (opened := self._socket) is not None:
+            try:
+                data = opened.recv(most)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return
+            except OSError as error:
+                self._lost(f"reading failed: {error.strerror or error}")
+                return
+            if not data:
+                self._lost("the provider closed it")
+                return
+            self.last_read = self._clock()
+            self._received(data)
+            # TLS may hold decrypted bytes that the poller does not see.
+            if not (self._is_tls and isinstance(opened, ssl.SSLSocket) and opened.pending()):
+                return
+
+    def watch(self, events: int) -> None:
+        """Let the I/O thread wait for *events*; see `Poller.watch`."""
+        if events != self.watching:
+            assert self._socket is not None
+            assert self._thread.poller is not None
+            self.watching = events
+            self._thread.poller.watch(self._socket.fileno(), events)
+
+    def watch_all(self) -> None:
+        """Let the I/O thread wait for bytes, and to go on writing where something is queued."""
+        self.watch(READ | WRITE if self._outbox.count else READ)
+
+    def drop(self) -> None:
+        """Close the socket, if there is one."""
+        opened = self._forget()
+        if opened is not None:
+            self._thread.forget(opened.fileno())
+            opened.close()
+
+    def after_fork(self) -> None:
+        """Close this process' copy of the socket, without a word to the peer, which TLS would say."""
+        opened = self._forget()
+        if opened is not None:
+            socket.close(opened.detach())
+
+    def _forget(self) -> socket.socket | None:
+        opened, self._socket = self._socket, None
+        self.is_led = False
+        self.watching = 0
+        return opened

@@ -1,0 +1,147 @@
+"""What is kept of a provider as long as it is in the registry."""
+
+from __future__ import annotations
+
+import pytest
+
+from callahead.consumer.provider import Provider
+from callahead.consumer.transport.bound import Bound, SharedConnections
+from callahead.registry.models import Endpoint
+
+
+def provider() -> Provider:
+    return Provider(Endpoint(protocol="dubbo", host="127.0.0.1", port=1), lambda _: None)
+
+
+class Registry:
+    """The providers that are known, and what a method did for each."""
+
+    def __init__(self, *known: Provider) -> None:
+        self.known = known
+        self.bound: list[Provider] = []
+        self.released: list[Provider] = []
+        self.method = Bound(self._bind, self.released.append, lambda: self.known)
+
+    def _bind(self, one: Provider) -> int:
+        self.bound.append(one)
+        return len(self.bound)
+
+
+def test_a_method_is_prepared_once_for_each_provider() -> None:
+    """It is made when it is first asked for, and found from then on."""
+    one, other = provider(), provider()
+    registry = Registry(one, other)
+
+    assert [registry.method[who] for who in (one, other, one, other)] == [1, 2, 1, 2]
+    assert registry.released == []
+
+
+def test_what_is_forgotten_is_prepared_anew() -> None:
+    """For one provider, or for all."""
+    one, other = provider(), provider()
+    registry = Registry(one, other)
+    assert (registry.method[one], registry.method[other]) == (1, 2)
+    registry.method.forget(one)
+    assert (registry.method[one], registry.method[other]) == (3, 2)
+    registry.method.forget(None)
+
+    assert (registry.method[other], registry.method[one]) == (4, 5)
+
+
+def test_a_provider_that_left_meanwhile_is_released_and_not_kept() -> None:
+    """Nobody would release it any more, since the registry told of its end before it was bound."""
+    gone = provider()
+    registry = Registry()
+
+    assert registry.method[gone] == 1
+    assert (registry.released, len(registry.method)) == ([gone], 0)
+
+
+def test_a_provider_that_cannot_be_bound_is_tried_again() -> None:
+    """What binding raises reaches the call, and nothing is kept of it."""
+    one = provider()
+
+    def refuse(_: Provider) -> int:
+        raise ValueError("closed")
+
+    method = Bound(refuse, lambda _: None, lambda: (one,))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="closed"):
+            method[one]
+
+
+class Line:
+    """A connection that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.providers: set[Provider] = set()
+        self.told: list[str] = []
+
+    @property
+    def closed(self) -> bool:
+        return "close" in self.told
+
+    def drain(self) -> None:
+        self.told.append("drain")
+
+    def close(self) -> None:
+        self.told.append("close")
+
+
+def get(shared: SharedConnections[str, Line], key: str, who: Provider) -> Line:
+    found = shared.get(key, who, Line)
+    assert found is not None
+    return found
+
+
+def test_equal_keys_share_a_connection() -> None:
+    """Its users are noted, one for each reference."""
+    shared: SharedConnections[str, Line] = SharedConnections()
+    one, other = provider(), provider()
+    line = get(shared, "a", one)
+
+    assert get(shared, "a", other) is line
+    assert get(shared, "b", one) is not line
+    assert line.providers == {one, other}
+    assert len(shared.open()) == 2
+
+
+def test_the_last_user_that_leaves_drains_a_connection() -> None:
+    """It is then nobody's: who asks for it again gets a new one."""
+    shared: SharedConnections[str, Line] = SharedConnections()
+    one, other = provider(), provider()
+    line = get(shared, "a", one)
+    get(shared, "a", other)
+    shared.release(one)
+    shared.release(one)
+    shared.release(provider())
+    assert line.told == []
+    shared.release(other)
+
+    assert (line.told, shared.open()) == (["drain"], ())
+    assert get(shared, "a", one) is not line
+
+
+def test_close_ends_those_that_drain_too() -> None:
+    """Afterwards there are no connections to be had."""
+    shared: SharedConnections[str, Line] = SharedConnections()
+    one, other = provider(), provider()
+    draining, kept = get(shared, "a", one), get(shared, "b", other)
+    shared.release(one)
+    shared.close()
+    shared.close()
+
+    assert (draining.told, kept.told) == (["drain", "close"], ["close"])
+    assert shared.get("a", one, Line) is None
+
+
+def test_a_forked_child_begins_with_nothing() -> None:
+    """The parent's connections are handed out, so that each transport leaves them as it must."""
+    shared: SharedConnections[str, Line] = SharedConnections()
+    one, other = provider(), provider()
+    lines = [get(shared, "b", other), get(shared, "a", one)]
+    shared.release(one)
+
+    assert shared.after_fork() == lines
+    assert (len(shared), [line.told for line in lines]) == (0, [[], ["drain"]])
+    assert get(shared, "b", other) not in lines

@@ -1,0 +1,179 @@
+"""One connection from the first call to its end, step by step."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.dubbo_connection import call_of, held
+
+from callahead.consumer.errors import ConnectionLost, ConsumerClosed
+from callahead.consumer.invocation import Outcome
+from callahead.consumer.transport.dubbo.call import Call
+from callahead.consumer.transport.dubbo.connection import State
+from callahead.consumer.transport.tcp.poller import READ, WRITE
+from callahead.consumer.wire.header import response_frame
+
+
+class Line:
+    """A connection to a socket that a test reads and writes."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.connection, self.thread, self.clock = held(self.listener.getsockname()[1])
+        self.peer: socket.socket | None = None
+        self.ended: dict[int, Outcome] = {}
+
+    def call(self, number: int, **fields: Any) -> Call:
+        """Make a call whose end is noted."""
+
+        def done(outcome: Outcome) -> None:
+            self.ended[number] = outcome
+
+        return call_of(number, 5.0, self.clock.now + 5.0, done, **fields)
+
+    def post(self, number: int) -> None:
+        """Hand a call over, and do what the thread would do with it at once."""
+        self.connection.post(self.call(number))
+        self.thread.run()
+
+    def connect(self) -> socket.socket:
+        """Let the dial succeed."""
+        self.thread.run()
+        (dial,) = self.thread.handlers.values()
+        dial.on_ready(WRITE)
+        self.peer, _ = self.listener.accept()
+        return self.peer
+
+    def open(self) -> socket.socket:
+        """Connect for a call, and answer it."""
+        self.post(1)
+        peer = self.connect()
+        peer.recv(100)
+        peer.send(response_frame(1, b""))
+        self.connection.on_ready(READ)
+        return peer
+
+    def close(self) -> None:
+        self.connection.close()
+        self.thread.run()
+        for one in (self.listener, self.peer):
+            if one is not None:
+                one.close()
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    """One that nobody has called."""
+    made = Line()
+    yield made
+    made.close()
+
+
+def test_the_first_call_connects(line: Line) -> None:
+    """It waits meanwhile, leaves as soon as there is a socket, and ends with its answer."""
+    assert line.connection.state is State.IDLE
+    line.post(1)
+    assert line.connection.state is State.DIALLING
+    peer = line.connect()
+    assert (line.connection.state, peer.recv(100)) == (State.OPEN, b"frame")
+    peer.send(response_frame(1, b""))
+    line.connection.on_ready(READ)
+
+    assert line.ended[1].value == 1
+
+
+def test_calls_of_one_round_leave_in_one_flush(line: Line) -> None:
+    """Whatever was posted before the I/O thread comes to it is written together."""
+    peer = line.open()
+    for number in (2, 3, 4):
+        line.connection.post(line.call(number))
+    assert line.thread.run() == 1
+    assert line.thread.flushes == [line.connection]
+    line.connection.flush()
+
+    assert peer.recv(100) == b"frame" * 3
+
+
+def test_a_lost_connection_ends_its_calls_and_connects_again(line: Line) -> None:
+    """Calls that may have left are in doubt; the next one dials."""
+    peer = line.open()
+    line.post(2)
+    line.connection.flush()
+    peer.close()
+    line.connection.on_ready(READ)
+    error = line.ended[2].error
+    assert isinstance(error, ConnectionLost)
+    assert (error.in_doubt, line.connection.state) == (True, State.IDLE)
+    line.post(3)
+
+    assert line.connection.state is State.DIALLING
+
+
+def test_a_drained_connection_closes_after_its_last_call(line: Line) -> None:
+    """Calls that run end in peace, and those that come too late are told why."""
+    peer = line.open()
+    line.post(2)
+    line.connection.drain()
+    line.thread.run()
+    assert not line.connection.closed
+    peer.send(response_frame(2, b""))
+    line.connection.on_ready(READ)
+    assert (line.connection.closed, line.ended[2].value) == (True, 2)
+    line.post(3)
+
+    error = line.ended[3].error
+    assert isinstance(error, ConnectionLost)
+    assert error.not_sent
+
+
+def test_close_ends_what_runs(line: Line) -> None:
+    """At once, and the socket is gone."""
+    peer = line.open()
+    line.post(2)
+    line.connection.close()
+    line.thread.run()
+
+    assert isinstance(line.ended[2].error, ConsumerClosed)
+    assert (peer.recv(100), line.thread.handlers) == (b"", {})
+
+
+def test_a_cancelled_call_never_leaves(line: Line) -> None:
+    """Its frame is taken out of the queue."""
+    peer = line.open()
+    first, second = line.call(2), line.call(3)
+    for call in (first, second):
+        line.connection.post(call)
+    line.thread.run()
+    line.connection.post_cancel(first)
+    line.thread.run()
+    line.connection.flush()
+
+    assert peer.recv(100) == b"frame"
+    assert list(line.ended) == [1, 2]
+
+
+def test_who_waits_for_the_write_is_not_led(line: Line) -> None:
+    """The I/O thread tells when a frame is written."""
+    line.open()
+    written: list[int] = []
+    call = line.call(2, on_sent=lambda: written.append(2))
+    assert not line.connection.lead(call)
+    line.connection.post(call)
+    line.thread.run()
+    line.connection.flush()
+
+    assert written == [2]
+
+
+def test_a_forked_child_connects_anew(line: Line) -> None:
+    """Its copy of the socket is closed without a word, and the parent's calls are not its own."""
+    line.open()
+    line.post(2)
+    line.connection.after_fork()
+    assert (line.connection.state, list(line.ended)) == (State.IDLE, [1])
+    line.post(3)
+
+    assert line.connection.state is State.DIALLING

@@ -1,0 +1,115 @@
+"""From a peer's bytes to the calls that they answer."""
+
+from __future__ import annotations
+
+import pytest
+from support.dubbo_connection import SETTINGS, call_of
+
+from callahead.consumer.invocation import Outcome
+from callahead.consumer.provider import Provider
+from callahead.consumer.transport.dubbo.call import Call
+from callahead.consumer.transport.dubbo.counters import Counters
+from callahead.consumer.transport.dubbo.inbox import Inbox
+from callahead.consumer.transport.dubbo.stop_notice import StopNotice
+from callahead.consumer.wire.header import (
+    heartbeat_answer_frame,
+    heartbeat_frame,
+    read_only_frame,
+    request_frame,
+    response_frame,
+    writable_frame,
+)
+from callahead.registry.models import Endpoint
+
+
+class Peer:
+    """An inbox, and what it told of the peer's bytes."""
+
+    def __init__(self) -> None:
+        self.provider = Provider(Endpoint(protocol="dubbo", host="127.0.0.1", port=1), lambda _: None)
+        self.running: dict[int, Call] = {}
+        self.ended: dict[int, Outcome] = {}
+        self.counters = Counters()
+        self.replies: list[bytes] = []
+        self.problems: list[str] = []
+        notice = StopNotice({self.provider})
+        self.inbox = Inbox(
+            SETTINGS, "h:1", self.running, self.counters, notice, self.replies.append, self.problems.append
+        )
+
+    def call(self, number: int) -> None:
+        """Let a call of that id run."""
+
+        def done(outcome: Outcome) -> None:
+            self.ended[number] = outcome
+
+        self.running[number] = call_of(number, 1.0, 1.0, done)
+
+
+@pytest.fixture
+def peer() -> Peer:
+    """One that has said nothing."""
+    return Peer()
+
+
+def test_answers_go_to_their_calls(peer: Peer) -> None:
+    """In whatever order they come, and cut wherever; an answered call runs no more."""
+    peer.call(1)
+    peer.call(2)
+    data = response_frame(2, b"two") + response_frame(1, b"one")
+    for at in range(len(data)):
+        peer.inbox.take(data[at : at + 1])
+
+    assert [(number, outcome.value) for number, outcome in peer.ended.items()] == [(2, 2), (1, 1)]
+    assert peer.running == {}
+
+
+def test_an_answer_to_nobody_is_counted(peer: Peer) -> None:
+    """Late, duplicate or made up."""
+    peer.inbox.take(response_frame(7, b""))
+
+    assert (peer.counters.unknown_answers, peer.ended) == (1, {})
+
+
+def test_an_answer_that_is_too_large_fails_its_call_only(peer: Peer) -> None:
+    """The bytes after it are read as if it had not been."""
+    peer.call(1)
+    peer.call(2)
+    peer.inbox.take(response_frame(1, b"x" * 1001) + response_frame(2, b""))
+
+    assert peer.ended[1].error is not None
+    assert (peer.ended[2].value, peer.problems) == (2, [])
+
+
+def test_a_heartbeat_is_answered(peer: Peer) -> None:
+    """An answer to ours says nothing but that the peer lives."""
+    peer.inbox.take(heartbeat_frame(5) + heartbeat_answer_frame(-1))
+
+    assert (peer.replies, peer.counters) == ([heartbeat_answer_frame(5)], Counters())
+
+
+def test_a_peer_that_is_about_to_stop_is_not_chosen(peer: Peer) -> None:
+    """Until it says that it takes calls again."""
+    peer.inbox.take(read_only_frame(5))
+    assert peer.provider.is_read_only
+    peer.inbox.take(writable_frame(6))
+    assert not peer.provider.is_read_only
+
+
+def test_a_request_is_counted_and_not_answered(peer: Peer, caplog: pytest.LogCaptureFixture) -> None:
+    """A consumer serves nothing."""
+    peer.inbox.take(request_frame(5, b"x"))
+
+    assert (peer.counters.bad_events, peer.replies) == (1, [])
+    assert "h:1 sent a request, which a consumer does not answer" in caplog.text
+
+
+def test_what_is_no_dubbo_breaks_the_connection(peer: Peer) -> None:
+    """After 8 KiB of it nothing is read any more; with the next connection everything begins anew."""
+    peer.call(1)
+    peer.inbox.take(b"HTTP/1.1 400 Bad Request\r\n" * 400)
+    assert len(peer.problems) == 1
+    peer.inbox.clear()
+    peer.inbox.take(response_frame(1, b""))
+
+    assert peer.ended[1].value == 1

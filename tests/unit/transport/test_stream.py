@@ -1,0 +1,152 @@
+"""The socket of a connection: what is written, what is read, and what the I/O thread waits for."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from support.clock import FakeClock
+from support.held_thread import HeldThread
+
+from callahead.consumer.transport.tcp.outbox import Outbox
+from callahead.consumer.transport.tcp.poller import READ, WRITE
+from callahead.consumer.transport.tcp.stream import Stream
+
+
+class Waiting:
+    """Somebody who waits for a frame to be written."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.ended = False
+
+
+class Line:
+    """An open stream, the peer's socket, and what the stream told."""
+
+    def __init__(self) -> None:
+        near, self.peer = socket.socketpair()
+        near.setblocking(False)
+        self.fd = near.fileno()
+        self.clock = FakeClock()
+        self.thread = HeldThread(self.clock)
+        self.outbox: Outbox[Waiting] = Outbox()
+        self.received: list[bytes] = []
+        self.written: list[Waiting] = []
+        self.lost: list[str] = []
+        self.stream = Stream(
+            self.outbox, self.thread, self.clock, self.received.append, self.written.append, self.lost.append
+        )
+        self.stream.open(near, self)
+
+    def on_ready(self, events: int) -> None:
+        """Be never called: the thread stands still."""
+
+    @property
+    def watched(self) -> int | None:
+        return self.thread.watched.get(self.fd)
+
+    def fill(self) -> None:
+        """Write until the kernel takes no more."""
+        while not self.outbox.count:
+            self.outbox.put(b"x" * 100_000)
+            self.stream.write()
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    """An open line."""
+    made = Line()
+    yield made
+    made.stream.drop()
+    made.peer.close()
+
+
+def test_all_that_is_queued_leaves_in_order(line: Line) -> None:
+    """Frames are joined, and who waits for one is told."""
+    line.outbox.put(b"one ")
+    waiting = Waiting(line.outbox.put(b"two"))
+    line.outbox.watch(waiting)
+    line.stream.write()
+
+    assert (line.peer.recv(100), line.written, line.watched) == (b"one two", [waiting], READ)
+
+
+def test_what_the_kernel_does_not_take_waits_until_the_socket_is_writable(line: Line) -> None:
+    """The I/O thread waits for that, and no longer once all has left."""
+    line.fill()
+    assert line.watched == READ | WRITE
+
+    while line.outbox.count:
+        line.peer.recv(1_000_000)
+        line.stream.write()
+    assert line.watched == READ
+
+
+def test_a_frame_sent_at_once_is_never_queued(line: Line) -> None:
+    """It has a number as the others have."""
+    assert line.stream.send(b"one") == 1
+    assert (line.outbox.count, line.outbox.written, line.peer.recv(100)) == (0, 1, b"one")
+
+
+def test_what_is_left_of_a_frame_sent_at_once_is_queued(line: Line) -> None:
+    """The rest follows by `write`, and nothing of it twice."""
+    frame = bytes(range(256)) * 20_000
+    number = line.stream.send(frame)
+    assert (line.outbox.count, line.outbox.begun) == (1, number)
+
+    came = b""
+    while len(came) < len(frame):
+        came += line.peer.recv(1_000_000)
+        line.stream.write()
+    assert came == frame
+
+
+def test_bytes_are_handed_on_with_the_time_they_came(line: Line) -> None:
+    """One read takes no more than it is allowed to."""
+    line.clock.advance(3.0)
+    line.peer.send(b"abcdef")
+    line.stream.read(4)
+    line.stream.read(4)
+    line.stream.read(4)  # in vain
+
+    assert (line.received, line.stream.last_read) == ([b"abcd", b"ef"], line.clock.now)
+
+
+def test_a_peer_that_closes_is_told(line: Line) -> None:
+    """Reading finds out."""
+    line.peer.close()
+    line.stream.read(100)
+
+    assert line.lost == ["the provider closed it"]
+
+
+def test_a_broken_socket_is_told(line: Line) -> None:
+    """So does writing."""
+    line.peer.close()
+    line.outbox.put(b"x")
+    line.stream.write()
+
+    assert line.lost == ["writing failed: Broken pipe"]
+
+
+def test_while_it_is_led_writing_does_not_change_what_the_thread_waits_for(line: Line) -> None:
+    """The leader reads for itself."""
+    line.stream.watch(0)
+    line.stream.is_led = True
+    line.outbox.put(b"x")
+    line.stream.write()
+
+    assert line.watched == 0
+
+
+def test_without_a_socket_nothing_leaves_and_nothing_comes(line: Line) -> None:
+    """What is queued stays for the next one."""
+    line.stream.drop()
+    line.outbox.put(b"x")
+    line.stream.write()
+    line.stream.read(100)
+
+    assert (line.outbox.count, line.thread.handlers, line.lost) == (1, {}, [])
+    assert line.peer.recv(100) == b""
