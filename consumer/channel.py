@@ -21,13 +21,13 @@ from .context import enter_call, take_attachments
 from .deadline import Deadline
 from .errors import ConsumerClosed, RpcError
 from .grpc_faces import ChannelFuture, EndedCall, grpc_error
+from .interface.proto.load import streaming_problems
+from .interface.proto.service import MethodTypes
 from .invocation import CallRecord, Invocation
 from .stream import stream_timeout
 from .transport.tri.metadata import checked_metadata
 from .transport.tri.method import GrpcOptions
-from .transport.tri.method_types import MethodTypes
 from .transport.tri.transport import TriReference
-from .transport.tri.types import streaming_problems
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline

@@ -25,11 +25,11 @@ from .interceptor.chain import fold, is_harmless
 from .interceptor.notify import wants_notice
 from .interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
 from .interceptor.watch import CallMetrics, MethodCounts
+from .interface.spelling import Spellings
 from .invocation import Done, Invocation, Outcome, Stage, blame
 from .loadbalance.api import LoadBalance
 from .provider import Provider
 from .reference import Method
-from .spelling import Spellings
 from .stream import StreamMethod
 from .transport.api import MethodTransport, ReferenceTransport, Transport
 

@@ -192,7 +192,7 @@ def _arguments(types: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
     """
     if types is None or len(values) != 1 or not isinstance(values[0], dict):
         return values
-    from ..transport.tri.arguments import from_plain
+    from ..interface.proto.arguments import from_plain
 
     if types.request_class is not None:
         _check_fields(types.request_class.DESCRIPTOR, values[0])
@@ -215,7 +215,7 @@ def _plain(value: Any) -> Any:
     Raises:
         SerializationError: It holds a packed message whose type is not known here.
     """
-    from ..transport.tri.arguments import to_plain
+    from ..interface.proto.arguments import to_plain
 
     try:
         return to_plain(value)

@@ -14,8 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
-from callahead.consumer.errors import RemoteProtocolError, SerializationError
-
+from ..errors import RemoteProtocolError, SerializationError
 from .dubbo.descriptor import parse_type, type_of_class_name
 from .dubbo.signature import Signature
 from .hessian2 import Encoder, Limits, dumps, loads

@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from typing import Any
 
 from callahead.consumer.codec.dubbo import RequestBody, to_generic
-from callahead.consumer.codec.javaface.misfit import Misfit
 from callahead.consumer.errors import RpcError, SerializationError
 from callahead.consumer.testing.call import CANCELLED, ProviderCall
 from callahead.consumer.testing.dubbo_answer import (
@@ -22,6 +21,8 @@ from callahead.consumer.testing.dubbo_service import DubboMethod, Target
 from callahead.consumer.testing.dubbo_sockets import DubboConnection
 from callahead.consumer.testing.script import NO_ANSWER, Step
 from callahead.consumer.wire import Request
+
+from ..interface.java.misfit import Misfit
 
 _log = logging.getLogger("callahead.testing")
 # What Dubbo itself sends in the place of attachments.

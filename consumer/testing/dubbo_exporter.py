@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from callahead.config.policy import SslPolicy
-from callahead.consumer.spelling import folded
 from callahead.consumer.testing.call import ProviderCall
 from callahead.consumer.testing.dubbo_answer import make_dubbo_error
 from callahead.consumer.testing.dubbo_server import DubboServer
@@ -16,6 +15,8 @@ from callahead.consumer.testing.dubbo_service import DubboMethod, DubboService, 
 from callahead.consumer.testing.dubbo_stub import StubTypes, all_functions_of
 from callahead.consumer.testing.script import Error, wrong
 from callahead.consumer.testing.workers import Workers
+
+from ..interface.spelling import folded
 
 
 class DubboExporter:

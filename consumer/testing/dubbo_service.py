@@ -17,15 +17,16 @@ from callahead.consumer.codec.dubbo import (
     types_of_descriptor,
 )
 from callahead.consumer.codec.hessian2.binding import camel_case
-from callahead.consumer.codec.javaface import JavaSignature
-from callahead.consumer.codec.javaface.convert import unchanged
-from callahead.consumer.codec.javaface.misfit import Convert
 from callahead.consumer.errors import RemoteError, RpcError
-from callahead.consumer.spelling import folded
 from callahead.consumer.testing.call import ProviderCall
 from callahead.consumer.testing.dubbo_generic import descriptor_of, from_generic
 from callahead.consumer.testing.script import Script, wrong
 from callahead.consumer.testing.served import accepts
+
+from ..interface.java import JavaSignature
+from ..interface.java.convert import unchanged
+from ..interface.java.misfit import Convert
+from ..interface.spelling import folded
 
 _BAD_REQUEST = "40"
 _SERVICE_ERROR = "70"

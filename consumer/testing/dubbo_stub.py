@@ -7,13 +7,14 @@ from typing import Any
 
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy
-from callahead.consumer.codec.javaface import JavaMethod, JavaSignature, load_interface
-from callahead.consumer.codec.javaface.convert import converter, unchanged
-from callahead.consumer.codec.javaface.declared import declared
-from callahead.consumer.codec.javaface.misfit import Convert
-from callahead.consumer.spelling import folded
 from callahead.consumer.testing.dubbo_service import DubboMethod, Overload
 from callahead.consumer.testing.script import of_provider, wrong
+
+from ..interface.java import JavaMethod, JavaSignature, load_interface
+from ..interface.java.convert import converter, unchanged
+from ..interface.java.declared import declared
+from ..interface.java.misfit import Convert
+from ..interface.spelling import folded
 
 Overloads = dict[tuple[str, str | None], Overload]
 

@@ -10,7 +10,6 @@ import grpc
 
 from callahead.config.extension import nearest
 from callahead.config.policy import SslPolicy
-from callahead.consumer.spelling import folded
 from callahead.consumer.testing.call import ProviderCall
 from callahead.consumer.testing.dubbo_exporter import DubboExporter
 from callahead.consumer.testing.dubbo_server import DubboServer
@@ -22,7 +21,9 @@ from callahead.consumer.testing.served import Served
 from callahead.consumer.testing.service import service_of
 from callahead.consumer.testing.tri_exporter import TriExporter, TriServer
 from callahead.consumer.testing.workers import Workers
-from callahead.consumer.transport.tri.method_types import ServiceTypes
+
+from ..interface.proto.service import ServiceTypes
+from ..interface.spelling import folded
 
 
 class EmbeddedProvider:

@@ -13,8 +13,9 @@ from callahead.consumer.errors import RpcError, SerializationError
 from callahead.consumer.testing.call import CANCELLED, RUNNING, ProviderCall
 from callahead.consumer.testing.script import NO_ANSWER, Script, Step, status_of, wrong
 from callahead.consumer.testing.workers import Workers
-from callahead.consumer.transport.tri.arguments import message_builder
-from callahead.consumer.transport.tri.method_types import MethodTypes
+
+from ..interface.proto.arguments import message_builder
+from ..interface.proto.service import MethodTypes
 
 _log = logging.getLogger("callahead.testing")
 

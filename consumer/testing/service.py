@@ -12,11 +12,12 @@ from google.protobuf.descriptor_pool import DescriptorPool
 
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy, SslPolicy
-from callahead.consumer.spelling import folded
 from callahead.consumer.testing.script import of_provider, wrong
-from callahead.consumer.transport.tri.descriptor_types import service_types
-from callahead.consumer.transport.tri.method_types import ServiceTypes
-from callahead.consumer.transport.tri.types import load_types
+
+from ..interface.proto.descriptors import service_types
+from ..interface.proto.load import load_types
+from ..interface.proto.service import ServiceTypes
+from ..interface.spelling import folded
 
 
 def service_of(

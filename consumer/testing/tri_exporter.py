@@ -18,7 +18,8 @@ from callahead.consumer.testing.script import Error, make_error, wrong
 from callahead.consumer.testing.served import Served, from_function, from_rpc_handler
 from callahead.consumer.testing.service import functions_of, pool_of, server_credentials
 from callahead.consumer.testing.workers import Workers
-from callahead.consumer.transport.tri.method_types import ServiceTypes
+
+from ..interface.proto.service import ServiceTypes
 
 _OPTIONS = (
     ("grpc.so_reuseport", 1),

@@ -16,9 +16,9 @@ from grpc_reflection.v1alpha import reflection_pb2 as reflection
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer.errors import CallTimeout, ConnectFailed, RemoteError, RemoteProtocolError
+from callahead.consumer.interface.proto.arguments import build_request
+from callahead.consumer.interface.proto.load import ServiceTypes, load_types
 from callahead.consumer.testing import EmbeddedProvider
-from callahead.consumer.transport.tri.arguments import build_request
-from callahead.consumer.transport.tri.types import ServiceTypes, load_types
 
 PROTOS = Path(__file__).parents[1] / "support" / "protos"
 KINDS = "callahead.tests.Kinds"

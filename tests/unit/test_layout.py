@@ -26,10 +26,11 @@ pytestmark = pytest.mark.source
 FLOORS = (
     ("config",),
     ("registry",),
-    ("consumer.errors", "consumer.deadline", "consumer.forking", "consumer.spelling"),
+    ("consumer.errors", "consumer.deadline", "consumer.forking"),
     ("consumer.provider", "consumer.invocation", "consumer.callbacks", "consumer.context", "consumer.future",
      "consumer.settling", "consumer.timer"),
     ("consumer.codec", "consumer.wire"),
+    ("consumer.interface",),
     ("consumer.transport",),
     ("consumer.loadbalance",),
     ("consumer.cluster",),
@@ -40,9 +41,13 @@ FLOORS = (
     ("consumer.cli",),
 )  # fmt: skip
 # Facades name what is above them, lazily; the samples are data.
-FACADES = ("consumer", "conf")
+FACADES = ("consumer", "consumer.codec.javaface", "conf")
 NETWORK = ("grpc", "socket", "ssl", "selectors")
-NETWORK_FLOORS = ("consumer.transport", "consumer.testing", "consumer.channel", "consumer.grpc_faces")
+# Generated stubs are made on a channel, and reflection asks over one.
+NETWORK_FLOORS = (
+    "consumer.transport", "consumer.testing", "consumer.channel", "consumer.grpc_faces",
+    "consumer.interface.proto.generated", "consumer.interface.proto.reflection",
+)  # fmt: skip
 
 
 def modules() -> list[Path]:

@@ -4,17 +4,17 @@ A method's `RequestEncoder` is made once, of a `Signature`; `decode_response`, `
 what comes back. The other direction, for a provider, is `decode_request`, `encode_response` and `make_throwable`.
 """
 
-from callahead.consumer.codec.dubbo.annotations import JavaName, java_type_of, parameter_hints
-from callahead.consumer.codec.dubbo.attachments import NO_ATTACHMENTS, service_attachments
-from callahead.consumer.codec.dubbo.descriptor import (
+from .annotations import JavaName, java_type_of, parameter_hints
+from .attachments import NO_ATTACHMENTS, service_attachments
+from .descriptor import (
     JavaType,
     descriptor,
     parse_type,
     type_of_class_name,
     types_of_descriptor,
 )
-from callahead.consumer.codec.dubbo.errors import error_of_thrown, status_error
-from callahead.consumer.codec.dubbo.generic import (
+from .errors import error_of_thrown, status_error
+from .generic import (
     ECHO,
     ECHO_SIGNATURE,
     INVOKE,
@@ -23,7 +23,7 @@ from callahead.consumer.codec.dubbo.generic import (
     invoke_arguments,
     to_generic,
 )
-from callahead.consumer.codec.dubbo.request import (
+from .request import (
     NO_VERSION,
     PROTOCOL_VERSION,
     RequestBody,
@@ -31,9 +31,9 @@ from callahead.consumer.codec.dubbo.request import (
     decode_request,
     encode_text_body,
 )
-from callahead.consumer.codec.dubbo.response import EXCEPTION, NULL, VALUE, decode_response, encode_response
-from callahead.consumer.codec.dubbo.signature import Signature
-from callahead.consumer.codec.dubbo.throwable import make_throwable, throwable_of
+from .response import EXCEPTION, NULL, VALUE, decode_response, encode_response
+from .signature import Signature
+from .throwable import make_throwable, throwable_of
 
 __all__ = [
     "ECHO",

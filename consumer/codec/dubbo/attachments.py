@@ -7,8 +7,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
 from ..hessian2 import JavaEntries, dumps
 from .string import encode_string
 

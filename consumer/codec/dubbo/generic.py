@@ -9,8 +9,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
 from ..hessian2 import JavaObject, TypedList, java_array
 from ..hessian2.binding import binding_of_class
 from .descriptor import parse_type

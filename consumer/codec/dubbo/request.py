@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
 from ..hessian2 import Decoder, Encoder, Limits, dumps
 from ..hessian2.limits import DEFAULT_LIMITS
 from .attachments import NO_ATTACHMENTS, as_attachments, encode_entries

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
 from ..hessian2 import Instant, LocalDateTime, OffsetDateTime, ZonedDateTime
 from ..hessian2.bound import writer_of_hint
 from ..hessian2.encoder import Encoder, Writer, write_any, writer_of_name

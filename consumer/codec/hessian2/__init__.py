@@ -4,11 +4,11 @@
 Source: the hessian 2.0 specification and hessian-lite 4.0.3, with which Dubbo 3.3 ships.
 """
 
-from callahead.consumer.codec.hessian2.binding import java_type
-from callahead.consumer.codec.hessian2.decoder import Decoder, loads
-from callahead.consumer.codec.hessian2.encoder import Encoder, dumps
-from callahead.consumer.codec.hessian2.forced import BigInteger, Byte, Char, Double, Float, Int, Long, Short
-from callahead.consumer.codec.hessian2.java import (
+from .binding import java_type
+from .decoder import Decoder, loads
+from .encoder import Encoder, dumps
+from .forced import BigInteger, Byte, Char, Double, Float, Int, Long, Short
+from .java import (
     JavaEntries,
     JavaObject,
     JavaThrowable,
@@ -18,7 +18,7 @@ from callahead.consumer.codec.hessian2.java import (
     TypedSet,
     java_array,
 )
-from callahead.consumer.codec.hessian2.javatime import (
+from .javatime import (
     DateMillis,
     Duration,
     Instant,
@@ -37,7 +37,7 @@ from callahead.consumer.codec.hessian2.javatime import (
     ZonedDateTime,
     ZoneId,
 )
-from callahead.consumer.codec.hessian2.limits import Limits
+from .limits import Limits
 
 __all__ = [
     "BigInteger",

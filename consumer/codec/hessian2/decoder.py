@@ -14,8 +14,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
 from .binding import binding_of_name
 from .definition import PENDING, ClassDefinition
 from .forced import BigInteger

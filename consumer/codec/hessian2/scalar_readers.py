@@ -10,8 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
 from .forced import Long
 from .javatime import from_epoch_millis
 from .text import decode_units, join_pairs

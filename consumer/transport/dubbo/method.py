@@ -15,8 +15,8 @@ from ...codec.dubbo.errors import error_of_thrown, status_error
 from ...codec.dubbo.request import RequestEncoder
 from ...codec.dubbo.response import EXCEPTION, decode_response
 from ...codec.hessian2.limits import limits_for
-from ...codec.javaface import JavaMethod, JavaSignature
 from ...errors import CallTimeout, ConsumerClosed, LocalProtocolError, RpcError, SerializationError
+from ...interface.java import JavaMethod, JavaSignature
 from ...invocation import NO_ATTACHMENTS, Done, Invocation, Outcome
 from ...provider import Provider
 from ...wire.header import OK, request_frame

@@ -6,7 +6,7 @@ import time
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
-from ...codec.javaface import JavaInterface, load_interface
+from ...interface.java import JavaInterface, load_interface
 from ...provider import Provider
 from ..api import ConnectionCounts, Providers
 from ..open_references import OpenReferences

@@ -14,8 +14,8 @@ from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy, SslPolicy
 
 from ...errors import ConsumerClosed, RpcError, TransportError
+from ...interface.setting import wrong
 from ...provider import Provider
-from .setting import wrong
 
 _OWN = itertools.count(1)
 

@@ -18,16 +18,16 @@ from callahead.config.policy import ReferencePolicy
 
 from ...codec.dubbo import INVOKE, INVOKE_ATTACHMENTS, error_of_thrown
 from ...codec.hessian2.limits import limits_for
-from ...codec.javaface import JavaMethod, JavaSignature, convert_answer
-from ...codec.javaface.signature import INVOKE_SIGNATURE
 from ...codec.triple import EXCEPTION_HEADER, TripleRequestEncoder, decode_response
 from ...errors import RemoteProtocolError, RpcError
+from ...interface.java import JavaMethod, JavaSignature, convert_answer
+from ...interface.java.signature import INVOKE_SIGNATURE
+from ...interface.proto.service import MethodTypes
 from ...invocation import Invocation, Outcome
 from ..api import Providers
 from .connection import Connection, ConnectionKind, Connections
 from .metadata import to_metadata
 from .method import TriMethod
-from .method_types import MethodTypes
 
 # Dubbo 3.3 has no status for it: for a name without methods it fails by a NullPointerException of its own.
 _NO_METHOD = re.compile(r'unimplemented method:|"methodDescriptors" is null')

@@ -19,6 +19,7 @@ from ...errors import (
     RpcError,
     SerializationError,
 )
+from ...interface.proto.service import MethodTypes
 from ...invocation import NO_ATTACHMENTS, Done, Invocation, Outcome
 from ...provider import Provider
 from ..api import Providers
@@ -26,7 +27,6 @@ from ..request_limit import check_request_size
 from .connection import Connection, ConnectionKind, Connections, unusable
 from .ended import Facts, facts_of
 from .metadata import Metadata, fixed_metadata, join_metadata, to_attachments, to_metadata
-from .method_types import MethodTypes
 from .sent import OneMessage
 from .status import Ended, error_of, refused
 from .stream import StreamCall

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from ...errors import LocalProtocolError, RpcError, SerializationError
+from ...interface.proto.service import MethodTypes
 from ...invocation import NO_ATTACHMENTS, Invocation
 from .connection import Connection, unusable
 from .metadata import Metadata, join_metadata, to_attachments
-from .method_types import MethodTypes
 from .status import refused
 
 if TYPE_CHECKING:

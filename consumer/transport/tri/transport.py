@@ -11,20 +11,20 @@ from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...errors import ConsumerClosed, NoProviderAvailable
 from ...forking import fork_safe_lock
+from ...interface.kind import load_service
+from ...interface.proto.arguments import request_builder
+from ...interface.proto.service import MethodTypes, ServiceTypes
 from ...invocation import Invocation
 from ...provider import Provider
 from ..api import Providers
 from ..open_references import OpenReferences
-from .arguments import request_builder
 from .connection import Connection, ConnectionKind, Connections, kinds_of
-from .java_types import load_service
 from .metadata import Metadata, fixed_metadata, to_metadata
 from .method import TriMethod
-from .method_types import MethodTypes, ServiceTypes
 from .stream import counted
 
 if TYPE_CHECKING:
-    from ...codec.javaface import JavaInterface, JavaMethod
+    from ...interface.java import JavaInterface, JavaMethod
 
 
 class TriTransport:

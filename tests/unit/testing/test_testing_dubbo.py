@@ -11,8 +11,8 @@ from callahead.config.errors import ConfigError
 from callahead.config.policy import SslPolicy
 from callahead.consumer.codec.dubbo import decode_response, make_throwable
 from callahead.consumer.codec.hessian2 import JavaObject, Long, TypedList
-from callahead.consumer.codec.javaface import java_method
 from callahead.consumer.errors import RemoteError, RpcError
+from callahead.consumer.interface.java import java_method
 from callahead.consumer.testing import EmbeddedProvider
 from callahead.consumer.testing.dubbo_answer import error_answer, make_dubbo_error
 from callahead.consumer.testing.dubbo_call import takes_attachments

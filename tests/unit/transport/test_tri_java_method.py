@@ -9,10 +9,10 @@ import pytest
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer.codec.dubbo import make_throwable
-from callahead.consumer.codec.javaface import ECHO_METHOD, JavaMethod, JavaSignature
 from callahead.consumer.codec.triple import TripleRequest, decode_request, encode_response
 from callahead.consumer.deadline import Deadline
 from callahead.consumer.errors import LimitExceeded, Rejected, RemoteError, RemoteProtocolError, SerializationError
+from callahead.consumer.interface.java import ECHO_METHOD, JavaMethod, JavaSignature
 from callahead.consumer.invocation import CallRecord, Invocation, Outcome
 from callahead.consumer.transport.tri.connection import Connections, kinds_of
 from callahead.consumer.transport.tri.java_method import JavaTriMethod
