@@ -10,20 +10,20 @@ import grpc
 
 from callahead.config.extension import nearest
 from callahead.config.policy import SslPolicy
-from callahead.consumer.testing.call import ProviderCall
-from callahead.consumer.testing.dubbo_exporter import DubboExporter
-from callahead.consumer.testing.dubbo_server import DubboServer
-from callahead.consumer.testing.dubbo_service import DubboMethod
-from callahead.consumer.testing.port import HOST, Port
-from callahead.consumer.testing.records import Records
-from callahead.consumer.testing.script import NO_ANSWER, Error, make_step, wrong
-from callahead.consumer.testing.served import Served
-from callahead.consumer.testing.service import service_of
-from callahead.consumer.testing.tri_exporter import TriExporter, TriServer
-from callahead.consumer.testing.workers import Workers
 
 from ..interface.proto.service import ServiceTypes
 from ..interface.spelling import folded
+from .dubbo.exporter import DubboExporter
+from .dubbo.server import DubboServer
+from .dubbo.service import DubboMethod
+from .port import HOST, Port
+from .provider_call import ProviderCall
+from .records import Records
+from .script import NO_ANSWER, Error, make_step, wrong
+from .tri.exporter import TriExporter, TriServer
+from .tri.handler import Served
+from .tri.service import service_of
+from .workers import Workers
 
 
 class EmbeddedProvider:

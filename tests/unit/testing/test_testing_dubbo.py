@@ -14,10 +14,10 @@ from callahead.consumer.codec.hessian2 import JavaObject, Long, TypedList
 from callahead.consumer.errors import RemoteError, RpcError
 from callahead.consumer.interface.java import java_method
 from callahead.consumer.testing import EmbeddedProvider
-from callahead.consumer.testing.dubbo_answer import error_answer, make_dubbo_error
-from callahead.consumer.testing.dubbo_call import takes_attachments
-from callahead.consumer.testing.dubbo_generic import descriptor_of, from_generic
-from callahead.consumer.testing.dubbo_service import DubboMethod
+from callahead.consumer.testing.dubbo.answer import error_answer, make_dubbo_error
+from callahead.consumer.testing.dubbo.exchange import takes_attachments
+from callahead.consumer.testing.dubbo.generic import descriptor_of, from_generic
+from callahead.consumer.testing.dubbo.service import DubboMethod
 
 FOO = "com.alibaba.foo.FooService"
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
-from callahead.consumer.codec.dubbo import (
+
+from ...codec.dubbo import (
     ECHO,
     INVOKE,
     NO_VERSION,
@@ -16,17 +17,16 @@ from callahead.consumer.codec.dubbo import (
     parse_type,
     types_of_descriptor,
 )
-from callahead.consumer.codec.hessian2.binding import camel_case
-from callahead.consumer.errors import RemoteError, RpcError
-from callahead.consumer.testing.call import ProviderCall
-from callahead.consumer.testing.dubbo_generic import descriptor_of, from_generic
-from callahead.consumer.testing.script import Script, wrong
-from callahead.consumer.testing.served import accepts
-
-from ..interface.java import JavaSignature
-from ..interface.java.convert import unchanged
-from ..interface.java.misfit import Convert
-from ..interface.spelling import folded
+from ...codec.hessian2.binding import camel_case
+from ...errors import RemoteError, RpcError
+from ...interface.java import JavaSignature
+from ...interface.java.convert import unchanged
+from ...interface.java.misfit import Convert
+from ...interface.spelling import folded
+from ..provider_call import ProviderCall
+from ..script import Script, wrong
+from ..tri.handler import accepts
+from .generic import descriptor_of, from_generic
 
 _BAD_REQUEST = "40"
 _SERVICE_ERROR = "70"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from callahead.consumer.codec.dubbo import parse_type, type_of_class_name
-from callahead.consumer.codec.hessian2 import JavaObject, TypedList, dumps, loads
-from callahead.consumer.codec.hessian2.binding import binding_of_name
+from ...codec.dubbo import parse_type, type_of_class_name
+from ...codec.hessian2 import JavaObject, TypedList, dumps, loads
+from ...codec.hessian2.binding import binding_of_name
 
 
 def descriptor_of(types: Sequence[Any]) -> str:

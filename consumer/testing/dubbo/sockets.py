@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from callahead.consumer.wire import Broken, Event, FrameReader
+from ...wire import Broken, Event, FrameReader
 
 _log = logging.getLogger("callahead.testing")
 READ = selectors.EVENT_READ

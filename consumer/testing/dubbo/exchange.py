@@ -7,22 +7,21 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from callahead.consumer.codec.dubbo import RequestBody, to_generic
-from callahead.consumer.errors import RpcError, SerializationError
-from callahead.consumer.testing.call import CANCELLED, ProviderCall
-from callahead.consumer.testing.dubbo_answer import (
+from ...codec.dubbo import RequestBody, to_generic
+from ...errors import RpcError, SerializationError
+from ...interface.java.misfit import Misfit
+from ...wire import Request
+from ..provider_call import CANCELLED, ProviderCall
+from ..script import NO_ANSWER, Step
+from .answer import (
     Answer,
     error_answer,
     make_dubbo_error,
     unwritable_answer,
     value_answer,
 )
-from callahead.consumer.testing.dubbo_service import DubboMethod, Target
-from callahead.consumer.testing.dubbo_sockets import DubboConnection
-from callahead.consumer.testing.script import NO_ANSWER, Step
-from callahead.consumer.wire import Request
-
-from ..interface.java.misfit import Misfit
+from .service import DubboMethod, Target
+from .sockets import DubboConnection
 
 _log = logging.getLogger("callahead.testing")
 # What Dubbo itself sends in the place of attachments.

@@ -7,14 +7,14 @@ from typing import Any
 
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy
-from callahead.consumer.testing.dubbo_service import DubboMethod, Overload
-from callahead.consumer.testing.script import of_provider, wrong
 
-from ..interface.java import JavaMethod, JavaSignature, load_interface
-from ..interface.java.convert import converter, unchanged
-from ..interface.java.declared import declared
-from ..interface.java.misfit import Convert
-from ..interface.spelling import folded
+from ...interface.java import JavaMethod, JavaSignature, load_interface
+from ...interface.java.convert import converter, unchanged
+from ...interface.java.declared import declared
+from ...interface.java.misfit import Convert
+from ...interface.spelling import folded
+from ..script import of_provider, wrong
+from .service import DubboMethod, Overload
 
 Overloads = dict[tuple[str, str | None], Overload]
 

@@ -12,12 +12,12 @@ from google.protobuf.descriptor_pool import DescriptorPool
 
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy, SslPolicy
-from callahead.consumer.testing.script import of_provider, wrong
 
-from ..interface.proto.descriptors import service_types
-from ..interface.proto.load import load_types
-from ..interface.proto.service import ServiceTypes
-from ..interface.spelling import folded
+from ...interface.proto.descriptors import service_types
+from ...interface.proto.load import load_types
+from ...interface.proto.service import ServiceTypes
+from ...interface.spelling import folded
+from ..script import of_provider, wrong
 
 
 def service_of(

@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from callahead.config.policy import SslPolicy
-from callahead.consumer.testing.call import ProviderCall
-from callahead.consumer.testing.dubbo_answer import make_dubbo_error
-from callahead.consumer.testing.dubbo_server import DubboServer
-from callahead.consumer.testing.dubbo_service import DubboMethod, DubboService, Overload, plain_version
-from callahead.consumer.testing.dubbo_stub import StubTypes, all_functions_of
-from callahead.consumer.testing.script import Error, wrong
-from callahead.consumer.testing.workers import Workers
 
-from ..interface.spelling import folded
+from ...interface.spelling import folded
+from ..provider_call import ProviderCall
+from ..script import Error, wrong
+from ..workers import Workers
+from .answer import make_dubbo_error
+from .server import DubboServer
+from .service import DubboMethod, DubboService, Overload, plain_version
+from .stub import StubTypes, all_functions_of
 
 
 class DubboExporter:

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import grpc
 
 from callahead.config.extension import nearest
-from callahead.consumer.codec.dubbo import encode_response, encode_text_body, make_throwable, throwable_of
-from callahead.consumer.codec.hessian2 import JavaThrowable
-from callahead.consumer.errors import RemoteError, RpcError, SerializationError
-from callahead.consumer.testing.script import SCRIPTED, Error, wrong
-from callahead.consumer.wire import OK, STATUSES
+
+from ...codec.dubbo import encode_response, encode_text_body, make_throwable, throwable_of
+from ...codec.hessian2 import JavaThrowable
+from ...errors import RemoteError, RpcError, SerializationError
+from ...wire import OK, STATUSES
+from ..script import SCRIPTED, Error, wrong
 
 _GENERIC_EXCEPTION = "org.apache.dubbo.rpc.service.GenericException"
 _BAD_RESPONSE = 50

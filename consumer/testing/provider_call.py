@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import grpc
 
-from callahead.consumer.testing.script import make_error
+from .script import make_error
 
 RUNNING = "RUNNING"
 CANCELLED = "CANCELLED"

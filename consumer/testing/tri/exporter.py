@@ -11,15 +11,15 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from callahead.config.policy import SslPolicy
-from callahead.consumer.testing.call import ProviderCall
-from callahead.consumer.testing.discovery import Handlers, health_handlers, reflection_handlers
-from callahead.consumer.testing.port import HOST
-from callahead.consumer.testing.script import Error, make_error, wrong
-from callahead.consumer.testing.served import Served, from_function, from_rpc_handler
-from callahead.consumer.testing.service import functions_of, pool_of, server_credentials
-from callahead.consumer.testing.workers import Workers
 
-from ..interface.proto.service import ServiceTypes
+from ...interface.proto.service import ServiceTypes
+from ..port import HOST
+from ..provider_call import ProviderCall
+from ..script import Error, make_error, wrong
+from ..workers import Workers
+from .discovery import Handlers, health_handlers, reflection_handlers
+from .handler import Served, from_function, from_rpc_handler
+from .service import functions_of, pool_of, server_credentials
 
 _OPTIONS = (
     ("grpc.so_reuseport", 1),

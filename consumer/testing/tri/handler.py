@@ -9,13 +9,12 @@ from typing import Any, NoReturn
 
 import grpc
 
-from callahead.consumer.errors import RpcError, SerializationError
-from callahead.consumer.testing.call import CANCELLED, RUNNING, ProviderCall
-from callahead.consumer.testing.script import NO_ANSWER, Script, Step, status_of, wrong
-from callahead.consumer.testing.workers import Workers
-
-from ..interface.proto.arguments import message_builder
-from ..interface.proto.service import MethodTypes
+from ...errors import RpcError, SerializationError
+from ...interface.proto.arguments import message_builder
+from ...interface.proto.service import MethodTypes
+from ..provider_call import CANCELLED, RUNNING, ProviderCall
+from ..script import NO_ANSWER, Script, Step, status_of, wrong
+from ..workers import Workers
 
 _log = logging.getLogger("callahead.testing")
 

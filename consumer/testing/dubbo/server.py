@@ -11,17 +11,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from callahead.consumer.codec.dubbo import decode_request
-from callahead.consumer.errors import RpcError, SerializationError
-from callahead.consumer.testing.call import RUNNING, ProviderCall
-from callahead.consumer.testing.dubbo_answer import Answer, error_answer, text_answer, value_answer
-from callahead.consumer.testing.dubbo_call import DubboCall, takes_attachments
-from callahead.consumer.testing.dubbo_service import DubboService, find_service
-from callahead.consumer.testing.dubbo_sockets import READ, DubboConnection, SocketThread
-from callahead.consumer.testing.port import HOST
-from callahead.consumer.testing.script import wrong
-from callahead.consumer.testing.workers import Workers
-from callahead.consumer.wire import (
+from ...codec.dubbo import decode_request
+from ...errors import RpcError, SerializationError
+from ...wire import (
     BadRequest,
     Event,
     Heartbeat,
@@ -30,6 +22,14 @@ from callahead.consumer.wire import (
     read_only_frame,
     response_frame,
 )
+from ..port import HOST
+from ..provider_call import RUNNING, ProviderCall
+from ..script import wrong
+from ..workers import Workers
+from .answer import Answer, error_answer, text_answer, value_answer
+from .exchange import DubboCall, takes_attachments
+from .service import DubboService, find_service
+from .sockets import READ, DubboConnection, SocketThread
 
 _log = logging.getLogger("callahead.testing")
 _BAD_REQUEST = 40

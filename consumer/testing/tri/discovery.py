@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from callahead.consumer.testing.script import wrong
+from ..script import wrong
 
 Handlers = Mapping[str, "grpc.RpcMethodHandler[Any, Any]"]
 
