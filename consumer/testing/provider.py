@@ -15,13 +15,13 @@ from ..interface.proto.service import ServiceTypes
 from ..interface.spelling import folded
 from .dubbo.exporter import DubboExporter
 from .dubbo.server import DubboServer
-from .dubbo.service import DubboMethod
+from .dubbo.service import ExportedMethod
 from .port import HOST, Port
 from .provider_call import ProviderCall
 from .records import Records
 from .script import NO_ANSWER, Error, make_step, wrong
 from .tri.exporter import TriExporter, TriServer
-from .tri.handler import Served
+from .tri.handler import MethodHandler
 from .tri.service import service_of
 from .workers import Workers
 
@@ -287,8 +287,8 @@ class EmbeddedProvider:
         for served in self._find(method):
             served.script.clear()
 
-    def _find(self, method: str) -> list[Served | DubboMethod]:
-        served: list[Served | DubboMethod] = list(self._exporter.methods)
+    def _find(self, method: str) -> list[MethodHandler | ExportedMethod]:
+        served: list[MethodHandler | ExportedMethod] = list(self._exporter.methods)
         if method == "*":
             return served
         interface, _, name = method.rpartition(".")

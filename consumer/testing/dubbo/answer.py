@@ -20,7 +20,7 @@ _BAD_RESPONSE = 50
 _NUMBERS = {name: number for number, name in STATUSES.items() if number != OK}
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     """The answer to one request.
 
     Attributes:
@@ -34,26 +34,26 @@ class Answer(NamedTuple):
     outcome: str
 
 
-def text_answer(status: int, text: str) -> Answer:
+def text_answer(status: int, text: str) -> Reply:
     """Make an answer whose status is not OK."""
-    return Answer(status, encode_text_body(text), STATUSES[status])
+    return Reply(status, encode_text_body(text), STATUSES[status])
 
 
-def value_answer(value: Any, attachments: Mapping[str, Any] | None) -> Answer:
+def value_answer(value: Any, attachments: Mapping[str, Any] | None) -> Reply:
     """Make the answer of a call that went well.
 
     Raises:
         SerializationError: The value has no Java form.
     """
-    return Answer(OK, encode_response(value, attachments), "OK")
+    return Reply(OK, encode_response(value, attachments), "OK")
 
 
-def unwritable_answer(what: str, error: SerializationError) -> Answer:
+def unwritable_answer(what: str, error: SerializationError) -> Reply:
     """Make the answer for what cannot be written, as Java does."""
     return text_answer(_BAD_RESPONSE, f"Failed to send response: {what}, cause: {error.message}")
 
 
-def error_answer(error: BaseException, attachments: Mapping[str, Any] | None, *, generic: bool = False) -> Answer:
+def error_answer(error: BaseException, attachments: Mapping[str, Any] | None, *, generic: bool = False) -> Reply:
     """Make the answer of a call that failed: a status where *error* has one, else a Java exception.
 
     Args:
@@ -70,7 +70,7 @@ def error_answer(error: BaseException, attachments: Mapping[str, Any] | None, *,
         return text_answer(status, error.status_text or error.message)
     thrown = _thrown(error)
     sent = _as_generic(thrown) if generic else thrown
-    return Answer(OK, encode_response(sent, attachments, thrown=True), thrown.java_class)
+    return Reply(OK, encode_response(sent, attachments, thrown=True), thrown.java_class)
 
 
 def make_dubbo_error(error: Error) -> BaseException:

@@ -14,14 +14,14 @@ from ...wire import Request
 from ..provider_call import CANCELLED, ProviderCall
 from ..script import NO_ANSWER, Step
 from .answer import (
-    Answer,
+    Reply,
     error_answer,
     make_dubbo_error,
     unwritable_answer,
     value_answer,
 )
-from .service import DubboMethod, Target
-from .sockets import DubboConnection
+from .service import ExportedMethod, Target
+from .sockets import AcceptedConnection
 
 _log = logging.getLogger("callahead.testing")
 # What Dubbo itself sends in the place of attachments.
@@ -33,7 +33,7 @@ _OWN = frozenset(
 _LONGEST_NUMBER = 18
 
 
-class DubboCall:
+class Exchange:
     """A request, the function it asks for, and what the script says of it.
 
     Args:
@@ -48,7 +48,7 @@ class DubboCall:
         timer: Of the delay, where there is one.
     """
 
-    def __init__(self, connection: DubboConnection, event: Request, request: RequestBody, target: Target) -> None:
+    def __init__(self, connection: AcceptedConnection, event: Request, request: RequestBody, target: Target) -> None:
         assert target.overload is not None
         self.connection = connection
         self.id = event.id
@@ -60,14 +60,14 @@ class DubboCall:
         self._overload = target.overload
         self._sends_attachments = takes_attachments(request.protocol)
 
-    def answer(self) -> Answer:
+    def answer(self) -> Reply:
         """Run the function, or what the script says in its place."""
         try:
             return self._answer()
         except SerializationError as error:
             return unwritable_answer(f"the answer of {self.call.interface}.{self.call.method}", error)
 
-    def _answer(self) -> Answer:
+    def _answer(self) -> Reply:
         generic = self._target.generic
         try:
             value = self._value()
@@ -111,7 +111,7 @@ def takes_attachments(protocol: str) -> bool:
     return len(protocol) == len("2.0.2") and "2.0.2" <= protocol <= "2.0.9"
 
 
-def _provider_call(method: DubboMethod, args: tuple[Any, ...], request: RequestBody, peer: str) -> ProviderCall:
+def _provider_call(method: ExportedMethod, args: tuple[Any, ...], request: RequestBody, peer: str) -> ProviderCall:
     sent = request.attachments
     return ProviderCall(
         method.interface,

@@ -10,13 +10,14 @@ from typing import Any
 from callahead.config.policy import SslPolicy
 
 from ...interface.spelling import folded
+from ..functions import functions_of
 from ..provider_call import ProviderCall
 from ..script import Error, wrong
 from ..workers import Workers
 from .answer import make_dubbo_error
 from .server import DubboServer
-from .service import DubboMethod, DubboService, Overload, plain_version
-from .stub import StubTypes, all_functions_of
+from .service import DubboService, ExportedMethod, Overload, plain_version
+from .stub import StubTypes
 
 
 class DubboExporter:
@@ -39,7 +40,7 @@ class DubboExporter:
         self._services: dict[tuple[str, str, str], DubboService] = {}
 
     @property
-    def methods(self) -> tuple[DubboMethod, ...]:
+    def methods(self) -> tuple[ExportedMethod, ...]:
         """All that are served now."""
         served = (one.method for service in self._services.values() for one in service.methods.values())
         return tuple(dict.fromkeys(served))
@@ -61,7 +62,7 @@ class DubboExporter:
             ConfigError: A name of an overload cannot be read, *given* has no function, or none that *stub* declares.
         """
         if stub is None:
-            made = [DubboMethod(interface, name, one) for name, one in {**all_functions_of(given), **more}.items()]
+            made = [ExportedMethod(interface, name, one) for name, one in {**functions_of(given), **more}.items()]
             added = {(folded(one.method), one.descriptor): Overload(one) for one in made}
         else:
             added = StubTypes(interface, stub).overloads(given, more)

@@ -26,10 +26,10 @@ from ..port import HOST
 from ..provider_call import RUNNING, ProviderCall
 from ..script import wrong
 from ..workers import Workers
-from .answer import Answer, error_answer, text_answer, value_answer
-from .exchange import DubboCall, takes_attachments
+from .answer import Reply, error_answer, text_answer, value_answer
+from .exchange import Exchange, takes_attachments
 from .service import DubboService, find_service
-from .sockets import READ, DubboConnection, SocketThread
+from .sockets import READ, AcceptedConnection, SocketThread
 
 _log = logging.getLogger("callahead.testing")
 _BAD_REQUEST = 40
@@ -68,9 +68,9 @@ class DubboServer:
         self._tls = tls
         self._note = note
         self._listener = _listening(port)
-        self._connections: set[DubboConnection] = set()
+        self._connections: set[AcceptedConnection] = set()
         self._changed = threading.Condition()
-        self._running: set[DubboCall] = set()
+        self._running: set[Exchange] = set()
         self._stopping = False
         self._thread = SocketThread(f"EmbeddedProvider-{port}-sockets")
         self._thread.watch(self._listener, READ, lambda _: self._accept())
@@ -120,7 +120,7 @@ class DubboServer:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer = f"ipv4:{address[0]}:{address[1]}"
         try:
-            connection = DubboConnection(self._thread, sock, peer, self._tls, self._on_event, self._on_close)
+            connection = AcceptedConnection(self._thread, sock, peer, self._tls, self._on_event, self._on_close)
         except OSError:  # the client has gone, and TLS notices at once
             sock.close()
             return
@@ -148,7 +148,7 @@ class DubboServer:
             self._thread.watch(self._listener, 0, lambda _: None)
             self._listener.close()
 
-    def _on_close(self, connection: DubboConnection) -> None:
+    def _on_close(self, connection: AcceptedConnection) -> None:
         self._connections.discard(connection)
         with self._changed:
             lost = [one for one in self._running if one.connection is connection]
@@ -162,7 +162,7 @@ class DubboServer:
         if self._stopping and not self._connections:
             self._thread.end()
 
-    def _on_event(self, connection: DubboConnection, event: Event) -> None:
+    def _on_event(self, connection: AcceptedConnection, event: Event) -> None:
         if isinstance(event, Request):
             self._begin(connection, event)
         elif isinstance(event, Heartbeat):
@@ -171,11 +171,11 @@ class DubboServer:
         elif isinstance(event, BadRequest) and event.two_way:
             _send(connection, event.id, _undecodable(event.error))
 
-    def _begin(self, connection: DubboConnection, event: Request) -> None:
+    def _begin(self, connection: AcceptedConnection, event: Request) -> None:
         try:
             request = decode_request(event.body)
         except SerializationError as error:
-            refused: Answer = _undecodable(error)
+            refused: Reply = _undecodable(error)
         else:
             attachments: dict[str, Any] | None = {} if takes_attachments(request.protocol) else None
             try:
@@ -184,13 +184,13 @@ class DubboServer:
                 refused = error_answer(error, attachments)
             else:
                 if target.overload is not None:
-                    self._enter(DubboCall(connection, event, request, target))
+                    self._enter(Exchange(connection, event, request, target))
                     return
                 refused = value_answer(target.args[0], attachments)
         if event.two_way:
             _send(connection, event.id, refused)
 
-    def _enter(self, one: DubboCall) -> None:
+    def _enter(self, one: Exchange) -> None:
         with self._changed:
             self._running.add(one)
         self._note(one.call)
@@ -203,7 +203,7 @@ class DubboServer:
 
     # Workers
 
-    def _run(self, one: DubboCall) -> None:
+    def _run(self, one: Exchange) -> None:
         if one.call.outcome != RUNNING:
             return
         answer = one.answer()
@@ -215,11 +215,11 @@ class DubboServer:
             self._changed.notify_all()
 
 
-def _undecodable(error: RpcError) -> Answer:
+def _undecodable(error: RpcError) -> Reply:
     return text_answer(_BAD_REQUEST, f"Fail to decode request due to: {error.message}")
 
 
-def _send(connection: DubboConnection, request_id: int, answer: Answer) -> None:
+def _send(connection: AcceptedConnection, request_id: int, answer: Reply) -> None:
     connection.send(response_frame(request_id, answer.body, answer.status))
 
 

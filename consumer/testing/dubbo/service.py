@@ -23,9 +23,9 @@ from ...interface.java import JavaSignature
 from ...interface.java.convert import unchanged
 from ...interface.java.misfit import Convert
 from ...interface.spelling import folded
+from ..functions import accepts
 from ..provider_call import ProviderCall
 from ..script import Script, wrong
-from ..tri.handler import accepts
 from .generic import descriptor_of, from_generic
 
 _BAD_REQUEST = "40"
@@ -35,7 +35,7 @@ _INVOKES = (INVOKE, "$invokeAsync")
 _PLAIN_GENERIC = ("", "true", "false")
 
 
-class DubboMethod:
+class ExportedMethod:
     """A method, its function and its script.
 
     Args:
@@ -89,7 +89,7 @@ class Overload(NamedTuple):
         give: Converts what the function gives to the type that the stub declares; raises `Misfit`.
     """
 
-    method: DubboMethod
+    method: ExportedMethod
     signature: JavaSignature | None = None
     give: Convert = unchanged
 
@@ -116,7 +116,7 @@ class DubboService:
         group: "" for none.
         version: "" for none.
         token: What consumers must show, "" for nothing.
-        methods: By folded name and, for one overload, its descriptor; several may have one `DubboMethod`.
+        methods: By folded name and, for one overload, its descriptor; several may have one `ExportedMethod`.
     """
 
     def __init__(

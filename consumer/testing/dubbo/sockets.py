@@ -83,7 +83,7 @@ class SocketThread:
             self._reader.recv(4096)
 
 
-class DubboConnection:
+class AcceptedConnection:
     """A client's connection; all but `send` on the socket thread.
 
     Args:
@@ -101,8 +101,8 @@ class DubboConnection:
         sock: socket.socket,
         peer: str,
         tls: ssl.SSLContext | None,
-        on_event: Callable[[DubboConnection, Event], None],
-        on_close: Callable[[DubboConnection], None],
+        on_event: Callable[[AcceptedConnection, Event], None],
+        on_close: Callable[[AcceptedConnection], None],
     ) -> None:
         self.peer = peer
         self._thread = thread

@@ -13,8 +13,9 @@ from ...interface.java.convert import converter, unchanged
 from ...interface.java.declared import declared
 from ...interface.java.misfit import Convert
 from ...interface.spelling import folded
+from ..functions import functions_of
 from ..script import of_provider, wrong
-from .service import DubboMethod, Overload
+from .service import ExportedMethod, Overload
 
 Overloads = dict[tuple[str, str | None], Overload]
 
@@ -56,7 +57,7 @@ class StubTypes:
         served = [(self._signatures(name), function) for name, function in functions.items()]
         found: Overloads = {}
         for signatures, function in sorted(served, key=lambda one: -len(one[0])):
-            method = DubboMethod(self._interface, signatures[0].wire_method, function)
+            method = ExportedMethod(self._interface, signatures[0].wire_method, function)
             if not any(method.takes(len(one.types)) for one in signatures):
                 raise wrong(f"{function!r} takes the arguments of none of {', '.join(map(str, signatures))}")
             for one in signatures:
@@ -64,7 +65,7 @@ class StubTypes:
         return found
 
     def _functions(self, given: Mapping[str, Any] | object | None) -> dict[str, Any]:
-        functions = all_functions_of(given)
+        functions = functions_of(given)
         if given is None or isinstance(given, Mapping):
             return functions
         of_stub = {name: one for name, one in functions.items() if self._java.find(name) is not None}
@@ -73,7 +74,7 @@ class StubTypes:
         return of_stub
 
     def _signatures(self, name: str) -> tuple[JavaSignature, ...]:
-        overload = DubboMethod(self._interface, name, None)
+        overload = ExportedMethod(self._interface, name, None)
         method = self._method(name if overload.descriptor is None else name.partition("(")[0].strip())
         if overload.descriptor is None:
             return method.signatures
@@ -98,20 +99,3 @@ def _giver(signature: JavaSignature) -> Convert:
         return converter(declared(signature.return_type))
     except ValueError:
         return unchanged
-
-
-def all_functions_of(given: Mapping[str, Any] | object | None) -> dict[str, Any]:
-    """Collect the functions of a mapping, or the public methods of an object.
-
-    Raises:
-        ConfigError: The object has none.
-    """
-    if given is None:
-        return {}
-    if isinstance(given, Mapping):
-        return dict(given)
-    found = {name: getattr(given, name) for name in dir(given) if not name.startswith("_")}
-    methods = {name: method for name, method in found.items() if callable(method)}
-    if not methods:
-        raise wrong(f"{given!r} has no public method")
-    return methods

@@ -13,13 +13,14 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from callahead.config.policy import SslPolicy
 
 from ...interface.proto.service import ServiceTypes
+from ..functions import functions_for
 from ..port import HOST
 from ..provider_call import ProviderCall
 from ..script import Error, make_error, wrong
 from ..workers import Workers
 from .discovery import Handlers, health_handlers, reflection_handlers
-from .handler import Served, from_function, from_rpc_handler
-from .service import functions_of, pool_of, server_credentials
+from .handler import MethodHandler, from_function, from_rpc_handler
+from .service import pool_of, server_credentials
 
 _OPTIONS = (
     ("grpc.so_reuseport", 1),
@@ -63,11 +64,11 @@ class TriExporter:
         }
         self._options = tuple(options)
         self._lock = threading.Lock()
-        self._served: dict[str, Served] = {}
+        self._served: dict[str, MethodHandler] = {}
         self._pools: dict[str, DescriptorPool] = {}
 
     @property
-    def methods(self) -> tuple[Served, ...]:
+    def methods(self) -> tuple[MethodHandler, ...]:
         """All that are served now."""
         return tuple(self._served.values())
 
@@ -77,7 +78,7 @@ class TriExporter:
         Raises:
             ConfigError: There is no such method.
         """
-        named = {**functions_of(functions, types), **more}
+        named = {**functions_for(types, functions), **more}
         served = [self._from_function(types, name, function) for name, function in named.items()]
         self._add(types.interface, pool_of(types), served)
 
@@ -99,13 +100,13 @@ class TriExporter:
 
         return TriServer(port, rpc_handler, workers, self._credentials, self._options)
 
-    def _from_function(self, types: ServiceTypes, name: str, function: Any) -> Served:
+    def _from_function(self, types: ServiceTypes, name: str, function: Any) -> MethodHandler:
         method = types.find(name)
         if method is None:
             raise wrong(f'the interface "{types.interface}" has no method "{name}"', types.nearest(name))
         return from_function(method, types.interface, function)
 
-    def _add(self, interface: str, pool: DescriptorPool, served: Iterable[Served]) -> None:
+    def _add(self, interface: str, pool: DescriptorPool, served: Iterable[MethodHandler]) -> None:
         with self._lock:
             self._pools = {**self._pools, interface: pool}
             self._served = {**self._served, **{one.path: one for one in served}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
@@ -12,6 +11,7 @@ import grpc
 from ...errors import RpcError, SerializationError
 from ...interface.proto.arguments import message_builder
 from ...interface.proto.service import MethodTypes
+from ..functions import accepts
 from ..provider_call import CANCELLED, RUNNING, ProviderCall
 from ..script import NO_ANSWER, Script, Step, status_of, wrong
 from ..workers import Workers
@@ -21,7 +21,7 @@ _log = logging.getLogger("callahead.testing")
 Handler = Callable[[Any, ProviderCall], Any]
 
 
-class Served:
+class MethodHandler:
     """A method, its function and its script.
 
     Args:
@@ -199,7 +199,7 @@ def _fail(call: ProviderCall, context: grpc.ServicerContext, error: Exception) -
     raise AssertionError("abort returned") from error
 
 
-def from_function(types: MethodTypes, interface: str, function: Any) -> Served:
+def from_function(types: MethodTypes, interface: str, function: Any) -> MethodHandler:
     """Serve *function*, or a fixed answer, as the method that *types* describes.
 
     Raises:
@@ -215,7 +215,7 @@ def from_function(types: MethodTypes, interface: str, function: Any) -> Served:
         data: bytes = message.SerializeToString()
         return data
 
-    return Served(
+    return MethodHandler(
         interface=interface,
         method=types.name,
         handler=as_handler(function),
@@ -238,24 +238,11 @@ def as_handler(function: Any) -> Handler:
     raise wrong(f"{function!r} must take one argument, the request, or two, the request and the call")
 
 
-def accepts(function: Callable[..., Any], count: int) -> bool:
-    """Tell whether *function* can be called with *count* arguments; one that does not tell takes a single one."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some built-in functions do not tell
-        return count == 1
-    try:
-        signature.bind(*range(count))
-    except TypeError:
-        return False
-    return True
-
-
-def from_rpc_handler(interface: str, method: str, handler: Any) -> Served:
+def from_rpc_handler(interface: str, method: str, handler: Any) -> MethodHandler:
     """Serve what a generated ``add_...Servicer_to_server`` function registers for one method."""
     kind = (bool(handler.request_streaming), bool(handler.response_streaming))
     names = {(False, False): "unary_unary", (False, True): "unary_stream", (True, False): "stream_unary"}
-    return Served(
+    return MethodHandler(
         interface=interface,
         method=method,
         handler=getattr(handler, names.get(kind, "stream_stream")),

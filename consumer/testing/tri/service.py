@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import grpc
 from google.protobuf import descriptor_pool
@@ -16,7 +15,6 @@ from callahead.config.policy import MethodPolicy, ReferencePolicy, SslPolicy
 from ...interface.proto.descriptors import service_types
 from ...interface.proto.load import load_types
 from ...interface.proto.service import ServiceTypes
-from ...interface.spelling import folded
 from ..script import of_provider, wrong
 
 
@@ -59,27 +57,6 @@ def pool_of(types: ServiceTypes) -> DescriptorPool:
             pool: DescriptorPool = method.request_class.DESCRIPTOR.file.pool
             return pool
     return descriptor_pool.Default()
-
-
-def functions_of(given: Mapping[str, Any] | object | None, types: ServiceTypes) -> dict[str, Any]:
-    """Collect the functions of a mapping, or the methods of an object whose names the service knows.
-
-    Raises:
-        ConfigError: The object has no such method.
-    """
-    if given is None:
-        return {}
-    if isinstance(given, Mapping):
-        return dict(given)
-    wanted = {folded(name): name for name in types.methods}
-    found = {
-        wanted[folded(name)]: getattr(given, name)
-        for name in dir(given)
-        if not name.startswith("_") and folded(name) in wanted
-    }
-    if not found:
-        raise wrong(f"{given!r} has no method of {types.interface}", f"one of: {', '.join(types.methods)}")
-    return found
 
 
 def server_credentials(ssl: SslPolicy) -> grpc.ServerCredentials:
