@@ -17,6 +17,8 @@ from typing import Any
 DEFAULT_PROTOCOL = "tri"
 BUILT_IN = "built-in"
 CALL = "call"
+# These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
+NEVER_SENT = frozenset({"async", "retries", "return", "sent"})
 
 
 def _nothing() -> Mapping[str, Any]:

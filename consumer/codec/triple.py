@@ -27,7 +27,6 @@ _FIELD = descriptor_pb2.FieldDescriptorProto
 _MESSAGES = {
     "TripleRequestWrapper": ("serializeType", "args*", "argTypes+"),
     "TripleResponseWrapper": ("serializeType", "data.", "type"),
-    "TripleExceptionWrapper": ("language", "serialization", "className", "data."),
 }
 
 
@@ -50,7 +49,7 @@ def _message_classes() -> list[Any]:
     return [message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{file.package}.{name}")) for name in _MESSAGES]
 
 
-_Request, _Response, _Exception = _message_classes()
+_Request, _Response = _message_classes()
 
 
 class TripleRequestEncoder:
@@ -101,12 +100,6 @@ def decode_response(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Any:
     """
     wrapper = _parse(_Response, data)
     return _value(wrapper.serializeType, wrapper.data, limits)
-
-
-def decode_exception(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Any:
-    """Read a ``TripleExceptionWrapper``, which some 3.0 providers send; raises as `decode_response` does."""
-    wrapper = _parse(_Exception, data)
-    return _value(wrapper.serialization, wrapper.data, limits)
 
 
 class TripleRequest(NamedTuple):

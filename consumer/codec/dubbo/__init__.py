@@ -1,11 +1,11 @@
 """Bodies of the classic dubbo protocol in hessian2: requests, answers, and what an answer's errors mean.
 
-A method's `RequestEncoder` is made once, of a `Signature`; `decode_response`, `status_error` and `error_of_thrown` read
-what comes back. The other direction, for a provider, is `decode_request`, `encode_response` and `make_throwable`.
+A method's `ArgumentsEncoder` is made once, of a `Signature`, and once for each provider the `Envelope` around the
+arguments; `decode_response`, `status_error` and `error_of_thrown` read what comes back. The other direction, for a
+provider, is `decode_request`, `encode_response` and `make_throwable`.
 """
 
-from .annotations import JavaName, java_type_of, parameter_hints
-from .attachments import NO_ATTACHMENTS, service_attachments
+from .annotations import JavaName, java_type_of
 from .descriptor import (
     JavaType,
     descriptor,
@@ -16,18 +16,17 @@ from .descriptor import (
 from .errors import error_of_thrown, status_error
 from .generic import (
     ECHO,
-    ECHO_SIGNATURE,
     INVOKE,
     INVOKE_ATTACHMENTS,
-    INVOKE_SIGNATURE,
     invoke_arguments,
     to_generic,
 )
 from .request import (
     NO_VERSION,
     PROTOCOL_VERSION,
+    ArgumentsEncoder,
+    Envelope,
     RequestBody,
-    RequestEncoder,
     decode_request,
     encode_text_body,
 )
@@ -37,20 +36,18 @@ from .throwable import make_throwable, throwable_of
 
 __all__ = [
     "ECHO",
-    "ECHO_SIGNATURE",
     "EXCEPTION",
     "INVOKE",
     "INVOKE_ATTACHMENTS",
-    "INVOKE_SIGNATURE",
-    "NO_ATTACHMENTS",
     "NO_VERSION",
     "NULL",
     "PROTOCOL_VERSION",
     "VALUE",
+    "ArgumentsEncoder",
+    "Envelope",
     "JavaName",
     "JavaType",
     "RequestBody",
-    "RequestEncoder",
     "Signature",
     "decode_request",
     "decode_response",
@@ -61,9 +58,7 @@ __all__ = [
     "invoke_arguments",
     "java_type_of",
     "make_throwable",
-    "parameter_hints",
     "parse_type",
-    "service_attachments",
     "status_error",
     "throwable_of",
     "to_generic",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import inspect
 import types
 import typing
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
@@ -91,16 +90,6 @@ _NAMES: dict[Any, str] = {
     **dict.fromkeys((dict, Mapping), "java.util.Map"),
     **dict.fromkeys((Collection, Iterable), "java.util.Collection"),
 }
-_BOXED = {
-    "boolean": "java.lang.Boolean",
-    "byte": "java.lang.Byte",
-    "char": "java.lang.Character",
-    "double": "java.lang.Double",
-    "float": "java.lang.Float",
-    "int": "java.lang.Integer",
-    "long": "java.lang.Long",
-    "short": "java.lang.Short",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +119,7 @@ def java_type_of(hint: Any) -> JavaType:
         return _annotated(hint)
     optional = _without_none(hint)
     if optional is not None:
-        inner = java_type_of(optional)
-        return inner if inner.dimensions else JavaType(_BOXED.get(inner.name, inner.name))
+        return java_type_of(optional).boxed
     cls = typing.get_origin(hint) or hint
     try:
         name = _NAMES.get(cls)
@@ -146,26 +134,6 @@ def java_type_of(hint: Any) -> JavaType:
             'Annotated[..., JavaName("full.name.OfTheClass")]'
         )
     return JavaType(binding.java_class)
-
-
-def parameter_hints(function: Callable[..., Any]) -> tuple[Any, ...]:
-    """Give the evaluated annotations of a function's parameters, without ``self`` and the return value.
-
-    Raises:
-        ValueError: A parameter has no annotation, is a ``*`` or keyword-only one, or cannot be evaluated.
-    """
-    name = getattr(function, "__qualname__", repr(function))
-    try:
-        hints = typing.get_type_hints(function, include_extras=True)
-    except (NameError, TypeError, AttributeError) as error:
-        raise ValueError(f"{name}: an annotation cannot be evaluated: {error}") from error
-    parameters = [each for each in inspect.signature(function).parameters.values() if each.name not in ("self", "cls")]
-    for parameter in parameters:
-        if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-            raise ValueError(f'{name}: the parameter "{parameter.name}" is not positional, as all of Java\'s are')
-        if parameter.name not in hints:
-            raise ValueError(f'{name}: the parameter "{parameter.name}" has no annotation, so its Java type is unknown')
-    return tuple(hints[parameter.name] for parameter in parameters)
 
 
 def _annotated(hint: Any) -> JavaType:

@@ -23,6 +23,16 @@ PRIMITIVES: Final = {
     "short": "S",
     "void": "V",
 }
+_BOXED = {
+    "boolean": "java.lang.Boolean",
+    "byte": "java.lang.Byte",
+    "char": "java.lang.Character",
+    "double": "java.lang.Double",
+    "float": "java.lang.Float",
+    "int": "java.lang.Integer",
+    "long": "java.lang.Long",
+    "short": "java.lang.Short",
+}
 _BY_LETTER = {letter: name for name, letter in PRIMITIVES.items()}
 # fmt: off
 _JAVA_LANG = (
@@ -63,6 +73,11 @@ class JavaType:
         """As the JVM spells it: ``[Ljava/util/List;``."""
         letter = PRIMITIVES.get(self.name)
         return "[" * self.dimensions + (letter if letter is not None else f"L{self.name.replace('.', '/')};")
+
+    @property
+    def boxed(self) -> JavaType:
+        """The class that stands for a primitive where null may come, as in a collection; other types as they are."""
+        return JavaType(_BOXED[self.name]) if self.erased in _BOXED else self
 
     @property
     def class_name(self) -> str:

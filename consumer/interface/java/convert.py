@@ -12,7 +12,7 @@ from typing import Any
 from ...codec.hessian2 import JavaEntries, JavaObject, TypedList, TypedMap, TypedSet, java_array
 from ...codec.hessian2.binding import Binding, binding_of_class, binding_of_name
 from ...codec.hessian2.java import array_component
-from .declared import JavaType, boxed, component
+from .declared import JavaType, component
 from .misfit import Convert, Misfit, convert_all, expected, kind
 from .scalars import scalar
 
@@ -50,7 +50,7 @@ def unchanged(value: Any) -> Any:
 
 def inner_converter(java: JavaType) -> Convert | None:
     """Make the conversion of the items of a collection; None where any value fits."""
-    made = converter(boxed(java))
+    made = converter(java.boxed)
     return None if made is unchanged else made
 
 

@@ -12,26 +12,10 @@ from ...codec.dubbo import JavaName, JavaType, java_type_of, parse_type
 from ...codec.dubbo.descriptor import PRIMITIVES
 from ...codec.hessian2.binding import binding_of_class
 
-_BOXED = {
-    "boolean": "java.lang.Boolean",
-    "byte": "java.lang.Byte",
-    "short": "java.lang.Short",
-    "char": "java.lang.Character",
-    "int": "java.lang.Integer",
-    "long": "java.lang.Long",
-    "float": "java.lang.Float",
-    "double": "java.lang.Double",
-}
-
 
 def is_primitive(java: JavaType) -> bool:
     """Tell whether null does not fit."""
     return java.erased in PRIMITIVES
-
-
-def boxed(java: JavaType) -> JavaType:
-    """Give the class that stands for a primitive inside a collection, or where null may come."""
-    return JavaType(_BOXED[java.name]) if java.erased in _BOXED else java
 
 
 def component(java: JavaType) -> JavaType | None:
@@ -109,10 +93,10 @@ def _items(hint: Any) -> tuple[JavaType, ...]:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is None or origin is typing.Literal:
         return ()
-    items = [boxed(declared(argument)) for argument in arguments if argument is not Ellipsis]
+    items = [declared(argument).boxed for argument in arguments if argument is not Ellipsis]
     if origin is tuple:
         return tuple(items[:1]) if len(set(items)) == 1 else ()
     return tuple(items)
 
 
-__all__ = ["JavaName", "JavaType", "boxed", "component", "declared", "is_primitive", "parse", "unbound", "unwrapped"]
+__all__ = ["JavaName", "JavaType", "component", "declared", "is_primitive", "parse", "unbound", "unwrapped"]

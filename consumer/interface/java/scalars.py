@@ -14,7 +14,7 @@ from typing import Any
 from ...codec.hessian2 import forced
 from ...codec.hessian2 import javatime as jt
 from ...errors import SerializationError
-from .declared import JavaType, boxed, is_primitive
+from .declared import JavaType, is_primitive
 from .misfit import Convert, Misfit, expected, shown
 
 _SAY = "say so: {} in the stub, or {} in parameter_types in the YAML"
@@ -30,7 +30,7 @@ def null_hint(java: JavaType) -> str:
     """Say what to do about a None for *java*; "" where that is not the fault."""
     if not is_primitive(java):
         return ""
-    return f"a primitive cannot be null; where Java declares {boxed(java).erased}, say so"
+    return f"a primitive cannot be null; where Java declares {java.boxed.erased}, say so"
 
 
 def whole(java: JavaType) -> Convert:
@@ -55,7 +55,7 @@ def whole(java: JavaType) -> Convert:
 
 def fraction(java: JavaType) -> Convert:
     """Make the conversion to ``float``, ``double`` and their classes; whole numbers are taken too."""
-    null, as_it_is = not is_primitive(java), boxed(java).erased == "java.lang.Double"
+    null, as_it_is = not is_primitive(java), java.boxed.erased == "java.lang.Double"
 
     def convert(value: Any) -> Any:
         if type(value) is float and as_it_is:

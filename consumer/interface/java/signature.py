@@ -8,14 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from ...codec.dubbo import ECHO, INVOKE, INVOKE_ATTACHMENTS, JavaType, Signature
-from ...codec.hessian2.encoder import write_any
 from .answer import answer_converter
 from .convert import converter
 from .declared import parse
 from .misfit import Convert, Misfit
-
-# What is converted here writes itself; these have writers that are quicker than finding one.
-_QUICK = ("java.lang.String", "int", "boolean")
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -53,17 +49,13 @@ class JavaSignature:
     wire: Signature = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        erased = tuple(java.erased for java in self.types)
-        plain = Signature.of_names(erased)
-        writers = tuple(
-            writer if name in _QUICK else write_any for name, writer in zip(erased, plain.writers, strict=True)
-        )
+        wire = Signature.of(self.types)
         made: dict[str, Any] = {
-            "parameter_types": erased,
-            "descriptor": plain.descriptor,
+            "parameter_types": wire.types,
+            "descriptor": wire.descriptor,
             "converters": tuple(map(converter, self.types)),
             "answer": answer_converter(self.return_type),
-            "wire": Signature(plain.descriptor, plain.types, writers),
+            "wire": wire,
         }
         for name, value in made.items():
             object.__setattr__(self, name, value)

@@ -42,11 +42,6 @@ def request_builder(types: MethodTypes) -> Builder:
     return _opaque_builder(types) if types.request_class is None else message_builder(types.request_class)
 
 
-def build_request(types: MethodTypes, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Build one request; where there will be more of the same method, `request_builder` is much cheaper."""
-    return request_builder(types)(args, kwargs)
-
-
 def message_builder(message_class: type[Any]) -> Builder:
     """Make the function that builds a *message_class* of arguments, as `request_builder` says."""
     slow = _Slow(message_class).build

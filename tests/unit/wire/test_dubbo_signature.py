@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Optional
@@ -17,10 +17,8 @@ from hypothesis import strategies as st
 from callahead.consumer.codec.dubbo import (
     JavaName,
     JavaType,
-    Signature,
     descriptor,
     java_type_of,
-    parameter_hints,
     parse_type,
     type_of_class_name,
     types_of_descriptor,
@@ -196,48 +194,3 @@ def test_other_annotations_are_refused(hint: Any, shown: str) -> None:
         f"the annotation {shown} stands for no Java type; bind the class by @java_type(...), or write "
         'Annotated[..., JavaName("full.name.OfTheClass")]'
     ) == str(caught.value)
-
-
-class Service:
-    def find(self, number: Long, *, deep: bool) -> None:
-        """A keyword-only parameter."""
-
-    def good(self, number: Long, tags: list[Short]) -> None:
-        """All is said."""
-
-    def bare(self, number) -> None:  # type: ignore[no-untyped-def]
-        """No annotation."""
-
-    def lost(self, number: Nowhere) -> None:  # type: ignore[name-defined]  # noqa: F821
-        """One that nobody can evaluate."""
-
-
-def test_the_parameters_of_a_function_are_read() -> None:
-    """Without self and the return value."""
-    assert (Long, list[Short]) == parameter_hints(Service.good)
-    assert "JLjava/util/List;" == Signature.of_hints(parameter_hints(Service.good)).descriptor
-
-
-@pytest.mark.parametrize(
-    ("function", "message"),
-    [
-        (Service.find, 'Service.find: the parameter "deep" is not positional, as all of Java\'s are'),
-        (Service.bare, 'Service.bare: the parameter "number" has no annotation, so its Java type is unknown'),
-        (Service.lost, "Service.lost: an annotation cannot be evaluated: name 'Nowhere' is not defined"),
-    ],
-)
-def test_a_function_that_says_too_little_is_refused(function: Any, message: str) -> None:
-    """Which function, which parameter, and why."""
-    with pytest.raises(ValueError) as caught:
-        parameter_hints(function)
-
-    assert message == str(caught.value)
-
-
-@pytest.mark.parametrize("make", [lambda: Signature.of_names(["void"]), lambda: Signature.of_hints([None])])
-def test_void_is_no_parameter(make: Callable[[], Signature]) -> None:
-    """An easy mistake where a method has none."""
-    with pytest.raises(ValueError) as caught:
-        make()
-
-    assert '"void" is no type of a parameter; a method without parameters has an empty list' == str(caught.value)

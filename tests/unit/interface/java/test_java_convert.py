@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callahead.consumer.codec.dubbo import RequestEncoder, decode_request
+from callahead.consumer.codec.dubbo import ArgumentsEncoder, Envelope, decode_request
 from callahead.consumer.codec.hessian2 import (
     BigInteger,
     Char,
@@ -246,8 +246,8 @@ def test_converted_arguments_come_out_of_a_request_as_they_went_in(
     signature, values = method("java.util.List<java.lang.Integer>", "java.lang.String", "java.lang.Boolean").select(
         (ints, text, flag), {}
     )
-    body = RequestEncoder("a.Foo", "", signature.wire_method, signature.wire).encode(values)
-    request = decode_request(body)
+    before, after = Envelope.of("a.Foo", "", "m", signature.descriptor)
+    request = decode_request(before + ArgumentsEncoder("m", signature.wire).encode(values) + after + b"Z")
     assert (request.descriptor, request.args) == (
         "Ljava/util/List;Ljava/lang/String;Ljava/lang/Boolean;",
         (ints, text, flag),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer.errors import SerializationError
-from callahead.consumer.interface.proto.arguments import build_request, from_plain, request_builder, to_plain
+from callahead.consumer.interface.proto.arguments import from_plain, request_builder, to_plain
 from callahead.consumer.interface.proto.load import load_types
 from callahead.consumer.interface.proto.service import MethodTypes, ServiceTypes
 
@@ -35,7 +35,7 @@ def types(name: str = "Echo") -> MethodTypes:
 
 
 def build(name: str, *args: Any, **kwargs: Any) -> Any:
-    return build_request(types(name), args, kwargs)
+    return request_builder(types(name))(args, kwargs)
 
 
 def error_of(name: str, *args: Any, **kwargs: Any) -> str:
@@ -64,7 +64,7 @@ def test_a_message_of_the_same_type_from_another_pool_is_taken() -> None:
         id="r", interface="com.alibaba.foo.FooService", proto=str(conf / "foo.proto"), default=default
     )
     method = load_types(policy, lambda: pytest.fail("no server is asked")).methods["findFoo"]
-    request = build_request(method, (foo_pb2.FindFooRequest(foo_id=7),), {})
+    request = request_builder(method)((foo_pb2.FindFooRequest(foo_id=7),), {})
     assert type(request) is method.request_class
     assert request.foo_id == 7
 
@@ -270,7 +270,7 @@ def test_missing_required_fields_are_named() -> None:
     """proto2's required fields are checked before anything is sent."""
     method = service("required.proto", "callahead.tests.old.Old").methods["Ask"]
     with pytest.raises(SerializationError) as caught:
-        build_request(method, (), {"level": "LOW"})
+        request_builder(method)((), {"level": "LOW"})
     assert str(caught.value) == "callahead.tests.old.Question: required fields are missing: text"
 
 
@@ -278,7 +278,7 @@ def test_a_closed_enum_takes_only_its_numbers() -> None:
     """proto2's enums know no other numbers."""
     method = service("required.proto", "callahead.tests.old.Old").methods["Ask"]
     with pytest.raises(SerializationError) as caught:
-        build_request(method, (), {"text": "?", "level": 7})
+        request_builder(method)((), {"text": "?", "level": 7})
     assert str(caught.value) == "callahead.tests.old.Question.level: expected a number of Level, got int 7"
 
 
@@ -296,14 +296,14 @@ def opaque() -> MethodTypes:
 def test_an_unknown_request_class_passes_one_value_on() -> None:
     """What a foreign stub serializes is the user's own."""
     thing = object()
-    assert build_request(opaque(), (thing,), {}) is thing
+    assert request_builder(opaque())((thing,), {}) is thing
 
 
 @pytest.mark.parametrize(("args", "kwargs"), [((), {}), ((1, 2), {}), ((), {"a": 1})])
 def test_an_unknown_request_class_takes_nothing_else(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """There is nothing to build a request from."""
     with pytest.raises(SerializationError) as caught:
-        build_request(opaque(), args, kwargs)
+        request_builder(opaque())(args, kwargs)
     assert str(caught.value) == (
         f"/s.S/Say: expected one request message, since its class is unknown, got {len(args)} positional arguments "
         f"and {len(kwargs)} keywords"
@@ -359,7 +359,7 @@ VALUES = st.fixed_dictionaries(
 def test_built_requests_survive_the_wire_and_json(values: dict[str, Any]) -> None:
     """A request is the same after its bytes, and after its plain form."""
     method = types()
-    request = build_request(method, (), values)
+    request = request_builder(method)((), values)
     assert method.deserialize(method.serialize(request)) == request
     assert from_plain(method, to_plain(request)) == request
 
@@ -369,4 +369,4 @@ def test_our_checks_agree_with_protobuf(values: dict[str, Any]) -> None:
     """Where protobuf's own constructor takes the values, the message is the same."""
     method = types()
     assert method.request_class is not None
-    assert build_request(method, (), values) == method.request_class(**values)
+    assert request_builder(method)((), values) == method.request_class(**values)
