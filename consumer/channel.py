@@ -286,7 +286,7 @@ class _Passing:
         try:
             invocation = _invocation(self._policy, self._types.name, self._pipeline)
             provider = self._pipeline.choose(invocation)
-            pairs = self._transport.metadata_of(invocation) + (tuple(metadata) if metadata else ())
+            pairs = self._transport.metadata_of(provider, invocation) + (tuple(metadata) if metadata else ())
         except RpcError as error:
             raise grpc_error(error) from error.__cause__
         record = invocation.record

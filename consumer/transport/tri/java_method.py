@@ -55,7 +55,7 @@ class JavaTriMethod(TriMethod):
         types = _types(method, policy)
         super().__init__(types, method.select, policy, application, kinds, connections, providers)
         if method.is_generic:
-            self._fixed += to_metadata(INVOKE_ATTACHMENTS)
+            self._constant = to_metadata(INVOKE_ATTACHMENTS)
 
     @property
     def types(self) -> None:

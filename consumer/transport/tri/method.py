@@ -23,6 +23,7 @@ from ...interface.proto.service import MethodTypes
 from ...invocation import NO_ATTACHMENTS, Done, Invocation, Outcome
 from ...provider import Provider
 from ..api import Providers
+from ..identity import ServiceIdentity
 from ..request_limit import check_request_size
 from .connection import Connection, ConnectionKind, Connections, unusable
 from .ended import Facts, facts_of
@@ -80,7 +81,8 @@ class TriMethod:
         self._types = types
         self._build = build
         self._policy = policy
-        self._fixed = fixed_metadata(policy, application)
+        self._application = application
+        self._constant: Metadata = ()
         self._kinds = kinds
         self._connections = connections
         self._providers = providers
@@ -166,15 +168,14 @@ class TriMethod:
         connection = self._connections.get(provider, kind)
         if connection is None:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
-        token = provider.endpoint.parameters.get("token")
-        fixed = self._fixed + to_metadata({"token": token}) if token else self._fixed
-        return _Bound(connection, self._path_at(provider), fixed)
+        identity = ServiceIdentity.of(provider.endpoint, self._policy)
+        fixed = fixed_metadata(identity, self._application) + self._constant
+        return _Bound(connection, self._path_at(identity), fixed)
 
-    def _path_at(self, provider: Provider) -> str:
+    def _path_at(self, identity: ServiceIdentity) -> str:
         """Give the path of the method, which a Dubbo provider may have exported elsewhere than under its interface."""
-        service, path = provider.endpoint.path, self._types.path
-        own = f"/{self._policy.interface}/"
-        return f"/{service}/{path.removeprefix(own)}" if service and path.startswith(own) else path
+        path, own = self._types.path, f"/{self._policy.interface}/"
+        return f"/{identity.path}/{path.removeprefix(own)}" if path.startswith(own) else path
 
     def stream(self, provider: Provider, invocation: Invocation, timeout: float | None) -> Any:
         """Begin a streaming call; see `MethodTransport.stream`."""

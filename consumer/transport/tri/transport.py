@@ -17,6 +17,7 @@ from ...interface.proto.service import MethodTypes, ServiceTypes
 from ...invocation import Invocation
 from ...provider import Provider
 from ..api import Providers
+from ..identity import ServiceIdentity
 from ..open_references import OpenReferences
 from .connection import Connection, ConnectionKind, Connections, kinds_of
 from .metadata import Metadata, fixed_metadata, to_metadata
@@ -114,9 +115,10 @@ class TriReference:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
         return connection
 
-    def metadata_of(self, invocation: Invocation) -> Metadata:
-        """Make the metadata of a call that grpcio itself carries."""
-        return fixed_metadata(self._policy, self._application) + to_metadata(invocation.attachments)
+    def metadata_of(self, provider: Provider, invocation: Invocation) -> Metadata:
+        """Make the metadata of a call to *provider* that grpcio itself carries."""
+        identity = ServiceIdentity.of(provider.endpoint, self._policy)
+        return fixed_metadata(identity, self._application) + to_metadata(invocation.attachments)
 
     def stream_raw(self, provider: Provider, begin: Callable[[grpc.Channel], Any]) -> Any:
         """Return what *begin* makes of the channel to *provider*, and count it as running until it ends."""
