@@ -5,10 +5,8 @@ arguments; `decode_response`, `status_error` and `error_of_thrown` read what com
 provider, is `decode_request`, `encode_response` and `make_throwable`.
 """
 
-from .annotations import JavaName, java_type_of
 from .descriptor import (
     JavaType,
-    descriptor,
     parse_type,
     type_of_class_name,
     types_of_descriptor,
@@ -45,18 +43,15 @@ __all__ = [
     "VALUE",
     "ArgumentsEncoder",
     "Envelope",
-    "JavaName",
     "JavaType",
     "RequestBody",
     "Signature",
     "decode_request",
     "decode_response",
-    "descriptor",
     "encode_response",
     "encode_text_body",
     "error_of_thrown",
     "invoke_arguments",
-    "java_type_of",
     "make_throwable",
     "parse_type",
     "status_error",

@@ -7,7 +7,7 @@ written without their package, as in Java.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -100,15 +100,6 @@ def parse_type(text: str) -> JavaType:
     if end != len(tokens):
         raise _misspelt(text)
     return found
-
-
-def descriptor(types: Iterable[str]) -> str:
-    """Make the descriptor of a parameter list from Java type names.
-
-    Raises:
-        ValueError: One of them is no type name.
-    """
-    return "".join([parse_type(name).descriptor for name in types])
 
 
 def types_of_descriptor(text: str) -> tuple[JavaType, ...]:

@@ -4,7 +4,7 @@
 hessian2 encodes, and `convert_answer` an answer into what the stub declares. For stubs: `JavaName` and `java_method`.
 """
 
-from ...codec.dubbo import JavaName
+from .annotations import JavaName
 from .interface import ECHO_METHOD, JavaInterface
 from .load import load_interface
 from .method import JavaMethod, generic_call

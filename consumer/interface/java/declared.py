@@ -8,9 +8,10 @@ import types
 import typing
 from typing import Any
 
-from ...codec.dubbo import JavaName, JavaType, java_type_of, parse_type
+from ...codec.dubbo import JavaType, parse_type
 from ...codec.dubbo.descriptor import PRIMITIVES
 from ...codec.hessian2.binding import binding_of_class
+from .annotations import java_type_of
 
 
 def is_primitive(java: JavaType) -> bool:
@@ -99,4 +100,4 @@ def _items(hint: Any) -> tuple[JavaType, ...]:
     return tuple(items)
 
 
-__all__ = ["JavaName", "JavaType", "component", "declared", "is_primitive", "parse", "unbound", "unwrapped"]
+__all__ = ["JavaType", "component", "declared", "is_primitive", "parse", "unbound", "unwrapped"]

@@ -8,9 +8,10 @@ from typing import Any
 
 from callahead.config.errors import ConfigError, Problem
 from callahead.config.extension import load_object
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import ReferencePolicy
 
 from ...codec.hessian2.binding import camel_case
+from ..setting import wrong, wrong_method
 from ..spelling import folded
 from .declared import parse
 from .interface import JavaInterface
@@ -37,7 +38,7 @@ def load_interface(policy: ReferencePolicy) -> JavaInterface:
     for each in () if stub is None else declarations(stub):
         known.setdefault(each.key, []).append(each)
     if stub is not None and not known and not policy.generic:
-        raise ConfigError([_wrong(policy, f'"{policy.stub}" declares no method', "write one function for each method")])
+        raise wrong(policy, "stub", f'"{policy.stub}" declares no method', "write one function for each method")
     problems: list[Problem] = []
     by_yaml = _of_yaml(policy, known, problems)
     signatures = dict(by_yaml)
@@ -60,12 +61,12 @@ def _import(policy: ReferencePolicy, spec: str) -> type[Any]:
     try:
         found = load_object(spec)
     except LookupError as error:
-        raise ConfigError([_wrong(policy, str(error))]) from error
+        raise wrong(policy, "stub", str(error)) from error
     except Exception as error:  # the user's module runs, so anything may come out of it
-        raise ConfigError([_wrong(policy, f'cannot import "{spec}": {type(error).__name__}: {error}')]) from error
+        raise wrong(policy, "stub", f'cannot import "{spec}": {type(error).__name__}: {error}') from error
     if not isinstance(found, type):
         text = f'"{spec}" is not a class'
-        raise ConfigError([_wrong(policy, text, "give a class with one annotated function for each method")])
+        raise wrong(policy, "stub", text, "give a class with one annotated function for each method")
     return found
 
 
@@ -77,16 +78,18 @@ def _of_yaml(policy: ReferencePolicy, known: _Declarations, problems: list[Probl
         key = _key(method.method, known)
         if named.setdefault(key, method.method) != method.method:
             text = f'"{method.method}" and "{named[key]}" are one method, "{key}"'
-            problems.append(_problem(method, "", text, "keep one of them"))
+            problems.append(wrong_method(method, text, "keep one of them", method.origin("method")))
         if method.parameter_types is not None:
             try:
                 signatures[key] = [_signature(key, method.parameter_types, known.get(key, []))]
             except ValueError as error:
-                problems.append(_problem(method, "parameter_types", str(error)))
+                problems.append(
+                    wrong_method(method, str(error), "", method.origin("parameter_types"), "parameter_types")
+                )
         elif policy.stub is not None and key not in known and not policy.generic:
             text = f'"{policy.stub}" has no method "{method.method}"'
             hint = JavaInterface(name="", methods=dict.fromkeys(known, JavaMethod(name=""))).nearest(method.method)
-            problems.append(_problem(method, "", text, hint))
+            problems.append(wrong_method(method, text, hint, method.origin("method")))
     return signatures
 
 
@@ -130,11 +133,11 @@ def _of_stub(policy: ReferencePolicy, functions: list[Declared], problems: list[
         try:
             signature = function.signature()
         except ValueError as error:
-            problems.append(_wrong(policy, f"{policy.stub}.{error}"))
+            problems += wrong(policy, "stub", f"{policy.stub}.{error}").problems
             continue
         if signature.descriptor in found:
             text = f"{policy.stub}.{function.key}: two functions declare {signature}"
-            problems.append(_wrong(policy, text, "one of them needs other types; a plain int is Java's int"))
+            problems += wrong(policy, "stub", text, "one of them needs other types; a plain int is Java's int").problems
         found[signature.descriptor] = signature
     return list(found.values())
 
@@ -149,12 +152,3 @@ def _join_overloads(signatures: dict[str, list[JavaSignature]], final: Container
     for java, found in apart.items():
         every = {one.descriptor: one for one in (*found, *signatures.get(java, ()))}
         signatures[java] = list(every.values())
-
-
-def _wrong(policy: ReferencePolicy, text: str, hint: str = "") -> Problem:
-    return Problem.at(policy.origin("stub"), f"references.{policy.id}.stub", text, hint)
-
-
-def _problem(method: MethodPolicy, attribute: str, text: str, hint: str = "") -> Problem:
-    steps = ("references", method.reference, "methods", method.method, attribute)
-    return Problem.at(method.origin(attribute or "method"), ".".join(step for step in steps if step), text, hint)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ..hessian2 import (
+from ...codec.dubbo.descriptor import JavaType, parse_type
+from ...codec.hessian2 import (
     BigInteger,
     Byte,
     Char,
@@ -39,8 +40,7 @@ from ..hessian2 import (
     ZonedDateTime,
     ZoneId,
 )
-from ..hessian2.binding import binding_of_class
-from .descriptor import JavaType, parse_type
+from ...codec.hessian2.binding import binding_of_class
 
 _NAMES: dict[Any, str] = {
     None: "void",
