@@ -10,6 +10,7 @@ from callahead.config.errors import ConfigError
 from callahead.config.extension import load_object
 from callahead.config.policy import ReferencePolicy
 
+from .description import ServiceDescription
 from .proto.load import check_methods, load_types
 from .proto.service import ServiceTypes
 
@@ -38,6 +39,17 @@ def load_service(policy: ReferencePolicy, open_channel: OpenChannel) -> ServiceT
     types = load_types(policy, open_channel)
     check_methods(policy, types)
     return types
+
+
+def describe(found: ServiceTypes | JavaInterface) -> ServiceDescription:
+    """Describe what `load_service` found."""
+    if isinstance(found, ServiceTypes):
+        from .proto.description import describe_service
+
+        return describe_service(found)
+    from .java.description import describe_interface
+
+    return describe_interface(found)
 
 
 def _is_java(policy: ReferencePolicy) -> bool:

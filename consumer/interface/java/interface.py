@@ -23,11 +23,13 @@ class JavaInterface:
         methods: The methods that are known, by the name that callers use: Java's, or what the stub calls an overload
             that it declares apart.
         is_generic: Any other method may be called too, through ``$invoke``.
+        source: Where the methods were read, for messages: ``stub shop.foo:FooService``.
     """
 
     name: str
     methods: Mapping[str, JavaMethod]
     is_generic: bool = False
+    source: str = ""
     _spellings: Spellings[JavaMethod] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -53,7 +53,10 @@ def load_interface(policy: ReferencePolicy) -> JavaInterface:
         for key, found in signatures.items()
     }
     return JavaInterface(
-        name=policy.interface, methods=MappingProxyType(methods), is_generic=policy.generic or stub is None
+        name=policy.interface,
+        methods=MappingProxyType(methods),
+        is_generic=policy.generic or stub is None,
+        source="the configuration" if stub is None else f"stub {policy.stub}",
     )
 
 
