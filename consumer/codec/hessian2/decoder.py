@@ -424,7 +424,7 @@ def _unknown(d: Decoder, tag: int) -> Any:
 
 
 def _readers(*, exact: bool) -> list[Reader]:
-    table = [reader or _unknown for reader in scalar_readers(exact=exact)]
+    table: list[Reader] = [reader or _unknown for reader in scalar_readers(exact=exact)]
     table[0x43], table[0x4F], table[0x51] = _defined, _object, _reference
     table[0x48] = table[0x4D] = _map
     table[0x55:0x59] = [_list] * 4

@@ -5,12 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from math import copysign
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from .text import encode_text
-
-if TYPE_CHECKING:
-    from .encoder import Encoder
 
 _tagged_int = struct.Struct(">ci").pack
 _tagged_long = struct.Struct(">cq").pack
@@ -18,6 +15,15 @@ _tagged_double = struct.Struct(">cd").pack
 _tagged_short = struct.Struct(">ch").pack
 _short = struct.Struct(">H").pack
 _BINARY_CHUNK = 8189  # what Java's buffer of 8 KiB leaves to the first chunk
+
+
+class Sink(Protocol):
+    """What a writer needs of the encoder."""
+
+    out: bytearray
+
+    def write_big(self, value: int) -> None:
+        """Write a number that no ``long`` can hold."""
 
 
 def _short_ints() -> list[bytes]:
@@ -30,17 +36,17 @@ def _short_ints() -> list[bytes]:
 SHORT_INTS: Sequence[bytes] = _short_ints()
 
 
-def write_null(e: Encoder, _: None) -> None:
+def write_null(e: Sink, _: None) -> None:
     """Write null."""
     e.out.append(0x4E)
 
 
-def write_bool(e: Encoder, value: bool) -> None:
+def write_bool(e: Sink, value: bool) -> None:
     """Write a boolean."""
     e.out.append(0x54 if value else 0x46)
 
 
-def write_int(e: Encoder, value: int) -> None:
+def write_int(e: Sink, value: int) -> None:
     """Write a Java int, a long where 32 bits do not hold the value, a BigInteger where 64 do not."""
     if -2048 <= value <= 2047:
         e.out += SHORT_INTS[value]
@@ -54,7 +60,7 @@ def write_int(e: Encoder, value: int) -> None:
         e.write_big(value)
 
 
-def write_long(e: Encoder, value: int) -> None:
+def write_long(e: Sink, value: int) -> None:
     """Write a Java long, or a BigInteger where 64 bits do not hold the value."""
     if -8 <= value <= 15:
         e.out.append(0xE0 + value)
@@ -70,7 +76,7 @@ def write_long(e: Encoder, value: int) -> None:
         e.write_big(value)
 
 
-def write_double(e: Encoder, value: float) -> None:
+def write_double(e: Sink, value: float) -> None:
     """Write a Java double in the shortest form that means exactly it.
 
     Source: Java ``Hessian2Output.writeDouble``; differs: -0.0 keeps its sign.
@@ -91,7 +97,7 @@ def write_double(e: Encoder, value: float) -> None:
         e.out += _tagged_double(b"D", value)
 
 
-def write_str(e: Encoder, value: str) -> None:
+def write_str(e: Sink, value: str) -> None:
     """Write a string, chunked where it is longer than 32,768 UTF-16 units."""
     length = len(value)
     if length < 0x20 and value.isascii():
@@ -101,7 +107,7 @@ def write_str(e: Encoder, value: str) -> None:
         e.out += encode_text(value)
 
 
-def write_bytes(e: Encoder, value: bytes | bytearray | memoryview) -> None:
+def write_bytes(e: Sink, value: bytes | bytearray | memoryview) -> None:
     """Write binary data, in Java's chunks where it is long."""
     data = bytes(value)
     start = 0
@@ -119,7 +125,7 @@ def write_bytes(e: Encoder, value: bytes | bytearray | memoryview) -> None:
     e.out += rest
 
 
-def write_millis(e: Encoder, millis: int) -> None:
+def write_millis(e: Sink, millis: int) -> None:
     """Write a java.util.Date of milliseconds since 1970, in minutes where that is all."""
     minutes, rest = divmod(millis, 60_000)
     if rest == 0 and -0x80000000 <= minutes <= 0x7FFFFFFF:
