@@ -33,7 +33,7 @@ def test_a_dubbo_provider_is_asked_for_its_own_group_and_version(
     """By a wildcard or a list it would not find its service."""
     with EmbeddedProvider(protocol="dubbo") as provider:
         provider.serve(FOO, {"findFoo": "found"}, group="green", version="2.0")
-        space.publish(f"green/{FOO}:2.0", [f"{provider.url}/{FOO}?group=green&version=2.0"])
+        space.publish(f"green/{FOO}:2.0", [provider.url])
         foo = consume(reference(FOO, protocol="dubbo", group=group, version=version)).reference("foo")
 
         assert "found" == foo.findFoo("x")
