@@ -7,7 +7,7 @@ hessian2 encodes, and `convert_answer` an answer into what the stub declares. Fo
 from .annotations import JavaName
 from .interface import ECHO_METHOD, JavaInterface
 from .load import load_interface
-from .method import JavaMethod, generic_call
+from .method import JavaMethod
 from .signature import JavaSignature, convert_answer
 from .stub import java_method
 
@@ -18,7 +18,6 @@ __all__ = [
     "JavaName",
     "JavaSignature",
     "convert_answer",
-    "generic_call",
     "java_method",
     "load_interface",
 ]

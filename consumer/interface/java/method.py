@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...codec.dubbo import INVOKE_ATTACHMENTS, invoke_arguments, parse_type
+from ...codec.dubbo import invoke_arguments
 from ...errors import SerializationError
 from .fit import fitting
 from .misfit import Convert, Misfit, kind
@@ -68,13 +68,13 @@ class JavaMethod:
     def _generic(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[JavaSignature, list[Any]]:
         if self.signatures:
             chosen, values = self._select(args, kwargs)
-            return INVOKE_SIGNATURE, generic_call(chosen.wire_method, chosen.parameter_types, values)[1]
+            return INVOKE_SIGNATURE, list(invoke_arguments(chosen.wire_method, chosen.parameter_types, values))
         if kwargs:
             raise Misfit(
                 f"{self.name} takes no keywords, for nothing is known of it and it is called through $invoke",
                 "give the arguments by position, or declare the method in a stub",
             )
-        return INVOKE_SIGNATURE, generic_call(self.name, None, args)[1]
+        return INVOKE_SIGNATURE, list(invoke_arguments(self.name, None, args))
 
     def _select(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[JavaSignature, list[Any]]:
         if len(self.signatures) == 1:
@@ -103,33 +103,3 @@ def _bound(one: JavaSignature, args: Sequence[Any], kwargs: Mapping[str, Any]) -
 
 def _listed(signatures: Iterable[JavaSignature]) -> str:
     return ", ".join(map(str, signatures))
-
-
-def generic_call(
-    method: str, parameter_types: Iterable[str] | None, args: Iterable[Any]
-) -> tuple[JavaSignature, list[Any], Mapping[str, str]]:
-    """Make a call through ``$invoke``, Dubbo's GenericService, in its mode ``generic=true``.
-
-    Args:
-        method: As Java spells it.
-        parameter_types: Java type names; None lets the provider find the method by its name alone, which works where it
-            is not overloaded.
-        args: Bound dataclasses and `JavaObject` are sent as maps with ``class``, enums as names of constants. The
-            provider sends maps in return, which stay `dict`.
-
-    Returns:
-        The signature of ``$invoke``, its arguments, and the attachments, which the signature has too.
-
-    Raises:
-        SerializationError: A parameter type is no Java type, or the types are not as many as the arguments.
-    """
-    values = list(args)
-    types = None if parameter_types is None else tuple(parameter_types)
-    if types is not None and len(types) != len(values):
-        text = f"$invoke of {method}: {len(types)} parameter types, but {len(values)} arguments"
-        raise SerializationError(text, not_sent=True)
-    try:
-        names = None if types is None else [parse_type(name).erased for name in types]
-    except ValueError as error:
-        raise SerializationError(f"$invoke of {method}: {error}", not_sent=True) from None
-    return INVOKE_SIGNATURE, list(invoke_arguments(method, names, values)), INVOKE_ATTACHMENTS

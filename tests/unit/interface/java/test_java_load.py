@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NewType, Protocol, overload
 import pytest
 
 from callahead.config import ConfigError, MethodPolicy, ReferencePolicy
-from callahead.consumer.codec.hessian2 import JavaObject, Long, Short, TypedList, java_array, java_type
+from callahead.consumer.codec.hessian2 import Long, Short, TypedList, java_array, java_type
 from callahead.consumer.errors import SerializationError
 from callahead.consumer.interface.java import (
     JavaInterface,
     JavaMethod,
     JavaName,
     convert_answer,
-    generic_call,
     java_method,
     load_interface,
 )
@@ -371,18 +370,6 @@ def test_every_interface_has_echo() -> None:
         signature, values = found(interface, "$echo").select(("hello",), {})
         assert (signature.wire_method, signature.descriptor, values) == ("$echo", "Ljava/lang/Object;", ["hello"])
         assert dict(signature.attachments) == {}
-
-
-def test_a_generic_call_checks_its_types() -> None:
-    """Before anything is sent."""
-    signature, values, attachments = generic_call("find", ["String"], [JavaObject("a.B", {"x": 1})])
-    assert (signature.wire_method, attachments["generic"]) == ("$invoke", "true")
-    assert values == ["find", ["java.lang.String"], [{"class": "a.B", "x": 1}]]
-    with pytest.raises(SerializationError) as caught:
-        generic_call("find", ["int"], [])
-    assert str(caught.value) == "$invoke of find: 1 parameter types, but 0 arguments"
-    with pytest.raises(SerializationError, match=r"^\$invoke of find: "):
-        generic_call("find", ["int["], [1])
 
 
 def test_the_marks_of_a_stub_are_checked_where_they_are_written() -> None:
