@@ -15,7 +15,8 @@ from typing import Any
 import grpc
 
 from callahead.consumer import Consumer
-from callahead.consumer.codec.dubbo.request import RequestEncoder
+from callahead.consumer.codec.dubbo.request import END, ArgumentsEncoder, Envelope
+from callahead.consumer.interface.java import JavaSignature
 from callahead.consumer.wire.header import request_frame
 
 from .ice_peer import ice_proxy, why_not
@@ -55,8 +56,10 @@ class Bare:
     """A blocking socket that sends one ready-made request and waits for its answer: the least that Python can do."""
 
     def __init__(self, port: int) -> None:
-        body = RequestEncoder(INTERFACE, "", "echo", "Ljava/lang/String;").encode((TEXT,))
-        self._frame = request_frame(1, body)
+        signature = JavaSignature.of_names("echo", ["java.lang.String"])
+        before, after = Envelope.of(INTERFACE, "", "echo", signature.descriptor)
+        arguments = ArgumentsEncoder("echo", signature.wire).encode((TEXT,))
+        self._frame = request_frame(1, before + arguments + after + END)
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

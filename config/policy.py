@@ -19,6 +19,8 @@ from .errors import ConfigError, Problem
 DEFAULT_PROTOCOL = "tri"
 BUILT_IN = "built-in"
 CALL = "call"
+# These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
+NEVER_SENT = frozenset({"async", "retries", "return", "sent"})
 
 
 # Keys in the YAML of attributes that have another name here; a duration is without its unit there.

@@ -22,13 +22,13 @@ from .attempt import Attempt
 from .caller import Caller
 from .errors import RpcError
 from .grpc_faces import ChannelFuture, EndedCall, grpc_error
+from .interface.proto.load import streaming_problems
+from .interface.proto.service import MethodTypes
 from .provider import Provider
 from .stream import begin_stream
 from .transport.api import MethodTransport
 from .transport.tri.metadata import Metadata, checked_metadata
 from .transport.tri.method import GrpcOptions
-from .transport.tri.method_types import MethodTypes
-from .transport.tri.types import streaming_problems
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline

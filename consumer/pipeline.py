@@ -24,11 +24,11 @@ from .interceptor.chain import fold, is_harmless
 from .interceptor.metrics import CallMetrics, MethodCounts
 from .interceptor.notify import wants_notice
 from .interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
+from .interface.spelling import Spellings
 from .invocation import Invocation
 from .loadbalance.api import AttemptWatcher, LoadBalance
 from .provider import Provider
 from .reference import Method
-from .spelling import Spellings
 from .stages import Transported, encoded, streamed
 from .stream import StreamMethod
 from .transport.api import MethodTransport, ReferenceTransport, Transport

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -48,8 +48,8 @@ class Catalogue:
 
     def find(self, key: ServiceKey) -> Providers:
         """Collect the endpoints of *key*; where there is none, the reason names what comes nearest."""
-        found = [endpoints for service, endpoints in self.services.items() if key.accepts(service)]
-        endpoints = unique(endpoint for each in found for endpoint in each)
+        found = ((service, each) for service, each in self.services.items() if key.accepts(service))
+        endpoints = unique(_told(service, endpoint) for service, each in found for endpoint in each)
         instead = "" if endpoints else self._instead(key)
         return Providers(endpoints, f"{self.source}: {counted(len(endpoints))} of {key}{instead}")
 
@@ -64,6 +64,13 @@ class Catalogue:
             return f" (but of {len(self.services)} other services)"
         hint = nearest(key.interface, {service.interface for service in self.services})
         return f" ({hint})" if hint else ""
+
+
+def _told(service: ServiceKey, endpoint: Endpoint) -> Endpoint:
+    """Let *endpoint* say itself what only the key of its list says: who asks for any group must name one in a call."""
+    named = {"group": service.group, "version": service.version}
+    missing = {name: value for name, value in named.items() if value and name not in endpoint.parameters}
+    return replace(endpoint, parameters={**endpoint.parameters, **missing}) if missing else endpoint
 
 
 def counted(count: int) -> str:

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from types import MappingProxyType
 
 from ..extension import INTERCEPTOR, available, nearest
+from ..policy import NEVER_SENT
 from ..read.keys import similar
 from ..read.report import Report
 from ..values.text import is_object_path
 from .levels import Chosen, Level
-
-# These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
-_LOCAL = frozenset({"async", "retries", "return", "sent"})
 
 
 def add_interceptors(chosen: Chosen, levels: Sequence[Level], report: Report) -> None:
@@ -68,5 +66,5 @@ def add_attachments(chosen: Chosen, levels: Sequence[Level], report: Report) -> 
 
 def _refuse_local(level: Level, report: Report) -> None:
     for key, entry in level.place("attachments").section.items():
-        if key in _LOCAL:
+        if key in NEVER_SENT:
             report.at(entry, "steers this side and never travels", f"set {key} beside parameters")

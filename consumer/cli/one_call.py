@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from callahead.config.extension import nearest
 from ..bootstrap import Consumer
 from ..context import LastCall, RpcContext
 from ..errors import RpcError, SerializationError
+from ..interface.description import MethodDescription
 from ..reference import Method
 
 
@@ -168,9 +169,9 @@ def _value(consumer: Consumer, call: Call) -> Any:
     if not isinstance(method, Method):
         text = f'"{call.method}" is a streaming method; callahead call makes calls of one request and one answer'
         raise ConfigError.at(policy.origin("interface"), f"references.{policy.id}", text)
-    types = getattr(pipeline.transport.method(call.method, method.policy), "types", None)
+    described = pipeline.transport.describe().find(call.method)
     method = _with_options(method, call.options)
-    values = _arguments(types, call.values)
+    values = _arguments(described, call.values)
     return _plain(method.sync(*values) if method.policy.returns else method(*values))
 
 
@@ -185,18 +186,17 @@ def _with_options(method: Method, options: Mapping[str, Any]) -> Method:
     return method
 
 
-def _arguments(types: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _arguments(described: Sequence[MethodDescription], values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Make a message of one JSON object, whose 64-bit integers and bytes are text; other values are passed as they are.
 
-    *types* is None for a protocol that has no messages.
+    A method that several overloads describe, or none, has no messages.
     """
-    if types is None or len(values) != 1 or not isinstance(values[0], dict):
+    if len(described) != 1:
         return values
-    from ..transport.tri.arguments import from_plain
-
-    if types.request_class is not None:
-        _check_fields(types.request_class.DESCRIPTOR, values[0])
-    return (from_plain(types, values[0]),)
+    [method] = described
+    if method.request_class is not None and len(values) == 1 and isinstance(values[0], dict):
+        _check_fields(method.request_class.DESCRIPTOR, values[0])
+    return method.from_json(values)
 
 
 def _check_fields(descriptor: Any, fields: Mapping[str, Any]) -> None:
@@ -215,7 +215,7 @@ def _plain(value: Any) -> Any:
     Raises:
         SerializationError: It holds a packed message whose type is not known here.
     """
-    from ..transport.tri.arguments import to_plain
+    from ..interface.proto.arguments import to_plain
 
     try:
         return to_plain(value)

@@ -14,8 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
-from callahead.consumer.errors import RemoteProtocolError, SerializationError
-
+from ..errors import RemoteProtocolError, SerializationError
 from .dubbo.descriptor import parse_type, type_of_class_name
 from .dubbo.signature import Signature
 from .hessian2 import Encoder, Limits, dumps, loads
@@ -28,7 +27,6 @@ _FIELD = descriptor_pb2.FieldDescriptorProto
 _MESSAGES = {
     "TripleRequestWrapper": ("serializeType", "args*", "argTypes+"),
     "TripleResponseWrapper": ("serializeType", "data.", "type"),
-    "TripleExceptionWrapper": ("language", "serialization", "className", "data."),
 }
 
 
@@ -51,7 +49,7 @@ def _message_classes() -> list[Any]:
     return [message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{file.package}.{name}")) for name in _MESSAGES]
 
 
-_Request, _Response, _Exception = _message_classes()
+_Request, _Response = _message_classes()
 
 
 class TripleRequestEncoder:
@@ -102,12 +100,6 @@ def decode_response(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Any:
     """
     wrapper = _parse(_Response, data)
     return _value(wrapper.serializeType, wrapper.data, limits)
-
-
-def decode_exception(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Any:
-    """Read a ``TripleExceptionWrapper``, which some 3.0 providers send; raises as `decode_response` does."""
-    wrapper = _parse(_Exception, data)
-    return _value(wrapper.serialization, wrapper.data, limits)
 
 
 class TripleRequest(NamedTuple):

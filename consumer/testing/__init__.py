@@ -6,19 +6,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from callahead.consumer.testing.call import ProviderCall
-    from callahead.consumer.testing.process import ProviderProcess
-    from callahead.consumer.testing.provider import EmbeddedProvider
-    from callahead.consumer.testing.scripted import ScriptedTransport
+    from .process import ProviderProcess
+    from .provider import EmbeddedProvider
+    from .provider_call import ProviderCall
+    from .scripted_transport import ScriptedTransport
 
 __all__ = ["EmbeddedProvider", "ProviderCall", "ProviderProcess", "ScriptedTransport"]
 
 # Imported when first used: grpc is heavy, and a module that runs as a process must not be imported beside that.
 _MODULES = {
     "EmbeddedProvider": "provider",
-    "ProviderCall": "call",
+    "ProviderCall": "provider_call",
     "ProviderProcess": "process",
-    "ScriptedTransport": "scripted",
+    "ScriptedTransport": "scripted_transport",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from callahead.consumer.testing.script import wrong
+from .script import wrong
 
 HOST = "127.0.0.1"
 

@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from callahead.config.extension import load_object
-from callahead.consumer.errors import CallaheadError
-from callahead.consumer.testing.script import wrong
+
+from ..errors import CallaheadError
+from .script import wrong
 
 ONLY = "provider"
 
@@ -185,7 +186,7 @@ class ProviderProcess:
 
 def main(builder: str, arguments: str) -> None:
     """Be the process: build, listen, print the addresses as one line of JSON, and end with the standard input."""
-    from callahead.consumer.testing.provider import EmbeddedProvider
+    from .provider import EmbeddedProvider
 
     args, kwargs = json.loads(arguments)
     built = load_object(builder)(*args, **kwargs)

@@ -10,19 +10,20 @@ import grpc
 
 from callahead.config.extension import nearest
 from callahead.config.policy import SslPolicy
-from callahead.consumer.spelling import folded
-from callahead.consumer.testing.call import ProviderCall
-from callahead.consumer.testing.dubbo_exporter import DubboExporter
-from callahead.consumer.testing.dubbo_server import DubboServer
-from callahead.consumer.testing.dubbo_service import DubboMethod
-from callahead.consumer.testing.port import HOST, Port
-from callahead.consumer.testing.records import Records
-from callahead.consumer.testing.script import NO_ANSWER, Error, make_step, wrong
-from callahead.consumer.testing.served import Served
-from callahead.consumer.testing.service import service_of
-from callahead.consumer.testing.tri_exporter import TriExporter, TriServer
-from callahead.consumer.testing.workers import Workers
-from callahead.consumer.transport.tri.method_types import ServiceTypes
+
+from ..interface.proto.service import ServiceTypes
+from ..interface.spelling import folded
+from .dubbo.exporter import DubboExporter
+from .dubbo.server import DubboServer
+from .dubbo.service import ExportedMethod
+from .port import HOST, Port
+from .provider_call import ProviderCall
+from .records import Records
+from .script import NO_ANSWER, Error, make_step, wrong
+from .tri.exporter import TriExporter, TriServer
+from .tri.handler import MethodHandler
+from .tri.service import service_of
+from .workers import Workers
 
 
 class EmbeddedProvider:
@@ -286,8 +287,8 @@ class EmbeddedProvider:
         for served in self._find(method):
             served.script.clear()
 
-    def _find(self, method: str) -> list[Served | DubboMethod]:
-        served: list[Served | DubboMethod] = list(self._exporter.methods)
+    def _find(self, method: str) -> list[MethodHandler | ExportedMethod]:
+        served: list[MethodHandler | ExportedMethod] = list(self._exporter.methods)
         if method == "*":
             return served
         interface, _, name = method.rpartition(".")

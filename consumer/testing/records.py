@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable
 
-from callahead.consumer.testing.call import ProviderCall
+from .provider_call import ProviderCall
 
 
 class Records:

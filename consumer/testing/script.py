@@ -13,8 +13,9 @@ import grpc
 from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
 from callahead.config.values.quantity import Unfit, duration_ms
-from callahead.consumer.codec.hessian2 import JavaThrowable
-from callahead.consumer.errors import RemoteError, RpcError
+
+from ..codec.hessian2 import JavaThrowable
+from ..errors import RemoteError, RpcError
 
 STATUSES = frozenset(code.name for code in grpc.StatusCode) - {"OK"}
 NO_ANSWER = object()

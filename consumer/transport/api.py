@@ -12,6 +12,7 @@ from callahead.config.policy import MethodPolicy, ReferencePolicy
 from ..attempt import Attempt
 from ..callbacks import CallbackExecutor
 from ..deadline import Clock
+from ..interface.description import ServiceDescription
 from ..invocation import Done
 from ..provider import Provider
 from ..timer import Timer
@@ -112,6 +113,14 @@ class ReferenceTransport(Protocol):
 
     def methods(self) -> tuple[str, ...]:
         """Names of all methods as the provider spells them; empty where they are not known beforehand."""
+
+    def describe(self) -> ServiceDescription:
+        """Describe what can be called, with types, for the command line and for generated stubs.
+
+        Raises:
+            ConfigError: The types cannot be found.
+            RpcError: The provider could not be asked for them.
+        """
 
 
 class Transport(Protocol):

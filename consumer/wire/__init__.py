@@ -25,7 +25,6 @@ from callahead.consumer.wire.header import (
     read_only_frame,
     request_frame,
     response_frame,
-    writable_frame,
 )
 from callahead.consumer.wire.reader import FrameReader
 
@@ -53,5 +52,4 @@ __all__ = [
     "read_only_frame",
     "request_frame",
     "response_frame",
-    "writable_frame",
 ]

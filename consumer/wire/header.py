@@ -87,23 +87,21 @@ _NOTICE = _WORD | (REQUEST | EVENT) << 8
 _pack = HEADER.pack
 
 
-def request_frame(request_id: int, body: bytes, end: bytes = b"", *, two_way: bool = True) -> bytes:
+def request_frame(request_id: int, body: bytes, *, two_way: bool = True) -> bytes:
     """Make the frame of a call.
 
     Args:
         request_id: 64 bits, signed; the answer bears it.
-        body: In hessian2, see `callahead.consumer.codec.dubbo.RequestEncoder`.
-        end: The rest of the body, where that is not one piece.
+        body: In hessian2, see `callahead.consumer.codec.dubbo.ArgumentsEncoder`.
         two_way: An answer is wanted.
 
     Raises:
         LocalProtocolError: The id or the length does not fit the header; ``not_sent`` is set.
     """
-    size = len(body) + len(end)
-    try:
-        return b"".join((_pack(_CALL if two_way else _ONE_WAY, request_id, size), body, end))
+    try:  # as `_frame` does, for each call
+        return _pack(_CALL if two_way else _ONE_WAY, request_id, len(body)) + body
     except struct.error:
-        raise _too_large(request_id, size) from None
+        raise _too_large(request_id, len(body)) from None
 
 
 def response_frame(request_id: int, body: bytes, status: int = OK) -> bytes:
@@ -124,11 +122,6 @@ def heartbeat_answer_frame(request_id: int) -> bytes:
 def read_only_frame(request_id: int) -> bytes:
     """Make the event by which a stopping provider asks for no more calls on this connection; nobody answers it."""
     return _frame(_NOTICE, request_id, b"\x01R")
-
-
-def writable_frame(request_id: int) -> bytes:
-    """Make the event that takes `read_only_frame` back."""
-    return _frame(_NOTICE, request_id, b"\x01W")
 
 
 def _frame(word: int, request_id: int, body: bytes) -> bytes:

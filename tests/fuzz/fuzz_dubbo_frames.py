@@ -20,11 +20,13 @@ import atheris
 with atheris.instrument_imports(include=["callahead.consumer.wire", "callahead.consumer.codec.dubbo"]):
     from callahead.consumer.codec.dubbo import (
         EXCEPTION,
-        RequestEncoder,
+        ArgumentsEncoder,
+        Signature,
         decode_request,
         decode_response,
         error_of_thrown,
         status_error,
+        types_of_descriptor,
     )
     from callahead.consumer.wire import OK, Event, FrameReader, Request, Response
 
@@ -59,7 +61,8 @@ def read_body(event: Event) -> None:
     try:
         if isinstance(event, Request):
             read = decode_request(event.body, limits=LIMITS)
-            RequestEncoder(read.path, read.version, read.method, read.descriptor).encode(read.args)
+            signature = Signature.of(types_of_descriptor(read.descriptor))
+            ArgumentsEncoder(read.method, signature).encode(read.args)
         elif isinstance(event, Response) and event.status != OK:
             str(status_error(event.status, event.body))
         elif isinstance(event, Response):

@@ -6,7 +6,9 @@ import socket
 from types import TracebackType
 from typing import Any, Self
 
-from callahead.consumer.codec.dubbo import RequestEncoder, decode_response
+from support.dubbo_bodies import request_body
+
+from callahead.consumer.codec.dubbo import decode_response
 from callahead.consumer.codec.hessian2 import loads
 from callahead.consumer.wire import OK, Event, FrameReader, Response, request_frame
 
@@ -60,7 +62,7 @@ class RawClient:
     ) -> int:
         """Send a request, and give its id."""
         number = next(self._ids)
-        body = RequestEncoder(interface, version, method, descriptor).encode(args, attachments)
+        body = request_body(interface, method, descriptor, args, attachments, version=version)
         self.send(request_frame(number, body, two_way=two_way))
         return number
 

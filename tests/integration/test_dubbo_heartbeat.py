@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.dubbo_bodies import writable_frame
 from support.dubbo_peer import DubboPeer, Link, answer_frame, argument, connections_of, echo, foo_config, wait_until
 from support.shop import Background
 
@@ -17,7 +18,6 @@ from callahead.consumer.wire import (
     Request,
     heartbeat_frame,
     read_only_frame,
-    writable_frame,
 )
 
 Consume = Callable[..., Consumer]

@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 from raw_dubbo_client import RawClient, outcome
+from support.dubbo_bodies import request_body
 
 from callahead.config.policy import SslPolicy
-from callahead.consumer.codec.dubbo import EXCEPTION, INVOKE, INVOKE_SIGNATURE, NULL, VALUE, make_throwable
+from callahead.consumer.codec.dubbo import EXCEPTION, INVOKE, NULL, VALUE, make_throwable
 from callahead.consumer.codec.hessian2 import JavaObject, java_array, java_type
 from callahead.consumer.errors import LimitExceeded, RemoteError
+from callahead.consumer.interface.java.signature import INVOKE_SIGNATURE
 from callahead.consumer.testing import EmbeddedProvider, ProviderCall
 from callahead.consumer.wire import ReadOnly, Response, heartbeat_frame, request_frame
 
@@ -119,9 +121,7 @@ def test_a_timeout_that_is_none_is_none(client: RawClient, provider: EmbeddedPro
 
 def test_an_old_consumer_gets_no_attachments(provider: EmbeddedProvider, client: RawClient) -> None:
     """One that names its release in the place of the protocol cannot read them."""
-    import callahead.consumer.codec.dubbo as codec
-
-    body = codec.RequestEncoder(FOO, "", "findFoo", ONE).encode(("x",))
+    body = request_body(FOO, "findFoo", ONE, ("x",))
     client.send(request_frame(1, body.replace(b"2.0.2", b"2.5.3", 1)))
     assert client.answer().body == b"\x91\x05foo x"
 

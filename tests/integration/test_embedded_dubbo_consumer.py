@@ -23,7 +23,7 @@ from callahead.consumer import (
     RemoteProtocolError,
     RpcContext,
 )
-from callahead.consumer.codec.javaface import java_method
+from callahead.consumer.interface.java import java_method
 from callahead.consumer.testing import EmbeddedProvider, ProviderCall, ProviderProcess
 
 FOO = "com.alibaba.foo.FooService"

@@ -10,7 +10,7 @@ import pytest
 
 from callahead.consumer import Consumer, Reference, RemoteProtocolError
 from callahead.consumer.codec.hessian2 import Long, java_type
-from callahead.consumer.codec.javaface import java_method
+from callahead.consumer.interface.java import java_method
 from callahead.consumer.testing import EmbeddedProvider, ProviderCall
 from tests.integration.raw_dubbo_client import RawClient
 

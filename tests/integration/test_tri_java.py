@@ -20,8 +20,8 @@ from callahead.consumer import (
     SerializationError,
 )
 from callahead.consumer.codec.dubbo import make_throwable
-from callahead.consumer.codec.javaface import java_method
 from callahead.consumer.codec.triple import decode_request, encode_response
+from callahead.consumer.interface.java import java_method
 
 Consume = Callable[..., Consumer]
 STUB = f"{__name__}:ShopService"

@@ -17,9 +17,9 @@ from support.policies import tri_policy
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer.errors import CallTimeout, ConnectFailed, RemoteError, RemoteProtocolError
+from callahead.consumer.interface.proto.arguments import request_builder
+from callahead.consumer.interface.proto.load import ServiceTypes, load_types
 from callahead.consumer.testing import EmbeddedProvider
-from callahead.consumer.transport.tri.arguments import build_request
-from callahead.consumer.transport.tri.types import ServiceTypes, load_types
 
 PROTOS = Path(__file__).parents[1] / "support" / "protos"
 KINDS = "callahead.tests.Kinds"
@@ -70,7 +70,7 @@ def test_a_server_with_reflection_is_enough() -> None:
         provider.serve("helloworld.Greeter", proto=str(PROTOS / "helloworld.proto"))
         types = ask(provider)
         greeter = ask(provider, "helloworld.Greeter")
-    request = build_request(types.methods["Echo"], (), {"at": "2026-01-02T03:04:05Z", "children": [{"small": 1}]})
+    request = request_builder(types.methods["Echo"])((), {"at": "2026-01-02T03:04:05Z", "children": [{"small": 1}]})
     assert request.at.seconds == 1_767_323_045
     assert types.source == "server reflection"
     assert [method.streaming for method in greeter.methods.values()] == [False, True, True, True]

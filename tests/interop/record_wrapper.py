@@ -24,8 +24,10 @@ from typing import Any, Final
 
 import grpc
 
-from callahead.consumer.codec.dubbo import INVOKE_SIGNATURE, Signature, invoke_arguments
+from callahead.consumer.codec.dubbo import invoke_arguments
 from callahead.consumer.codec.triple import TripleRequestEncoder, decode_request, encode_response
+from callahead.consumer.interface.java import JavaSignature
+from callahead.consumer.interface.java.signature import INVOKE_SIGNATURE
 from tests.interop.provider import JavaProvider, build, java_command, missing
 
 OUTPUT: Final = Path(__file__).parents[1] / "wire" / "vectors" / "triple_wrapper.json"
@@ -56,7 +58,7 @@ _GENERIC: Final = (("generic", "true"),)
 def record() -> list[dict[str, Any]]:
     """Every exchange."""
     with JavaProvider("3.3") as provider, grpc.insecure_channel(f"127.0.0.1:{provider.tri_port}") as channel:
-        recorded = [_entry(provider, channel, one, Signature.of_names(one[3])) for one in EXCHANGES]
+        recorded = [_entry(provider, channel, one, JavaSignature.of_names(one[2], one[3])) for one in EXCHANGES]
         find = invoke_arguments(*_FIND)
         one = ("generic", _FOO, "$invoke", (), find, _GENERIC, "findFoo by its name: a map")
         recorded.append(_entry(provider, channel, one, INVOKE_SIGNATURE))
@@ -66,9 +68,9 @@ def record() -> list[dict[str, Any]]:
         return [*recorded, _consumers(provider.release)]
 
 
-def _entry(provider: JavaProvider, channel: grpc.Channel, one: Exchange, signature: Signature) -> dict[str, Any]:
+def _entry(provider: JavaProvider, channel: grpc.Channel, one: Exchange, signature: JavaSignature) -> dict[str, Any]:
     name, service, method, _, args, metadata, description = one
-    request = TripleRequestEncoder(method, signature).encode(args)
+    request = TripleRequestEncoder(method, signature.wire).encode(signature.convert(args))
     path = f"/{service}/{method}"
     answer = b""
     call: Any

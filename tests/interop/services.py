@@ -31,7 +31,7 @@ from callahead.consumer.codec.hessian2 import (
     ZonedDateTime,
     java_type,
 )
-from callahead.consumer.codec.javaface import JavaName, java_method
+from callahead.consumer.interface.java import JavaName, java_method
 
 
 @java_type("com.alibaba.foo.Foo")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from callahead.consumer import Consumer, Invocation
-from callahead.consumer.testing.scripted import ScriptedCall, ScriptedTransport
+from callahead.consumer.testing.scripted_transport import ScriptedCall, ScriptedTransport
 
 Answer = Callable[[Invocation], Any]
 NAMES = ("findFoo", "findBar", "touch")

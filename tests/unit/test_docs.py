@@ -25,8 +25,8 @@ from callahead.config.check.refused import REFUSED
 from callahead.consumer import errors
 from callahead.consumer.cli.main import main
 from callahead.consumer.codec import hessian2
-from callahead.consumer.codec.dubbo import JavaName, java_type_of
 from callahead.consumer.interceptor.order import ATTEMPT_ORDER, CALL_ORDER
+from callahead.consumer.interface.java.annotations import JavaName, java_type_of
 from callahead.consumer.testing import EmbeddedProvider
 from callahead.registry.listing import read_listing
 

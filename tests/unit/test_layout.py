@@ -30,10 +30,11 @@ FLOORS = (
     ("config.resolve",),
     ("config",),
     ("registry",),
-    ("consumer.errors", "consumer.deadline", "consumer.forking", "consumer.spelling"),
+    ("consumer.errors", "consumer.deadline", "consumer.forking"),
     ("consumer.provider", "consumer.invocation", "consumer.attempt", "consumer.callbacks", "consumer.context",
      "consumer.current", "consumer.future", "consumer.settling", "consumer.timer"),
     ("consumer.codec", "consumer.wire"),
+    ("consumer.interface",),
     ("consumer.transport.tcp",),
     ("consumer.transport",),
     ("consumer.loadbalance",),
@@ -46,9 +47,13 @@ FLOORS = (
     ("consumer.cli",),
 )  # fmt: skip
 # Facades name what is above them, lazily; the samples are data.
-FACADES = ("consumer", "conf")
+FACADES = ("consumer", "consumer.codec.javaface", "conf")
 NETWORK = ("grpc", "socket", "ssl", "selectors")
-NETWORK_FLOORS = ("consumer.transport", "consumer.testing", "consumer.channel", "consumer.grpc_faces")
+# Generated stubs are made on a channel, and reflection asks over one.
+NETWORK_FLOORS = (
+    "consumer.transport", "consumer.testing", "consumer.channel", "consumer.grpc_faces",
+    "consumer.interface.proto.generated", "consumer.interface.proto.reflection",
+)  # fmt: skip
 
 
 def modules() -> list[Path]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.dubbo_bodies import request_body
 
 from callahead.consumer.codec.dubbo import (
     EXCEPTION,
-    RequestEncoder,
     decode_request,
     decode_response,
     encode_response,
@@ -107,8 +107,7 @@ def written_again(event: Event) -> bytes:
 
 def request_again(body: bytes) -> bytes:
     read = decode_request(body)
-    encoder = RequestEncoder(read.path, read.version, read.method, read.descriptor, read.attachments)
-    return encoder.encode(read.args)
+    return request_body(read.path, read.method, read.descriptor, read.args, read.attachments, version=read.version)
 
 
 def response_again(body: bytes) -> bytes:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.dubbo_bodies import signature_of
 
-from callahead.consumer.codec.dubbo import Signature, error_of_thrown
+from callahead.consumer.codec.dubbo import error_of_thrown
 from callahead.consumer.codec.hessian2 import JavaObject, JavaThrowable, TypedMap
 from callahead.consumer.codec.triple import (
     EXCEPTION_HEADER,
@@ -80,7 +81,7 @@ def test_an_rpc_exception_means_what_its_code_says() -> None:
 
 def test_a_request_is_the_java_consumers() -> None:
     """Byte for byte."""
-    made = TripleRequestEncoder("echo", Signature.of_names(["java.lang.String"])).encode(["xxxxx"])
+    made = TripleRequestEncoder("echo", signature_of("echo", ["java.lang.String"]).wire).encode(["xxxxx"])
     assert made.hex() == VECTORS["consumer"]["request"]
 
 

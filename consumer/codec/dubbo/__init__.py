@@ -1,69 +1,59 @@
 """Bodies of the classic dubbo protocol in hessian2: requests, answers, and what an answer's errors mean.
 
-A method's `RequestEncoder` is made once, of a `Signature`; `decode_response`, `status_error` and `error_of_thrown` read
-what comes back. The other direction, for a provider, is `decode_request`, `encode_response` and `make_throwable`.
+A method's `ArgumentsEncoder` is made once, of a `Signature`, and once for each provider the `Envelope` around the
+arguments; `decode_response`, `status_error` and `error_of_thrown` read what comes back. The other direction, for a
+provider, is `decode_request`, `encode_response` and `make_throwable`.
 """
 
-from callahead.consumer.codec.dubbo.annotations import JavaName, java_type_of, parameter_hints
-from callahead.consumer.codec.dubbo.attachments import NO_ATTACHMENTS, service_attachments
-from callahead.consumer.codec.dubbo.descriptor import (
+from .descriptor import (
     JavaType,
-    descriptor,
     parse_type,
     type_of_class_name,
     types_of_descriptor,
 )
-from callahead.consumer.codec.dubbo.errors import error_of_thrown, status_error
-from callahead.consumer.codec.dubbo.generic import (
+from .errors import error_of_thrown, status_error
+from .generic import (
     ECHO,
-    ECHO_SIGNATURE,
     INVOKE,
     INVOKE_ATTACHMENTS,
-    INVOKE_SIGNATURE,
     invoke_arguments,
     to_generic,
 )
-from callahead.consumer.codec.dubbo.request import (
+from .request import (
     NO_VERSION,
     PROTOCOL_VERSION,
+    ArgumentsEncoder,
+    Envelope,
     RequestBody,
-    RequestEncoder,
     decode_request,
     encode_text_body,
 )
-from callahead.consumer.codec.dubbo.response import EXCEPTION, NULL, VALUE, decode_response, encode_response
-from callahead.consumer.codec.dubbo.signature import Signature
-from callahead.consumer.codec.dubbo.throwable import make_throwable, throwable_of
+from .response import EXCEPTION, NULL, VALUE, decode_response, encode_response
+from .signature import Signature
+from .throwable import make_throwable, throwable_of
 
 __all__ = [
     "ECHO",
-    "ECHO_SIGNATURE",
     "EXCEPTION",
     "INVOKE",
     "INVOKE_ATTACHMENTS",
-    "INVOKE_SIGNATURE",
-    "NO_ATTACHMENTS",
     "NO_VERSION",
     "NULL",
     "PROTOCOL_VERSION",
     "VALUE",
-    "JavaName",
+    "ArgumentsEncoder",
+    "Envelope",
     "JavaType",
     "RequestBody",
-    "RequestEncoder",
     "Signature",
     "decode_request",
     "decode_response",
-    "descriptor",
     "encode_response",
     "encode_text_body",
     "error_of_thrown",
     "invoke_arguments",
-    "java_type_of",
     "make_throwable",
-    "parameter_hints",
     "parse_type",
-    "service_attachments",
     "status_error",
     "throwable_of",
     "to_generic",

@@ -4,38 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
 from ..hessian2 import JavaEntries, dumps
 from .string import encode_string
 
-NO_ATTACHMENTS: Final[Mapping[str, Any]] = MappingProxyType({})
 _SCALARS = (str, bytes, bool, int, float, type(None))
-
-
-def service_attachments(
-    interface: str, *, path: str = "", version: str = "", group: str = "", application: str = ""
-) -> dict[str, str]:
-    """Make what every request of a service carries, in Java's order.
-
-    Args:
-        interface: Full name.
-        path: Where the provider exported it, if not under that name.
-        version: "" is ``0.0.0``, as Java sends it.
-        group: "" for none.
-        application: Name of this program, "" for none.
-    """
-    found = {"path": path or interface}
-    if application:
-        found["remote.application"] = application
-    found["interface"] = interface
-    found["version"] = version or "0.0.0"
-    if group:
-        found["group"] = group
-    return found
 
 
 def encode_entries(attachments: Mapping[str, Any]) -> bytes:

@@ -7,7 +7,7 @@ written without their package, as in Java.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -22,6 +22,16 @@ PRIMITIVES: Final = {
     "long": "J",
     "short": "S",
     "void": "V",
+}
+_BOXED = {
+    "boolean": "java.lang.Boolean",
+    "byte": "java.lang.Byte",
+    "char": "java.lang.Character",
+    "double": "java.lang.Double",
+    "float": "java.lang.Float",
+    "int": "java.lang.Integer",
+    "long": "java.lang.Long",
+    "short": "java.lang.Short",
 }
 _BY_LETTER = {letter: name for name, letter in PRIMITIVES.items()}
 # fmt: off
@@ -65,6 +75,11 @@ class JavaType:
         return "[" * self.dimensions + (letter if letter is not None else f"L{self.name.replace('.', '/')};")
 
     @property
+    def boxed(self) -> JavaType:
+        """The class that stands for a primitive where null may come, as in a collection; other types as they are."""
+        return JavaType(_BOXED[self.name]) if self.erased in _BOXED else self
+
+    @property
     def class_name(self) -> str:
         """As ``Class.getName()`` gives it, with dots in a descriptor for arrays alone: ``[Ljava.util.List;``."""
         return self.descriptor.replace("/", ".") if self.dimensions else self.name
@@ -85,15 +100,6 @@ def parse_type(text: str) -> JavaType:
     if end != len(tokens):
         raise _misspelt(text)
     return found
-
-
-def descriptor(types: Iterable[str]) -> str:
-    """Make the descriptor of a parameter list from Java type names.
-
-    Raises:
-        ValueError: One of them is no type name.
-    """
-    return "".join([parse_type(name).descriptor for name in types])
 
 
 def types_of_descriptor(text: str) -> tuple[JavaType, ...]:

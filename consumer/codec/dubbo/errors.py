@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from callahead.consumer.errors import (
+from ...errors import (
     CallTimeout,
     ConnectionLost,
     LimitExceeded,
@@ -25,7 +25,6 @@ from callahead.consumer.errors import (
     SerializationError,
     TransportError,
 )
-
 from ...wire.header import STATUSES
 from ..hessian2 import Decoder, JavaObject, JavaThrowable
 from ..hessian2.binding import binding_of_class

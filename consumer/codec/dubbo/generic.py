@@ -9,18 +9,14 @@ import enum
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
 from ..hessian2 import JavaObject, TypedList, java_array
 from ..hessian2.binding import binding_of_class
 from .descriptor import parse_type
-from .signature import Signature
 
 INVOKE: Final = "$invoke"
-INVOKE_SIGNATURE: Final = Signature.of_names(("java.lang.String", "java.lang.String[]", "java.lang.Object[]"))
 INVOKE_ATTACHMENTS: Final[Mapping[str, str]] = {"generic": "true"}
 ECHO: Final = "$echo"
-ECHO_SIGNATURE: Final = Signature.of_names(("java.lang.Object",))
 
 
 def invoke_arguments(method: str, types: Iterable[str] | None, args: Iterable[Any]) -> tuple[Any, ...]:

@@ -7,96 +7,103 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
+from ...invocation import NO_ATTACHMENTS
 from ..hessian2 import Decoder, Encoder, Limits, dumps
 from ..hessian2.limits import DEFAULT_LIMITS
-from .attachments import NO_ATTACHMENTS, as_attachments, encode_entries
+from .attachments import as_attachments, encode_entries
 from .descriptor import types_of_descriptor
 from .signature import Signature
 from .string import encode_string
 
 PROTOCOL_VERSION: Final = "2.0.2"
 NO_VERSION: Final = "0.0.0"
-_END = b"Z"
+END: Final = b"Z"
 _CACHED_LENGTH = 512
 _cached_types = lru_cache(maxsize=1024)(types_of_descriptor)
 
 
-class RequestEncoder:
-    """Makes the request bodies of one method; what does not change from call to call is made once, here.
+class Envelope(NamedTuple):
+    """What stands around the arguments in the requests of one method to one provider, made once for both.
 
-    The attachments stand last in the body, which is why a body can be begun before a provider is chosen, and ended
-    once for each attempt. May be used by any number of threads at once.
-
-    Args:
-        path: The service as the provider exported it, mostly the interface's name.
-        version: Of the service; "" is written as ``0.0.0``.
-        method: As Java spells it.
-        signature: Its parameters; a `str` is a JVM descriptor.
-        attachments: Those of each call, in the order in which they are written.
-        limits: Of the hessian2 values; the size of the body is the caller's business.
-
-    Raises:
-        ValueError: The descriptor is none.
-        SerializationError: An attachment is neither text nor another scalar.
+    Attributes:
+        before: Protocol, path, version, method and descriptor.
+        after: The attachments that every request has, without the end of their map.
     """
 
-    __slots__ = ("_constant", "_limits", "_method", "_plain", "_prefix", "_writers", "signature")
+    before: bytes
+    after: bytes
 
-    def __init__(
-        self,
-        path: str,
-        version: str,
-        method: str,
-        signature: str | Signature,
-        attachments: Mapping[str, Any] = NO_ATTACHMENTS,
-        *,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
-        self.signature = Signature.of_descriptor(signature) if isinstance(signature, str) else signature
-        head = (PROTOCOL_VERSION, path, version or NO_VERSION, method, self.signature.descriptor)
-        self._prefix = b"".join(map(encode_string, head))
-        self._constant = b"H" + encode_entries(attachments)
-        self._method = method
-        self._writers = self.signature.writers
-        self._plain = self.signature.plain
-        self._limits = limits
-
-    def encode(self, args: Sequence[Any], attachments: Mapping[str, Any] = NO_ATTACHMENTS) -> bytes:
-        """Make a whole body.
+    @classmethod
+    def of(
+        cls, path: str, version: str, method: str, descriptor: str, attachments: Mapping[str, Any] = NO_ATTACHMENTS
+    ) -> Self:
+        """Make one.
 
         Args:
-            args: One for each parameter.
-            attachments: Of this call only; one that the encoder has already is written again, and wins at the provider.
+            path: The service as the provider exported it, mostly the interface's name.
+            version: Of the service; "" is written as ``0.0.0``.
+            method: As Java spells it.
+            descriptor: Of its parameters.
+            attachments: Those of every request, in the order in which they are written.
 
         Raises:
-            SerializationError: The arguments do not fit the parameters, have no Java form, or pass a limit; an
-                attachment is no scalar; ``not_sent`` is set.
+            SerializationError: An attachment is neither text nor another scalar.
         """
-        return self.finish(self.begin(args), attachments)
+        head = (PROTOCOL_VERSION, path, version or NO_VERSION, method, descriptor)
+        return cls(b"".join(map(encode_string, head)), b"H" + encode_entries(attachments))
 
-    def begin(self, args: Sequence[Any]) -> bytes:
-        """Make all of a body but the attachments of this call; raises as `encode` does."""
+    @property
+    def size(self) -> int:
+        """Bytes of a request without arguments and attachments of its own."""
+        return len(self.before) + len(self.after) + len(END)
+
+
+class ArgumentsEncoder:
+    """Makes the arguments of one method into bytes, which are the same for every provider.
+
+    They are a stream of their own: what stands before them is strings, which take no number in it. A body is, in this
+    order, `Envelope.before`, the arguments, `Envelope.after`, more attachments (see `encode_entries`) and `END`. May be
+    used by any number of threads at once.
+
+    Args:
+        method: As Java spells it, for messages.
+        signature: Its parameters.
+        limits: Of the hessian2 values; the size of the body is the caller's business.
+    """
+
+    __slots__ = ("_limits", "_method", "_plain", "_signature", "_writers")
+
+    def __init__(self, method: str, signature: Signature, *, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._method = method
+        self._signature = signature
+        self._writers = signature.writers
+        self._plain = signature.plain
+        self._limits = limits
+
+    def encode(self, args: Sequence[Any]) -> bytes:
+        """Encode one value for each parameter.
+
+        Raises:
+            SerializationError: They are too many or too few, have no Java form, or pass a limit; ``not_sent`` is set.
+        """
         writers = self._writers
         if len(args) != len(writers):
-            raise self.signature.wrong_count(self._method, len(args))
+            raise self._signature.wrong_count(self._method, len(args))
         encoder = Encoder(self._limits)
-        encoder.out += self._prefix
         at = 0
         try:
             for write in writers:
                 write(encoder, args[at])
                 at += 1
         except Exception as error:
-            raise self.signature.refusal(self._method, at, error) from error
-        encoder.out += self._constant
+            raise self._signature.refusal(self._method, at, error) from error
         return bytes(encoder.out)
 
-    def begin_plain(self, args: Sequence[Any]) -> bytes | None:
-        """Do as `begin` does, in a third of the time, where each argument is a plain value of its type.
+    def encode_plain(self, args: Sequence[Any]) -> bytes | None:
+        """Do as `encode` does, in a third of the time, where each argument is a plain value of its type.
 
         Returns:
             None where one is not, such as None itself or a large number, or where their number is wrong.
@@ -104,19 +111,15 @@ class RequestEncoder:
         writers = self._plain
         if writers is None or len(writers) != len(args):
             return None
-        parts = [self._prefix]
-        for write, value in zip(writers, args, strict=True):
+        if len(writers) == 1:
+            return writers[0](args[0])
+        parts: list[bytes] = []
+        for write, value in zip(writers, args, strict=False):
             part = write(value)
             if part is None:
                 return None
             parts.append(part)
-        parts.append(self._constant)
         return b"".join(parts)
-
-    @staticmethod
-    def finish(begun: bytes, attachments: Mapping[str, Any] = NO_ATTACHMENTS) -> bytes:
-        """End a body that `begin` began; it may be ended more than once, with other attachments."""
-        return begun + encode_entries(attachments) + _END if attachments else begun + _END
 
 
 class RequestBody(NamedTuple):

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
+from ...invocation import NO_ATTACHMENTS
 from ..hessian2 import Decoder, Encoder, Limits
 from ..hessian2.limits import DEFAULT_LIMITS
-from .attachments import NO_ATTACHMENTS, as_attachments, encode_entries
+from .attachments import as_attachments, encode_entries
 
 EXCEPTION: Final = 0
 VALUE: Final = 1

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from callahead.consumer.errors import RemoteError
-
+from ...errors import RemoteError
 from ..hessian2 import Int, JavaObject, JavaThrowable, StackFrame, TypedList
 
 _FRAME = "java.lang.StackTraceElement"

@@ -9,20 +9,21 @@ Nothing here imports, calls or makes an instance of what a peer names: a name is
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
 from .binding import binding_of_name
 from .definition import PENDING, ClassDefinition
 from .forced import BigInteger
 from .handles import handle_of_name
 from .java import JavaEntries, TypedList, TypedMap, TypedSet
 from .limits import DEFAULT_LIMITS, Limits, passed
-from .scalar_readers import INT_TAGS, MISS, STRING_TAGS, Reader, one_byte_values, scalar_readers
+from .scalar_readers import INT_TAGS, MISS, STRING_TAGS, one_byte_values, scalar_readers
 
+Reader = Callable[["Decoder", int], Any]
 _END = 0x5A
 _NO_TEXT = b""
 # Types whose hash a peer can foresee, so that it could make all the keys of a map collide.
@@ -423,7 +424,7 @@ def _unknown(d: Decoder, tag: int) -> Any:
 
 
 def _readers(*, exact: bool) -> list[Reader]:
-    table = [reader or _unknown for reader in scalar_readers(exact=exact)]
+    table: list[Reader] = [reader or _unknown for reader in scalar_readers(exact=exact)]
     table[0x43], table[0x4F], table[0x51] = _defined, _object, _reference
     table[0x48] = table[0x4D] = _map
     table[0x55:0x59] = [_list] * 4

@@ -6,8 +6,7 @@ import dataclasses
 import enum
 from typing import Any
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
 from .binding import Binding, binding_of_name
 from .handles import HIDDEN_FIELDS, Handle, handle_of_name
 from .java import JavaObject, JavaThrowable

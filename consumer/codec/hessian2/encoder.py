@@ -11,8 +11,7 @@ from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
 from . import javatime as jt
 from .forced import BigInteger, Byte, Char, Double, Float, Int, Long, Short, forced_type, to_32_bits
 from .handles import HANDLES, Handle

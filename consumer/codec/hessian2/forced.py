@@ -11,7 +11,7 @@ import struct
 from math import isfinite
 from typing import Any, ClassVar, Self
 
-from callahead.consumer.errors import SerializationError
+from ...errors import SerializationError
 
 _FLOAT = struct.Struct(">f")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from callahead.consumer.errors import SerializationError
+from ...errors import SerializationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,22 +10,10 @@ import struct
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
 from .forced import Long
 from .javatime import from_epoch_millis
 from .text import decode_units, join_pairs
-
-
-class Input(Protocol):
-    """Where a value is read from."""
-
-    data: bytes
-    position: int
-
-
-Reader = Callable[[Any, int], Any]
-"""Reads the rest of a value, of which the first byte is given; takes a `Decoder`, or any `Input` if that is enough."""
 
 _int = struct.Struct(">i").unpack_from
 _long = struct.Struct(">q").unpack_from
@@ -39,81 +27,91 @@ INT_TAGS = frozenset((*range(0x80, 0xD8), 0x49))
 _BINARY_TAGS = frozenset((*range(0x20, 0x30), *range(0x34, 0x38), 0x41, 0x42))
 
 
-def _read_int_2(d: Input, tag: int) -> int:
+class Source(Protocol):
+    """What a reader needs of the decoder: all bytes, and the offset of the next one."""
+
+    data: bytes
+    position: int
+
+
+ScalarReader = Callable[[Source, int], Any]
+
+
+def _read_int_2(d: Source, tag: int) -> int:
     at = d.position
     d.position = at + 1
     return (tag - 0xC8 << 8) + d.data[at]
 
 
-def _read_int_3(d: Input, tag: int) -> int:
+def _read_int_3(d: Source, tag: int) -> int:
     at = d.position
     d.position = at + 2
     return (tag - 0xD4 << 16) + int(_length(d.data, at)[0])
 
 
-def _read_int_5(d: Input, _: int) -> int:
+def _read_int_5(d: Source, _: int) -> int:
     at = d.position
     d.position = at + 4
     value: int = _int(d.data, at)[0]
     return value
 
 
-def _read_long_2(d: Input, tag: int) -> int:
+def _read_long_2(d: Source, tag: int) -> int:
     at = d.position
     d.position = at + 1
     return (tag - 0xF8 << 8) + d.data[at]
 
 
-def _read_long_3(d: Input, tag: int) -> int:
+def _read_long_3(d: Source, tag: int) -> int:
     at = d.position
     d.position = at + 2
     return (tag - 0x3C << 16) + int(_length(d.data, at)[0])
 
 
-def _read_long_9(d: Input, _: int) -> int:
+def _read_long_9(d: Source, _: int) -> int:
     at = d.position
     d.position = at + 8
     value: int = _long(d.data, at)[0]
     return value
 
 
-def _read_exactly(reader: Callable[[Input, int], int]) -> Reader:
+def _read_exactly(reader: Callable[[Source, int], int]) -> ScalarReader:
     return lambda d, tag: _new_int(Long, reader(d, tag))
 
 
-def _read_double_1(d: Input, _: int) -> float:
+def _read_double_1(d: Source, _: int) -> float:
     at = d.position
     d.position = at + 1
     byte = d.data[at]
     return float(byte - 256 if byte > 127 else byte)
 
 
-def _read_double_2(d: Input, _: int) -> float:
+def _read_double_2(d: Source, _: int) -> float:
     at = d.position
     d.position = at + 2
     return float(_short(d.data, at)[0])
 
 
-def _read_double_mills(d: Input, tag: int) -> float:
+def _read_double_mills(d: Source, tag: int) -> float:
     return 0.001 * _read_int_5(d, tag)
 
 
-def _read_double_8(d: Input, _: int) -> float:
+def _read_double_8(d: Source, _: int) -> float:
     at = d.position
     d.position = at + 8
     value: float = _double(d.data, at)[0]
     return value
 
 
-def _read_date_millis(d: Input, tag: int) -> Any:
+def _read_date_millis(d: Source, tag: int) -> Any:
     return from_epoch_millis(_read_long_9(d, tag))
 
 
-def _read_date_minutes(d: Input, tag: int) -> Any:
+def _read_date_minutes(d: Source, tag: int) -> Any:
     return from_epoch_millis(_read_int_5(d, tag) * 60_000)
 
 
-def _read_string(d: Input, tag: int) -> str:
+def _read_string(d: Source, tag: int) -> str:
     """Read a string of at most 31 UTF-16 units, in one piece."""
     at = d.position
     chunk = d.data[at : at + tag]
@@ -124,7 +122,7 @@ def _read_string(d: Input, tag: int) -> str:
     return join_pairs(text)
 
 
-def _read_long_string(d: Input, tag: int) -> str:
+def _read_long_string(d: Source, tag: int) -> str:
     parts = []
     while True:
         if tag <= 0x1F:
@@ -147,7 +145,7 @@ def _read_long_string(d: Input, tag: int) -> str:
     return text if text.isascii() else join_pairs(text)
 
 
-def _read_binary(d: Input, tag: int) -> bytes:
+def _read_binary(d: Source, tag: int) -> bytes:
     parts = []
     while True:
         if tag <= 0x2F:
@@ -171,16 +169,16 @@ def _read_binary(d: Input, tag: int) -> bytes:
         d.position += 1
 
 
-def scalar_readers(*, exact: bool) -> list[Reader | None]:
+def scalar_readers(*, exact: bool) -> list[ScalarReader | None]:
     """Make the table of this module's readers by first byte.
 
     Args:
         exact: Give longs as `Long`.
     """
-    table: list[Reader | None] = [None] * 256
+    table: list[ScalarReader | None] = [None] * 256
     longs = (_read_exactly(read) for read in (_read_long_2, _read_long_3, _read_int_5, _read_long_9))
     long_2, long_3, long_5, long_9 = longs if exact else (_read_long_2, _read_long_3, _read_int_5, _read_long_9)
-    ranges: tuple[tuple[int, int, Reader], ...] = (
+    ranges: tuple[tuple[int, int, ScalarReader], ...] = (
         (0x00, 0x1F, _read_string),
         (0x20, 0x2F, _read_binary),
         (0x30, 0x33, _read_long_string),

@@ -9,22 +9,21 @@ from typing import Protocol
 
 from .text import encode_text
 
-
-class Output(Protocol):
-    """Where a value is written to."""
-
-    out: bytearray
-
-    def write_big(self, value: int) -> None:
-        """Write a BigInteger."""
-
-
 _tagged_int = struct.Struct(">ci").pack
 _tagged_long = struct.Struct(">cq").pack
 _tagged_double = struct.Struct(">cd").pack
 _tagged_short = struct.Struct(">ch").pack
 _short = struct.Struct(">H").pack
 _BINARY_CHUNK = 8189  # what Java's buffer of 8 KiB leaves to the first chunk
+
+
+class Sink(Protocol):
+    """What a writer needs of the encoder."""
+
+    out: bytearray
+
+    def write_big(self, value: int) -> None:
+        """Write a number that no ``long`` can hold."""
 
 
 def _short_ints() -> list[bytes]:
@@ -37,17 +36,17 @@ def _short_ints() -> list[bytes]:
 SHORT_INTS: Sequence[bytes] = _short_ints()
 
 
-def write_null(e: Output, _: None) -> None:
+def write_null(e: Sink, _: None) -> None:
     """Write null."""
     e.out.append(0x4E)
 
 
-def write_bool(e: Output, value: bool) -> None:
+def write_bool(e: Sink, value: bool) -> None:
     """Write a boolean."""
     e.out.append(0x54 if value else 0x46)
 
 
-def write_int(e: Output, value: int) -> None:
+def write_int(e: Sink, value: int) -> None:
     """Write a Java int, a long where 32 bits do not hold the value, a BigInteger where 64 do not."""
     if -2048 <= value <= 2047:
         e.out += SHORT_INTS[value]
@@ -61,7 +60,7 @@ def write_int(e: Output, value: int) -> None:
         e.write_big(value)
 
 
-def write_long(e: Output, value: int) -> None:
+def write_long(e: Sink, value: int) -> None:
     """Write a Java long, or a BigInteger where 64 bits do not hold the value."""
     if -8 <= value <= 15:
         e.out.append(0xE0 + value)
@@ -77,7 +76,7 @@ def write_long(e: Output, value: int) -> None:
         e.write_big(value)
 
 
-def write_double(e: Output, value: float) -> None:
+def write_double(e: Sink, value: float) -> None:
     """Write a Java double in the shortest form that means exactly it.
 
     Source: Java ``Hessian2Output.writeDouble``; differs: -0.0 keeps its sign.
@@ -98,7 +97,7 @@ def write_double(e: Output, value: float) -> None:
         e.out += _tagged_double(b"D", value)
 
 
-def write_str(e: Output, value: str) -> None:
+def write_str(e: Sink, value: str) -> None:
     """Write a string, chunked where it is longer than 32,768 UTF-16 units."""
     length = len(value)
     if length < 0x20 and value.isascii():
@@ -108,7 +107,7 @@ def write_str(e: Output, value: str) -> None:
         e.out += encode_text(value)
 
 
-def write_bytes(e: Output, value: bytes | bytearray | memoryview) -> None:
+def write_bytes(e: Sink, value: bytes | bytearray | memoryview) -> None:
     """Write binary data, in Java's chunks where it is long."""
     data = bytes(value)
     start = 0
@@ -126,7 +125,7 @@ def write_bytes(e: Output, value: bytes | bytearray | memoryview) -> None:
     e.out += rest
 
 
-def write_millis(e: Output, millis: int) -> None:
+def write_millis(e: Sink, millis: int) -> None:
     """Write a java.util.Date of milliseconds since 1970, in minutes where that is all."""
     minutes, rest = divmod(millis, 60_000)
     if rest == 0 and -0x80000000 <= minutes <= 0x7FFFFFFF:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from callahead.consumer.errors import SerializationError
-
+from ...errors import SerializationError
 from .binding import binding_of_class
 from .java import JavaObject
 

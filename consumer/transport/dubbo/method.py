@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from callahead.config.policy import ReferencePolicy
+from callahead.config.policy import NEVER_SENT, ReferencePolicy
 
 from ...attempt import Attempt
 from ...codec.dubbo.attachments import encode_entries
 from ...codec.dubbo.errors import error_of_thrown, status_error
-from ...codec.dubbo.request import RequestEncoder
+from ...codec.dubbo.request import END, ArgumentsEncoder, Envelope
 from ...codec.dubbo.response import EXCEPTION, decode_response
 from ...codec.hessian2.limits import limits_for
-from ...codec.javaface import JavaMethod, JavaSignature
 from ...errors import ConsumerClosed, LocalProtocolError, RpcError, SerializationError
+from ...interface.java import JavaMethod, JavaSignature
 from ...invocation import Done, Outcome
 from ...provider import Provider
 from ...wire.header import OK, request_frame
 from ..api import Providers
 from ..bound import Bound
+from ..identity import ServiceIdentity
 from ..request_limit import check_request_size
 from .call import Call
 from .connection import Connection
@@ -29,32 +30,43 @@ from .pool import Pool
 
 # Ids are this process' own, and begin anywhere, so that the answer to an earlier process' call is nobody's.
 _IDS = itertools.count(secrets.randbits(31))
-_LOCAL = frozenset({"async", "sent", "return", "retries"})
-_KEPT_TAILS = 256
+_KEPT = 256
 _new = tuple.__new__
 
 
-class Request(NamedTuple):
-    """What `DubboMethod.encode` makes of a call's arguments.
-
-    Attributes:
-        signature: The overload.
-        values: The arguments as hessian2 takes them.
-        begun: The body up to the attachments of the attempt.
-    """
+class EncodedCall(NamedTuple):
+    """What `DubboMethod.encode` makes of a call's arguments, whoever will be asked."""
 
     signature: JavaSignature
-    values: Sequence[Any]
-    begun: bytes
+    arguments: bytes
+
+
+class _Overload(NamedTuple):
+    """How the arguments of one signature are encoded, and how many bytes they may have in a request."""
+
+    encoder: ArgumentsEncoder
+    room: int
+
+
+class _Service(NamedTuple):
+    """What the requests of this method to all providers of one identity have in common.
+
+    Attributes:
+        identity: As they say.
+        envelopes: By the descriptor of the signature.
+        tails: The ends of the requests, by the timeout in ms that they tell.
+    """
+
+    identity: ServiceIdentity
+    envelopes: dict[str, Envelope]
+    tails: dict[int, bytes]
 
 
 class _BoundMethod(NamedTuple):
-    """This method at one provider; *tails* are the ends of its requests, by the timeout in ms that they tell."""
+    """This method at one provider."""
 
     connections: tuple[Connection, ...]
-    path: str
-    token: str
-    tails: dict[int, bytes]
+    service: _Service
 
 
 class DubboMethod:
@@ -69,8 +81,8 @@ class DubboMethod:
         self._policy = policy
         self._application = application
         self._pool = pool
-        self._encoders: dict[str, RequestEncoder] = {}
-        self._encoders_elsewhere: dict[tuple[str, str], RequestEncoder] = {}
+        self._overloads: dict[str, _Overload] = {}
+        self._services: dict[ServiceIdentity, _Service] = {}
         self._bound = Bound(self._bind, pool.release, providers)
         self._decoder = self._decode
         self._turn = itertools.count()
@@ -82,48 +94,40 @@ class DubboMethod:
         """Name of the method as Java spells it."""
         return self._method.name
 
-    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Request:
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> EncodedCall:
         """Choose the overload and serialize the arguments; see `MethodTransport.encode`."""
-        values: Sequence[Any] = args
         signature = self._method.only
-        begun = None
+        arguments = None
         if signature is not None and not kwargs:
-            encoder = self._encoders.get(signature.descriptor) or self._encoder(signature)
-            begun = encoder.begin_plain(args)
-        if signature is None or begun is None:
+            overload = self._overloads.get(signature.descriptor) or self._overload(signature)
+            arguments = overload.encoder.encode_plain(args)
+        if signature is None or arguments is None:
             signature, values = self._method.select(args, kwargs)
-            begun = self._encoder(signature).begin(values)
-        if len(begun) > self._policy.max_request_bytes:
-            check_request_size(len(begun), self._policy)
-        return _new(Request, (signature, values, begun))
+            overload = self._overloads.get(signature.descriptor) or self._overload(signature)
+            arguments = overload.encoder.encode(values)
+        if len(arguments) > overload.room:
+            check_request_size(self._policy.max_request_bytes + len(arguments) - overload.room, self._policy)
+        return _new(EncodedCall, (signature, arguments))
 
-    def _encoder(self, signature: JavaSignature) -> RequestEncoder:
-        encoder = self._encoders.get(signature.descriptor)
-        if encoder is None:
-            encoder = self._make_encoder(signature, self._policy.interface)
-            self._encoders[signature.descriptor] = encoder
-        return encoder
+    def _overload(self, signature: JavaSignature) -> _Overload:
+        around = self._envelope(signature, ServiceIdentity.asked(self._policy)).size
+        room = self._policy.max_request_bytes - around
+        overload = _Overload(ArgumentsEncoder(signature.wire_method, signature.wire), room)
+        self._overloads[signature.descriptor] = overload
+        return overload
 
-    def _encode_elsewhere(self, request: Request, path: str) -> bytes:
-        """Serialize again for a provider that has the service under another path than the interface's name."""
-        key = (request.signature.descriptor, path)
-        encoder = self._encoders_elsewhere.get(key)
-        if encoder is None:
-            encoder = self._encoders_elsewhere[key] = self._make_encoder(request.signature, path)
-        return encoder.begin(request.values)
-
-    def _make_encoder(self, signature: JavaSignature, path: str) -> RequestEncoder:
-        policy = self._policy
+    def _envelope(self, signature: JavaSignature, identity: ServiceIdentity) -> Envelope:
         constant = {
-            "path": path,
-            "interface": policy.interface,
-            "version": policy.version,
-            "group": policy.group,
+            "path": identity.path,
+            "interface": self._policy.interface,
+            "version": identity.version,
+            "group": identity.group,
             "remote.application": self._application,
             **signature.attachments,
         }
         attachments = {key: value for key, value in constant.items() if value}
-        return RequestEncoder(path, policy.version, signature.wire_method, signature.wire, attachments)
+        head = (identity.path, identity.version, signature.wire_method, signature.descriptor)
+        return Envelope.of(*head, attachments)
 
     def send(self, attempt: Attempt, done: Done) -> None:
         """Make one attempt; see `MethodTransport.send`."""
@@ -143,20 +147,26 @@ class DubboMethod:
         connections = self._pool.connections(provider, self._policy)
         if not connections:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
-        endpoint = provider.endpoint
-        path = endpoint.path or self._policy.interface
-        return _BoundMethod(connections, path, endpoint.parameters.get("token", ""), {})
+        return _BoundMethod(connections, self._service(ServiceIdentity.of(provider.endpoint, self._policy)))
+
+    def _service(self, identity: ServiceIdentity) -> _Service:
+        if len(self._services) >= _KEPT:
+            self._services.clear()
+        return self._services.setdefault(identity, _Service(identity, {}, {}))
+
+    def _new_envelope(self, signature: JavaSignature, service: _Service) -> Envelope:
+        made = service.envelopes[signature.descriptor] = self._envelope(signature, service.identity)
+        return made
 
     def _frame(self, number: int, attempt: Attempt, bound: _BoundMethod, two_way: bool) -> bytes:
-        request: Request = attempt.invocation.request
-        begun = request.begun
-        if bound.path != self._policy.interface:
-            begun = self._encode_elsewhere(request, bound.path)
+        signature, arguments = attempt.invocation.request
+        service = bound.service
+        before, after = service.envelopes.get(signature.descriptor) or self._new_envelope(signature, service)
         if attempt.attachments:
-            begun += encode_entries(_allowed(attempt.attachments))
+            after += encode_entries(_allowed(attempt.attachments))
         timeout_ms = round(attempt.timeout * 1000)
-        tail = bound.tails.get(timeout_ms) or _tail(bound, timeout_ms)
-        return request_frame(number, begun, tail, two_way=two_way)
+        tail = service.tails.get(timeout_ms) or _tail(service, timeout_ms)
+        return request_frame(number, b"".join((before, arguments, after, tail)), two_way=two_way)
 
     def _decode(self, status: int, body: bytes, attempt: Attempt) -> Outcome:
         try:
@@ -166,8 +176,8 @@ class DubboMethod:
             attempt.response_attachments = attachments
             if kind == EXCEPTION:
                 return Outcome(error=error_of_thrown(value))
-            request: Request = attempt.invocation.request
-            convert = request.signature.answer
+            call: EncodedCall = attempt.invocation.request
+            convert = call.signature.answer
             return Outcome(value if convert is None else convert(value))
         except RpcError as error:
             return Outcome(error=error)
@@ -185,17 +195,17 @@ class DubboMethod:
         self._bound.forget(provider)
 
 
-def _tail(bound: _BoundMethod, timeout_ms: int) -> bytes:
-    own = {"timeout": str(max(1, timeout_ms)), "token": bound.token}
-    tail = encode_entries({key: value for key, value in own.items() if value}) + b"Z"
-    if len(bound.tails) >= _KEPT_TAILS:
-        bound.tails.clear()
-    bound.tails[timeout_ms] = tail
+def _tail(service: _Service, timeout_ms: int) -> bytes:
+    own = {"timeout": str(max(1, timeout_ms)), "token": service.identity.token}
+    tail = encode_entries({key: value for key, value in own.items() if value}) + END
+    if len(service.tails) >= _KEPT:
+        service.tails.clear()
+    service.tails[timeout_ms] = tail
     return tail
 
 
 def _allowed(attachments: Mapping[str, Any]) -> Mapping[str, Any]:
-    local = _LOCAL & attachments.keys()
+    local = NEVER_SENT & attachments.keys()
     if local:
         text = f"the attachment {', '.join(sorted(local))} is this side's own and never travels"
         raise LocalProtocolError(text, not_sent=True)

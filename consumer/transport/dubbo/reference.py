@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
-from ...codec.javaface import JavaInterface
+from ...interface.description import ServiceDescription
+from ...interface.java import JavaInterface
+from ...interface.java.description import describe_interface
 from ...provider import Provider
 from ..api import Providers
 from .method import DubboMethod
@@ -37,6 +39,10 @@ class DubboReference:
     def methods(self) -> tuple[str, ...]:
         """List the methods that are known; see `ReferenceTransport.methods`."""
         return tuple(self._interface.methods)
+
+    def describe(self) -> ServiceDescription:
+        """Describe what can be called; see `ReferenceTransport.describe`."""
+        return describe_interface(self._interface)
 
     def forget(self, provider: Provider | None) -> None:
         """Drop what was prepared for *provider*, or for all."""

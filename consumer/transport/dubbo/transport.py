@@ -33,7 +33,7 @@ class DubboTransport:
 
     def open(self, policy: ReferencePolicy, providers: Providers) -> DubboReference:
         """Prepare a reference; see `Transport.open`."""
-        from ...codec.javaface import load_interface
+        from ...interface.java import load_interface
         from .reference import DubboReference
 
         self._pool.prepare(policy)

@@ -19,15 +19,15 @@ from callahead.config.policy import ReferencePolicy
 from ...attempt import Attempt
 from ...codec.dubbo import INVOKE, error_of_thrown
 from ...codec.hessian2.limits import limits_for
-from ...codec.javaface import JavaMethod, JavaSignature, convert_answer
-from ...codec.javaface.signature import INVOKE_SIGNATURE
 from ...codec.triple import EXCEPTION_HEADER, TripleRequestEncoder, decode_response
 from ...deadline import Clock
 from ...errors import RemoteProtocolError, RpcError
+from ...interface.java import JavaMethod, JavaSignature, convert_answer
+from ...interface.java.signature import INVOKE_SIGNATURE
+from ...interface.proto.service import MethodTypes
 from ...invocation import Outcome
 from .connection import Connection
 from .method import TriMethod
-from .method_types import MethodTypes
 from .route import Routes
 
 # Dubbo 3.3 has no status for it: for a name without methods it fails by a NullPointerException of its own.
@@ -48,11 +48,6 @@ class JavaTriMethod(TriMethod):
         self, method: JavaMethod, types: MethodTypes, policy: ReferencePolicy, routes: Routes, clock: Clock
     ) -> None:
         super().__init__(types, method.select, policy, routes, clock)
-
-    @property
-    def types(self) -> None:
-        """Nothing: there are no messages to know."""
-        return
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Request:
         """Choose the overload and serialize the arguments; see `MethodTransport.encode`."""

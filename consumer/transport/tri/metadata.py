@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from callahead.config.policy import ReferencePolicy
+from callahead.config.policy import NEVER_SENT
 
 from ...errors import LocalProtocolError
 from ...invocation import NO_ATTACHMENTS
+from ..identity import ServiceIdentity
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 """Pairs as grpcio takes them: keys in lower case; bytes only under keys that end in ``-bin``."""
@@ -25,17 +26,17 @@ _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 _DUBBOS = "tri-"
 _CONVERT = "tri-header-convert"
 _RESERVED = ("grpc-", _DUBBOS, ":")
-_LOCAL = frozenset({"async", "sent", "return", "retries"})
 
 
-def fixed_metadata(policy: ReferencePolicy, application: str) -> Metadata:
-    """Make what every request of a reference carries: version, group and application name, where there are any."""
+def fixed_metadata(identity: ServiceIdentity, application: str) -> Metadata:
+    """Make what every request to a provider carries: version, group, application and token, where there are any."""
     pairs = {
-        "tri-service-version": policy.version,
-        "tri-service-group": policy.group,
+        "tri-service-version": identity.version,
+        "tri-service-group": identity.group,
         "tri-consumer-appname": application,
     }
-    return tuple((key, value) for key, value in pairs.items() if value)
+    token = to_metadata({"token": identity.token}) if identity.token else ()
+    return tuple((key, value) for key, value in pairs.items() if value) + token
 
 
 def to_metadata(attachments: Mapping[str, str | bytes]) -> Metadata:
@@ -52,7 +53,7 @@ def to_metadata(attachments: Mapping[str, str | bytes]) -> Metadata:
 
 def _pair(key: str, value: str | bytes) -> tuple[str, str | bytes]:
     name = key.lower()
-    if not _LEGAL_KEY.fullmatch(name) or name.startswith(_RESERVED) or name in _LOCAL:
+    if not _LEGAL_KEY.fullmatch(name) or name.startswith(_RESERVED) or name in NEVER_SENT:
         rule = "letters, digits, _ . and -, not beginning with grpc- or tri-, and none of async, sent, return, retries"
         raise LocalProtocolError(f'attachment "{key}" cannot travel as metadata; a key is {rule}', not_sent=True)
     if isinstance(value, str) and not name.endswith("-bin") and _PRINTABLE.fullmatch(value):

@@ -14,12 +14,12 @@ from callahead.config.policy import ReferencePolicy
 from ...attempt import Attempt
 from ...deadline import Clock
 from ...errors import RpcError, SerializationError
+from ...interface.proto.service import MethodTypes
 from ...invocation import NO_ATTACHMENTS, Done, Outcome
 from ..request_limit import check_request_size
 from .connection import Connection, unusable
 from .ended import Facts, facts_of
 from .metadata import Metadata, join_metadata, to_attachments, to_metadata
-from .method_types import MethodTypes
 from .route import Route, Routes
 from .sent import OneMessage
 from .status import Ended, error_of, let_go, refused, unread
@@ -68,11 +68,6 @@ class TriMethod:
     def name(self) -> str:
         """Name of the method as the service spells it."""
         return self._types.name
-
-    @property
-    def types(self) -> MethodTypes | None:
-        """Its messages if it has any, for what must know them beyond the protocol, such as the command line."""
-        return self._types
 
     @property
     def is_streaming(self) -> bool:

@@ -13,19 +13,21 @@ from ...attempt import Attempt
 from ...codec.dubbo import INVOKE_ATTACHMENTS
 from ...errors import ConsumerClosed, NoProviderAvailable
 from ...forking import fork_safe_lock
+from ...interface.description import ServiceDescription
+from ...interface.kind import describe, load_service
+from ...interface.proto.arguments import request_builder
+from ...interface.proto.service import MethodTypes, ServiceTypes
 from ...provider import Provider
 from ..api import Providers, TransportParts
-from .arguments import request_builder
+from ..identity import ServiceIdentity
 from .connection import Connection, ConnectionKind, Connections, kinds_of
-from .java_types import load_service
 from .metadata import Metadata, fixed_metadata, to_metadata
 from .method import Builder, TriMethod
-from .method_types import MethodTypes, ServiceTypes
 from .route import Routes
 from .stream import counted
 
 if TYPE_CHECKING:
-    from ...codec.javaface import JavaInterface, JavaMethod
+    from ...interface.java import JavaInterface, JavaMethod
 
 
 class TriReference:
@@ -36,7 +38,7 @@ class TriReference:
     ) -> None:
         self._policy = policy
         self._clock = parts.clock
-        self._fixed = fixed_metadata(policy, parts.application)
+        self._application = parts.application
         self._providers = providers
         self._connections = connections
         self._kinds: tuple[ConnectionKind, ...] = kinds_of(policy)
@@ -60,6 +62,10 @@ class TriReference:
         """List the methods of the interface; see `ReferenceTransport.methods`."""
         return tuple(self._load().methods)
 
+    def describe(self) -> ServiceDescription:
+        """Describe what can be called; see `ReferenceTransport.describe`."""
+        return describe(self._load())
+
     def stub_method(self, types: MethodTypes, build: Builder) -> TriMethod:
         """Prepare a method whose types the caller has, as a generated stub does; nothing is kept of it."""
         return TriMethod(types, build, self._policy, self._routes_of(types.path), self._clock)
@@ -75,8 +81,8 @@ class TriReference:
         with self._lock:
             routes = self._routes.get(path)
             if routes is None:
-                fixed = self._fixed + more
-                routes = Routes(path, self._policy, fixed, self._kinds, self._connections, self._providers)
+                around = (self._kinds, self._connections, self._providers)
+                routes = Routes(path, self._policy, self._application, more, *around)
                 self._routes[path] = routes
             return routes
 
@@ -96,7 +102,8 @@ class TriReference:
 
     def pass_on(self, attempt: Attempt, begin: Callable[[grpc.Channel, Metadata], Any]) -> Any:
         """Return what *begin* makes of a channel to the provider and of the metadata; it runs there until it ends."""
-        metadata = self._fixed + to_metadata(attempt.attachments)
+        identity = ServiceIdentity.of(attempt.provider.endpoint, self._policy)
+        metadata = fixed_metadata(identity, self._application) + to_metadata(attempt.attachments)
         connection = self._connection_to(attempt.provider)
         return counted(connection, lambda: begin(connection.channel, metadata))
 

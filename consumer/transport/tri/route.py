@@ -12,8 +12,9 @@ from ...errors import ConsumerClosed
 from ...provider import Provider
 from ..api import Providers
 from ..bound import Bound
+from ..identity import ServiceIdentity
 from .connection import Connection, ConnectionKind, Connections
-from .metadata import Metadata, to_metadata
+from .metadata import Metadata, fixed_metadata
 
 
 class Route:
@@ -36,7 +37,8 @@ class Routes:
     Args:
         path: As the interface has it.
         policy: Of the reference.
-        fixed: Metadata of every request.
+        application: This program's name.
+        constant: Metadata of every request, beside what is told of this program and the service.
         kinds: Of connection, used in turn.
         connections: All those of the consumer.
         providers: Those that are known.
@@ -46,14 +48,16 @@ class Routes:
         self,
         path: str,
         policy: ReferencePolicy,
-        fixed: Metadata,
+        application: str,
+        constant: Metadata,
         kinds: tuple[ConnectionKind, ...],
         connections: Connections,
         providers: Providers,
     ) -> None:
         self._path = path
         self._policy = policy
-        self._fixed = fixed
+        self._application = application
+        self._constant = constant
         self._kinds = kinds
         self._connections = connections
         self._bound = Bound(self._bind, connections.release, providers)
@@ -75,15 +79,14 @@ class Routes:
         connection = self._connections.get(provider, kind)
         if connection is None:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
-        token = provider.endpoint.parameters.get("token")
-        fixed = self._fixed + to_metadata({"token": token}) if token else self._fixed
-        return Route(connection, self._path_at(provider), fixed)
+        identity = ServiceIdentity.of(provider.endpoint, self._policy)
+        fixed = fixed_metadata(identity, self._application) + self._constant
+        return Route(connection, self._path_at(identity), fixed)
 
-    def _path_at(self, provider: Provider) -> str:
+    def _path_at(self, identity: ServiceIdentity) -> str:
         """Give the path of the method, which a Dubbo provider may have exported elsewhere than under its interface."""
-        service, path = provider.endpoint.path, self._path
-        own = f"/{self._policy.interface}/"
-        return f"/{service}/{path.removeprefix(own)}" if service and path.startswith(own) else path
+        path, own = self._path, f"/{self._policy.interface}/"
+        return f"/{identity.path}/{path.removeprefix(own)}" if path.startswith(own) else path
 
     def forget(self, provider: Provider | None) -> None:
         """Drop what was prepared for *provider*, or for all."""

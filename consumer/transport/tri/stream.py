@@ -11,10 +11,10 @@ import grpc
 
 from ...attempt import Attempt
 from ...errors import LocalProtocolError, RpcError, SerializationError
+from ...interface.proto.service import MethodTypes
 from ...invocation import NO_ATTACHMENTS, Outcome
 from .connection import Connection, unusable
 from .metadata import Metadata, join_metadata, to_attachments
-from .method_types import MethodTypes
 from .status import refused
 
 

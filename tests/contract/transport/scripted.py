@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from callahead.consumer.errors import RemoteError
-from callahead.consumer.testing.scripted import ScriptedCall, ScriptedTransport
+from callahead.consumer.testing.scripted_transport import ScriptedCall, ScriptedTransport
 from callahead.consumer.transport.api import Transport, TransportParts
 
 from .harness import SOON

@@ -14,7 +14,7 @@ from callahead.consumer.cli.callsite import find_both
 from callahead.consumer.cli.demo_run import MODES
 from callahead.consumer.cli.timeline import Timeline, recorded
 from callahead.consumer.invocation import Invocation
-from callahead.consumer.testing.scripted import ScriptedTransport
+from callahead.consumer.testing.scripted_transport import ScriptedTransport
 
 
 def text_of(mode: str) -> str:

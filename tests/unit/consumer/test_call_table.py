@@ -19,7 +19,7 @@ from callahead.consumer import (
     RpcContext,
     RpcError,
 )
-from callahead.consumer.testing.scripted import ScriptedMethod, ScriptedTransport
+from callahead.consumer.testing.scripted_transport import ScriptedMethod, ScriptedTransport
 
 CONTEXT = RpcContext.get_context()
 

@@ -66,7 +66,7 @@ def test_a_caller_who_waits_for_the_writing_is_released() -> None:
 def test_the_configured_wait_is_the_default() -> None:
     """Without an argument close waits as long as shutdown_timeout says."""
     from callahead.consumer import Consumer
-    from callahead.consumer.testing.scripted import ScriptedTransport
+    from callahead.consumer.testing.scripted_transport import ScriptedTransport
 
     references = {"foo": {"interface": "a.B", "url": "tri://h:1"}}
     config = {"application": {"shutdown_timeout": 30}, "references": references}

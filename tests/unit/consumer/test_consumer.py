@@ -11,7 +11,7 @@ from support.shop import Shop
 
 from callahead.config import load_mapping
 from callahead.consumer import ConfigError, Consumer, ConsumerClosed, NoProviderAvailable, Reference
-from callahead.consumer.testing.scripted import ScriptedTransport
+from callahead.consumer.testing.scripted_transport import ScriptedTransport
 from callahead.registry import MemoryRegistry
 
 SERVICE = "com.alibaba.foo.FooService"

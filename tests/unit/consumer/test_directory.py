@@ -183,7 +183,7 @@ def test_a_consumer_follows_its_registry() -> None:
 class ShopOfRegistry:
     def __init__(self, config: dict[str, object], service: str) -> None:
         from callahead.consumer import Consumer
-        from callahead.consumer.testing.scripted import ScriptedTransport
+        from callahead.consumer.testing.scripted_transport import ScriptedTransport
 
         self.transport = ScriptedTransport(lambda invocation: invocation.provider.name)
         references = {"foo": {"interface": service, "registry": "main"}}

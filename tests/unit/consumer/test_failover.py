@@ -18,7 +18,7 @@ from callahead.consumer.cluster.budget import RetryBudget
 from callahead.consumer.cluster.failover import FailoverCluster
 from callahead.consumer.errors import NoProviderAvailable
 from callahead.consumer.invocation import Done, Invocation, Outcome
-from callahead.consumer.testing.scripted import ScriptedCall
+from callahead.consumer.testing.scripted_transport import ScriptedCall
 
 CONTEXT = RpcContext.get_context()
 

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from support.shop import Shop, Spy
 
 from callahead.consumer import ConnectionLost
-from callahead.consumer.testing.scripted import ScriptedCall
+from callahead.consumer.testing.scripted_transport import ScriptedCall
 
 STEPS = ("reply", "fail", "cancel", "cancel attempt", "callback", "then", "close")
 

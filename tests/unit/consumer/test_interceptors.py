@@ -476,7 +476,7 @@ class OddScope(Watch):
 def test_a_bad_class_is_a_config_error_with_its_line(path: str, text: str, tmp_path: Any) -> None:
     """The error names the file and line of the YAML, the class and what is wrong with it."""
     from callahead.consumer import Consumer
-    from callahead.consumer.testing.scripted import ScriptedTransport
+    from callahead.consumer.testing.scripted_transport import ScriptedTransport
 
     file = tmp_path / "x.yml"
     file.write_text(f'references:\n  foo:\n    interface: a.B\n    url: tri://h:1\n    interceptors: ["{path}"]\n')

@@ -12,7 +12,7 @@ from support.shop import Background
 
 from callahead.config import MethodPolicy, ReferencePolicy
 from callahead.consumer import Consumer, ConsumerClosed
-from callahead.consumer.testing.scripted import ScriptedMethod, ScriptedTransport
+from callahead.consumer.testing.scripted_transport import ScriptedMethod, ScriptedTransport
 from callahead.consumer.transport.api import Providers
 from callahead.registry import (
     Endpoint,

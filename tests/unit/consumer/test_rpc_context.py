@@ -50,7 +50,7 @@ def test_a_synchronous_call_has_no_future_and_says_where_that_is_set() -> None:
 def test_the_place_of_the_setting_is_its_line_in_the_file(tmp_path: Any) -> None:
     """With a file the error points at the line that says async: false."""
     from callahead.consumer import Consumer
-    from callahead.consumer.testing.scripted import ScriptedTransport
+    from callahead.consumer.testing.scripted_transport import ScriptedTransport
 
     path = tmp_path / "x.yml"
     path.write_text(

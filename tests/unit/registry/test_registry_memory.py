@@ -161,3 +161,13 @@ def test_a_wrong_address_is_a_config_error(address: str, what: str) -> None:
     with pytest.raises(ConfigError) as caught:
         MemoryRegistry(policy)
     assert str(caught.value) == f"conf/x.yml:3: registries.main.{what}"
+
+
+def test_a_provider_says_what_only_its_service_says() -> None:
+    """Who asks for any group learns which one to name in a call; what the provider itself says stays."""
+    with MemoryRegistry.named("told") as space:
+        space.publish("blue/a.Foo:2.0", ["dubbo://h:1", "dubbo://h:2?group=own"])
+
+        said = [dict(endpoint.parameters) for endpoint in space.providers("*/a.Foo:*")]
+
+    assert [{"group": "blue", "version": "2.0"}, {"group": "own", "version": "2.0"}] == said

@@ -11,13 +11,13 @@ from callahead.config.errors import ConfigError
 from callahead.config.policy import SslPolicy
 from callahead.consumer.codec.dubbo import decode_response, make_throwable
 from callahead.consumer.codec.hessian2 import JavaObject, Long, TypedList
-from callahead.consumer.codec.javaface import java_method
 from callahead.consumer.errors import RemoteError, RpcError
+from callahead.consumer.interface.java import java_method
 from callahead.consumer.testing import EmbeddedProvider
-from callahead.consumer.testing.dubbo_answer import error_answer, make_dubbo_error
-from callahead.consumer.testing.dubbo_call import takes_attachments
-from callahead.consumer.testing.dubbo_generic import descriptor_of, from_generic
-from callahead.consumer.testing.dubbo_service import DubboMethod
+from callahead.consumer.testing.dubbo.answer import error_answer, make_dubbo_error
+from callahead.consumer.testing.dubbo.exchange import takes_attachments
+from callahead.consumer.testing.dubbo.generic import descriptor_of, from_generic
+from callahead.consumer.testing.dubbo.service import ExportedMethod
 
 FOO = "com.alibaba.foo.FooService"
 
@@ -227,15 +227,15 @@ def test_a_script_is_for_all_variants_of_a_method() -> None:
 )
 def test_a_method_has_the_name_of_java(name: str, method: str, descriptor: str | None) -> None:
     """And the types of its overload as the JVM spells them."""
-    made = DubboMethod(FOO, name, None)
+    made = ExportedMethod(FOO, name, None)
     assert (made.method, made.descriptor) == (method, descriptor)
 
 
 def test_a_function_takes_arguments_with_or_without_the_call() -> None:
     """Arguments alone where that fits, else the call behind them; a fixed answer takes anything."""
-    function = DubboMethod(FOO, "of", lambda first, second: None)
+    function = ExportedMethod(FOO, "of", lambda first, second: None)
     assert [function.takes(count) for count in range(4)] == [False, True, True, False]
-    assert all(DubboMethod(FOO, "of", "fixed").takes(count) for count in range(4))
+    assert all(ExportedMethod(FOO, "of", "fixed").takes(count) for count in range(4))
 
 
 @pytest.mark.parametrize(

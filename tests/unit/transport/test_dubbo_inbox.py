@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.dubbo_bodies import writable_frame
 from support.dubbo_connection import SETTINGS, call_of
 
 from callahead.consumer.invocation import Outcome
@@ -17,7 +18,6 @@ from callahead.consumer.wire.header import (
     read_only_frame,
     request_frame,
     response_frame,
-    writable_frame,
 )
 from callahead.registry.models import Endpoint
 

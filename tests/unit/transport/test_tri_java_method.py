@@ -12,9 +12,9 @@ from support.policies import tri_policy
 from callahead.config.policy import MethodPolicy
 from callahead.consumer.attempt import Attempt
 from callahead.consumer.codec.dubbo import make_throwable
-from callahead.consumer.codec.javaface import ECHO_METHOD, JavaMethod, JavaSignature
 from callahead.consumer.codec.triple import TripleRequest, decode_request, encode_response
 from callahead.consumer.errors import LimitExceeded, Rejected, RemoteError, RemoteProtocolError, SerializationError
+from callahead.consumer.interface.java import ECHO_METHOD, JavaMethod, JavaSignature
 from callahead.consumer.invocation import Outcome
 from callahead.consumer.transport.tri.connection import Connections
 from callahead.consumer.transport.tri.java_method import JavaTriMethod, types_of
@@ -31,7 +31,7 @@ def made(method: JavaMethod = OF, **values: Any) -> JavaTriMethod:
     policy = tri_policy(id="foo", interface="a.Foo", default=METHOD, origins={"max_request_bytes": "x.yml:3"}, **values)
     types = types_of(method, policy)
     return JavaTriMethod(
-        method, types, policy, Routes(types.path, policy, (), (), Connections(), lambda: ()), lambda: 0.0
+        method, types, policy, Routes(types.path, policy, "shop", (), (), Connections(), lambda: ()), lambda: 0.0
     )
 
 
@@ -138,7 +138,6 @@ def test_an_answer_that_cannot_be_read_is_in_doubt(data: bytes, kind: type[Remot
     assert error.in_doubt
 
 
-def test_there_are_no_messages_to_know() -> None:
-    """The command line passes JSON values on as they are."""
-    assert made().types is None  # type: ignore[func-returns-value]
+def test_its_name_is_the_methods() -> None:
+    """And it never streams."""
     assert (made().name, made().is_streaming) == ("of", False)

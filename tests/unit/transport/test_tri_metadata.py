@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.policies import tri_policy
 
-from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer import LocalProtocolError
 from callahead.consumer.invocation import NO_ATTACHMENTS
+from callahead.consumer.transport.identity import ServiceIdentity
 from callahead.consumer.transport.tri.metadata import (
     checked_metadata,
     fixed_metadata,
@@ -23,18 +21,14 @@ from callahead.consumer.transport.tri.metadata import (
 )
 
 
-def policy(**settings: Any) -> ReferencePolicy:
-    """A reference."""
-    return tri_policy(id="g", interface="a.G", default=MethodPolicy(reference="g", method="*"), **settings)
-
-
 def test_fixed_metadata_has_only_what_is_set() -> None:
-    """Empty version, group and application name are left out."""
-    assert fixed_metadata(policy(), "") == ()
-    assert fixed_metadata(policy(version="1", group="g"), "shop") == (
+    """Empty version, group, application name and token are left out."""
+    assert fixed_metadata(ServiceIdentity("a.G", "", "", ""), "") == ()
+    assert fixed_metadata(ServiceIdentity("a.G", "1", "g", "secret"), "shop") == (
         ("tri-service-version", "1"),
         ("tri-service-group", "g"),
         ("tri-consumer-appname", "shop"),
+        ("token", "secret"),
     )
 
 

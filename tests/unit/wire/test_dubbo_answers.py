@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from callahead.consumer.codec.dubbo import (
     EXCEPTION,
-    NO_ATTACHMENTS,
     NULL,
     VALUE,
     decode_response,
@@ -47,6 +46,7 @@ from callahead.consumer.errors import (
     SerializationError,
     TransportError,
 )
+from callahead.consumer.invocation import NO_ATTACHMENTS
 
 RPC_EXCEPTION = "org.apache.dubbo.rpc.RpcException"
 

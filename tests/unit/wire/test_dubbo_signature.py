@@ -1,46 +1,18 @@
-"""Java type names, JVM descriptors and Python annotations."""
+"""Java type names and JVM descriptors."""
 
 from __future__ import annotations
-
-import datetime as dt
-import enum
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Annotated, Any, Optional
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from callahead.consumer.codec.dubbo import (
-    JavaName,
     JavaType,
     Signature,
-    descriptor,
-    java_type_of,
-    parameter_hints,
     parse_type,
     type_of_class_name,
     types_of_descriptor,
 )
-from callahead.consumer.codec.hessian2 import Byte, Char, Float, Instant, JavaThrowable, Long, Short, java_type
-
-
-@java_type("com.example.signature.Order")
-@dataclass
-class Order:
-    number: int
-
-
-@java_type("com.example.signature.State")
-class State(enum.Enum):
-    OPEN = 1
-
-
-class Unbound:
-    pass
 
 
 @pytest.mark.parametrize(
@@ -63,13 +35,13 @@ class Unbound:
 )
 def test_a_type_name_has_a_descriptor(name: str, expected: str) -> None:
     """Primitives, arrays, java.lang without its package, inner classes; generics are erased."""
-    assert expected == descriptor([name])
+    assert expected == parse_type(name).descriptor
 
 
 def test_a_parameter_list_is_put_together() -> None:
     """As the wire has it."""
-    assert "" == descriptor([])
-    assert "ILjava/lang/String;[J" == descriptor(["int", "String", "long[]"])
+    assert Signature((), "") == Signature.of([])
+    assert "ILjava/lang/String;[J" == Signature.of(map(parse_type, ["int", "String", "long[]"])).descriptor
 
 
 @pytest.mark.parametrize(
@@ -132,112 +104,3 @@ def test_class_names_are_those_of_java_reflection(java: JavaType) -> None:
     assert ("[Ljava.lang.String;", "[[I", "int") == tuple(
         parse_type(name).class_name for name in ("String[]", "int[][]", "int")
     )
-
-
-@pytest.mark.parametrize(
-    ("hint", "expected"),
-    [
-        (int, "int"),
-        (Long, "long"),
-        (Short, "short"),
-        (Byte, "byte"),
-        (Char, "char"),
-        (Float, "float"),
-        (float, "double"),
-        (bool, "boolean"),
-        (int | None, "java.lang.Integer"),
-        (Optional[Long], "java.lang.Long"),  # noqa: UP045
-        (Char | None, "java.lang.Character"),
-        (bool | None, "java.lang.Boolean"),
-        (str, "java.lang.String"),
-        (str | None, "java.lang.String"),
-        (bytes, "byte[]"),
-        (bytes | None, "byte[]"),
-        (list[Long], "java.util.List"),
-        (Sequence[str], "java.util.List"),
-        (tuple[int, ...], "java.util.List"),
-        (set[str], "java.util.Set"),
-        (dict[str, Long], "java.util.Map"),
-        (Mapping[str, Any], "java.util.Map"),
-        (Any, "java.lang.Object"),
-        (object, "java.lang.Object"),
-        (None, "void"),
-        (dt.datetime, "java.util.Date"),
-        (dt.date, "java.time.LocalDate"),
-        (dt.timedelta, "java.time.Duration"),
-        (Instant, "java.time.Instant"),
-        (Decimal, "java.math.BigDecimal"),
-        (uuid.UUID, "java.util.UUID"),
-        (JavaThrowable, "java.lang.Throwable"),
-        (Order, "com.example.signature.Order"),
-        (Order | None, "com.example.signature.Order"),
-        (State, "com.example.signature.State"),
-        (Annotated[int, Long], "long"),
-        (Annotated[int | None, "doc"], "java.lang.Integer"),
-        (Annotated[list[int], JavaName("int[]")], "int[]"),
-        (Annotated[list[int], Long, JavaName("java.util.Collection")], "java.util.Collection"),
-    ],
-)
-def test_an_annotation_stands_for_a_java_type(hint: Any, expected: str) -> None:
-    """The table of the documentation."""
-    assert expected == java_type_of(hint).erased
-
-
-@pytest.mark.parametrize(
-    ("hint", "shown"),
-    [(Unbound, f"{__name__}.Unbound"), (int | str, "int | str"), (Annotated[complex, "x"], "builtins.complex")],
-)
-def test_other_annotations_are_refused(hint: Any, shown: str) -> None:
-    """The message says what to write."""
-    with pytest.raises(ValueError) as caught:
-        java_type_of(hint)
-
-    assert (
-        f"the annotation {shown} stands for no Java type; bind the class by @java_type(...), or write "
-        'Annotated[..., JavaName("full.name.OfTheClass")]'
-    ) == str(caught.value)
-
-
-class Service:
-    def find(self, number: Long, *, deep: bool) -> None:
-        """A keyword-only parameter."""
-
-    def good(self, number: Long, tags: list[Short]) -> None:
-        """All is said."""
-
-    def bare(self, number) -> None:  # type: ignore[no-untyped-def]
-        """No annotation."""
-
-    def lost(self, number: Nowhere) -> None:  # type: ignore[name-defined]  # noqa: F821
-        """One that nobody can evaluate."""
-
-
-def test_the_parameters_of_a_function_are_read() -> None:
-    """Without self and the return value."""
-    assert (Long, list[Short]) == parameter_hints(Service.good)
-    assert "JLjava/util/List;" == Signature.of_hints(parameter_hints(Service.good)).descriptor
-
-
-@pytest.mark.parametrize(
-    ("function", "message"),
-    [
-        (Service.find, 'Service.find: the parameter "deep" is not positional, as all of Java\'s are'),
-        (Service.bare, 'Service.bare: the parameter "number" has no annotation, so its Java type is unknown'),
-        (Service.lost, "Service.lost: an annotation cannot be evaluated: name 'Nowhere' is not defined"),
-    ],
-)
-def test_a_function_that_says_too_little_is_refused(function: Any, message: str) -> None:
-    """Which function, which parameter, and why."""
-    with pytest.raises(ValueError) as caught:
-        parameter_hints(function)
-
-    assert message == str(caught.value)
-
-
-@pytest.mark.parametrize("make", [lambda: Signature.of_names(["void"]), lambda: Signature.of_hints([None])])
-def test_void_is_no_parameter(make: Callable[[], Signature]) -> None:
-    """An easy mistake where a method has none."""
-    with pytest.raises(ValueError) as caught:
-        make()
-
-    assert '"void" is no type of a parameter; a method without parameters has an empty list' == str(caught.value)

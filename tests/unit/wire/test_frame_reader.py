@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.dubbo_bodies import writable_frame
 
 from callahead.consumer.errors import LimitExceeded, RemoteProtocolError
 from callahead.consumer.wire import (
@@ -27,7 +28,6 @@ from callahead.consumer.wire import (
     read_only_frame,
     request_frame,
     response_frame,
-    writable_frame,
 )
 
 

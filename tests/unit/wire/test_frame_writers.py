@@ -11,7 +11,6 @@ from callahead.consumer.wire import (
     read_only_frame,
     request_frame,
     response_frame,
-    writable_frame,
 )
 
 
@@ -25,7 +24,6 @@ from callahead.consumer.wire import (
         (heartbeat_frame(3), "dabbe200000000000000000300000001" + "4e"),
         (heartbeat_answer_frame(4), "dabb22140000000000000004000000014e"),
         (read_only_frame(5), "dabba2000000000000000005000000020152"),
-        (writable_frame(5), "dabba2000000000000000005000000020157"),
     ],
 )
 def test_frames_are_byte_for_byte(frame: bytes, expected: str) -> None:

@@ -1,0 +1,1 @@
+"""Protobuf services: which methods there are, and what their arguments become."""

@@ -1,0 +1,85 @@
+"""Where the methods of a reference come from: generated code, a ``.proto`` file, or the server itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from callahead.config.errors import ConfigError, Problem
+from callahead.config.policy import MethodPolicy, ReferencePolicy, key_of
+
+from .service import MethodTypes, ServiceTypes
+
+if TYPE_CHECKING:
+    from .reflection import OpenChannel
+
+__all__ = ["MethodTypes", "ServiceTypes", "check_methods", "load_types"]
+
+# Attribute of MethodPolicy, and the only value that a streaming method can honour.
+UNARY_ONLY = (("is_async", False), ("returns", True), ("sent", False))
+
+
+def load_types(policy: ReferencePolicy, open_channel: OpenChannel) -> ServiceTypes:
+    """Find the methods of the interface of *policy*.
+
+    The first of ``stub``, ``module`` and ``proto`` that the policy has is the source; with none of them the server is
+    asked by gRPC's reflection. Only then is *open_channel* called; the channel it returns is closed here.
+
+    Raises:
+        ConfigError: The source cannot be used, or has no such interface; with the file, the line and the nearest name.
+        RpcError: The server could not be asked.
+    """
+    if policy.stub is not None:
+        from .generated import from_stub
+
+        return from_stub(policy, policy.stub)
+    if policy.transport.module is not None:
+        from .generated import from_module
+
+        return from_module(policy, policy.transport.module)
+    if policy.transport.proto is not None:
+        from .protoc import from_proto
+
+        return from_proto(policy, policy.transport.proto)
+    from .reflection import from_reflection
+
+    return from_reflection(policy, open_channel)
+
+
+def check_methods(policy: ReferencePolicy, types: ServiceTypes) -> None:
+    """Check that *types* has every method that the YAML names, and that each can do what is asked of it.
+
+    A streaming method takes no ``async``, ``return`` or ``sent`` of its own; what it inherits from the reference or the
+    consumer has no effect on it.
+
+    Raises:
+        ConfigError: With all that is wrong.
+    """
+    problems: list[Problem] = []
+    named: dict[str, str] = {}
+    for name, method_policy in policy.methods.items():
+        method = types.find(name)
+        if method is None:
+            text = f'the interface "{types.interface}" has no method "{name}"'
+            problems.append(method_policy.problem("method", text, types.nearest(name)))
+            continue
+        if method.name in named:
+            text = f'"{name}" and "{named[method.name]}" are one method, "{method.name}"'
+            problems.append(method_policy.problem("method", text, "keep one of them"))
+        named[method.name] = name
+        if method.streaming:
+            problems += streaming_problems(policy.default, method_policy)
+    if problems:
+        raise ConfigError(problems)
+
+
+def streaming_problems(default: MethodPolicy, method: MethodPolicy) -> list[Problem]:
+    """List which settings of its own the streaming *method* cannot honour; *default* is the policy it inherits from."""
+    return [
+        method.problem(attribute, f'a streaming method cannot have "{key_of(attribute)}: {_yaml(value)}"', "remove it")
+        for attribute, only in UNARY_ONLY
+        if (value := getattr(method, attribute)) is not only and method.origin(attribute) != default.origin(attribute)
+    ]
+
+
+def _yaml(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,1 @@
+"""A provider of the dubbo protocol, over sockets of its own."""

@@ -1,0 +1,1 @@
+"""A provider of `tri`, over grpcio."""
