@@ -10,11 +10,11 @@ from random import Random
 from typing import Any
 
 from callahead.config import load_mapping
-from callahead.consumer.attempt import Attempt
-from callahead.consumer.callbacks import CallbackExecutor
-from callahead.consumer.invocation import NO_ATTACHMENTS, CallRecord, Invocation, Outcome
-from callahead.consumer.provider import Provider
-from callahead.consumer.timer import Timer
+from callahead.consumer.call.attempt import Attempt
+from callahead.consumer.call.invocation import NO_ATTACHMENTS, CallRecord, Invocation, Outcome
+from callahead.consumer.call.provider import Provider
+from callahead.consumer.runtime.callbacks import CallbackExecutor
+from callahead.consumer.runtime.timer import Timer
 from callahead.consumer.transport.api import TransportParts
 from callahead.consumer.transport.dubbo import DubboTransport
 from callahead.registry import DirectRegistry

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .bootstrap import Consumer
-    from .context import LastCall, NoFutureError, RpcContext
+    from .call.context import LastCall, NoFutureError, RpcContext
+    from .call.future import InvocationFuture
+    from .call.invocation import CallRecord, Invocation, Outcome
     from .errors import (
         AllAttemptsFailed,
         CallaheadError,
@@ -30,15 +32,13 @@ if TYPE_CHECKING:
         SerializationError,
         TransportError,
     )
-    from .future import InvocationFuture
     from .interceptor import CallNext, Interceptor, Observer, answer
-    from .invocation import CallRecord, Invocation, Outcome
-    from .reference import Method, Reference
+    from .reference.reference import Method, Reference
 
 _MODULES = {
     "AllAttemptsFailed": "errors",
     "CallNext": "interceptor",
-    "CallRecord": "invocation",
+    "CallRecord": "call.invocation",
     "CallTimeout": "errors",
     "CallaheadError": "errors",
     "ConfigError": "errors",
@@ -47,23 +47,23 @@ _MODULES = {
     "Consumer": "bootstrap",
     "ConsumerClosed": "errors",
     "Interceptor": "interceptor",
-    "Invocation": "invocation",
-    "InvocationFuture": "future",
-    "LastCall": "context",
+    "Invocation": "call.invocation",
+    "InvocationFuture": "call.future",
+    "LastCall": "call.context",
     "LimitExceeded": "errors",
     "LocalProtocolError": "errors",
-    "Method": "reference",
-    "NoFutureError": "context",
+    "Method": "reference.reference",
+    "NoFutureError": "call.context",
     "NoProviderAvailable": "errors",
     "Observer": "interceptor",
-    "Outcome": "invocation",
+    "Outcome": "call.invocation",
     "ProtocolError": "errors",
-    "Reference": "reference",
+    "Reference": "reference.reference",
     "RegistryError": "errors",
     "Rejected": "errors",
     "RemoteError": "errors",
     "RemoteProtocolError": "errors",
-    "RpcContext": "context",
+    "RpcContext": "call.context",
     "RpcError": "errors",
     "SerializationError": "errors",
     "TransportError": "errors",

@@ -18,13 +18,13 @@ from callahead.config.extension import TRANSPORT, load, nearest
 from callahead.config.policy import ConsumerConfig, ReferencePolicy
 from callahead.registry.api import Registry
 
-from .callbacks import CallbackExecutor
-from .deadline import Clock
-from .ending import OnDrop, Runtime
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
-from .pipeline import Pipeline, Surroundings
-from .reference import Reference
+from .reference.ending import OnDrop, Runtime
+from .reference.pipeline import Pipeline, Surroundings
+from .reference.reference import Reference
+from .runtime.callbacks import CallbackExecutor
+from .runtime.deadline import Clock
 from .transport.api import ConnectionCounts, Transport, TransportParts
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Consumer:
             ConfigError: There is no such reference, or its protocol is not ``tri``.
             NoProviderAvailable: No provider is known, and ``check`` is true.
         """
-        from .channel import ConsumerChannel
+        from .channel.channel import ConsumerChannel
 
         with self._making(name) as pipeline:
             return ConsumerChannel(pipeline)

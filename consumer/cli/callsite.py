@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from callahead.consumer import RpcContext
+from .. import RpcContext
 
 
 def find_both(foo: Any, bar: Any) -> tuple[Any, Any]:

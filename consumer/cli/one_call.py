@@ -14,10 +14,10 @@ from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
 
 from ..bootstrap import Consumer
-from ..context import LastCall, RpcContext
+from ..call.context import LastCall, RpcContext
 from ..errors import RpcError, SerializationError
 from ..interface.description import MethodDescription
-from ..reference import Method
+from ..reference.reference import Method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from ..invocation import CallRecord, Invocation, Outcome
+from ..call.invocation import CallRecord, Invocation, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from ..attempt import AttemptStage
-from ..callbacks import CallbackExecutor
-from ..deadline import Clock
-from ..invocation import Done, Invocation
+from ..call.attempt import AttemptStage
+from ..call.invocation import Done, Invocation
 from ..loadbalance.api import LoadBalance
-from ..timer import Timer
+from ..runtime.callbacks import CallbackExecutor
+from ..runtime.deadline import Clock
+from ..runtime.timer import Timer
 from .budget import RetryBudget
 from .directory import Directory
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..attempt import Attempt
+from ..call.attempt import Attempt
+from ..call.invocation import CallRecord, Invocation, blame
+from ..call.provider import Provider
 from ..errors import LocalProtocolError, NoProviderAvailable, RpcError
-from ..invocation import CallRecord, Invocation, blame
-from ..provider import Provider
 from .api import ClusterParts
 
 

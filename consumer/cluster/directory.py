@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from callahead.registry.models import Endpoint, Snapshot
 
-from ..deadline import Clock
-from ..forking import fork_safe_lock
-from ..provider import Provider
+from ..call.provider import Provider
+from ..runtime.deadline import Clock
+from ..runtime.forking import fork_safe_lock
 
 UNHEALTHY_S = 1.0
 """How long a provider that could not be reached is passed over, in seconds."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..attempt import Attempt
-from ..invocation import Done, Invocation, Outcome
+from ..call.attempt import Attempt
+from ..call.invocation import Done, Invocation, Outcome
 from .api import ClusterParts
 from .attempt import begin_attempt
 

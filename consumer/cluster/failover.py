@@ -7,10 +7,10 @@ import threading
 from concurrent.futures import CancelledError
 from contextvars import Context
 
-from ..attempt import Attempt
+from ..call.attempt import Attempt
+from ..call.invocation import Done, Invocation, Outcome
+from ..call.provider import Provider
 from ..errors import AllAttemptsFailed, CallTimeout, NoProviderAvailable, RpcError
-from ..invocation import Done, Invocation, Outcome
-from ..provider import Provider
 from .api import ClusterParts
 from .attempt import begin_attempt
 from .retry import may_repeat

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..call.provider import Provider
 from ..errors import ConnectFailed
-from ..provider import Provider
 from .directory import Directory
 
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
-from ..future import InvocationFuture
-from ..invocation import Invocation, Outcome
+from ..call.future import InvocationFuture
+from ..call.invocation import Invocation, Outcome
 
 CallNext = Callable[[Invocation], InvocationFuture]
 """Takes an invocation to the next stage; may be called never, once, or again with a replaced invocation."""

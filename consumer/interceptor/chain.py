@@ -11,11 +11,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard, TypeVar
 
-from ..attempt import Attempt
-from ..callbacks import CallbackExecutor
-from ..current import enter_callback
-from ..future import InvocationFuture
-from ..invocation import CallRecord, Done, Invocation, Outcome, Stage
+from ..call.attempt import Attempt
+from ..call.current import enter_callback
+from ..call.future import InvocationFuture
+from ..call.invocation import CallRecord, Done, Invocation, Outcome, Stage
+from ..runtime.callbacks import CallbackExecutor
 from .api import Interceptor, Observer
 
 _LOG = logging.getLogger("callahead.consumer.interceptor")

@@ -6,9 +6,9 @@ from typing import Any
 
 from callahead.config.policy import MethodPolicy
 
+from ..call.invocation import Invocation, Outcome
 from ..errors import LimitExceeded
-from ..forking import fork_safe_lock
-from ..invocation import Invocation, Outcome
+from ..runtime.forking import fork_safe_lock
 
 
 class ActiveLimit:

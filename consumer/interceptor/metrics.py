@@ -6,8 +6,8 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 
-from ..forking import fork_safe_lock
-from ..invocation import CallRecord
+from ..call.invocation import CallRecord
+from ..runtime.forking import fork_safe_lock
 
 _LOG = logging.getLogger("callahead.consumer.call")
 

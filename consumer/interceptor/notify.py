@@ -10,7 +10,7 @@ from callahead.config.errors import ConfigError
 from callahead.config.extension import load_object
 from callahead.config.policy import MethodPolicy
 
-from ..invocation import Invocation, Outcome
+from ..call.invocation import Invocation, Outcome
 
 
 class Notifier:

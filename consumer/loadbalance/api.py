@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from random import Random
 from typing import Protocol, runtime_checkable
 
-from ..attempt import Attempt
-from ..invocation import Invocation, Outcome
-from ..provider import Provider
+from ..call.attempt import Attempt
+from ..call.invocation import Invocation, Outcome
+from ..call.provider import Provider
 
 
 class LoadBalance(Protocol):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from random import Random
 
-from ..invocation import Invocation
-from ..provider import Provider
+from ..call.invocation import Invocation
+from ..call.provider import Provider
 
 
 class RandomLoadBalance:

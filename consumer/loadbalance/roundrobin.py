@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from ..forking import fork_safe_lock
-from ..invocation import Invocation
-from ..provider import Provider
+from ..call.invocation import Invocation
+from ..call.provider import Provider
+from ..runtime.forking import fork_safe_lock
 
 _LOWEST = float("-inf")
 

@@ -13,12 +13,12 @@ from typing import Any
 from callahead.config.extension import nearest
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
-from ..attempt import Attempt
+from ..call.attempt import Attempt
+from ..call.invocation import Done, Outcome
+from ..call.provider import Provider
 from ..errors import CallTimeout, ConsumerClosed, RpcError
 from ..interface.description import MethodDescription, ServiceDescription
-from ..invocation import Done, Outcome
-from ..provider import Provider
-from ..timer import Timer
+from ..runtime.timer import Timer
 from ..transport.api import ConnectionCounts, Providers
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
-from ..attempt import Attempt
-from ..callbacks import CallbackExecutor
-from ..deadline import Clock
+from ..call.attempt import Attempt
+from ..call.invocation import Done
+from ..call.provider import Provider
 from ..interface.description import ServiceDescription
-from ..invocation import Done
-from ..provider import Provider
-from ..timer import Timer
+from ..runtime.callbacks import CallbackExecutor
+from ..runtime.deadline import Clock
+from ..runtime.timer import Timer
 
 if TYPE_CHECKING:
     from callahead.config.settings import TransportSettings

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
-from ..provider import Provider
+from ..call.provider import Provider
 from .api import Providers
 
 BoundT = TypeVar("BoundT")

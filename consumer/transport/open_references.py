@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-from ..provider import Provider
+from ..call.provider import Provider
 
 
 class Forgetful(Protocol):

@@ -1,6 +1,6 @@
 """The classic dubbo protocol without I/O: bytes in and events out, values in and bytes out."""
 
-from callahead.consumer.wire.events import (
+from .events import (
     BadEvent,
     BadRequest,
     BadResponse,
@@ -13,7 +13,7 @@ from callahead.consumer.wire.events import (
     Response,
     Writable,
 )
-from callahead.consumer.wire.header import (
+from .header import (
     HEADER_BYTES,
     HESSIAN2,
     MAX_BODY_BYTES,
@@ -26,7 +26,7 @@ from callahead.consumer.wire.header import (
     request_frame,
     response_frame,
 )
-from callahead.consumer.wire.reader import FrameReader
+from .reader import FrameReader
 
 __all__ = [
     "HEADER_BYTES",

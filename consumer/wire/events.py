@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from callahead.consumer.errors import LimitExceeded, RemoteProtocolError
+from ..errors import LimitExceeded, RemoteProtocolError
 
 
 class Response(NamedTuple):

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from callahead.consumer.errors import LocalProtocolError
+from ..errors import LocalProtocolError
 
 MAGIC: Final = b"\xda\xbb"
 HEADER_BYTES: Final = 16

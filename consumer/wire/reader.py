@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from callahead.consumer.errors import LimitExceeded, RemoteProtocolError
-
+from ..errors import LimitExceeded, RemoteProtocolError
 from .events import (
     BadEvent,
     BadRequest,

@@ -8,8 +8,8 @@ import pytest
 from support.cluster import Bench
 
 from callahead.config.extension import CLUSTER, available, load
+from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.errors import ConnectFailed, NoProviderAvailable, RemoteError
-from callahead.consumer.invocation import Outcome
 
 OURS = ("failfast", "failover")
 

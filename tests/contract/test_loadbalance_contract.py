@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from support.cluster import Bench
 
 from callahead.config.extension import LOADBALANCE, available, load
+from callahead.consumer.call.provider import Provider
 from callahead.consumer.loadbalance.random import RandomLoadBalance
 from callahead.consumer.loadbalance.roundrobin import RoundRobinLoadBalance
-from callahead.consumer.provider import Provider
 from callahead.registry.models import Endpoint
 
 OURS = ("random", "roundrobin")

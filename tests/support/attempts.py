@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from callahead.config.policy import MethodPolicy
-from callahead.consumer.attempt import Attempt
-from callahead.consumer.invocation import CallRecord, Invocation
-from callahead.consumer.provider import Provider
+from callahead.consumer.call.attempt import Attempt
+from callahead.consumer.call.invocation import CallRecord, Invocation
+from callahead.consumer.call.provider import Provider
 from callahead.registry.models import Endpoint
 
 

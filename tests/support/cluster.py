@@ -7,15 +7,15 @@ from random import Random
 from typing import Any
 
 from callahead.config.policy import MethodPolicy
-from callahead.consumer.attempt import Attempt
-from callahead.consumer.callbacks import CallbackExecutor
+from callahead.consumer.call.attempt import Attempt
+from callahead.consumer.call.invocation import CallRecord, Done, Invocation, Outcome
+from callahead.consumer.call.provider import Provider
 from callahead.consumer.cluster.api import Cluster, ClusterParts
 from callahead.consumer.cluster.budget import RetryBudget
 from callahead.consumer.cluster.directory import Directory
-from callahead.consumer.invocation import CallRecord, Done, Invocation, Outcome
 from callahead.consumer.loadbalance.random import RandomLoadBalance
-from callahead.consumer.provider import Provider
-from callahead.consumer.timer import Timer
+from callahead.consumer.runtime.callbacks import CallbackExecutor
+from callahead.consumer.runtime.timer import Timer
 from callahead.registry.models import Endpoint, Snapshot
 
 from .clock import FakeClock

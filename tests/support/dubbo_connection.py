@@ -7,8 +7,8 @@ from random import Random
 from typing import Any, NamedTuple
 
 from callahead.config.policy import MethodPolicy
-from callahead.consumer.attempt import Attempt
-from callahead.consumer.invocation import Outcome
+from callahead.consumer.call.attempt import Attempt
+from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.connection import Connection
 from callahead.consumer.transport.dubbo.settings import ConnectionSettings

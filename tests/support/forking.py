@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 
-from callahead.consumer.attempt import Attempt
+from callahead.consumer.call.attempt import Attempt
+from callahead.consumer.call.invocation import Done, Invocation, Outcome
 from callahead.consumer.cluster.api import ClusterParts
 from callahead.consumer.cluster.attempt import begin_attempt
-from callahead.consumer.invocation import Done, Invocation, Outcome
 
 
 class TwoAtOnce:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from callahead.consumer.deadline import Clock
+from callahead.consumer.runtime.deadline import Clock
 from callahead.consumer.transport.tcp.io_thread import Flushable, Handler, IoThread, Timed
 
 

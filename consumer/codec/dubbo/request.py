@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Self
 
+from ...call.invocation import NO_ATTACHMENTS
 from ...errors import SerializationError
-from ...invocation import NO_ATTACHMENTS
 from ..hessian2 import Decoder, Encoder, Limits, dumps
 from ..hessian2.limits import DEFAULT_LIMITS
 from .attachments import as_attachments, encode_entries

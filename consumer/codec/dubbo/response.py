@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ...call.invocation import NO_ATTACHMENTS
 from ...errors import SerializationError
-from ...invocation import NO_ATTACHMENTS
 from ..hessian2 import Decoder, Encoder, Limits
 from ..hessian2.limits import DEFAULT_LIMITS
 from .attachments import as_attachments, encode_entries

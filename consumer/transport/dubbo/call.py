@@ -5,9 +5,9 @@ from __future__ import annotations
 from concurrent.futures import CancelledError
 from typing import Protocol
 
-from ...attempt import Attempt
+from ...call.attempt import Attempt
+from ...call.invocation import Done, Outcome
 from ...errors import CallTimeout
-from ...invocation import Done, Outcome
 
 
 class Decode(Protocol):

@@ -15,9 +15,9 @@ from concurrent.futures import CancelledError
 from enum import Enum
 from random import Random
 
-from ...deadline import Clock
+from ...call.provider import Provider
 from ...errors import ConnectFailed, ConnectionLost, ConsumerClosed
-from ...provider import Provider
+from ...runtime.deadline import Clock
 from ...wire.header import heartbeat_frame
 from ..api import ConnectionCounts
 from ..tcp.connecting import Connecting

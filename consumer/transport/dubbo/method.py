@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 from callahead.config.policy import NEVER_SENT, ReferencePolicy
 
-from ...attempt import Attempt
+from ...call.attempt import Attempt
+from ...call.invocation import Done, Outcome
+from ...call.provider import Provider
 from ...codec.dubbo.attachments import encode_entries
 from ...codec.dubbo.errors import error_of_thrown, status_error
 from ...codec.dubbo.request import END, ArgumentsEncoder, Envelope
@@ -17,8 +19,6 @@ from ...codec.dubbo.response import EXCEPTION, decode_response
 from ...codec.hessian2.limits import limits_for
 from ...errors import ConsumerClosed, LocalProtocolError, RpcError, SerializationError
 from ...interface.java import JavaMethod, JavaSignature
-from ...invocation import Done, Outcome
-from ...provider import Provider
 from ...wire.header import OK, request_frame
 from ..api import Providers
 from ..bound import Bound

@@ -9,8 +9,8 @@ from random import Random
 from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy, SslPolicy
 
-from ...deadline import Clock
-from ...provider import Provider
+from ...call.provider import Provider
+from ...runtime.deadline import Clock
 from ..api import ConnectionCounts
 from ..bound import SharedConnections
 from ..tcp.io_thread import IoThread

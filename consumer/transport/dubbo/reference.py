@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
+from ...call.provider import Provider
 from ...interface.description import ServiceDescription
 from ...interface.java import JavaInterface
 from ...interface.java.description import describe_interface
-from ...provider import Provider
 from ..api import Providers
 from .method import DubboMethod
 from .pool import Pool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...provider import Provider
+from ...call.provider import Provider
 
 
 class StopNotice:

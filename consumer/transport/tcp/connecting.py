@@ -7,8 +7,8 @@ import ssl
 from collections.abc import Callable
 from random import Random
 
-from ...deadline import Clock
 from ...errors import ConnectFailed
+from ...runtime.deadline import Clock
 from .backoff import Backoff
 from .dial import Dial
 from .io_thread import NEVER, IoThread

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ...deadline import Clock
+from ...runtime.deadline import Clock
 from .poller import Poller, open_poller
 
 NEVER = float("inf")

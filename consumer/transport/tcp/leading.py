@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, Generic, Protocol, TypeVar
 
-from ...deadline import Clock
+from ...runtime.deadline import Clock
 from .io_thread import NEVER, IoThread
 from .outbox import Outbox
 from .ownership import Ownership

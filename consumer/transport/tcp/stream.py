@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable
 from typing import Generic
 
-from ...deadline import Clock
+from ...runtime.deadline import Clock
 from .io_thread import Handler, IoThread
 from .outbox import Outbox, WatchedT
 from .poller import READ, WRITE

@@ -13,8 +13,8 @@ import grpc
 from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy, SslPolicy
 
+from ...call.provider import Provider
 from ...errors import ConsumerClosed, RpcError, TransportError
-from ...provider import Provider
 from ..bound import SharedConnections
 
 _OWN = itertools.count(1)

@@ -16,16 +16,16 @@ from typing import Any, NamedTuple
 
 from callahead.config.policy import ReferencePolicy
 
-from ...attempt import Attempt
+from ...call.attempt import Attempt
+from ...call.invocation import Outcome
 from ...codec.dubbo import INVOKE, error_of_thrown
 from ...codec.hessian2.limits import limits_for
 from ...codec.triple import EXCEPTION_HEADER, TripleRequestEncoder, decode_response
-from ...deadline import Clock
 from ...errors import RemoteProtocolError, RpcError
 from ...interface.java import JavaMethod, JavaSignature, convert_answer
 from ...interface.java.signature import INVOKE_SIGNATURE
 from ...interface.proto.service import MethodTypes
-from ...invocation import Outcome
+from ...runtime.deadline import Clock
 from .connection import Connection
 from .method import TriMethod
 from .route import Routes

@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 from callahead.config.policy import NEVER_SENT
 
+from ...call.invocation import NO_ATTACHMENTS
 from ...errors import LocalProtocolError
-from ...invocation import NO_ATTACHMENTS
 from ..identity import ServiceIdentity
 
 Metadata = tuple[tuple[str, str | bytes], ...]

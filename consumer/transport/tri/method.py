@@ -11,11 +11,11 @@ import grpc
 
 from callahead.config.policy import ReferencePolicy
 
-from ...attempt import Attempt
-from ...deadline import Clock
+from ...call.attempt import Attempt
+from ...call.invocation import NO_ATTACHMENTS, Done, Outcome
 from ...errors import RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
-from ...invocation import NO_ATTACHMENTS, Done, Outcome
+from ...runtime.deadline import Clock
 from ..request_limit import check_request_size
 from .connection import Connection, unusable
 from .ended import Facts, facts_of

@@ -9,15 +9,15 @@ import grpc
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
-from ...attempt import Attempt
+from ...call.attempt import Attempt
+from ...call.provider import Provider
 from ...codec.dubbo import INVOKE_ATTACHMENTS
 from ...errors import ConsumerClosed, NoProviderAvailable
-from ...forking import fork_safe_lock
 from ...interface.description import ServiceDescription
 from ...interface.kind import describe, load_service
 from ...interface.proto.arguments import request_builder
 from ...interface.proto.service import MethodTypes, ServiceTypes
-from ...provider import Provider
+from ...runtime.forking import fork_safe_lock
 from ..api import Providers, TransportParts
 from ..identity import ServiceIdentity
 from .connection import Connection, ConnectionKind, Connections, kinds_of

@@ -8,8 +8,8 @@ import grpc
 
 from callahead.config.policy import ReferencePolicy
 
+from ...call.provider import Provider
 from ...errors import ConsumerClosed
-from ...provider import Provider
 from ..api import Providers
 from ..bound import Bound
 from ..identity import ServiceIdentity

@@ -18,7 +18,7 @@ import grpc
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
-from ...attempt import Attempt
+from ...call.attempt import Attempt
 from ...codec.status_details import DETAILS_TRAILER, debug_info
 from ...errors import (
     CallTimeout,

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import grpc
 
-from ...attempt import Attempt
+from ...call.attempt import Attempt
+from ...call.invocation import NO_ATTACHMENTS, Outcome
 from ...errors import LocalProtocolError, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
-from ...invocation import NO_ATTACHMENTS, Outcome
 from .connection import Connection, unusable
 from .metadata import Metadata, join_metadata, to_attachments
 from .status import refused

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from callahead.config.policy import ReferencePolicy
     from callahead.config.settings import TransportSettings
 
-    from ...provider import Provider
+    from ...call.provider import Provider
     from ..api import ConnectionCounts, Providers, TransportParts
     from .connection import Connection
     from .reference import TriReference

@@ -16,13 +16,13 @@ from typing import Any, Protocol, Self
 
 from callahead.config import load_mapping
 from callahead.config.policy import MethodPolicy, ReferencePolicy
-from callahead.consumer.attempt import Attempt as Made
-from callahead.consumer.callbacks import CallbackExecutor
+from callahead.consumer.call.attempt import Attempt as Made
+from callahead.consumer.call.invocation import CallRecord, Invocation, Outcome
+from callahead.consumer.call.provider import Provider
 from callahead.consumer.cluster.directory import Directory
 from callahead.consumer.errors import RpcError
-from callahead.consumer.invocation import CallRecord, Invocation, Outcome
-from callahead.consumer.provider import Provider
-from callahead.consumer.timer import Timer
+from callahead.consumer.runtime.callbacks import CallbackExecutor
+from callahead.consumer.runtime.timer import Timer
 from callahead.consumer.transport.api import MethodTransport, Transport, TransportParts
 from callahead.registry.direct import DirectRegistry
 from callahead.registry.models import Snapshot

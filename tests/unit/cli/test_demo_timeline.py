@@ -10,10 +10,10 @@ import pytest
 
 from callahead.config import load_mapping, load_text
 from callahead.consumer import Consumer, RemoteError
+from callahead.consumer.call.invocation import Invocation
 from callahead.consumer.cli.callsite import find_both
 from callahead.consumer.cli.demo_run import MODES
 from callahead.consumer.cli.timeline import Timeline, recorded
-from callahead.consumer.invocation import Invocation
 from callahead.consumer.testing.scripted_transport import ScriptedTransport
 
 

@@ -8,10 +8,10 @@ import pytest
 from support.attempts import attempt_of, provider_at
 
 from callahead.config.policy import MethodPolicy
-from callahead.consumer.attempt import Attempt
-from callahead.consumer.deadline import Deadline
+from callahead.consumer.call.attempt import Attempt
+from callahead.consumer.call.invocation import NO_ATTACHMENTS
 from callahead.consumer.errors import ConnectFailed
-from callahead.consumer.invocation import NO_ATTACHMENTS
+from callahead.consumer.runtime.deadline import Deadline
 
 POLICY = MethodPolicy(reference="foo", method="find")
 

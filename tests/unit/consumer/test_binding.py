@@ -11,9 +11,9 @@ from support.shop import Shop
 
 from callahead.config.errors import ConfigError
 from callahead.consumer import CallNext, Invocation, InvocationFuture
-from callahead.consumer.attempt import Attempt
+from callahead.consumer.call.attempt import Attempt
+from callahead.consumer.call.provider import Provider
 from callahead.consumer.loadbalance.api import AttemptWatcher
-from callahead.consumer.provider import Provider
 
 SEEN: list[str] = []
 

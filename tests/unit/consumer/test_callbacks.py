@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from callahead.consumer.callbacks import CallbackExecutor
+from callahead.consumer.runtime.callbacks import CallbackExecutor
 
 CONTEXT = contextvars.copy_context()
 

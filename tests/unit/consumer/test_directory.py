@@ -6,11 +6,11 @@ from support.clock import FakeClock
 from support.cluster import endpoints
 from support.shop import Shop
 
+from callahead.consumer.call.invocation import Invocation
+from callahead.consumer.call.provider import Provider
 from callahead.consumer.cluster.directory import UNHEALTHY_S, Directory
 from callahead.consumer.cluster.health import judge
 from callahead.consumer.errors import ConnectFailed, ConnectionLost, RemoteError
-from callahead.consumer.invocation import Invocation
-from callahead.consumer.provider import Provider
 from callahead.registry import MemoryRegistry
 from callahead.registry.models import Endpoint, Snapshot
 

@@ -13,11 +13,11 @@ from support.cluster import Bench
 from support.shop import Background, Shop, Spy
 
 from callahead.consumer import AllAttemptsFailed, CallTimeout, ConnectFailed, ConnectionLost, RemoteError, RpcContext
-from callahead.consumer.callbacks import CallbackExecutor
+from callahead.consumer.call.invocation import Done, Invocation, Outcome
 from callahead.consumer.cluster.budget import RetryBudget
 from callahead.consumer.cluster.failover import FailoverCluster
 from callahead.consumer.errors import NoProviderAvailable
-from callahead.consumer.invocation import Done, Invocation, Outcome
+from callahead.consumer.runtime.callbacks import CallbackExecutor
 from callahead.consumer.testing.scripted_transport import ScriptedCall
 
 CONTEXT = RpcContext.get_context()

@@ -346,7 +346,7 @@ class Hanging:
 
 
 def _nobody() -> Any:
-    from callahead.consumer.callbacks import CallbackExecutor
+    from callahead.consumer.runtime.callbacks import CallbackExecutor
 
     return CallbackExecutor(1)
 

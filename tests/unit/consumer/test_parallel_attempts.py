@@ -7,10 +7,10 @@ from typing import Any
 from support.cluster import Bench
 from support.forking import TwoAtOnce
 
-from callahead.consumer.attempt import Attempt
+from callahead.consumer.call.attempt import Attempt
+from callahead.consumer.call.invocation import Done, Outcome
 from callahead.consumer.errors import ConnectFailed, RemoteError
-from callahead.consumer.invocation import Done, Outcome
-from callahead.consumer.stages import Transported
+from callahead.consumer.reference.stages import Transported
 
 
 class Carrier:

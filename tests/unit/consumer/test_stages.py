@@ -12,11 +12,11 @@ from support.attempts import attempt_of
 from support.clock import FakeClock
 
 from callahead.config.policy import MethodPolicy
-from callahead.consumer.attempt import Attempt
+from callahead.consumer.call.attempt import Attempt
+from callahead.consumer.call.invocation import Done, Outcome
 from callahead.consumer.cluster.directory import Directory
 from callahead.consumer.errors import CallTimeout, ConnectFailed, LocalProtocolError
-from callahead.consumer.invocation import Done, Outcome
-from callahead.consumer.stages import Transported
+from callahead.consumer.reference.stages import Transported
 
 POLICY = MethodPolicy(reference="foo", method="find", timeout_ms=500, total_timeout_ms=900)
 

@@ -9,8 +9,8 @@ import pytest
 from support.clock import FakeClock
 from support.shop import Spy
 
-from callahead.consumer.deadline import Deadline
-from callahead.consumer.timer import Timer
+from callahead.consumer.runtime.deadline import Deadline
+from callahead.consumer.runtime.timer import Timer
 
 
 def test_what_is_due_earlier_runs_earlier() -> None:

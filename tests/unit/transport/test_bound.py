@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callahead.consumer.provider import Provider
+from callahead.consumer.call.provider import Provider
 from callahead.consumer.transport.bound import Bound, SharedConnections
 from callahead.registry.models import Endpoint
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from support.dubbo_connection import call_of, held
 
+from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.errors import ConnectionLost, ConsumerClosed
-from callahead.consumer.invocation import Outcome
 from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.connection import State
 from callahead.consumer.transport.tcp.poller import READ, WRITE

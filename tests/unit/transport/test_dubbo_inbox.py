@@ -6,8 +6,8 @@ import pytest
 from support.dubbo_bodies import writable_frame
 from support.dubbo_connection import SETTINGS, call_of
 
-from callahead.consumer.invocation import Outcome
-from callahead.consumer.provider import Provider
+from callahead.consumer.call.invocation import Outcome
+from callahead.consumer.call.provider import Provider
 from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.counters import Counters
 from callahead.consumer.transport.dubbo.inbox import Inbox

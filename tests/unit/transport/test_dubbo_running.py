@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.dubbo_connection import SETTINGS, call_of, held
 
+from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.errors import CallTimeout, ConnectionLost
-from callahead.consumer.invocation import Outcome
 from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.running import RunningCalls
 from callahead.consumer.transport.tcp.io_thread import NEVER

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callahead.consumer.provider import Provider
+from callahead.consumer.call.provider import Provider
 from callahead.consumer.transport.dubbo.stop_notice import StopNotice
 from callahead.registry.models import Endpoint
 

@@ -10,12 +10,12 @@ from support.attempts import attempt_of
 from support.policies import tri_policy
 
 from callahead.config.policy import MethodPolicy
-from callahead.consumer.attempt import Attempt
+from callahead.consumer.call.attempt import Attempt
+from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.codec.dubbo import make_throwable
 from callahead.consumer.codec.triple import TripleRequest, decode_request, encode_response
 from callahead.consumer.errors import LimitExceeded, Rejected, RemoteError, RemoteProtocolError, SerializationError
 from callahead.consumer.interface.java import ECHO_METHOD, JavaMethod, JavaSignature
-from callahead.consumer.invocation import Outcome
 from callahead.consumer.transport.tri.connection import Connections
 from callahead.consumer.transport.tri.java_method import JavaTriMethod, types_of
 from callahead.consumer.transport.tri.route import Routes

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callahead.consumer import LocalProtocolError
-from callahead.consumer.invocation import NO_ATTACHMENTS
+from callahead.consumer.call.invocation import NO_ATTACHMENTS
 from callahead.consumer.transport.identity import ServiceIdentity
 from callahead.consumer.transport.tri.metadata import (
     checked_metadata,

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callahead.consumer.call.invocation import NO_ATTACHMENTS
 from callahead.consumer.codec.dubbo import (
     EXCEPTION,
     NULL,
@@ -46,7 +47,6 @@ from callahead.consumer.errors import (
     SerializationError,
     TransportError,
 )
-from callahead.consumer.invocation import NO_ATTACHMENTS
 
 RPC_EXCEPTION = "org.apache.dubbo.rpc.RpcException"
 

@@ -10,10 +10,10 @@ from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .callbacks import CallbackExecutor
+from ..runtime.callbacks import CallbackExecutor
 from .current import enter_callback
 from .invocation import CallRecord, Done, Invocation, Outcome
-from .settling import SettlingFuture, value_or_raise
+from .lean_future import SettlingFuture, value_or_raise
 
 if TYPE_CHECKING:
     import asyncio

@@ -12,26 +12,26 @@ from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.registry.api import Registry, Subscription
 from callahead.registry.models import ServiceKey
 
-from .attempt import AttemptStage
+from ..call.attempt import AttemptStage
+from ..call.invocation import Invocation
+from ..call.provider import Provider
+from ..cluster.api import Cluster, ClusterParts
+from ..cluster.budget import RetryBudget
+from ..cluster.directory import Directory
+from ..errors import NoProviderAvailable
+from ..interceptor.chain import fold, is_harmless
+from ..interceptor.metrics import CallMetrics, MethodCounts
+from ..interceptor.notify import wants_notice
+from ..interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
+from ..interface.spelling import Spellings
+from ..loadbalance.api import AttemptWatcher, LoadBalance
+from ..runtime.forking import fork_safe_lock
+from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from .caller import Binding, Caller, Chain
-from .cluster.api import Cluster, ClusterParts
-from .cluster.budget import RetryBudget
-from .cluster.directory import Directory
 from .ending import Runtime
-from .errors import NoProviderAvailable
-from .forking import fork_safe_lock
-from .interceptor.chain import fold, is_harmless
-from .interceptor.metrics import CallMetrics, MethodCounts
-from .interceptor.notify import wants_notice
-from .interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
-from .interface.spelling import Spellings
-from .invocation import Invocation
-from .loadbalance.api import AttemptWatcher, LoadBalance
-from .provider import Provider
 from .reference import Method
 from .stages import Transported, encoded, streamed
 from .stream import StreamMethod
-from .transport.api import MethodTransport, ReferenceTransport, Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

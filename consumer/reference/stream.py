@@ -7,13 +7,13 @@ from typing import Any, Self
 
 from callahead.config.policy import BUILT_IN, MethodPolicy
 
-from .attempt import Attempt
+from ..call.attempt import Attempt
+from ..call.current import enter_call
+from ..call.invocation import Invocation
+from ..call.provider import Provider
+from ..runtime.deadline import Clock
+from ..transport.api import MethodTransport, ResponseStream
 from .caller import Binding
-from .current import enter_call
-from .deadline import Clock
-from .invocation import Invocation
-from .provider import Provider
-from .transport.api import MethodTransport, ResponseStream
 
 Choose = Callable[[Invocation], Provider]
 """Returns the provider of a streaming call; raises `NoProviderAvailable`."""

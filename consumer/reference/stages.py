@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 
-from .attempt import Attempt
-from .cluster.directory import Directory
-from .cluster.health import judge
-from .deadline import Clock
-from .errors import CallTimeout, LocalProtocolError, RpcError
-from .invocation import Done, Invocation, Outcome, Stage, blame
-from .loadbalance.api import AttemptWatcher
+from ..call.attempt import Attempt
+from ..call.invocation import Done, Invocation, Outcome, Stage, blame
+from ..cluster.directory import Directory
+from ..cluster.health import judge
+from ..errors import CallTimeout, LocalProtocolError, RpcError
+from ..loadbalance.api import AttemptWatcher
+from ..runtime.deadline import Clock
 
 
 def encoded(following: Stage, clock: Clock) -> Stage:

@@ -25,12 +25,12 @@ from typing import Any
 
 from callahead.config.policy import MethodPolicy
 
-from .current import enter_call, enter_future, take_attachments
+from ..call.current import enter_call, enter_future, take_attachments
+from ..call.future import InvocationFuture
+from ..call.invocation import CallRecord, Invocation, Outcome, Stage
+from ..interceptor.metrics import CallMetrics
+from ..transport.api import MethodTransport
 from .ending import GRACE_S, DropEnding, Ending, FutureEnding, Runtime, closed_error
-from .future import InvocationFuture
-from .interceptor.metrics import CallMetrics
-from .invocation import CallRecord, Invocation, Outcome, Stage
-from .transport.api import MethodTransport
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from callahead.config.policy import MethodPolicy
 
-from .deadline import Clock, Deadline
+from ..runtime.deadline import Clock, Deadline
 from .invocation import NO_ATTACHMENTS, CallRecord, Done, Invocation, Stoppable, blame_attempt
 from .provider import Provider
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from callahead.config.policy import MethodPolicy
 
+from ..call.future import InvocationFuture
 from .caller import Caller
-from .future import InvocationFuture
 
 
 class Method:

@@ -10,14 +10,14 @@ from contextvars import Context
 
 from callahead.config.policy import MethodPolicy
 
-from .callbacks import CallbackExecutor
-from .current import enter_callback
-from .deadline import Clock
-from .errors import CallTimeout, ConsumerClosed, RpcError
-from .future import InvocationFuture
-from .interceptor.metrics import CallMetrics, log_failure
-from .invocation import CallRecord, Invocation, Outcome, blame
-from .timer import Timer
+from ..call.current import enter_callback
+from ..call.future import InvocationFuture
+from ..call.invocation import CallRecord, Invocation, Outcome, blame
+from ..errors import CallTimeout, ConsumerClosed, RpcError
+from ..interceptor.metrics import CallMetrics, log_failure
+from ..runtime.callbacks import CallbackExecutor
+from ..runtime.deadline import Clock
+from ..runtime.timer import Timer
 
 _LOG = logging.getLogger("callahead.consumer.call")
 

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 from callahead.config.policy import MethodPolicy
 
-from .deadline import Clock, Deadline
-from .errors import RpcError
-from .forking import fork_safe_lock
+from ..errors import RpcError
+from ..runtime.deadline import Clock, Deadline
+from ..runtime.forking import fork_safe_lock
 
 NO_ATTACHMENTS: Mapping[str, Any] = MappingProxyType({})
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from typing import Any
 
-from .forking import fork_safe_lock
+from ..runtime.forking import fork_safe_lock
 from .invocation import Outcome
 
 _LOG = logging.getLogger("callahead.consumer.future")

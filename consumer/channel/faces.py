@@ -9,7 +9,9 @@ from typing import Any
 
 import grpc
 
-from .errors import (
+from ..call.future import InvocationFuture
+from ..call.invocation import Outcome
+from ..errors import (
     AllAttemptsFailed,
     CallTimeout,
     ConsumerClosed,
@@ -21,8 +23,6 @@ from .errors import (
     SerializationError,
     TransportError,
 )
-from .future import InvocationFuture
-from .invocation import Outcome
 
 _CODES: tuple[tuple[type[RpcError], grpc.StatusCode], ...] = (
     (CallTimeout, grpc.StatusCode.DEADLINE_EXCEEDED),

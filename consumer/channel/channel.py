@@ -18,20 +18,20 @@ import grpc
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy
 
-from .attempt import Attempt
-from .caller import Caller
-from .errors import RpcError
-from .grpc_faces import ChannelFuture, EndedCall, grpc_error
-from .interface.proto.load import streaming_problems
-from .interface.proto.service import MethodTypes
-from .provider import Provider
-from .stream import begin_stream
-from .transport.api import MethodTransport
-from .transport.tri.metadata import Metadata, checked_metadata
-from .transport.tri.method import GrpcOptions
+from ..call.attempt import Attempt
+from ..call.provider import Provider
+from ..errors import RpcError
+from ..interface.proto.load import streaming_problems
+from ..interface.proto.service import MethodTypes
+from ..reference.caller import Caller
+from ..reference.stream import begin_stream
+from ..transport.api import MethodTransport
+from ..transport.tri.metadata import Metadata, checked_metadata
+from ..transport.tri.method import GrpcOptions
+from .faces import ChannelFuture, EndedCall, grpc_error
 
 if TYPE_CHECKING:
-    from .pipeline import Pipeline
+    from ..reference.pipeline import Pipeline
 
 _KEPT_TIMEOUTS = 64
 

@@ -1,0 +1,1 @@
+"""A `grpc.Channel` over a reference, and the gRPC faces of errors and futures."""

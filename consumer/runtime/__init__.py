@@ -1,0 +1,1 @@
+"""Time, threads and locks, as values that tests can replace."""
