@@ -28,7 +28,7 @@ from .runtime.deadline import Clock
 from .transport.api import ConnectionCounts, Transport, TransportParts
 
 if TYPE_CHECKING:
-    import grpc
+    from .channel.channel import ConsumerChannel
 
 _CONSUMERS: weakref.WeakSet[Consumer] = weakref.WeakSet()
 
@@ -108,7 +108,7 @@ class Consumer:
                 self._references[name] = reference
             return reference
 
-    def channel(self, name: str) -> grpc.Channel:
+    def channel(self, name: str) -> ConsumerChannel:
         """Return a `grpc.Channel` for the service that the configuration calls *name*.
 
         A generated stub made with it, ``GreeterStub(consumer.channel("greeter"))``, sends its unary calls through the

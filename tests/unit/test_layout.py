@@ -9,7 +9,9 @@ import pkgutil
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -22,36 +24,31 @@ ROOT = Path(__file__).parents[2]
 PARTS = ("config", "registry", "consumer", "conf")
 pytestmark = pytest.mark.source
 
-# Floors of the source tree, lowest first: a module imports only its own floor and lower ones.
+# Floors of the source tree, lowest first: a module imports its own floor and lower ones, and no two of it in a circle.
+# What only a type checker sees counts, too.
 FLOORS = (
+    ("config",),
+    ("registry",),
+    ("consumer.errors", "consumer.runtime", "consumer.wire"),
+    ("consumer.call", "consumer.codec"),
+    ("consumer.interface", "consumer.interceptor", "consumer.loadbalance"),
+    ("consumer.cluster", "consumer.transport"),
+    ("consumer.reference",),
+    ("consumer.bootstrap", "consumer.channel", "consumer.testing", "consumer.cli"),
+)
+# Rooms inside config, likewise; its other modules are its doors, which import any of them.
+CONFIG_FLOORS = (
     ("config.errors", "config.extension", "config.values"),
     ("config.policy", "config.read", "config.settings"),
     ("config.check",),
     ("config.resolve",),
-    ("config",),
-    ("registry",),
-    ("consumer.errors", "consumer.deadline", "consumer.forking"),
-    ("consumer.provider", "consumer.invocation", "consumer.attempt", "consumer.callbacks", "consumer.context",
-     "consumer.current", "consumer.future", "consumer.settling", "consumer.timer"),
-    ("consumer.codec", "consumer.wire"),
-    ("consumer.interface",),
-    ("consumer.transport.tcp",),
-    ("consumer.transport",),
-    ("consumer.loadbalance",),
-    ("consumer.cluster",),
-    ("consumer.interceptor",),
-    ("consumer.caller", "consumer.ending", "consumer.stages", "consumer.stream", "consumer.reference",
-     "consumer.pipeline"),
-    ("consumer.grpc_faces", "consumer.channel", "consumer.bootstrap"),
-    ("consumer.testing",),
-    ("consumer.cli",),
-)  # fmt: skip
+)
 # Facades name what is above them, lazily; the samples are data.
 FACADES = ("consumer", "consumer.codec.javaface", "conf")
 NETWORK = ("grpc", "socket", "ssl", "selectors")
 # Generated stubs are made on a channel, and reflection asks over one.
-NETWORK_FLOORS = (
-    "consumer.transport", "consumer.testing", "consumer.channel", "consumer.grpc_faces",
+NETWORK_ROOMS = (
+    "consumer.transport", "consumer.testing", "consumer.channel",
     "consumer.interface.proto.generated", "consumer.interface.proto.reflection",
 )  # fmt: skip
 
@@ -66,30 +63,63 @@ def name_of(path: Path) -> str:
 
 
 @cache
-def imports_of(path: Path) -> list[str]:
-    """Names of all modules that *path* imports, ours as ``consumer.x``, but for those only the type checker sees."""
+def names() -> frozenset[str]:
+    return frozenset(name_of(path) for path in modules())
+
+
+@cache
+def imports_of(path: Path) -> tuple[str, ...]:
+    """Names of all that *path* imports anywhere in it: ours as ``consumer.x``, down to the module."""
     package = name_of(path).split(".") if path.stem == "__init__" else name_of(path).split(".")[:-1]
     found: list[str] = []
-    for node in ast.walk(_without_type_checking(ast.parse(path.read_text("utf-8")))):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
-            found.append(".".join([*base, *([node.module] if node.module else [])]))
-    return [name.removeprefix("callahead.") for name in found]
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found += [f"{module}.{alias.name}" for alias in node.names]
+    return tuple(_module_of(name.removeprefix("callahead.")) for name in found)
 
 
-def _without_type_checking(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            node.body = [ast.Pass()]
-    return tree
+def _module_of(name: str) -> str:
+    """Cut the name of something in a module of ours down to that of the module."""
+    parts = name.split(".")
+    cut = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((one for one in cut if one in names()), name)
 
 
-def floor_of(name: str) -> int | None:
-    return next(
-        (n for n, floor in enumerate(FLOORS) if any(name == m or name.startswith(m + ".") for m in floor)), None
-    )
+def _in_room(name: str, room: str) -> bool:
+    return name == room or name.startswith(f"{room}.")
+
+
+def floor_of(name: str, floors: Sequence[Sequence[str]] = FLOORS) -> int | None:
+    return next((n for n, floor in enumerate(floors) if any(_in_room(name, room) for room in floor)), None)
+
+
+def room_of(name: str) -> str:
+    """The room on the first level: ``consumer.transport`` for all that is in it."""
+    return next((room for floor in FLOORS for room in floor if _in_room(name, room)), name)
+
+
+def is_facade(name: str) -> bool:
+    return name in FACADES or name.startswith("conf.")
+
+
+def imports_upwards(path: Path, floors: Sequence[Sequence[str]]) -> list[str]:
+    own = floor_of(name_of(path), floors)
+    if own is None:
+        return []
+    return [one for one in imports_of(path) if (floor := floor_of(one, floors)) is not None and floor > own]
+
+
+def circle_in(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    """A circle of *graph*, or nothing."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
 def test_every_folder_with_code_is_packaged() -> None:
@@ -112,15 +142,57 @@ def test_every_folder_with_modules_is_a_package() -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_a_module_imports_only_its_own_floor_and_lower_ones(path: Path) -> None:
-    """Layers import downwards only."""
+    """Layers import downwards only, in config/ too."""
     name = name_of(path)
-    if name in FACADES or name.startswith("conf."):
+    if is_facade(name):
         return
-    own = floor_of(name)
-    assert own is not None, f"{name} has no floor: give it one in FLOORS"
-    above = [one for one in imports_of(path) if (floor := floor_of(one)) is not None and floor > own]
+    assert floor_of(name) is not None, f"{name} has no floor: give it one in FLOORS"
+    assert imports_upwards(path, FLOORS) + imports_upwards(path, CONFIG_FLOORS) == []
 
-    assert [] == above
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Not even for types alone: what is in a circle can be neither read nor tested by itself."""
+    graph = {name_of(path): imports_of(path) for path in modules() if not is_facade(name_of(path))}
+    ours = {name: {one for one in found if one in graph and one != name} for name, found in graph.items()}
+    assert circle_in(ours) == []
+
+
+def test_no_rooms_import_each_other_in_a_circle() -> None:
+    """Rooms on one floor have an order, too."""
+    graph: dict[str, set[str]] = {}
+    for path in modules():
+        name = name_of(path)
+        if not is_facade(name):
+            rooms = {room_of(one) for one in imports_of(path) if floor_of(one) is not None}
+            graph.setdefault(room_of(name), set()).update(rooms - {room_of(name)})
+    assert circle_in(graph) == []
+
+
+@pytest.mark.parametrize(
+    "graph", [{"a": ["b"], "b": ["a"]}, {"a": ["b"], "b": ["c"], "c": ["a"], "d": ["a"]}], ids=["two", "three"]
+)
+def test_a_circle_is_found(graph: dict[str, list[str]]) -> None:
+    """The two tests above can fail."""
+    assert set(circle_in(graph)) >= {"a", "b"}
+
+
+def test_an_import_for_types_alone_counts() -> None:
+    """What stands under TYPE_CHECKING only is seen like all else."""
+    api = ROOT / "consumer" / "transport" / "api.py"
+
+    assert "if TYPE_CHECKING:\n    from callahead.config.settings import" in api.read_text("utf-8")
+    assert "config.settings" in imports_of(api)
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_inside_a_package_imports_are_relative(path: Path) -> None:
+    """One style: ``callahead.x`` is written only from one of the three packages to another."""
+    package = name_of(path).partition(".")[0]
+    if package == "conf":  # generated code
+        return
+    nodes = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+    absolute = [node.module for node in nodes if not node.level and node.module]
+    assert [name for name in absolute if _in_room(name, f"callahead.{package}")] == []
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
@@ -139,7 +211,7 @@ def test_no_module_imports_a_package_by_its_folder(path: Path) -> None:
 def test_only_transports_know_the_network(path: Path) -> None:
     """Nothing above the transports sees a grpc or socket type, but for the gRPC facade that users ask for."""
     name = name_of(path)
-    if name.startswith((*NETWORK_FLOORS, "conf.")):
+    if name.startswith((*NETWORK_ROOMS, "conf.")):
         return
 
     assert [] == [one for one in imports_of(path) if one.partition(".")[0] in NETWORK]
