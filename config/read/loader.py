@@ -53,10 +53,10 @@ def parse(text: str, report: Report) -> Entry:
     node = compose(text, report.file)
     if node is None:
         raise ConfigError.one("holds no settings", file=report.file)
-    return _Walk(report).entry(node, Place(node.start_mark.line + 1))
+    return _NodeWalk(report).entry(node, Place(node.start_mark.line + 1))
 
 
-class _Walk(Gather):
+class _NodeWalk(Gather):
     """One pass over the nodes of one document."""
 
     def __init__(self, report: Report) -> None:

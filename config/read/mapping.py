@@ -17,10 +17,10 @@ def from_mapping(mapping: Any, report: Report) -> Entry:
     Raises:
         ConfigError: It is nested too deeply, or holds itself.
     """
-    return _Walk(report).entry(mapping, Place())
+    return _MappingWalk(report).entry(mapping, Place())
 
 
-class _Walk(Gather):
+class _MappingWalk(Gather):
     def entry(self, value: Any, place: Place) -> Entry:
         self.spend(place)
         if isinstance(value, Mapping):

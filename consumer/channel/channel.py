@@ -57,7 +57,7 @@ class ConsumerChannel(grpc.Channel):
         if not isinstance(pipeline.transport, StubTransport):
             policy = pipeline.policy
             text = f'a channel needs protocol "tri", not "{policy.protocol}"'
-            raise ConfigError.at(policy.origin("protocol"), f"references.{policy.id}.protocol", text)
+            raise policy.error("protocol", text)
         self._pipeline = pipeline
         self._transport: StubTransport = pipeline.transport
         self._watched: grpc.Channel | None = None

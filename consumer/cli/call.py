@@ -43,11 +43,11 @@ def call(
     was asked and how long it took. Exit status 0: answered; 1: the call failed; 2: the configuration or the command
     line is wrong. Modules that FILE names may stand in the current folder.
     """
-    from .one_call import Call, ask
+    from .one_call import OneCall, ask
 
     options = {"timeout": _duration(timeout), "retries": retries, "attachments": _attachments(attachments)}
     given = {name: value for name, value in options.items() if value is not None}
-    one = Call(file=file, reference=reference, method=method, values=read_values(arguments), options=given)
+    one = OneCall(file=file, reference=reference, method=method, values=read_values(arguments), options=given)
     with _importing_from_here():
         # A context of its own: what this thread has called before is nothing to this call.
         answer = contextvars.Context().run(ask, one)

@@ -21,7 +21,7 @@ from ..reference.reference import Method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class OneCall:
     """What is asked for.
 
     Attributes:
@@ -51,7 +51,7 @@ class Answer:
         response_attachments: What came back beside the value.
     """
 
-    call: Call
+    call: OneCall
     value: Any = None
     error: Exception | None = None
     last: LastCall | None = None
@@ -107,7 +107,7 @@ def _error_document(error: Exception) -> dict[str, Any]:
     }
 
 
-def ask(call: Call) -> Answer:
+def ask(call: OneCall) -> Answer:
     """Make *call* and wait for its end, whatever its configuration says of ``async``.
 
     Raises:
@@ -157,7 +157,7 @@ def _none(record: logging.LogRecord) -> bool:
     return False
 
 
-def _value(consumer: Consumer, call: Call) -> Any:
+def _value(consumer: Consumer, call: OneCall) -> Any:
     consumer.reference(call.reference)  # which finds out whether there are providers and types
     pipeline = consumer._pipeline(call.reference)
     policy = pipeline.policy

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from callahead.config.errors import ConfigError
 from callahead.config.extension import load_object
 from callahead.config.policy import MethodPolicy
 
@@ -55,14 +54,10 @@ def _function(policy: MethodPolicy, key: str) -> Callable[..., Any] | None:
     try:
         function = load_object(path)
     except (LookupError, ImportError) as error:
-        raise _wrong(policy, key, str(error)) from error
+        raise policy.error(key, str(error)) from error
     if not callable(function):
-        raise _wrong(policy, key, f'"{path}" is {type(function).__name__}, which cannot be called')
+        raise policy.error(key, f'"{path}" is {type(function).__name__}, which cannot be called')
     return function  # type: ignore[no-any-return]
-
-
-def _wrong(policy: MethodPolicy, key: str, text: str) -> ConfigError:
-    return ConfigError.at(policy.origin(key), f"references.{policy.reference}.methods.{policy.method}.{key}", text)
 
 
 def _with_invocation(function: Callable[..., Any] | None) -> Callable[[Any, Invocation], Any] | None:

@@ -48,7 +48,7 @@ class Chain:
     is_guarded: bool
 
 
-class Binding:
+class MethodBinding:
     """One method of one reference, however it is reached: what all who call it share.
 
     Attributes:
@@ -116,7 +116,7 @@ class Binding:
         return invocation
 
     def __repr__(self) -> str:
-        return f"<Binding of {self.policy.reference}.{self.name}>"
+        return f"<MethodBinding of {self.policy.reference}.{self.name}>"
 
 
 class Caller:
@@ -132,7 +132,7 @@ class Caller:
 
     def __init__(
         self,
-        binding: Binding,
+        binding: MethodBinding,
         carrier: MethodTransport,
         future_class: type[InvocationFuture] = InvocationFuture,
     ) -> None:

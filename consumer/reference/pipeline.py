@@ -27,7 +27,7 @@ from ..interface.spelling import Spellings
 from ..loadbalance.api import AttemptWatcher, LoadBalance
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
-from .caller import Binding, Caller, Chain
+from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
 from .reference import Method
 from .stages import Transported, encoded, streamed
@@ -66,7 +66,7 @@ class Pipeline:
         self._lock = fork_safe_lock()
         self._policies = Spellings(policy.methods)
         self._methods: dict[str, Method | StreamMethod] = {}
-        self._bindings: dict[str, Binding] = {}
+        self._bindings: dict[str, MethodBinding] = {}
         runtime = around.runtime
         self.directory = Directory(policy.protocol, around.transport.release, runtime.clock)
         self.transport: ReferenceTransport = around.transport.open(policy, lambda: self.directory.providers)
@@ -121,7 +121,7 @@ class Pipeline:
             return StreamMethod(binding, carrier, self.choose)
         return Method(Caller(binding, carrier))
 
-    def bind(self, name: str, *, is_streaming: bool = False) -> Binding:
+    def bind(self, name: str, *, is_streaming: bool = False) -> MethodBinding:
         """Return what all share who call the method that the provider calls *name*; its chain is folded once.
 
         Raises:
@@ -130,12 +130,12 @@ class Pipeline:
         with self._lock:
             return self._bind(name, is_streaming=is_streaming)
 
-    def _bind(self, name: str, *, is_streaming: bool) -> Binding:
+    def _bind(self, name: str, *, is_streaming: bool) -> MethodBinding:
         binding = self._bindings.get(name)
         if binding is None:
             policy = self.policy_of(name)
             chain = Chain(policy, streamed, is_guarded=False) if is_streaming else self._fold(policy)
-            binding = self._bindings[name] = Binding(self.runtime, name, CallMetrics(), chain)
+            binding = self._bindings[name] = MethodBinding(self.runtime, name, CallMetrics(), chain)
         return binding
 
     def swap(self, name: str, policy: MethodPolicy) -> None:

@@ -13,7 +13,7 @@ from ..call.invocation import Invocation
 from ..call.provider import Provider
 from ..runtime.deadline import Clock
 from ..transport.api import MethodTransport, ResponseStream
-from .caller import Binding
+from .caller import MethodBinding
 
 Choose = Callable[[Invocation], Provider]
 """Returns the provider of a streaming call; raises `NoProviderAvailable`."""
@@ -22,7 +22,7 @@ _VIEW = "it is a streaming method"
 
 
 def begin_stream(
-    binding: Binding,
+    binding: MethodBinding,
     carrier: MethodTransport,
     choose: Choose,
     args: tuple[Any, ...],
@@ -61,7 +61,7 @@ class StreamMethod:
     configuration sets one: the built-in second of a unary call would end any stream worth the name.
     """
 
-    def __init__(self, binding: Binding, carrier: MethodTransport, choose: Choose) -> None:
+    def __init__(self, binding: MethodBinding, carrier: MethodTransport, choose: Choose) -> None:
         self._binding = binding
         self._carrier = carrier
         self._choose = choose

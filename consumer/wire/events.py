@@ -96,7 +96,7 @@ class BadEvent(NamedTuple):
     error: RemoteProtocolError
 
 
-class Broken(NamedTuple):
+class BrokenStream(NamedTuple):
     """The bytes cannot be cut into frames any more: the connection is to be closed. Always the last event.
 
     Attributes:
@@ -116,5 +116,5 @@ Event = (
     | BadResponse
     | BadRequest
     | BadEvent
-    | Broken
+    | BrokenStream
 )

@@ -7,7 +7,7 @@ from .events import (
     BadEvent,
     BadRequest,
     BadResponse,
-    Broken,
+    BrokenStream,
     Event,
     Heartbeat,
     HeartbeatAnswer,
@@ -60,7 +60,7 @@ class FrameReader:
 
     Attributes:
         garbage_bytes: How many were skipped so far.
-        is_broken: `Broken` was given; everything that follows is dropped.
+        is_broken: `BrokenStream` was given; everything that follows is dropped.
     """
 
     __slots__ = (
@@ -176,7 +176,7 @@ class FrameReader:
 
     def _break(self, problem: str, data: bytes, events: list[Event]) -> int:
         self.is_broken = True
-        events.append(Broken(RemoteProtocolError(f"the peer does not speak the dubbo protocol: {problem}")))
+        events.append(BrokenStream(RemoteProtocolError(f"the peer does not speak the dubbo protocol: {problem}")))
         return len(data)
 
     def _read_frame(self, data: bytes, at: int, header: tuple[int, int, int], events: list[Event]) -> int:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from ...wire import Broken, Event, FrameReader
+from ...wire import BrokenStream, Event, FrameReader
 
 _log = logging.getLogger("callahead.testing")
 READ = selectors.EVENT_READ
@@ -186,7 +186,7 @@ class AcceptedConnection:
             self.close()
             return
         for event in self._frames.feed(data):
-            if isinstance(event, Broken):
+            if isinstance(event, BrokenStream):
                 _log.warning("the connection of %s is closed: %s", self.peer, event.error.message)
                 self.close()
             if self._socket is not None:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ...wire.events import BadEvent, BadResponse, Broken, Heartbeat, HeartbeatAnswer, ReadOnly, Response, Writable
+from ...wire.events import BadEvent, BadResponse, BrokenStream, Heartbeat, HeartbeatAnswer, ReadOnly, Response, Writable
 from ...wire.header import heartbeat_answer_frame
 from ...wire.reader import FrameReader
 from .call import Call
@@ -75,7 +75,7 @@ class Inbox:
             self._fail(event)
         elif isinstance(event, ReadOnly | Writable):
             self._stop_notice.give(isinstance(event, ReadOnly))
-        elif isinstance(event, Broken):
+        elif isinstance(event, BrokenStream):
             self._broken(event.error.message)
         elif isinstance(event, BadEvent):
             self._ignore(f": {event.error.message}")

@@ -6,7 +6,6 @@ import itertools
 import ssl
 from random import Random
 
-from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy, SslPolicy
 
 from ...call.provider import Provider
@@ -106,5 +105,5 @@ def _context(policy: ReferencePolicy, settings: SslPolicy) -> ssl.SSLContext:
             context.load_cert_chain(settings.cert, settings.key)
     except (OSError, ValueError) as error:
         text = f"the certificates cannot be used: {error}"
-        raise ConfigError.at(policy.origin("ssl"), f"references.{policy.id}.ssl", text) from error
+        raise policy.error("ssl", text) from error
     return context

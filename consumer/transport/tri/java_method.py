@@ -26,7 +26,7 @@ from ...interface.java import JavaMethod, JavaSignature, convert_answer
 from ...interface.java.signature import INVOKE_SIGNATURE
 from ...interface.proto.service import MethodTypes
 from ...runtime.deadline import Clock
-from .connection import Connection
+from .channels import SharedChannel
 from .method import TriMethod
 from .route import Routes
 
@@ -69,7 +69,7 @@ class JavaTriMethod(TriMethod):
         request: _Request = attempt.invocation.request
         return Outcome(convert_answer(request.signature, outcome.value))
 
-    def fail(self, call: Any, connection: Connection, attempt: Attempt) -> RpcError:
+    def fail(self, call: Any, connection: SharedChannel, attempt: Attempt) -> RpcError:
         """Make the error of a call that ended with a status other than OK."""
         error = super().fail(call, connection, attempt)
         if error.status != "UNKNOWN" or _NO_METHOD.search(error.status_text) is None:

@@ -17,7 +17,7 @@ from ...errors import RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
 from ...runtime.deadline import Clock
 from ..request_limit import check_request_size
-from .connection import Connection, unusable
+from .channels import SharedChannel, unusable
 from .ended import Facts, facts_of
 from .metadata import Metadata, join_metadata, to_attachments, to_metadata
 from .route import Route, Routes
@@ -142,7 +142,7 @@ class TriMethod:
             failure.__cause__ = error
             return Outcome(error=failure)
 
-    def fail(self, call: Any, connection: Connection, attempt: Attempt) -> RpcError:
+    def fail(self, call: Any, connection: SharedChannel, attempt: Attempt) -> RpcError:
         """Make the error of a call that gRPC ended with a status other than OK."""
         code = call.code()
         matters = code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -169,7 +169,7 @@ class UnaryCall:
 
     __slots__ = ("_attempt", "_connection", "_done", "_method")
 
-    def __init__(self, method: TriMethod, connection: Connection, attempt: Attempt, done: Done) -> None:
+    def __init__(self, method: TriMethod, connection: SharedChannel, attempt: Attempt, done: Done) -> None:
         self._method = method
         self._connection = connection
         self._attempt = attempt

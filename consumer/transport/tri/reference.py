@@ -20,7 +20,7 @@ from ...interface.proto.service import MethodTypes, ServiceTypes
 from ...runtime.forking import fork_safe_lock
 from ..api import Providers, TransportParts
 from ..identity import ServiceIdentity
-from .connection import Connection, ConnectionKind, Connections, kinds_of
+from .channels import ConnectionKind, SharedChannel, SharedChannels, kinds_of
 from .metadata import Metadata, fixed_metadata, to_metadata
 from .method import Builder, TriMethod
 from .route import Routes
@@ -34,7 +34,7 @@ class TriReference:
     """The gRPC side of one reference; a `ReferenceTransport` and a `callahead.consumer.channel.StubTransport`."""
 
     def __init__(
-        self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, connections: Connections
+        self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, connections: SharedChannels
     ) -> None:
         self._policy = policy
         self._clock = parts.clock
@@ -94,7 +94,7 @@ class TriReference:
         """
         return self._connection_to(provider).channel
 
-    def _connection_to(self, provider: Provider) -> Connection:
+    def _connection_to(self, provider: Provider) -> SharedChannel:
         connection = self._connections.get(provider, self._kinds[0])
         if connection is None:
             raise ConsumerClosed("the consumer is closed", not_sent=True)

@@ -13,7 +13,7 @@ from ...errors import ConsumerClosed
 from ..api import Providers
 from ..bound import Bound
 from ..identity import ServiceIdentity
-from .connection import Connection, ConnectionKind, Connections
+from .channels import ConnectionKind, SharedChannel, SharedChannels
 from .metadata import Metadata, fixed_metadata
 
 
@@ -22,7 +22,7 @@ class Route:
 
     __slots__ = ("connection", "fixed", "path", "stream", "unary")
 
-    def __init__(self, connection: Connection, path: str, fixed: Metadata) -> None:
+    def __init__(self, connection: SharedChannel, path: str, fixed: Metadata) -> None:
         # None in place of a serializer: bytes in, bytes out, so that a bad message is our error and not INTERNAL.
         self.connection = connection
         self.fixed = fixed
@@ -51,7 +51,7 @@ class Routes:
         application: str,
         constant: Metadata,
         kinds: tuple[ConnectionKind, ...],
-        connections: Connections,
+        connections: SharedChannels,
         providers: Providers,
     ) -> None:
         self._path = path

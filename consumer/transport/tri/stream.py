@@ -13,7 +13,7 @@ from ...call.attempt import Attempt
 from ...call.invocation import NO_ATTACHMENTS, Outcome
 from ...errors import LocalProtocolError, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
-from .connection import Connection, unusable
+from .channels import SharedChannel, unusable
 from .metadata import Metadata, join_metadata, to_attachments
 from .status import refused
 
@@ -27,11 +27,11 @@ class StreamedMethod(Protocol):
     def decode(self, data: bytes, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
         """Make the outcome of one answer."""
 
-    def fail(self, call: Any, connection: Connection, attempt: Attempt) -> RpcError:
+    def fail(self, call: Any, connection: SharedChannel, attempt: Attempt) -> RpcError:
         """Make the error of a call that ended with a status other than OK."""
 
 
-def counted(connection: Connection, begin: Callable[[], Any]) -> Any:
+def counted(connection: SharedChannel, begin: Callable[[], Any]) -> Any:
     """Return the call that *begin* makes; it counts as running on *connection* until it ends.
 
     Raises:
@@ -78,7 +78,7 @@ class StreamCall:
         attempt: Whose arguments are the request, or one iterable of requests.
     """
 
-    def __init__(self, method: StreamedMethod, connection: Connection, attempt: Attempt) -> None:
+    def __init__(self, method: StreamedMethod, connection: SharedChannel, attempt: Attempt) -> None:
         self._method = method
         self._connection = connection
         self._attempt = attempt

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ...call.provider import Provider
     from ..api import ConnectionCounts, Providers, TransportParts
-    from .connection import Connection
+    from .channels import SharedChannel
     from .reference import TriReference
 
 
@@ -26,12 +26,12 @@ class TriTransport:
 
     def __init__(self, parts: TransportParts) -> None:
         from ..open_references import OpenReferences
-        from .connection import Connections
+        from .channels import SharedChannels
 
         self._parts = parts
-        self._connections = Connections()
+        self._connections = SharedChannels()
         self._references = OpenReferences()
-        self._inherited: list[Connection] = []
+        self._inherited: list[SharedChannel] = []
 
     def open(self, policy: ReferencePolicy, providers: Providers) -> TriReference:
         """Prepare a reference; its types are loaded when they are first needed, which `Consumer.channel` never does."""

@@ -13,7 +13,7 @@ import pytest
 from callahead.consumer import CallTimeout, LastCall
 from callahead.consumer.cli.call import call
 from callahead.consumer.cli.json_values import as_json, read_values
-from callahead.consumer.cli.one_call import Answer, Call
+from callahead.consumer.cli.one_call import Answer, OneCall
 
 
 def stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
@@ -91,7 +91,7 @@ def test_bytes_are_written_as_base64() -> None:
     assert as_json({"trace-bin": b"\x00\xff"}) == '{\n  "trace-bin": "AP8="\n}'
 
 
-CALL = Call(file="c.yml", reference="foo", method="find_foo", values=(), options={})
+CALL = OneCall(file="c.yml", reference="foo", method="find_foo", values=(), options={})
 LAST = LastCall("foo", "findFoo", "tri://h:1", 2, 12.3456)
 
 

@@ -16,7 +16,7 @@ from callahead.consumer.codec.dubbo import make_throwable
 from callahead.consumer.codec.triple import TripleRequest, decode_request, encode_response
 from callahead.consumer.errors import LimitExceeded, Rejected, RemoteError, RemoteProtocolError, SerializationError
 from callahead.consumer.interface.java import ECHO_METHOD, JavaMethod, JavaSignature
-from callahead.consumer.transport.tri.connection import Connections
+from callahead.consumer.transport.tri.channels import SharedChannels
 from callahead.consumer.transport.tri.java_method import JavaTriMethod, types_of
 from callahead.consumer.transport.tri.route import Routes
 
@@ -31,7 +31,7 @@ def made(method: JavaMethod = OF, **values: Any) -> JavaTriMethod:
     policy = tri_policy(id="foo", interface="a.Foo", default=METHOD, origins={"max_request_bytes": "x.yml:3"}, **values)
     types = types_of(method, policy)
     return JavaTriMethod(
-        method, types, policy, Routes(types.path, policy, "shop", (), (), Connections(), lambda: ()), lambda: 0.0
+        method, types, policy, Routes(types.path, policy, "shop", (), (), SharedChannels(), lambda: ()), lambda: 0.0
     )
 
 

@@ -120,7 +120,7 @@ def _unreadable(policy: ReferencePolicy, path: str, error: OSError) -> ConfigErr
     return policy.error("ssl", f"{path} cannot be read: {error.strerror}")
 
 
-class Connection:
+class SharedChannel:
     """One channel and what runs on it.
 
     Args:
@@ -202,14 +202,14 @@ class Connection:
         return bool(state != grpc.ChannelConnectivity.READY.value[0])
 
 
-def unusable(connection: Connection) -> RpcError:
+def unusable(connection: SharedChannel) -> RpcError:
     """Make the error of a call that came too late for *connection*."""
     if connection.draining:
         return TransportError("the provider has just left the registry", not_sent=True)
     return ConsumerClosed("the consumer is closed", not_sent=True)
 
 
-def _why_stuck(inherited: list[Connection]) -> str:
+def _why_stuck(inherited: list[SharedChannel]) -> str:
     setting = os.environ.get(_FORK_SUPPORT, "")
     if _Process.used and setting.lower() in _NO:
         return f"since {_FORK_SUPPORT} is {setting}; unset it, or fork before the first call"
@@ -218,20 +218,20 @@ def _why_stuck(inherited: list[Connection]) -> str:
     return ""
 
 
-class Connections:
+class SharedChannels:
     """All channels of a consumer."""
 
     def __init__(self) -> None:
-        self._shared: SharedConnections[tuple[str, ConnectionKind], Connection] = SharedConnections()
+        self._shared: SharedConnections[tuple[str, ConnectionKind], SharedChannel] = SharedConnections()
         self._lock = threading.Lock()
         self._asides: list[threading.Thread] = []
         self._mark: tuple[tuple[str, int], ...] = ()
 
-    def get(self, provider: Provider, kind: ConnectionKind) -> Connection | None:
+    def get(self, provider: Provider, kind: ConnectionKind) -> SharedChannel | None:
         """Return the connection to *provider*, opened where need be, and note its user; None once closed."""
         address = provider.endpoint.address
         return self._shared.get(
-            (address, kind), provider, lambda: Connection(self.open(address, kind), address, self._run_aside)
+            (address, kind), provider, lambda: SharedChannel(self.open(address, kind), address, self._run_aside)
         )
 
     def open(self, address: str, kind: ConnectionKind) -> grpc.Channel:
@@ -266,7 +266,7 @@ class Connections:
         for thread in self._asides:
             thread.join()
 
-    def after_fork(self) -> list[Connection]:
+    def after_fork(self) -> list[SharedChannel]:
         """Forget the parent's channels; returned so that they can be kept from being collected, which would hang."""
         self._lock = threading.Lock()
         self._asides = []
