@@ -14,7 +14,7 @@ from callahead.consumer.wire import (
     BadEvent,
     BadRequest,
     BadResponse,
-    Broken,
+    BrokenStream,
     Event,
     FrameReader,
     Heartbeat,
@@ -42,7 +42,7 @@ def shown(events: Iterable[Event]) -> list[str]:
 
 def only_error(events: list[Event]) -> LimitExceeded | RemoteProtocolError:
     [event] = events
-    assert isinstance(event, BadResponse | BadRequest | BadEvent | Broken)
+    assert isinstance(event, BadResponse | BadRequest | BadEvent | BrokenStream)
     return event.error
 
 
@@ -236,7 +236,7 @@ def test_the_end_of_a_body_far_too_large_is_not_waited_for(length: int, flag: in
     refused, broken = reader.feed(header(flag, 20, 9, length) + b"x" * 100)
 
     assert type(refused) is (BadEvent if flag & 0x20 else BadResponse)
-    assert isinstance(broken, Broken)
+    assert isinstance(broken, BrokenStream)
     assert (
         f"the peer does not speak the dubbo protocol: a body of {length} bytes is refused, and of more than 67108864 "
         "the end is not waited for"
