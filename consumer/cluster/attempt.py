@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..call.attempt import Attempt
 from ..call.invocation import CallRecord, Invocation, blame
 from ..call.provider import Provider
@@ -10,13 +12,18 @@ from .api import ClusterParts
 
 
 def begin_attempt(
-    parts: ClusterParts, invocation: Invocation, providers: tuple[Provider, ...], *, alone: bool = True
+    parts: ClusterParts, invocation: Invocation, tried: Sequence[Provider] = (), *, alone: bool = True
 ) -> Attempt | RpcError:
-    """Choose one of *providers* and make the attempt that asks it; where that cannot be, return the error.
+    """Choose a provider, one not *tried* where there is any, and make the attempt that asks it.
 
-    Where it is not *alone*, since others of the same call run beside it, nothing may block the caller for it.
+    This is the one place between the directory and the choice, where whatever narrows the list belongs. Where the
+    attempt is not *alone*, since others of the same call run beside it, nothing may block the caller for it.
+
+    Returns:
+        The attempt, or the error of a call that nobody can be asked for.
     """
     record = invocation.record
+    providers = parts.directory.candidates(tried)
     if not providers:
         unknown = NoProviderAvailable(f"no provider: {parts.directory.why_none()}", not_sent=True)
         blame(unknown, record, parts.clock)

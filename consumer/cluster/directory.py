@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from callahead.registry.models import Endpoint, Snapshot
 
@@ -52,7 +52,7 @@ class Directory:
         passed_over = f'; {others} of another protocol than "{self._protocol}"' if others else ""
         return f"{snapshot.reason or 'the registry'}{passed_over}"
 
-    def candidates(self, tried: tuple[Provider, ...] | list[Provider]) -> tuple[Provider, ...]:
+    def candidates(self, tried: Sequence[Provider]) -> tuple[Provider, ...]:
         """List those to choose from: untried and reachable ones first, then untried, then all that take calls."""
         providers = self.providers
         if not self._at_risk:

@@ -17,7 +17,7 @@ class FailfastCluster:
     def __call__(self, invocation: Invocation, done: Done) -> None:
         """Choose a provider and ask it."""
         parts = self._parts
-        attempt = begin_attempt(parts, invocation, parts.directory.candidates(()))
+        attempt = begin_attempt(parts, invocation)
         if isinstance(attempt, Attempt):
             parts.attempt(attempt, _Only(attempt, done))
         else:

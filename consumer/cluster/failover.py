@@ -33,7 +33,7 @@ class FailoverCluster:
         if record.is_cancelled or record.ended is not None:  # an interceptor calls again though the user gave up
             done(Outcome(error=CancelledError()))
             return
-        attempt = begin_attempt(parts, invocation, parts.directory.candidates(()))
+        attempt = begin_attempt(parts, invocation)
         if not isinstance(attempt, Attempt):
             done(Outcome(error=attempt))
             return
@@ -100,7 +100,7 @@ class _Failover:
         if invocation.record.is_over:  # given up while a repetition waited for its thread
             self._done(Outcome(error=CancelledError()))
             return
-        attempt = begin_attempt(parts, invocation, parts.directory.candidates(self._tried))
+        attempt = begin_attempt(parts, invocation, self._tried)
         if isinstance(attempt, Attempt):
             self._attempt = attempt
             parts.attempt(attempt, self.go_on_after)

@@ -31,10 +31,5 @@ class Deadline:
         """Seconds left; negative once passed."""
         return self.at - self._clock()
 
-    def within_ms(self, timeout_ms: float) -> Deadline:
-        """Make the earlier of this deadline and the one *timeout_ms* milliseconds ahead."""
-        at = self._clock() + timeout_ms / 1000
-        return self if self.at <= at else Deadline(at, self._clock)
-
     def __repr__(self) -> str:
         return f"<Deadline in {self.remaining() * 1000:.0f} ms>"

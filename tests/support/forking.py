@@ -19,9 +19,9 @@ class TwoAtOnce:
     def __call__(self, invocation: Invocation, done: Done) -> None:
         """Ask the first two providers."""
         race = _Race(done)
-        attempts = []
-        for provider in self._parts.directory.candidates(())[:2]:
-            attempt = begin_attempt(self._parts, invocation, (provider,), alone=False)
+        attempts: list[Attempt] = []
+        for _ in range(2):
+            attempt = begin_attempt(self._parts, invocation, [one.provider for one in attempts], alone=False)
             assert isinstance(attempt, Attempt)
             attempts.append(attempt)
         race.attempts = attempts

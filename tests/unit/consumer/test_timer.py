@@ -61,11 +61,3 @@ def test_a_deadline_counts_down_on_its_clock() -> None:
     assert (deadline.remaining(), repr(deadline)) == (1.5, "<Deadline in 1500 ms>")
     clock.advance(2)
     assert deadline.remaining() == -0.5
-
-
-def test_the_earlier_of_two_deadlines() -> None:
-    """A shorter bound inside a longer one, and never a longer one."""
-    clock = FakeClock()
-    deadline = Deadline.after_ms(1000, clock)
-    assert deadline.within_ms(200).remaining() == pytest.approx(0.2)
-    assert deadline.within_ms(5000) is deadline
