@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
 import threading
 import time
 import weakref
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from random import Random
@@ -30,6 +33,8 @@ from .transport.api import ConnectionCounts, Transport, TransportParts
 if TYPE_CHECKING:
     from .channel.channel import ConsumerChannel
 
+_LOG = logging.getLogger("callahead.consumer.call")
+
 _CONSUMERS: weakref.WeakSet[Consumer] = weakref.WeakSet()
 
 
@@ -48,7 +53,8 @@ class Consumer:
         clock: Monotonic seconds, for tests.
         random: The one source of chance, for tests.
 
-    Use it in a ``with`` block, or call `close`.
+    Use it in a ``with`` block, or call `close`. Where nobody did, the interpreter waits at its exit for the one-way and
+    async calls that still run, for at most ``shutdown_timeout``; a warning says which were given up.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class Consumer:
         self._own_registries: dict[str, Registry] = {}  # by reference: made of addresses, or merged
         self._pipelines: dict[str, Pipeline] = {}
         self._references: dict[str, Reference] = {}
+        self._runtime.owner = self
         _CONSUMERS.add(self)
 
     @classmethod
@@ -261,6 +268,19 @@ class Consumer:
     ) -> None:
         self.close()
 
+    def _flush(self, ends: float) -> None:
+        """Let the calls end that run at the interpreter's exit, until *ends*, and say which did not."""
+        began = time.monotonic()
+        try:
+            self._runtime.flush(ends)
+        finally:  # Ctrl-C: the second one, mostly, and the user knows even less what became of the calls
+            given_up = Counter(record.name for record in list(self._runtime.running) if not record.thread)
+            if given_up:
+                methods = ", ".join(f"{count} of {name}" for name, count in given_up.most_common())
+                waited = (time.monotonic() - began) * 1000
+                text = "the interpreter exits, and gives up %d calls after %.0f ms (shutdown_timeout: %d ms): %s"
+                _LOG.warning(text, given_up.total(), waited, self.config.shutdown_timeout_ms, methods)
+
     def _after_fork(self) -> None:
         self._lock = threading.RLock()
         self._turns.clear()
@@ -278,4 +298,19 @@ def _after_fork_in_child() -> None:
         consumer._after_fork()
 
 
+def _flush_at_exit() -> None:
+    """Do what `Consumer.close` was not asked to.
+
+    Threads that are no daemons have ended by now, so whatever they called is known, and the daemons of the transports
+    still run. Connections are left to the operating system, which closes them after what is written.
+    """
+    began = time.monotonic()
+    consumers = list(_CONSUMERS)
+    for consumer in consumers:
+        consumer._runtime.closed = True
+    for consumer in consumers:
+        consumer._flush(began + consumer.config.shutdown_timeout_ms / 1000)
+
+
 os.register_at_fork(after_in_child=_after_fork_in_child)
+atexit.register(_flush_at_exit)

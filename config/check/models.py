@@ -156,7 +156,9 @@ class ApplicationModel(_Section):
 
     name: f.Written[f.Text] = Field(None, description="Name of this program, as providers see it")
     shutdown_timeout_ms: f.Written[f.DurationOrZero] = Field(
-        None, alias="shutdown_timeout", description="How long close waits for pending calls; default 10s"
+        None,
+        alias="shutdown_timeout",
+        description="How long close, or the interpreter's exit, waits for pending calls; default 10s",
     )
 
 

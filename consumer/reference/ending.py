@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextvars import Context
 
@@ -17,6 +18,7 @@ from ..errors import CallTimeout, ConsumerClosed, RpcError
 from ..interceptor.metrics import CallMetrics, log_failure
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import Clock
+from ..runtime.drain import Drain
 from ..runtime.timer import Timer
 
 _LOG = logging.getLogger("callahead.consumer.call")
@@ -38,6 +40,8 @@ class Runtime:
         running: How to end, from outside, each call that has begun and not ended.
         on_drop: Hears of dropped failures, or None.
         closed: No further call may begin.
+        draining: Hears of the calls that end once it is closed.
+        owner: The consumer, which hears of forks and of the exit, and must live as long as its calls and references.
     """
 
     def __init__(self, clock: Clock, callbacks: CallbackExecutor, on_drop: OnDrop | None) -> None:
@@ -47,12 +51,8 @@ class Runtime:
         self.running: dict[CallRecord, Ending] = {}
         self.on_drop = on_drop
         self.closed = False
-        self._idle = threading.Condition()
-
-    def tell_idle(self) -> None:
-        """Wake `drain`, for a call has ended."""
-        with self._idle:
-            self._idle.notify_all()
+        self.draining = Drain()
+        self.owner: object = None
 
     def expire(self, record: CallRecord) -> None:
         """End the call of *record* as timed out, if it still runs."""
@@ -62,14 +62,25 @@ class Runtime:
 
     def drain(self, timeout: float) -> None:
         """Wait until no call runs, for at most *timeout* seconds."""
-        with self._idle:
-            self._idle.wait_for(lambda: not self.running, timeout)
+        self.draining.wait(self.draining.expect(list(self.running)), time.monotonic() + timeout)
+
+    def flush(self, ends: float) -> None:
+        """Wait at the interpreter's exit, not past *ends*, for the calls that nobody waits for.
+
+        A thread that waits for its own call is a daemon by then, and meant to be left behind. What the callback threads
+        would run, which the interpreter has ended before, runs here: not on the I/O thread, which must go on.
+        """
+        draining, callbacks = self.draining, self.callbacks
+        callbacks.leave_to(draining.look_again)
+        left = draining.expect(record for record in list(self.running) if not record.thread)
+        while draining.wait(left, ends, callbacks.has_due):
+            callbacks.run_due()
 
     def after_fork(self) -> None:
         """End here, in the child, what only the parent will hear the end of."""
         self.callbacks.after_fork()
         self.timer.after_fork()
-        self._idle = threading.Condition()
+        self.draining = Drain()
         for ending in list(self.running.values()):
             ending.after_fork()
 
@@ -116,7 +127,7 @@ class Ending:
         if event is not None:
             event.set()
         if runtime.closed:
-            runtime.tell_idle()
+            runtime.draining.ended(record)
 
     def give_up(self, error: RpcError) -> None:
         """End the call with *error*, whatever comes back from the attempt that is stopped by this."""

@@ -38,6 +38,7 @@ class CallbackExecutor:
         self._rounds = 0
         self._members: set[int] = set()
         self._closed = False
+        self._wake: Callable[[], object] | None = None
 
     def submit(self, context: Context, what: str, function: Callable[..., Any], *args: Any) -> None:
         """Run ``function(*args)`` in a copy of *context*, soon; after `close` at once, on the calling thread.
@@ -48,9 +49,13 @@ class CallbackExecutor:
         self._due.append((context, what, function, args))
         # Looked at once it is due, as a round that ends looks again once it is counted: one of the two sees the other.
         if self._rounds < self._threads and not self._begin_round():
-            self._run_due()
+            self.run_due()
 
     def _begin_round(self) -> bool:
+        wake = self._wake
+        if wake is not None:
+            wake()
+            return True
         with self._lock:
             if self._closed:
                 return False
@@ -65,14 +70,23 @@ class CallbackExecutor:
 
     def _round(self) -> None:
         while True:
-            self._run_due()
+            self.run_due()
             with self._lock:
                 self._rounds -= 1
                 if not self._due:
                     return
                 self._rounds += 1
 
-    def _run_due(self) -> None:
+    def leave_to(self, wake: Callable[[], object]) -> None:
+        """Start no thread any more: call *wake* where something is due, whoever hears of it calls `run_due`."""
+        self._wake = wake
+
+    def has_due(self) -> bool:
+        """Tell whether something waits for its turn."""
+        return bool(self._due)
+
+    def run_due(self) -> None:
+        """Run all that is due, on the calling thread."""
         due = self._due
         while due:
             try:
