@@ -21,6 +21,8 @@ from callahead.config.extension import TRANSPORT, load, nearest
 from callahead.config.policy import ConsumerConfig, ReferencePolicy
 from callahead.registry.api import Registry
 
+from .call.invocation import CallRecord
+from .call.unseen import report_unseen
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
 from .reference.ending import OnDrop, Runtime
@@ -239,7 +241,7 @@ class Consumer:
 
         Args:
             timeout: Longest wait in seconds; 0 waits for none. None is the configuration's ``shutdown_timeout``. What
-                still runs then ends as `ConsumerClosed`.
+                still runs then ends as `ConsumerClosed`, and one warning says so unless no wait was asked for.
 
         Callbacks that were due have run when this returns, but for those that would wait for this very call.
         Idempotent; any thread.
@@ -248,7 +250,10 @@ class Consumer:
             runtime = self._runtime
             runtime.closed = True
             pipelines = list(self._pipelines.values())
+        began = time.monotonic()
         runtime.drain(self.config.shutdown_timeout_ms / 1000 if timeout is None else timeout)
+        if timeout != 0:
+            self._say_given_up("the consumer is closed", began, self._running())
         for ending in list(runtime.running.values()):
             ending.give_up(ConsumerClosed("the consumer was closed under the call", in_doubt=True))
         for pipeline in pipelines:
@@ -273,13 +278,22 @@ class Consumer:
         began = time.monotonic()
         try:
             self._runtime.flush(ends)
-        finally:  # Ctrl-C: the second one, mostly, and the user knows even less what became of the calls
-            given_up = Counter(record.name for record in list(self._runtime.running) if not record.thread)
-            if given_up:
-                methods = ", ".join(f"{count} of {name}" for name, count in given_up.most_common())
-                waited = (time.monotonic() - began) * 1000
-                text = "the interpreter exits, and gives up %d calls after %.0f ms (shutdown_timeout: %d ms): %s"
-                _LOG.warning(text, given_up.total(), waited, self.config.shutdown_timeout_ms, methods)
+        finally:  # Ctrl-C: the user knows even less what became of the calls
+            self._say_given_up(
+                "the interpreter exits", began, [record for record in self._running() if not record.thread]
+            )
+
+    def _running(self) -> list[CallRecord]:
+        return list(self._runtime.running)
+
+    @staticmethod
+    def _say_given_up(why: str, began: float, calls: list[CallRecord]) -> None:
+        """Warn once of all *calls*; their futures are not reported one by one."""
+        if calls:
+            given_up = Counter(record.name for record in calls)
+            methods = ", ".join(f"{count} of {name}" for name, count in given_up.most_common())
+            waited = (time.monotonic() - began) * 1000
+            _LOG.warning("%s and gives up %d calls after %.0f ms: %s", why, given_up.total(), waited, methods)
 
     def _after_fork(self) -> None:
         self._lock = threading.RLock()
@@ -310,6 +324,7 @@ def _flush_at_exit() -> None:
         consumer._runtime.closed = True
     for consumer in consumers:
         consumer._flush(began + consumer.config.shutdown_timeout_ms / 1000)
+    report_unseen()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -10,10 +10,12 @@ from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..errors import ConsumerClosed
 from ..runtime.callbacks import CallbackExecutor
 from .current import enter_callback
 from .invocation import CallRecord, Done, Invocation, Outcome
 from .lean_future import SettlingFuture, value_or_raise
+from .unseen import Unseen, look_at
 
 if TYPE_CHECKING:
     import asyncio
@@ -32,6 +34,8 @@ class InvocationFuture(SettlingFuture):
     """
 
     _inline = False
+    # A user's, not one that only an interceptor sees; its failure is reported where nobody looks at it.
+    _is_watched = True
 
     def __init__(self, invocation: Invocation, callbacks: CallbackExecutor, context: Context | None = None) -> None:
         self.invocation = invocation
@@ -103,6 +107,7 @@ class InvocationFuture(SettlingFuture):
             raise TimeoutError(self._no_answer(timeout))
         if self.cancelled():
             raise CancelledError
+        look_at(outcome)
         return outcome.error
 
     def _no_answer(self, timeout: float | None) -> str:
@@ -139,7 +144,7 @@ class InvocationFuture(SettlingFuture):
         and on the caller's own thread where that is blocked by this very call.
         """
         derived = InvocationFuture(self.invocation, self._callbacks, self._context)
-        derived._inline = self._inline
+        derived._inline, derived._is_watched = self._inline, self._is_watched
 
         def proceed(settled: InvocationFuture, outcome: Outcome) -> None:
             function = on_value if outcome.error is None else on_error
@@ -168,6 +173,12 @@ class InvocationFuture(SettlingFuture):
             made.when_settled(self.settle)
         else:
             self.settle(Outcome(made))
+
+    def _failure(self, error: BaseException) -> Outcome:
+        record = self.record
+        if not self._is_watched or record.policy.unobserved == "ignore" or isinstance(error, ConsumerClosed):
+            return Outcome(error=error)  # whoever closes, or forks, leaves many calls at once and is told of all in one
+        return Unseen(error, record)
 
     def when_settled(self, done: Done) -> None:
         """Call *done* with the outcome on the very thread that settles, or now; for the framework's own stages only."""

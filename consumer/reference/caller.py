@@ -219,6 +219,7 @@ class Caller:
         error = self._start(invocation, ending, wait=policy.sent)
         if error is None:
             return future
+        future.when_settled(_told)
         del future, ending  # they would tie the error to its own traceback
         try:
             raise error
@@ -263,3 +264,7 @@ class Caller:
             raise
         outcome = ending.outcome
         return None if outcome is None or ending.is_sent else outcome.error
+
+
+def _told(outcome: Outcome) -> None:
+    """Look at a failure that the caller is told of by raising it."""

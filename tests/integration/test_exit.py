@@ -120,8 +120,8 @@ def test_what_is_given_up_is_said(programs: Programs, greeter: EmbeddedProvider)
     """
     done = programs.run(program, greeter.url)
     [line] = said(done)
-    assert line.startswith("the interpreter exits, and gives up 4 calls after 3")
-    assert line.endswith(" ms (shutdown_timeout: 300 ms): 4 of ahead.SayHello")
+    assert line.startswith("the interpreter exits and gives up 4 calls after 3")
+    assert line.endswith(" ms: 4 of ahead.SayHello")
     assert done.returncode == 0
 
 
@@ -154,3 +154,27 @@ def test_the_childs_exit_leaves_the_parents_calls(programs: Programs, greeter: E
     """
     done = programs.run(program, greeter.url)
     assert (done.returncode, said(done), done.stdout) == (0, [], "5\n")
+
+
+HOLDERS = {
+    "the context": 'broken.SayHello("a") if is_java else broken.SayHello(name="a")',
+    "a name": 'kept = broken.SayHello.future("a") if is_java else broken.SayHello.future(name="a")',
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("unobserved", ["log", "raise"])
+def test_a_failure_that_nobody_looked_at_is_reported(
+    programs: Programs, greeter: EmbeddedProvider, holder: str, unobserved: str
+) -> None:
+    """What holds a future to the end of the program makes no difference, and one that failed is reported once."""
+    program = f"""
+    ahead = reference(url[:url.rindex(":")] + ":1", **{{"async": True, "unobserved": "{unobserved}"}})
+    broken = Consumer({{"references": {{"ahead": ahead}}}}).reference("ahead")
+    {HOLDERS[holder]}
+    """
+    done = programs.run(program, greeter.url)
+    named = [line for line in said(done) if "ahead.SayHello failed and nobody looked at its future: " in line]
+    assert done.returncode == 0
+    assert len(named) == 1
+    assert "program0.py:" in named[0]
