@@ -228,6 +228,11 @@ class Consumer:
             registry = self._registries[name] = open_registry(self.config.registries[name])
         return registry
 
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Names that `reference` takes, as the configuration gives them."""
+        return tuple(self.config.references)
+
     def counts(self) -> Mapping[str, Mapping[str, MethodCounts]]:
         """Return what was counted so far, by reference and method."""
         return {name: pipeline.counts() for name, pipeline in list(self._pipelines.items())}
@@ -272,6 +277,17 @@ class Consumer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close on a thread of its own: the loop must go on, for those who await what `close` waits for."""
+        import asyncio
+
+        await asyncio.to_thread(self.close)
 
     def _flush(self, ends: float) -> None:
         """Let the calls end that run at the interpreter's exit, until *ends*, and say which did not."""

@@ -1,4 +1,4 @@
-"""The future of one call, at home in threads and in every event loop."""
+"""The future of one call, at home in threads and in every ``asyncio`` loop."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 class InvocationFuture(SettlingFuture):
     """The answer of one call, to come: a `concurrent.futures.Future` that can be awaited, too.
 
-    ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``await`` from any running loop all work. It settles exactly
-    once, after every stage of the framework has run. Differs from its base class: `cancel` works until the answer is
-    there, since a call is never "running" in the sense of an executor; callbacks run on the consumer's callback threads
-    in a copy of the caller's context, whether they were added before or after the answer came.
+    ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``await`` from any running loop all work; a task is made of
+    it by ``asyncio.ensure_future``, since ``create_task`` takes coroutines alone. It settles exactly once, after every
+    stage of the framework has run. Differs from its base class: `cancel` works until the answer is there, since a call
+    is never "running" in the sense of an executor; callbacks run on the consumer's callback threads in a copy of the
+    caller's context, whether they were added before or after the answer came.
 
     Attributes:
         invocation: What was asked.
