@@ -269,6 +269,8 @@ class Consumer:
             transport.close()
         runtime.timer.close()
         runtime.callbacks.close(wait=True)
+        _CONSUMERS.discard(self)  # neither a fork nor the exit is any business of it now
+        runtime.owner = None
 
     def __enter__(self) -> Self:
         return self
