@@ -25,9 +25,11 @@ from ...errors import (
     SerializationError,
     TransportError,
 )
+from ...runtime.shown import shown
 from ...wire.header import STATUSES
 from ..hessian2 import Decoder, JavaObject, JavaThrowable
 from ..hessian2.binding import binding_of_class
+from ..hessian2.handles import java_class_of
 
 _RPC_EXCEPTIONS = (
     "org.apache.dubbo.rpc.RpcException",
@@ -211,7 +213,7 @@ def _fields(thrown: Any) -> Mapping[str, Any]:
         return thrown.fields
     binding = binding_of_class(type(thrown))
     if binding is None:  # no exception at all, but somebody sent it as one
-        return {"detailMessage": repr(thrown)}
+        return {"detailMessage": thrown if isinstance(thrown, str) else None if thrown is None else shown(thrown)}
     return {name: getattr(thrown, attribute) for name, attribute in binding.attributes.items()}
 
 
@@ -219,4 +221,4 @@ def _class_of(thrown: Any) -> str:
     if isinstance(thrown, JavaObject):
         return thrown.java_class
     binding = binding_of_class(type(thrown))
-    return type(thrown).__qualname__ if binding is None else binding.java_class
+    return java_class_of(thrown) if binding is None else binding.java_class
