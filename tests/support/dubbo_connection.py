@@ -11,6 +11,7 @@ from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.connection import Connection
+from callahead.consumer.transport.dubbo.counters import Counters
 from callahead.consumer.transport.dubbo.settings import ConnectionSettings
 
 from .attempts import attempt_of
@@ -48,8 +49,8 @@ def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome
     attempt = attempt_of(_POLICY, **fields)
     attempt.timeout, attempt.ends = timeout, expires
 
-    def decode(status: int, body: bytes, attempt: Attempt) -> Outcome:
-        del status, body, attempt
+    def decode(status: int, body: bytes, counters: Counters, attempt: Attempt) -> Outcome:
+        del status, body, counters, attempt
         return Outcome(number)
 
     return Call(number, b"frame", True, attempt, decode, done)

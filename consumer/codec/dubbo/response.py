@@ -13,6 +13,7 @@ from ...errors import SerializationError
 from ..hessian2 import Decoder, Encoder, Limits
 from ..hessian2.limits import DEFAULT_LIMITS
 from .attachments import as_attachments, encode_entries
+from .trailing import Trailing, ignore_trailing
 
 EXCEPTION: Final = 0
 VALUE: Final = 1
@@ -28,8 +29,15 @@ _PLAIN_VALUE = _FIRST_KIND + _WITH_ATTACHMENTS + VALUE
 _PLAIN_NULL = bytes((_FIRST_KIND + _WITH_ATTACHMENTS + NULL,)) + _PLAIN_END
 
 
-def decode_response(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> tuple[int, Any, Mapping[str, Any]]:
+def decode_response(
+    body: bytes, *, limits: Limits = DEFAULT_LIMITS, trailing: Trailing = ignore_trailing
+) -> tuple[int, Any, Mapping[str, Any]]:
     """Read the body of an answer whose status is OK.
+
+    Args:
+        body: What follows its end is left out, as Java does: dubbo-go writes one null more behind everything.
+        limits: Of the hessian2 values.
+        trailing: Hears how many bytes that was, where there are any.
 
     Returns:
         `EXCEPTION`, `VALUE` or `NULL`; the value, or what was thrown, mostly a `JavaThrowable` (see `error_of_thrown`);
@@ -54,13 +62,13 @@ def decode_response(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> tuple[in
         elif body == _PLAIN_NULL:
             return NULL, None, NO_ATTACHMENTS
     try:
-        return _decode(body, limits)
+        return _decode(body, limits, trailing)
     except SerializationError as error:
         error.in_doubt = True
         raise
 
 
-def _decode(body: bytes, limits: Limits) -> tuple[int, Any, Mapping[str, Any]]:
+def _decode(body: bytes, limits: Limits, trailing: Trailing) -> tuple[int, Any, Mapping[str, Any]]:
     decoder = Decoder(body, limits)
     kind = body[0] - _FIRST_KIND if body else -1
     if not 0 <= kind < _KINDS:
@@ -76,7 +84,7 @@ def _decode(body: bytes, limits: Limits) -> tuple[int, Any, Mapping[str, Any]]:
             return kind, value, NO_ATTACHMENTS
         attachments = _users(as_attachments(decoder.read(), "answer"))
     if not decoder.at_end:
-        raise SerializationError(f"dubbo answer: {len(body) - decoder.position} bytes follow its end")
+        trailing(len(body) - decoder.position)
     return kind, value, attachments
 
 

@@ -8,13 +8,14 @@ from typing import Protocol
 from ...call.attempt import Attempt
 from ...call.invocation import Done, Outcome
 from ...errors import CallTimeout
+from .counters import Counters
 
 
 class Decode(Protocol):
     """Makes the outcome of an answer; never raises."""
 
-    def __call__(self, status: int, body: bytes, attempt: Attempt, /) -> Outcome:
-        """Read *body* as the answer to *attempt*."""
+    def __call__(self, status: int, body: bytes, counters: Counters, attempt: Attempt, /) -> Outcome:
+        """Read *body* as the answer to *attempt*, counting in *counters* what no call tells of."""
 
 
 class Carrier(Protocol):
@@ -70,7 +71,7 @@ class Call:
         self._done: Done | None = done
         self._connection: Carrier | None = None
         self.is_held = False
-        self._held: Outcome | tuple[int, bytes] | None = None
+        self._held: Outcome | tuple[int, bytes, Counters] | None = None
 
     @property
     def is_cancelled(self) -> bool:
@@ -107,17 +108,17 @@ class Call:
         if not self.two_way:
             self.end(Outcome(None))
 
-    def answer(self, status: int, body: bytes) -> None:
-        """End with what the provider answered."""
+    def answer(self, status: int, body: bytes, counters: Counters) -> None:
+        """End with what the provider answered, on a connection that counts in *counters*."""
         attempt, done = self._attempt, self._done
         if attempt is None or done is None:
             return
         self.ended = True
         if self.is_held:
-            self._held = (status, body)
+            self._held = (status, body, counters)
             return
         self._done = self._attempt = self.frame = self._connection = None
-        done(self._decode(status, body, attempt))
+        done(self._decode(status, body, counters, attempt))
 
     def fail(self, error: BaseException) -> None:
         """End with *error*."""

@@ -131,6 +131,7 @@ class Connection:
             connects=counters.connects,
             unknown_answers=counters.unknown_answers,
             bad_events=counters.bad_events,
+            trailing_bytes=counters.trailing_bytes,
         )
 
     # -- calls ------------------------------------------------------------------------------------------------------

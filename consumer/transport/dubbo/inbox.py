@@ -63,11 +63,13 @@ class Inbox:
                 if call is None:
                     self._counters.unknown_answers += 1
                 else:
-                    call.answer(status, body)
+                    call.answer(status, body, self._counters)
             else:
                 self._take_rare(event)
 
     def _take_rare(self, event: Any) -> None:
+        if isinstance(event, Heartbeat | HeartbeatAnswer | ReadOnly | Writable) and event.trailing:
+            self._counters.count_trailing(event.trailing)
         if isinstance(event, Heartbeat):
             if event.two_way:
                 self._reply(heartbeat_answer_frame(event.id))

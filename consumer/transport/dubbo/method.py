@@ -26,6 +26,7 @@ from ..identity import ServiceIdentity
 from ..request_limit import check_request_size
 from .call import Call
 from .connection import Connection
+from .counters import Counters
 from .pool import Pool
 
 # Ids are this process' own, and begin anywhere, so that the answer to an earlier process' call is nobody's.
@@ -168,11 +169,11 @@ class DubboMethod:
         tail = service.tails.get(timeout_ms) or _tail(service, timeout_ms)
         return request_frame(number, b"".join((before, arguments, after, tail)), two_way=two_way)
 
-    def _decode(self, status: int, body: bytes, attempt: Attempt) -> Outcome:
+    def _decode(self, status: int, body: bytes, counters: Counters, attempt: Attempt) -> Outcome:
         try:
             if status != OK:
-                return Outcome(error=status_error(status, body))
-            kind, value, attachments = decode_response(body, limits=self._limits)
+                return Outcome(error=status_error(status, body, trailing=counters.count_trailing))
+            kind, value, attachments = decode_response(body, limits=self._limits, trailing=counters.count_trailing)
             attempt.response_attachments = attachments
             if kind == EXCEPTION:
                 return Outcome(error=error_of_thrown(value))
