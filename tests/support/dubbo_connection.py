@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from callahead.config.policy import MethodPolicy
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import Outcome
+from callahead.consumer.runtime.callbacks import CallbackExecutor
 from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.connection import Connection
 from callahead.consumer.transport.dubbo.counters import Counters
@@ -41,7 +42,8 @@ def held(port: int = 1) -> Held:
     """Make one to a port of this machine."""
     clock = FakeClock()
     thread = HeldThread(clock)
-    return Held(Connection(("127.0.0.1", port), SETTINGS, thread, clock, Random(1)), thread, clock)
+    connection = Connection(("127.0.0.1", port), SETTINGS, thread, clock, Random(1), CallbackExecutor(1))
+    return Held(connection, thread, clock)
 
 
 def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome], object], **fields: Any) -> Call:

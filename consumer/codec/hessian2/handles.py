@@ -108,6 +108,12 @@ def _number(value: object) -> int:
     return value
 
 
+def _fraction(value: object) -> float:
+    if not isinstance(value, int | float):
+        raise TypeError
+    return float(value)
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
@@ -318,7 +324,7 @@ _READ_ONLY = (
     # Boxes of other hessians; hessian-lite writes the number alone.
     Handle(_LITE + "ByteHandle", ("_value",), _of_numbers(int, "_value")),
     Handle(_LITE + "ShortHandle", ("_value",), _of_numbers(int, "_value")),
-    Handle(_LITE + "FloatHandle", ("_value",), lambda fields: float(fields["_value"])),
+    Handle(_LITE + "FloatHandle", ("_value",), lambda fields: _fraction(fields["_value"])),
     Handle(_LITE + "CharacterHandle", ("_value",), _of_text("_value", str)),
     # The compact mode of later hessian-lites writes these classes by their own names.
     Handle("java.time.LocalDate", ("epochDay",), _local_date),

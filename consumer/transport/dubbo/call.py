@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import CancelledError
+from contextvars import Context
+from functools import partial
 from typing import Protocol
 
 from ...call.attempt import Attempt
 from ...call.invocation import Done, Outcome
 from ...errors import CallTimeout
+from ...runtime.callbacks import CallbackExecutor
 from .counters import Counters
 
 
@@ -119,6 +122,20 @@ class Call:
             return
         self._done = self._attempt = self.frame = self._connection = None
         done(self._decode(status, body, counters, attempt))
+
+    def answer_elsewhere(self, status: int, body: bytes, counters: Counters, callbacks: CallbackExecutor) -> None:
+        """End as `answer` does, but let the thread that waits read the answer, or else one of *callbacks*."""
+        attempt = self._attempt
+        if attempt is None:
+            return
+        if self.is_held:  # by that very thread
+            self.answer(status, body, counters)
+            return
+        work = partial(self.answer, status, body, counters)
+        record = attempt.record
+        waiter = record.waiter
+        if waiter is None or not waiter.hand_over(work):
+            callbacks.submit(Context(), f"the answer to {record.name}", work)
 
     def fail(self, error: BaseException) -> None:
         """End with *error*."""

@@ -186,6 +186,8 @@ class DubboMethod:
             ours = SerializationError(f"the answer cannot be decoded: {error!r}", in_doubt=True)
             ours.__cause__ = error
             return Outcome(error=ours)
+        except BaseException as error:  # Ctrl-C on the thread that waits: the stages of the call must end all the same
+            return Outcome(error=error)
 
     def stream(self, attempt: Attempt) -> Any:
         """Refuse: the dubbo protocol has no streams."""
