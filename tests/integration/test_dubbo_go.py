@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from support.dubbo_peer import DubboPeer, Link, answer_frame, argument, echo, foo_config, wait_until
 
-from callahead.consumer import Consumer, NoProviderAvailable, Rejected
+from callahead.consumer import Consumer, LocalProtocolError, NoProviderAvailable, Rejected
 from callahead.consumer.codec.dubbo import encode_response, make_throwable
 from callahead.consumer.wire import Heartbeat, Request, response_frame
 
@@ -74,3 +74,33 @@ def test_a_wrong_token_is_a_rejection(consume: Consume) -> None:
         foo = consume(foo_config(peer.url)).reference("foo")
         with pytest.raises(Rejected, match="Invalid token!"):
             foo.echo(1)
+
+
+def test_a_provider_that_says_closing_gets_no_further_call(consume: Consume) -> None:
+    """An attachment of its answers says what Java says by a read-only event; its next connection is not concerned."""
+
+    def serve(link: Link) -> None:
+        for request in link.requests():
+            asked.append(argument(request))
+            link.send(response_frame(request.id, encode_response(argument(request), {"closing": "true"})))
+
+    asked: list[int] = []
+    with DubboPeer(serve) as stopping, DubboPeer(echo) as other:
+        foo = consume(foo_config(stopping.url, other.url, loadbalance="roundrobin")).reference("foo")
+        assert [foo.echo(number) for number in range(10)] == list(range(10))
+        assert len(asked) == 1
+        stopping.links[0].hang_up()
+        wait_until(lambda: any(foo.echo(number) == number and len(asked) > 1 for number in range(4)), 10)
+
+
+@pytest.mark.parametrize("name", ["dubbo", "generic", "group", "input", "interface", "path", "timeout", "version"])
+def test_an_attachment_that_would_lead_a_call_elsewhere_is_refused(consume: Consume, name: str) -> None:
+    """It is named, and nothing is sent: the later of two attachments of one name counts at the provider."""
+    with DubboPeer(echo) as peer:
+        foo = consume(foo_config(peer.url)).reference("foo")
+        with pytest.raises(
+            LocalProtocolError, match=f"the attachment {name} is Dubbo's own: it says whom to ask"
+        ) as caught:
+            foo.echo.with_options(attachments={name: "x"})(1)
+        assert caught.value.not_sent
+        assert foo.echo.with_options(attachments={"my-" + name: "x"})(1) == 1

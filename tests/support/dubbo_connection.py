@@ -10,9 +10,8 @@ from callahead.config.policy import MethodPolicy
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.runtime.callbacks import CallbackExecutor
-from callahead.consumer.transport.dubbo.call import Call
+from callahead.consumer.transport.dubbo.call import Call, Peer
 from callahead.consumer.transport.dubbo.connection import Connection
-from callahead.consumer.transport.dubbo.counters import Counters
 from callahead.consumer.transport.dubbo.settings import ConnectionSettings
 
 from .attempts import attempt_of
@@ -28,6 +27,19 @@ SETTINGS = ConnectionSettings(
     max_body_bytes=1000,
     max_body_setting="max_response_bytes",
 )
+
+
+class Nobody:
+    """A peer of which nothing is noted."""
+
+    def count_trailing(self, count: int) -> None:
+        """Forget it."""
+
+    def stops(self) -> None:
+        """Forget it."""
+
+
+NOBODY = Nobody()
 
 
 class Held(NamedTuple):
@@ -51,8 +63,8 @@ def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome
     attempt = attempt_of(_POLICY, **fields)
     attempt.timeout, attempt.ends = timeout, expires
 
-    def decode(status: int, body: bytes, counters: Counters, attempt: Attempt) -> Outcome:
-        del status, body, counters, attempt
+    def decode(status: int, body: bytes, peer: Peer, attempt: Attempt) -> Outcome:
+        del status, body, peer, attempt
         return Outcome(number)
 
     return Call(number, b"frame", True, attempt, decode, done)

@@ -12,7 +12,7 @@ from ...call.invocation import NO_ATTACHMENTS
 from ...errors import SerializationError
 from ..hessian2 import Decoder, Encoder, Limits
 from ..hessian2.limits import DEFAULT_LIMITS
-from .attachments import as_attachments, encode_entries
+from .attachments import as_attachments, encode_entries, users_of
 from .trailing import Trailing, ignore_trailing
 
 EXCEPTION: Final = 0
@@ -21,7 +21,6 @@ NULL: Final = 2
 _WITH_ATTACHMENTS = 3
 _FIRST_KIND = 0x90
 _KINDS = 6
-_PROTOCOL = "dubbo"
 _PROTOCOL_ENTRY = b"\x05dubbo\x052.0.2"
 # What Java writes where the provider's code added no attachment: nearly always.
 _PLAIN_END = b"H" + _PROTOCOL_ENTRY + b"Z"
@@ -41,7 +40,7 @@ def decode_response(
 
     Returns:
         `EXCEPTION`, `VALUE` or `NULL`; the value, or what was thrown, mostly a `JavaThrowable` (see `error_of_thrown`);
-        the attachments, without the version of the protocol that every provider adds under ``dubbo``.
+        the attachments, without what the protocol adds, such as its version under ``dubbo``.
 
     Raises:
         SerializationError: It is no such body, or passes a limit; ``in_doubt`` is set, since the method has run.
@@ -82,15 +81,10 @@ def _decode(body: bytes, limits: Limits, trailing: Trailing) -> tuple[int, Any, 
         at = decoder.position
         if len(body) - at == len(_PLAIN_END) and body.endswith(_PLAIN_END):
             return kind, value, NO_ATTACHMENTS
-        attachments = _users(as_attachments(decoder.read(), "answer"))
+        attachments = users_of(as_attachments(decoder.read(), "answer"))
     if not decoder.at_end:
         trailing(len(body) - decoder.position)
     return kind, value, attachments
-
-
-def _users(attachments: dict[str, Any]) -> Mapping[str, Any]:
-    attachments.pop(_PROTOCOL, None)
-    return attachments or NO_ATTACHMENTS
 
 
 def encode_response(

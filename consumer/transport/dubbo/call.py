@@ -11,14 +11,23 @@ from ...call.attempt import Attempt
 from ...call.invocation import Done, Outcome
 from ...errors import CallTimeout
 from ...runtime.callbacks import CallbackExecutor
-from .counters import Counters
+
+
+class Peer(Protocol):
+    """Who sent an answer: takes note of what is in it beside the answer; from any thread."""
+
+    def count_trailing(self, count: int, /) -> None:
+        """Note bytes behind the end."""
+
+    def stops(self) -> None:
+        """Note that it is about to stop."""
 
 
 class Decode(Protocol):
     """Makes the outcome of an answer; never raises."""
 
-    def __call__(self, status: int, body: bytes, counters: Counters, attempt: Attempt, /) -> Outcome:
-        """Read *body* as the answer to *attempt*, counting in *counters* what no call tells of."""
+    def __call__(self, status: int, body: bytes, peer: Peer, attempt: Attempt, /) -> Outcome:
+        """Read *body* as the answer of *peer* to *attempt*."""
 
 
 class Carrier(Protocol):
@@ -74,7 +83,7 @@ class Call:
         self._done: Done | None = done
         self._connection: Carrier | None = None
         self.is_held = False
-        self._held: Outcome | tuple[int, bytes, Counters] | None = None
+        self._held: Outcome | tuple[int, bytes, Peer] | None = None
 
     @property
     def is_cancelled(self) -> bool:
@@ -111,27 +120,27 @@ class Call:
         if not self.two_way:
             self.end(Outcome(None))
 
-    def answer(self, status: int, body: bytes, counters: Counters) -> None:
-        """End with what the provider answered, on a connection that counts in *counters*."""
+    def answer(self, status: int, body: bytes, peer: Peer) -> None:
+        """End with what *peer* answered."""
         attempt, done = self._attempt, self._done
         if attempt is None or done is None:
             return
         self.ended = True
         if self.is_held:
-            self._held = (status, body, counters)
+            self._held = (status, body, peer)
             return
         self._done = self._attempt = self.frame = self._connection = None
-        done(self._decode(status, body, counters, attempt))
+        done(self._decode(status, body, peer, attempt))
 
-    def answer_elsewhere(self, status: int, body: bytes, counters: Counters, callbacks: CallbackExecutor) -> None:
+    def answer_elsewhere(self, status: int, body: bytes, peer: Peer, callbacks: CallbackExecutor) -> None:
         """End as `answer` does, but let the thread that waits read the answer, or else one of *callbacks*."""
         attempt = self._attempt
         if attempt is None:
             return
         if self.is_held:  # by that very thread
-            self.answer(status, body, counters)
+            self.answer(status, body, peer)
             return
-        work = partial(self.answer, status, body, counters)
+        work = partial(self.answer, status, body, peer)
         record = attempt.record
         waiter = record.waiter
         if waiter is None or not waiter.hand_over(work):

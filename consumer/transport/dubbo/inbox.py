@@ -68,15 +68,23 @@ class Inbox:
                 if call is None:
                     self._counters.unknown_answers += 1
                 elif len(body) <= _LARGE:
-                    call.answer(status, body, self._counters)
+                    call.answer(status, body, self)
                 else:
-                    call.answer_elsewhere(status, body, self._counters, self._callbacks)
+                    call.answer_elsewhere(status, body, self, self._callbacks)
             else:
                 self._take_rare(event)
 
+    def count_trailing(self, count: int) -> None:
+        """Note bytes behind the end of an answer; see `Peer`."""
+        self._counters.count_trailing(count)
+
+    def stops(self) -> None:
+        """Note that an answer says what an event could say, too; see `Peer`."""
+        self._stop_notice.give(True)
+
     def _take_rare(self, event: Any) -> None:
         if isinstance(event, Heartbeat | HeartbeatAnswer | ReadOnly | Writable) and event.trailing:
-            self._counters.count_trailing(event.trailing)
+            self.count_trailing(event.trailing)
         if isinstance(event, Heartbeat):
             if event.two_way:
                 self._reply(heartbeat_answer_frame(event.id))

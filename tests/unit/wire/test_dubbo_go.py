@@ -15,6 +15,7 @@ from callahead.consumer.codec.dubbo import (
     VALUE,
     decode_request,
     decode_response,
+    encode_response,
     error_of_thrown,
     make_throwable,
     status_error,
@@ -122,3 +123,11 @@ def test_refusals_come_as_exceptions_of_status_20(text: str, cls: type[RpcError]
 def test_what_a_method_throws_is_no_refusal(thrown: object) -> None:
     """Nothing but dubbo-go's own words, in its own class without a stack, tells that the method has not run."""
     assert type(error_of_thrown(thrown)) is RemoteError
+
+
+def test_the_attachments_of_the_request_come_back_with_the_answer() -> None:
+    """Only what the provider's own code added is the user's."""
+    names = ("dubbo", "interface", "path", "version", "group", "timeout", "token", "generic", "remote.application")
+    body = encode_response("ok", {**dict.fromkeys(names, "x"), "trace-id": "7"})
+    assert decode_response(body) == (VALUE, "ok", {"trace-id": "7"})
+    assert decode_response(encode_response("ok", dict.fromkeys(names, "x"))) == (VALUE, "ok", {})
