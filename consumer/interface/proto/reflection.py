@@ -102,8 +102,7 @@ class _Conversation:
         self._call: Any = call(self._questions, timeout=timeout_s)
 
     def end(self) -> None:
-        self._questions.end()
-        self._call.cancel()
+        self._questions.end()  # the channel is closed next, and the call with it
 
     def services(self) -> list[str]:
         answer = self._answer(list_services="*")

@@ -37,8 +37,7 @@ class TriReference:
         self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, connections: SharedChannels
     ) -> None:
         self._policy = policy
-        self._clock = parts.clock
-        self._application = parts.application
+        self._parts = parts
         self._providers = providers
         self._connections = connections
         self._kinds: tuple[ConnectionKind, ...] = kinds_of(policy)
@@ -68,21 +67,21 @@ class TriReference:
 
     def stub_method(self, types: MethodTypes, build: Builder) -> TriMethod:
         """Prepare a method whose types the caller has, as a generated stub does; nothing is kept of it."""
-        return TriMethod(types, build, self._policy, self._routes_of(types.path), self._clock)
+        return TriMethod(types, build, self._policy, self._routes_of(types.path), self._parts)
 
     def _java(self, method: JavaMethod) -> TriMethod:
         from .java_method import JavaTriMethod, types_of
 
         types = types_of(method, self._policy)
         more = to_metadata(INVOKE_ATTACHMENTS) if method.is_generic else ()
-        return JavaTriMethod(method, types, self._policy, self._routes_of(types.path, more), self._clock)
+        return JavaTriMethod(method, types, self._policy, self._routes_of(types.path, more), self._parts)
 
     def _routes_of(self, path: str, more: Metadata = ()) -> Routes:
         with self._lock:
             routes = self._routes.get(path)
             if routes is None:
                 around = (self._kinds, self._connections, self._providers)
-                routes = Routes(path, self._policy, self._application, more, *around)
+                routes = Routes(path, self._policy, self._parts.application, more, *around)
                 self._routes[path] = routes
             return routes
 
@@ -103,7 +102,7 @@ class TriReference:
     def pass_on(self, attempt: Attempt, begin: Callable[[grpc.Channel, Metadata], Any]) -> Any:
         """Return what *begin* makes of a channel to the provider and of the metadata; it runs there until it ends."""
         identity = ServiceIdentity.of(attempt.provider.endpoint, self._policy)
-        metadata = fixed_metadata(identity, self._application) + to_metadata(attempt.attachments)
+        metadata = fixed_metadata(identity, self._parts.application) + to_metadata(attempt.attachments)
         connection = self._connection_to(attempt.provider)
         return counted(connection, lambda: begin(connection.channel, metadata))
 

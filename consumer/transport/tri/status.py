@@ -10,7 +10,7 @@ grpcio.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,7 @@ class Ended:
         timeout: Seconds that the attempt had.
         is_early: It ended before that time.
         address: ``host:port`` of the provider, as the configuration has it.
-        is_unconnected: The channel is known to have no connection; only looked at where it matters.
+        is_unconnected: Tells whether the channel is known to have no connection; asked only where it matters.
         is_closed: This side closed the channel.
     """
 
@@ -72,7 +72,7 @@ class Ended:
     timeout: float
     is_early: bool
     address: str
-    is_unconnected: bool
+    is_unconnected: Callable[[], bool]
     is_closed: bool
 
 
@@ -116,7 +116,7 @@ def _timeout(ended: Ended, attempt: Attempt) -> CallTimeout:
     policy = attempt.policy
     unsent = attempt.wants_sent and not attempt.is_sent
     # That nothing was heard of the writing may only mean that the news is under way.
-    not_sent = unsent and ended.is_unconnected and not ended.text.startswith(_STREAM_ENDED)
+    not_sent = unsent and not ended.text.startswith(_STREAM_ENDED) and ended.is_unconnected()
     what = "the request was not sent" if unsent else "no answer"
     setting, within = _bound(ended.timeout * 1000, policy)
     return CallTimeout(f"{what} within {within} ms ({setting})", not_sent=not_sent, in_doubt=not not_sent)
@@ -131,7 +131,7 @@ def _bound(timeout_ms: float, policy: MethodPolicy) -> tuple[str, int]:
 
 def _unavailable(ended: Ended, policy: ReferencePolicy) -> TransportError:
     text = ended.text
-    if text.startswith(_NOT_CONNECTED) and ended.is_unconnected and _port_of(ended.address) in text:
+    if text.startswith(_NOT_CONNECTED) and _port_of(ended.address) in text and ended.is_unconnected():
         return ConnectFailed(f"no connection: {_last_error(text)}{_hint(ended, policy)}", not_sent=True)
     if any(sign in text for sign in _CONNECTION_LOST):
         return _broken(text)
@@ -182,6 +182,23 @@ def refused(error: BaseException) -> BaseException:
     else:
         ours = LocalProtocolError(f"grpcio refused the call: {error!r}", not_sent=True)
     ours.__cause__ = error
+    return ours
+
+
+def broken_here(call: Any) -> RpcError | None:
+    """Make the error of *call* where no status ended it, but what an interceptor around grpcio's channel raised.
+
+    `grpc.intercept_channel` makes a failed call of that, with a status that nobody sent.
+    """
+    if not isinstance(call, grpc.Future) or call.cancelled():
+        return None
+    error = call.exception()
+    if error is None or isinstance(error, grpc.RpcError):
+        return None
+    ours = refused(error)
+    if not isinstance(ours, RpcError):
+        ours = LocalProtocolError(f"the call was broken into on this side: {error!r}", in_doubt=True)
+        ours.__cause__ = error
     return ours
 
 

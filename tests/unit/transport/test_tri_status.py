@@ -30,7 +30,9 @@ Code = grpc.StatusCode
 
 def made(code: Code, text: str, *, sent: bool | None = None, timeout: float = 0.3, **facts: Any) -> RpcError:
     """Make the error of one attempt; *sent* is None where nobody waits for it."""
-    known = {"is_early": False, "address": "127.0.0.1:50051", "is_unconnected": False, "is_closed": False, **facts}
+    is_unconnected = facts.pop("is_unconnected", False)
+    known = {"is_early": False, "address": "127.0.0.1:50051", "is_closed": False, **facts}
+    known["is_unconnected"] = lambda: is_unconnected
     attempt = attempt_of(METHOD, on_sent=None if sent is None else lambda: None)
     attempt.is_sent = bool(sent)
     return error_of(Ended(code=code, text=text, attachments={}, timeout=timeout, **known), attempt, POLICY)
