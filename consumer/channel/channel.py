@@ -28,7 +28,7 @@ from ..reference.stream import begin_stream
 from ..transport.api import MethodTransport
 from ..transport.tri.metadata import Metadata, checked_metadata
 from ..transport.tri.method import GrpcOptions
-from .faces import ChannelFuture, EndedCall, grpc_error
+from .faces import ChannelFuture, EndedCall, raise_face
 
 if TYPE_CHECKING:
     from ..reference.pipeline import Pipeline
@@ -212,7 +212,7 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
             options = _options(metadata, credentials, wait_for_ready, compression)
             return self._caller.call(self._policy_for(timeout), (request,), {}, sys._getframe(1), options)
         except RpcError as error:
-            raise grpc_error(error) from error.__cause__
+            raise_face(error)
 
     def with_call(
         self,
@@ -245,7 +245,7 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
         try:
             future = self._caller.future(self._policy_for(timeout), (request,), {}, frame, _options(*options))
         except RpcError as error:
-            raise grpc_error(error) from error.__cause__
+            raise_face(error)
         assert isinstance(future, ChannelFuture)
         return future
 
@@ -313,4 +313,4 @@ class _Passing:
 
             return self._transport.pass_on(attempt, begin)
         except RpcError as error:
-            raise grpc_error(error) from error.__cause__
+            raise_face(error)
