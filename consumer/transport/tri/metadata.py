@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+import grpc
+
 from callahead.config.policy import NEVER_SENT
 
 from ...call.invocation import NO_ATTACHMENTS
@@ -25,6 +27,11 @@ _LEGAL_KEY = re.compile(r"[0-9a-z_.-]+")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 _DUBBOS = "tri-"
 _CONVERT = "tri-header-convert"
+_ENCODINGS: Mapping[int, str] = {
+    grpc.Compression.NoCompression: "identity",
+    grpc.Compression.Deflate: "deflate",
+    grpc.Compression.Gzip: "gzip",
+}
 _RESERVED = ("grpc-", _DUBBOS, ":")
 
 
@@ -77,6 +84,16 @@ def checked_metadata(pairs: Iterable[tuple[str, str | bytes]]) -> Metadata:
             text = f'the value of metadata key "{key}" is not printable ASCII'
             raise LocalProtocolError(f"{text}; only keys that end in -bin carry other bytes", not_sent=True)
     return metadata
+
+
+def with_compression(metadata: Metadata, compression: grpc.Compression | None) -> Metadata:
+    """Ask for *compression* of the requests of a client stream that gives a future: grpcio itself forgets it there.
+
+    The pair is gRPC core's own (``GRPC_COMPRESSION_REQUEST_ALGORITHM_MD_KEY``), and never travels.
+    """
+    if compression is None:
+        return metadata
+    return (*metadata, ("grpc-internal-encoding-request", _ENCODINGS[compression]))
 
 
 def join_metadata(*parts: Iterable[tuple[str, Any]] | None) -> Mapping[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 
@@ -19,7 +19,7 @@ from ...interface.proto.service import MethodTypes
 from ..api import TransportParts
 from ..request_limit import check_request_size
 from .channels import SharedChannel, unusable
-from .metadata import Metadata, join_metadata, to_attachments, to_metadata
+from .metadata import Metadata, join_metadata, to_attachments, to_metadata, with_compression
 from .route import Route, Routes
 from .sent import OneMessage
 from .status import Ended, broken_here, error_of, let_go, refused, unread
@@ -28,8 +28,7 @@ from .stream import StreamCall
 Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrpcOptions:
+class GrpcOptions(NamedTuple):
     """What a generated stub's call says beyond its request; see `grpc.UnaryUnaryMultiCallable`."""
 
     metadata: Metadata = ()
@@ -208,6 +207,9 @@ class UnaryCall:
 
     def stream(self, stream: grpc.StreamUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
         """Ask so that "sent" is known, and return at once."""
+        options: GrpcOptions | None = self._attempt.invocation.options
+        if options is not None and options.compression is not None:
+            metadata = with_compression(metadata or (), options.compression)
         request = OneMessage(self._method.message(self._attempt), self._attempt.sent)
         self._begin(stream.future, request, metadata, self._end_aside)
 
