@@ -172,6 +172,7 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
         self, channel: ConsumerChannel, pipeline: Pipeline, transport: StubTransport, types: MethodTypes
     ) -> None:
         self._channel = channel
+        self._reference = pipeline.policy
         self._caller = Caller(pipeline.bind(types.name), transport.stub_method(types, first), ChannelFuture)
 
     def _policy_for(self, timeout: float | None) -> MethodPolicy:
@@ -191,7 +192,7 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
         """Call as the configuration says: the answer, or None where the method is asynchronous or one-way."""
         self._channel.ensure_open()
         try:
-            options = grpc_options(metadata, credentials, wait_for_ready, compression)
+            options = grpc_options(self._reference, metadata, credentials, wait_for_ready, compression)
             return self._caller.call(self._policy_for(timeout), (request,), {}, sys._getframe(1), options)
         except RpcError as error:
             raise_face(error)
@@ -225,7 +226,8 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
         self._channel.ensure_open()
         frame = sys._getframe(2)
         try:
-            future = self._caller.future(self._policy_for(timeout), (request,), {}, frame, grpc_options(*options))
+            given = grpc_options(self._reference, *options)
+            future = self._caller.future(self._policy_for(timeout), (request,), {}, frame, given)
         except RpcError as error:
             raise_face(error)
         assert isinstance(future, ChannelFuture)

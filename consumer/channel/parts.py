@@ -8,9 +8,11 @@ from typing import Any, Protocol, runtime_checkable
 
 import grpc
 
+from callahead.config.policy import ReferencePolicy
+
 from ..call.attempt import Attempt
 from ..call.provider import Provider
-from ..errors import LocalProtocolError
+from ..errors import LocalProtocolError, Rejected
 from ..interface.proto.service import MethodTypes
 from ..transport.tri.metadata import Metadata, checked_metadata
 from ..transport.tri.method import GrpcOptions
@@ -31,22 +33,33 @@ class StubTransport(Protocol):
 
 
 def grpc_options(
+    policy: ReferencePolicy,
     metadata: Iterable[tuple[str, str | bytes]] | None,
     credentials: grpc.CallCredentials | None,
     wait_for_ready: bool | None,
     compression: grpc.Compression | None,
 ) -> GrpcOptions:
-    """Take what a stub's call says beyond its request.
+    """Take what a stub's call says beyond its request to the reference of *policy*.
 
     Raises:
         LocalProtocolError: gRPC cannot carry the metadata.
+        Rejected: There is no TLS for the credentials; grpcio lets the call fail as if the provider had said so.
     """
+    if credentials is not None and policy.ssl is None:
+        raise _without_tls(policy)
     return GrpcOptions(
         metadata=checked_metadata(metadata) if metadata else (),
         credentials=credentials,
         wait_for_ready=wait_for_ready,
         compression=compression,
     )
+
+
+def _without_tls(policy: ReferencePolicy) -> Rejected:
+    text = f"call credentials travel over TLS alone, and the reference has no ssl ({policy.origin('ssl')})"
+    error = Rejected(text, not_sent=True, status=grpc.StatusCode.UNAUTHENTICATED.name)
+    error.status_text = text
+    return error
 
 
 def checked_timeout(seconds: float) -> float:

@@ -43,6 +43,7 @@ class PassedStream:
         bind: Bind,
     ) -> None:
         self._ensure_open = ensure_open
+        self._policy = pipeline.policy
         self._choose = pipeline.choose
         self._transport = transport
         self._binding = pipeline.bind(types.name, is_streaming=True)
@@ -52,7 +53,7 @@ class PassedStream:
     def _begin(self, view: Callable[[Any], Callable[..., Any]], request: Any, timeout: float | None, *more: Any) -> Any:
         self._ensure_open()
         try:
-            options = grpc_options(*more)
+            options = grpc_options(self._policy, *more)
             seconds = None if timeout is None else checked_timeout(timeout)
             attempt = begin_stream(self._binding, self._carrier, self._choose, (request,), {}, seconds)
             bound = attempt.timeout if math.isfinite(attempt.timeout) else None

@@ -16,7 +16,7 @@ import helloworld_pb2_grpc as pb_grpc
 import pytest
 from support.tri_peers import Peer
 
-from callahead.consumer import CallTimeout, Consumer, LocalProtocolError, RpcContext
+from callahead.consumer import CallTimeout, Consumer, LocalProtocolError, Rejected, RpcContext
 from callahead.consumer.testing import EmbeddedProvider
 
 Greeting = Callable[..., Consumer]
@@ -151,5 +151,40 @@ def test_a_time_that_is_no_number(greeting: Greeting, provider: EmbeddedProvider
     """Is refused here."""
     with pytest.raises(LocalProtocolError, match="no number of seconds") as caught:
         CALLS[call](stub_of(greeting(provider.url)), ann(), timeout=math.nan)
+    assert caught.value.not_sent
+    assert provider.count() == 0
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_call_credentials_need_tls(greeting: Greeting, provider: EmbeddedProvider, call: str) -> None:
+    """On a plain connection they are refused here, with grpcio's status, and nobody else is blamed."""
+    credentials = grpc.access_token_call_credentials("t")
+    with pytest.raises(Rejected, match="over TLS alone") as caught:
+        CALLS[call](stub_of(greeting(provider.url)), ann(), credentials=credentials)
+    assert isinstance(caught.value, grpc.Call)
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert (caught.value.is_remote, caught.value.not_sent) == (False, True)
+    assert provider.count() == 0
+
+
+@pytest.mark.parametrize("pair", [("Upper", "a"), ("x-text", "Zürich"), ("x-text", "\ud800"), ("x-bin", "\ud800")])
+@pytest.mark.parametrize("call", CALLS)
+def test_metadata_that_cannot_travel(
+    greeting: Greeting, provider: EmbeddedProvider, call: str, pair: tuple[str, str]
+) -> None:
+    """Are refused here; grpcio says INTERNAL, or breaks into the call."""
+    with pytest.raises(LocalProtocolError) as caught:
+        CALLS[call](stub_of(greeting(provider.url)), ann(), metadata=[pair])
+    assert caught.value.not_sent
+    assert provider.count() == 0
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_attachment_without_utf8(greeting: Greeting, provider: EmbeddedProvider, call: str) -> None:
+    """A lone surrogate is refused in every kind of call."""
+    consumer = greeting(provider.url)
+    RpcContext.get_context().attachments["city"] = "\ud800"
+    with pytest.raises(LocalProtocolError, match='the value of "city" is no text') as caught:
+        CALLS[call](stub_of(consumer), ann())
     assert caught.value.not_sent
     assert provider.count() == 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...call.attempt import Attempt
@@ -21,7 +22,7 @@ from ...runtime.forking import fork_safe_lock
 from ..api import Providers, TransportParts
 from ..identity import ServiceIdentity
 from .channels import ConnectionKind, SharedChannel, SharedChannels, kinds_of
-from .metadata import Metadata, fixed_metadata, to_metadata
+from .metadata import Metadata, fixed_metadata, to_metadata, travels
 from .method import Builder, TriMethod
 from .route import Routes
 from .stream import counted
@@ -40,6 +41,7 @@ class TriReference:
         self._parts = parts
         self._providers = providers
         self._connections = connections
+        _check_identity(policy, parts.application)
         self._kinds: tuple[ConnectionKind, ...] = kinds_of(policy)
         self._lock = fork_safe_lock()
         self._types: ServiceTypes | JavaInterface | None = None
@@ -124,3 +126,14 @@ class TriReference:
         """Drop what was prepared for *provider*, or for all."""
         for routes in list(self._routes.values()):
             routes.forget(provider)
+
+
+def _check_identity(policy: ReferencePolicy, application: str) -> None:
+    """Refuse names that no request could carry; Dubbo reads none of them from a ``-bin`` key."""
+    rule = "is not printable ASCII, so it cannot travel as metadata"
+    for attribute in ("group", "version"):
+        value: str = getattr(policy, attribute)
+        if not travels(value):
+            raise policy.error(attribute, f'"{value}" {rule}')
+    if not travels(application):
+        raise ConfigError.at("", "application.name", f'"{application}" {rule}')

@@ -35,6 +35,10 @@ from ...errors import (
 )
 
 _TOO_LARGE = re.compile(r"CLIENT: Received message larger than max \((\d+) vs\. (\d+)\)")
+# Only what this side received begins so; the provider's refusal of our metadata is its own status.
+_METADATA_TOO_LARGE = re.compile(
+    r"Stream removed \(received metadata size exceeds (?:soft|hard) limit \((?:value length )?(\d+) vs\. (\d+)\)"
+)
 _NOT_CONNECTED = ("failed to connect to all addresses", "errors resolving", "DNS resolution failed")
 _RESET = re.compile(r"RST_STREAM with error code \d+")
 _STREAM_ENDED = "Stream removed ("
@@ -162,12 +166,19 @@ def _broken(text: str) -> TransportError:
 
 
 def _exhausted(text: str, policy: ReferencePolicy) -> LimitExceeded:
-    found = _TOO_LARGE.search(text)
-    limit, origin = policy.max_response_bytes, policy.origin("max_response_bytes")
-    if found is None or int(found[2]) != limit:  # another limit is another client's: the provider's own
-        return LimitExceeded(f"the provider refused: {text}", is_remote=True, in_doubt=True)
-    message = f"the answer has {found[1]} bytes, more than the {limit} that max_response_bytes allows ({origin})"
-    return LimitExceeded(message, in_doubt=True)
+    if own := _own_limit(_TOO_LARGE.search(text), "max_response_bytes", policy.max_response_bytes, policy):
+        return LimitExceeded(f"the answer has {own}", in_doubt=True)
+    limit = policy.transport.max_metadata_bytes
+    if own := _own_limit(_METADATA_TOO_LARGE.match(text), "max_metadata_bytes", limit, policy):
+        return LimitExceeded(f"the metadata of the answer have {own}", in_doubt=True)
+    return LimitExceeded(f"the provider refused: {text}", is_remote=True, in_doubt=True)
+
+
+def _own_limit(found: re.Match[str] | None, setting: str, limit: int, policy: ReferencePolicy) -> str:
+    """Say which limit of this side was passed, and how far; "" for another limit, which is the provider's own."""
+    if found is None or int(found[2]) != limit:
+        return ""
+    return f"{found[1]} bytes, more than the {limit} that {setting} allows ({policy.origin(setting)})"
 
 
 def refused(error: BaseException) -> BaseException:
