@@ -4,6 +4,10 @@
 through the reference's chain and obeys its configuration; the stub's own ``future`` and ``with_call`` keep their
 meaning. Streaming calls go to one provider of the reference, with its attachments and deadline. Errors are `RpcError`
 and `grpc.RpcError` at once, so existing ``except`` clauses go on working.
+
+`grpc.intercept_channel` makes a stub's plain call of the ``with_call`` that it finds beneath, so within it ``async``
+and ``return`` have no effect: a call that has to return its call object can only wait. Nothing tells such a
+``with_call`` from one that the program made itself.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import grpc
 import helloworld_pb2 as pb
 import helloworld_pb2_grpc as pb_grpc
 import pytest
+from support.tracer import Tracer
 from support.tri_peers import Peer
 
 from callahead.consumer import CallTimeout, Consumer, LocalProtocolError, Rejected, RpcContext
@@ -188,3 +189,15 @@ def test_an_attachment_without_utf8(greeting: Greeting, provider: EmbeddedProvid
         CALLS[call](stub_of(consumer), ann())
     assert caught.value.not_sent
     assert provider.count() == 0
+
+
+@pytest.mark.parametrize("settings", [{"async": True}, {"return": False}], ids=["async", "no return"])
+def test_within_grpcs_interceptors_a_plain_call_waits(
+    greeting: Greeting, provider: EmbeddedProvider, settings: dict[str, bool]
+) -> None:
+    """As `Consumer.channel` says: grpcio makes it of ``with_call``; ``future`` is as ever."""
+    channel = greeting(provider.url, methods={"SayHello": settings}).channel("greeter")
+    stub = pb_grpc.GreeterStub(grpc.intercept_channel(channel, Tracer()))
+    assert stub.SayHello(ann()).message == "Hello, Ann"
+    assert stub.SayHello.future(ann()).result(5).message == "Hello, Ann"
+    assert pb_grpc.GreeterStub(channel).SayHello(ann()) is None
