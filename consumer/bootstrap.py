@@ -123,6 +123,9 @@ class Consumer:
         A generated stub made with it, ``GreeterStub(consumer.channel("greeter"))``, sends its unary calls through the
         reference's chain and its streaming calls to a provider of the reference. See `callahead.consumer.channel`.
 
+        Within `grpc.intercept_channel` a plain call always waits and gives the answer, whatever ``async`` and
+        ``return`` say: grpcio makes it of ``with_call``, which is bound to. ``future`` is as ever.
+
         Raises:
             ConfigError: There is no such reference, or its protocol is not ``tri``.
             NoProviderAvailable: No provider is known, and ``check`` is true.
@@ -297,9 +300,11 @@ class Consumer:
         try:
             self._runtime.flush(ends)
         finally:  # Ctrl-C: the user knows even less what became of the calls
-            self._say_given_up(
-                "the interpreter exits", began, [record for record in self._running() if not record.thread]
-            )
+            lost = [record for record in self._running() if not record.thread]
+            self._say_given_up("the interpreter exits", began, lost)
+        if not self._running():  # else a daemon's call would raise now, for nobody
+            for transport in self._transports.values():
+                transport.close()  # gRPC's channels, let go of any later, may wait for threads that are no more
 
     def _running(self) -> list[CallRecord]:
         return list(self._runtime.running)
@@ -334,7 +339,7 @@ def _flush_at_exit() -> None:
     """Do what `Consumer.close` was not asked to.
 
     Threads that are no daemons have ended by now, so whatever they called is known, and the daemons of the transports
-    still run. Connections are left to the operating system, which closes them after what is written.
+    still run.
     """
     began = time.monotonic()
     consumers = list(_CONSUMERS)

@@ -11,7 +11,7 @@ from callahead.config.policy import MethodPolicy
 from ..call.future import InvocationFuture
 from ..interface.spelling import snake_case
 from .caller import Caller
-from .shown import Overloads, Shown, documentation_of, signature_of
+from .prompt import Overloads, Shown, documentation_of, signature_of
 
 Describe = Callable[[str], Overloads]
 """Gives what is known of a method's types."""

@@ -1,114 +1,144 @@
-"""What a user sees at a prompt: names, signatures, docstrings."""
+"""Values and texts of others in messages: bounded in length, depth and time."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-import pydoc
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from support.shop import Shop
+from hypothesis import given
+from hypothesis import strategies as st
 
-from callahead.consumer import Consumer, Method
-from callahead.consumer.codec.hessian2 import Long
-from callahead.consumer.interface.spelling import snake_case
-from callahead.consumer.testing import ScriptedTransport
-
-
-class Stock:
-    def findArticle(self, article_id: Long, warehouse: str | None) -> str: ...
+from callahead.config.values.line import LINE_LENGTH, one_line
+from callahead.consumer.codec.hessian2 import BigInteger, JavaEntries, JavaObject, TypedList, TypedMap, TypedSet
+from callahead.consumer.errors import RemoteError, SerializationError
+from callahead.consumer.runtime.shown import shown
+from callahead.registry.errors import ProviderDataError
 
 
-@pytest.fixture
-def dubbo() -> Any:
-    foo = {"interface": "a.Stock", "protocol": "dubbo", "url": "dubbo://127.0.0.1:1", "stub": f"{__name__}:Stock"}
-    with Consumer({"references": {"stock": foo}}) as consumer:
-        yield consumer.reference("stock")
+@dataclass
+class Person:
+    """With a field that is not shown."""
+
+    name: str
+    password: str = field(repr=False)
 
 
-@pytest.fixture
-def tri() -> Any:
-    foo = {"interface": "com.alibaba.foo.FooService", "module": "callahead.conf.foo_pb2", "url": "tri://127.0.0.1:1"}
-    with Consumer({"references": {"foo": foo}}) as consumer:
-        yield consumer.reference("foo")
+class Hiding(Person):
+    """Writes itself."""
+
+    def __repr__(self) -> str:
+        return self.password
 
 
-def test_dir_lists_both_spellings() -> None:
-    """Whichever a user begins to type is completed."""
-    with Shop() as shop:
-        assert {"findFoo", "find_foo", "findBar", "find_bar", "touch"} <= set(dir(shop.foo))
+class Counting(list[Any]):
+    """A list that counts how often an item is taken out of it."""
+
+    taken = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in super().__iter__():
+            Counting.taken += 1
+            yield item
+
+
+def doubling(levels: int) -> list[Any]:
+    """Make a list in which each level holds the next one twice."""
+    value: list[Any] = Counting()
+    for _ in range(levels):
+        value = Counting([value, value])
+    return value
 
 
 @pytest.mark.parametrize(
-    ("name", "snake"), [("findFoo", "find_foo"), ("FindFoo", "find_foo"), ("getURLOf", "get_url_of"), ("a1B", "a1_b")]
+    "value",
+    [
+        *(None, 5, "a\n", b"\0", 1.5, [], [1, [2]], (), (1,), (1, 2), {"a": [1], 2: None}, {1}),
+        *(TypedList([1], "[int"), JavaEntries([("k", 1)]), Person("n", "p")),
+    ],
 )
-def test_snake_case(name: str, snake: str) -> None:
-    """Humps become underscores, and a row of large letters is one word."""
-    assert snake_case(name) == snake
+def test_small_values_are_written_as_python_does(value: Any) -> None:
+    """Messages stay as they were."""
+    assert shown(value) == repr(value)
 
 
-def test_a_signature_comes_from_the_stub(dubbo: Any) -> None:
-    """In order, with the names and types of Java."""
-    expected = "(article_id: 'long', warehouse: 'java.lang.String') -> 'java.lang.String'"
-    assert str(inspect.signature(dubbo.find_article)) == expected
-    assert str(inspect.signature(dubbo.find_article.with_options(timeout=5))) == expected
+def test_java_values_are_written_with_their_class() -> None:
+    """Their own `repr` is this one."""
+    assert repr(JavaObject("a.B", {"c": [1]})) == "JavaObject('a.B', {'c': [1]})"
+    assert repr(TypedMap({"k": 1}, "java.util.TreeMap")) == "TypedMap({'k': 1}, 'java.util.TreeMap')"
+    assert repr(TypedSet([1])) == "TypedSet([1], 'java.util.LinkedHashSet')"
+    assert repr(BigInteger(7)) == "BigInteger(7)"
 
 
-def test_a_signature_comes_from_the_fields_of_the_request(tri: Any) -> None:
-    """By name, as a call without a message is written."""
-    signature = inspect.signature(tri.find_foo)
-    assert str(signature.parameters["foo_id"]) == "foo_id: 'int64'"
-    assert {one.kind for one in signature.parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
+def test_what_doubles_at_each_level_is_cut_after_few_steps() -> None:
+    """Two hundred levels would be 2^200 lists."""
+    Counting.taken = 0
+    text = shown(doubling(200), 500)
+    assert len(text) <= 500
+    assert text.startswith("[[[")
+    assert text.endswith("...")
+    assert Counting.taken <= 500
 
 
-def test_the_docstring_tells_the_types(tri: Any, dubbo: Any) -> None:
-    """And help() shows it."""
-    assert tri.find_foo.__doc__.startswith("foo.findFoo(foo_id: int64")
-    assert dubbo.find_article.__doc__.startswith("stock.findArticle(article_id: long, warehouse: java.lang.String) -> ")
-    assert "stock.findArticle(article_id: long" in pydoc.render_doc(dubbo.find_article)
+@pytest.mark.parametrize("value", ["x" * 10_000_000, b"x" * 10_000_000, [0] * 1_000_000, JavaObject("c" * 100_000)])
+def test_what_is_long_is_cut(value: Any) -> None:
+    """The room is that of a message, unless more is asked for."""
+    text = shown(value)
+    assert len(text) == LINE_LENGTH
+    assert text.endswith("...")
 
 
-def test_of_the_class_it_is_the_classs_own() -> None:
-    """Sphinx and help(Method) see what is written in the source."""
-    assert Method.__doc__ is not None
-    assert Method.__doc__.startswith("One method of a reference")
-    assert "caller" in inspect.signature(Method).parameters
+def test_a_number_that_python_does_not_print_is_named() -> None:
+    """Above some thousands of digits Python raises."""
+    assert shown([1 << 100_000]) == "[<int of 100001 bits>]"
+    assert repr(BigInteger(1 << 100_000)) == "BigInteger(<int of 100001 bits>)"
 
 
-def test_where_nothing_is_known_nothing_is_made_up() -> None:
-    """The signature is that of any call."""
-    with Shop() as shop:
-        assert list(inspect.signature(shop.foo.findFoo).parameters) == ["args", "kwargs"]
-        assert shop.foo.findFoo.__doc__.startswith("foo.findFoo(...)")
+def test_what_holds_itself_is_written_once() -> None:
+    """A second time stands as dots, the same value beside itself does not."""
+    value: list[Any] = [1]
+    value.append(value)
+    both = JavaObject("a.B", {"c": [2]})
+    both.fields["self"] = both
+    assert shown(value) == "[1, [...]]"
+    assert shown(both) == "JavaObject('a.B', {'c': [2], 'self': JavaObject(...)})"
+    assert shown([both.fields["c"]] * 2) == "[[2], [2]]"
 
 
-def test_a_consumer_names_its_references() -> None:
-    """Those that `reference` takes."""
-    references = {name: {"interface": "a.B", "url": "tri://h:1"} for name in ("foo", "bar")}
-    with Consumer({"references": references}, transports={"tri": ScriptedTransport()}) as consumer:
-        assert consumer.references == ("foo", "bar")
+def test_a_class_that_writes_itself_is_only_named() -> None:
+    """Its own `repr` may be without end, and may hide what must not be shown."""
+    assert shown(Hiding("n", "secret")).endswith(".Hiding>")
+    assert "secret" not in shown([Person("n", "secret"), Hiding("n", "secret")])
 
 
-def test_async_with_closes_while_the_loop_goes_on() -> None:
-    """Whoever awaits an answer gets it, although the consumer waits for that to close."""
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("plain \u4e2d\u3000\u6587 \u00e9", "plain \u4e2d\u3000\u6587 \u00e9"),
+        ("a\r\nINFO forged", "a\\r\\nINFO forged"),
+        ("\x1b[2J\x9b2J\x7f\0\t", "\\u001b[2J\\u009b2J\\u007f\\u0000\\t"),
+        ("\u202egnp.exe\u2066\u200f\u061c", "\\u202egnp.exe\\u2066\\u200f\\u061c"),
+        ("a\u2028b\u2029\x85", "a\\u2028b\\u2029\\u0085"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_messages_are_one_printable_line(text: str, line: str) -> None:
+    """A peer's text neither begins a line of its own nor changes how others look."""
+    assert one_line(text) == line
+    assert str(RemoteError(text)) == str(ProviderDataError(text)) == line
 
-    async def main() -> Any:
-        shop = Shop(methods={"findFoo": {"async": True}})
-        async with shop.consumer as consumer:
-            future = consumer.reference("foo").findFoo.future(1)
-            attempt = shop.next_call()
-            asyncio.get_running_loop().call_later(0.02, attempt.reply, "answer")
-        return future.result(0)
 
-    assert asyncio.run(main()) == "answer"
+def test_messages_are_cut_and_say_how_long_they_were() -> None:
+    """Eight megabytes of a peer fill no log."""
+    message = SerializationError("x" * 8_000_000).message
+    assert len(message) == LINE_LENGTH
+    assert message.endswith("x... (8000000 characters)")
 
 
-def test_a_task_is_made_of_a_future() -> None:
-    """By `asyncio.ensure_future`, as the documentation says."""
-
-    async def main(foo: Any) -> Any:
-        return await asyncio.ensure_future(foo.findFoo.future(1))
-
-    with Shop(lambda _: 7) as shop:
-        assert asyncio.run(main(shop.foo)) == 7
+@given(st.text(st.characters(codec=None), max_size=3 * LINE_LENGTH))
+def test_a_line_is_given_back_as_it_is(text: str) -> None:
+    """Errors are made of errors' messages; nothing is escaped or cut twice."""
+    line = one_line(text)
+    assert len(line) <= LINE_LENGTH
+    assert one_line(line) == line
