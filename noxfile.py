@@ -46,9 +46,16 @@ def typing(session: nox.Session) -> None:
 
 @nox.session(python=supported())
 def tests(session: nox.Session) -> None:
-    """Run all tests from the checkout."""
+    """Run the tests from the checkout, without what is long."""
     session.install("--editable", ".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def full(session: nox.Session) -> None:
+    """Run all tests and what is long, too: Java providers, which need a JDK and Maven, and the benchmarks' smoke."""
+    session.install("--editable", ".[test]")
+    session.run("python", "-m", "pytest", "--full", *session.posargs)
 
 
 @nox.session

@@ -66,11 +66,10 @@ def test_calls_that_ran_at_the_fork(programs: Programs) -> None:
     future = foo.echo.future("running")
     time.sleep(0.2)
     def work():
-        began = time.monotonic()
         try:
-            say(future.result(5))
+            say(future.result(0))
         except ConsumerClosed as error:
-            say(error.message, error.in_doubt, time.monotonic() - began < 1)
+            say(error.message, error.in_doubt)
         consumer.close()
     say("status", in_child(work))
     say(foo.echo("go"), future.result(5))
@@ -90,7 +89,7 @@ def test_calls_that_ran_at_the_fork(programs: Programs) -> None:
         thread.join()
     assert (done.stderr, done.returncode) == ("", 0)
     assert done.stdout.splitlines() == [
-        "the process was forked while the call ran; its answer goes to the parent True True",
+        "the process was forked while the call ran; its answer goes to the parent True",
         "status 0",
         "go running",
     ]

@@ -69,11 +69,10 @@ def test_futures_of_the_parent_raise_in_the_child(programs: Programs, provider: 
     greeter.say_hello(name="warm")  # gRPC core is not proof against a fork while it connects
     future = greeter.say_hello.future(name="slow")
     def work():
-        began = time.monotonic()
         try:
-            say(future.result(10))
+            say(future.result(0))
         except ConsumerClosed as error:
-            say(error.message, error.in_doubt, time.monotonic() - began < 1)
+            say(error.message, error.in_doubt)
         try:
             greeter.say_hello(name="child")
         except RpcError as error:
@@ -85,7 +84,7 @@ def test_futures_of_the_parent_raise_in_the_child(programs: Programs, provider: 
     done = programs.run(program, provider.url)
     assert own(done.stderr) == ""
     assert done.stdout.splitlines() == [
-        "the process was forked while the call ran; its answer goes to the parent True True",
+        "the process was forked while the call ran; its answer goes to the parent True",
         f"gRPC cannot be used in this forked process, {BUSY}",
         "status 0",
         "Hello, slow",
@@ -169,10 +168,8 @@ def test_the_interpreter_ends_with_calls_pending(programs: Programs, provider: E
     time.sleep(0.3)
     {EXITS[how]}
     """
-    began = time.monotonic()
     done = programs.run(program, provider.url)
     assert (done.returncode, own(done.stderr)) == (0, "")
-    assert time.monotonic() - began < 8
 
 
 def test_an_answer_during_the_end_of_the_interpreter(programs: Programs, provider: EmbeddedProvider) -> None:
@@ -229,7 +226,7 @@ def test_ctrl_c(programs: Programs, provider: EmbeddedProvider, where: str) -> N
     provider.wait_for_calls(method, 1, timeout=START)
     time.sleep(0.2)  # a signal between the caller's last look and its wait would be noticed after the wait only
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=8)
+    out, err = process.communicate(timeout=30)
     assert (out.splitlines(), own(err)) == (["ready", "interrupted", "closed"], "")
     assert process.returncode == 0
     assert provider.calls[0].wait_ended(5) == "CANCELLED"
@@ -248,8 +245,8 @@ def test_sigterm(programs: Programs, provider: EmbeddedProvider, where: str) -> 
     provider.wait_for_calls("SayHello", 2, timeout=START)
     process.terminate()
     handled.terminate()
-    _, err = process.communicate(timeout=8)
-    _, handled_err = handled.communicate(timeout=8)
+    _, err = process.communicate(timeout=30)
+    _, handled_err = handled.communicate(timeout=30)
     assert (process.returncode, own(err)) == (-signal.SIGTERM, "")
     assert (handled.returncode, own(handled_err).count("gives up 1 calls")) == (7, int(where == "result"))
 
