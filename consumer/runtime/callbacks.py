@@ -58,16 +58,26 @@ class CallbackExecutor:
                 self._pool = ThreadPoolExecutor(self._threads, self._name, initializer=self._join)
             try:
                 self._pool.submit(self._round)
-            except RuntimeError:  # the interpreter is shutting down: late is worse than here
-                return False
+            except RuntimeError:  # the interpreter is shutting down, or the system has no thread left
+                return self._is_served()
             self._rounds += 1
             return True
+
+    def _is_served(self) -> bool:
+        """Tell whether a round runs, which will see what is due; without any, late is worse than on this thread."""
+        if self._rounds:
+            return True
+        assert self._pool is not None
+        self._pool.shutdown(wait=False, cancel_futures=True)  # it kept the round that no thread has begun
+        self._pool = None
+        return False
 
     def _round(self) -> None:
         while True:
             self._run_due()
             with self._lock:
-                self._rounds -= 1
+                # A round that was not counted, since no thread could be started for it, may be run by another's.
+                self._rounds = max(0, self._rounds - 1)
                 if not self._due:
                     return
                 self._rounds += 1

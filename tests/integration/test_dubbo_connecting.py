@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import resource
 import socket
 import ssl
 import time
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.dubbo_peer import DubboPeer, Link, connections_of, echo, foo_config, mute, wait_until
+from support.shortage import no_descriptors
 
 from callahead.consumer import AllAttemptsFailed, CallTimeout, ConfigError, ConnectFailed, Consumer, TransportError
 
@@ -155,19 +154,8 @@ def test_no_descriptor_left(consume: Consume) -> None:
         other = consume(foo_config("dubbo://127.0.0.1:1")).reference("foo")
         assert isinstance(other.echo.future(1).exception(5), ConnectFailed)  # its threads and poller are there
         time.sleep(0.12)
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        highest = max(int(number) for number in os.listdir("/proc/self/fd"))
-        taken = []
-        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 2, hard))
-        try:
-            with contextlib.suppress(OSError):
-                while True:
-                    taken.append(os.open("/dev/null", os.O_RDONLY))
+        with no_descriptors():
             error = other.echo.future(1).exception(5)
-        finally:
-            for number in taken:
-                os.close(number)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert isinstance(error, ConnectFailed)
         assert error.message == "no connection: no socket: Too many open files"
         assert error.elapsed_ms < 1000

@@ -105,15 +105,34 @@ class Connection:
     # -- from any thread --------------------------------------------------------------------------------------------
 
     def post(self, call: Call) -> None:
-        """Hand *call* to the I/O thread."""
+        """Hand *call* to the I/O thread; where that cannot be started the call ends here, and with it who came by it."""
         self._posted.append(call)
         if not self._is_posted:
             self._is_posted = True
-            self._thread.post(self._accept_posted, None)
+            try:
+                self._thread.post(self._accept_posted, None)
+            except ConnectFailed as error:
+                self._take_back(error)
+            except BaseException:  # a signal handler broke in, and others may count on this post
+                self._is_posted = False
+                self._thread.post(self._accept_posted, None)
+                raise
+
+    def _take_back(self, why: ConnectFailed) -> None:
+        # Before the calls are taken, as in `_accept_posted`.
+        self._is_posted = False
+        while (call := self._next_posted()) is not None:
+            call.fail(ConnectFailed(why.message, not_sent=True))
+
+    def _next_posted(self) -> Call | None:
+        try:
+            return self._posted.popleft()
+        except IndexError:
+            return None
 
     def post_cancel(self, call: Call) -> None:
         """Let the I/O thread stop *call*."""
-        self._thread.post(self._cancel, call)
+        self._thread.end(self._cancel, call)
 
     def lead(self, call: Call) -> bool:
         """Carry *call* on the calling thread, where that can be; see `Leading.lead`.
@@ -143,7 +162,11 @@ class Connection:
         try:
             posted = self._posted
             for _call in range(len(posted)):
-                self._accept(posted.popleft())
+                try:
+                    call = posted.popleft()
+                except IndexError:  # who could not start the thread a moment ago has taken them back
+                    break
+                self._accept(call)
             if self._outbox.count and self.state is State.OPEN:
                 self._flush_soon()
         finally:
@@ -331,7 +354,7 @@ class Connection:
 
     def drain(self) -> None:
         """Let the I/O thread close the connection once its last running call has ended; from any thread."""
-        self._thread.post(self._drain, None)
+        self._thread.end(self._drain, None)
 
     def _drain(self, _: None) -> None:
         if self._owner.enter(self._drain, None):
@@ -345,7 +368,7 @@ class Connection:
 
     def close(self) -> None:
         """Let the I/O thread close the connection; running calls end as `ConsumerClosed`; from any thread."""
-        self._thread.post(self._close_now, None)
+        self._thread.end(self._close_now, None)
 
     def _close_now(self, _: None) -> None:
         if self._owner.enter(self._close_now, None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -225,6 +226,8 @@ class SharedChannels:
         self._shared: SharedConnections[tuple[str, ConnectionKind], SharedChannel] = SharedConnections()
         self._lock = threading.Lock()
         self._asides: list[threading.Thread] = []
+        self._unclosed: deque[Callable[[], None]] = deque()
+        self._parents = self._unclosed  # after a fork: kept from being collected
         self._mark: tuple[tuple[str, int], ...] = ()
 
     def get(self, provider: Provider, kind: ConnectionKind) -> SharedChannel | None:
@@ -255,14 +258,27 @@ class SharedChannels:
 
     def _run_aside(self, close: Callable[[], None]) -> None:
         # close() joins the channel's own thread, which may be the one that saw the last call end.
-        thread = threading.Thread(target=close, name="callahead-tri-close", daemon=True)
+        self._unclosed.append(close)
+        thread = threading.Thread(target=self._close_drained, name="callahead-tri-close", daemon=True)
         with self._lock:
+            try:
+                thread.start()
+            except RuntimeError:  # the system has no thread left: the next one does it, or close()
+                return
             self._asides = [one for one in self._asides if one.is_alive()] + [thread]
-            thread.start()
+
+    def _close_drained(self) -> None:
+        while True:
+            try:
+                close = self._unclosed.popleft()
+            except IndexError:
+                return
+            close()
 
     def close(self) -> None:
         """Close all channels at once."""
         self._shared.close()
+        self._close_drained()
         for thread in self._asides:
             thread.join()
 
@@ -270,6 +286,7 @@ class SharedChannels:
         """Forget the parent's channels; returned so that they can be kept from being collected, which would hang."""
         self._lock = threading.Lock()
         self._asides = []
+        self._parents, self._unclosed = self._unclosed, deque()
         # gRPC joins channels of equal options to one connection, and would use the parent's.
         self._mark = (("callahead.process", os.getpid()),)
         inherited = self._shared.after_fork()

@@ -1,0 +1,69 @@
+"""A process that has no descriptor or no thread left: every call ends, and later ones work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support.dubbo_peer import DubboPeer, echo, foo_config, wait_until
+from support.shortage import Shortage, no_descriptors, no_threads
+
+from callahead.consumer import ConnectFailed, Consumer
+
+Consume = Callable[..., Consumer]
+
+SHORTAGES = pytest.mark.parametrize("shortage", [no_descriptors, no_threads])
+
+
+@SHORTAGES
+def test_the_first_calls_over_dubbo(consume: Consume, shortage: Shortage) -> None:
+    """A call of any mode ends at once as not sent, whoever waits for it; with room again the next ones are answered."""
+    with DubboPeer(echo) as peer:
+        consumer = consume(foo_config(peer.url, retries=0))
+        foo = consumer.reference("foo")
+        methods = {name: getattr(foo, name) for name in ("echo", "ahead", "aheadSent", "tell", "tellSent")}
+        with shortage():
+            for name in ("echo", "aheadSent", "tellSent"):
+                with pytest.raises(ConnectFailed, match="the I/O thread cannot be started") as caught:
+                    methods[name](1)
+                assert caught.value.not_sent
+            futures = [foo.echo.future(number) for number in range(3)]
+            assert [type(future.exception(0)) for future in futures] == [ConnectFailed] * 3
+            assert [methods["ahead"](1), methods["tell"](1)] == [None, None]
+            assert sum(counts.running for counts in consumer.counts()["foo"].values()) == 0
+        assert (foo.echo(1), foo.echo.future(2).result(5), foo.aheadSent(3)) == (1, 2, None)
+
+
+@SHORTAGES
+def test_close_after_a_shortage(shortage: Shortage) -> None:
+    """A consumer that could never begin is closed without a word, in the midst of it."""
+    consumer = Consumer(foo_config("dubbo://127.0.0.1:1", retries=0))
+    foo = consumer.reference("foo")
+    method = foo.echo
+    with shortage():
+        assert isinstance(method.future(1).exception(5), ConnectFailed)
+        consumer.close()
+
+
+def test_no_thread_to_look_a_host_up(consume: Consume) -> None:
+    """The calls to a host by name end at once as not sent, and so do those that were posted with them."""
+    with DubboPeer(echo) as peer:
+        other = consume(foo_config(peer.url)).reference("foo")
+        assert other.echo(1) == 1
+        foo = consume(foo_config(peer.url.replace("127.0.0.1", "localhost"), retries=0)).reference("foo")
+        with no_threads("-dns"):
+            futures = [foo.echo.future(number) for number in range(3)]
+            errors = [future.exception(5) for future in futures]
+        assert [type(error) for error in errors] == [ConnectFailed] * 3
+        assert "localhost cannot be looked up: can't start new thread" in str(errors[0])
+        wait_until(lambda: _is_answered(foo), 10)
+
+
+def _is_answered(foo: Any) -> bool:
+    try:
+        return bool(foo.echo(2) == 2)
+    except ConnectFailed:  # it waits a moment before it looks the host up again
+        time.sleep(0.05)
+        return False
