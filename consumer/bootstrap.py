@@ -26,6 +26,7 @@ from .reference.reference import Reference
 from .runtime.callbacks import CallbackExecutor
 from .runtime.deadline import Clock
 from .transport.api import ConnectionCounts, Transport, TransportParts
+from .transport.shortage import preparing
 
 if TYPE_CHECKING:
     from .channel.channel import ConsumerChannel
@@ -92,6 +93,7 @@ class Consumer:
             ConfigError: There is no such reference, or its types or methods are not what the configuration says.
             NoProviderAvailable: No provider is known, and ``check`` is true.
             RegistryError: The registry cannot be read.
+            TransportError: The system has no descriptor, no thread or no memory left to make it.
             ConsumerClosed: After `close`, or closed meanwhile.
         """
         with self._lock:
@@ -135,9 +137,10 @@ class Consumer:
             turn = self._turns.setdefault(self._policy(name).id, threading.RLock())
         with turn:
             try:
-                pipeline = self._pipeline(name)
-                pipeline.check()
-                yield pipeline
+                with preparing():
+                    pipeline = self._pipeline(name)
+                    pipeline.check()
+                    yield pipeline
             except Exception:
                 self._require_open()
                 raise

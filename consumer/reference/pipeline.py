@@ -27,6 +27,7 @@ from ..interface.spelling import Spellings
 from ..loadbalance.api import AttemptWatcher, LoadBalance
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
+from ..transport.shortage import preparing
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
 from .reference import Method
@@ -104,8 +105,9 @@ class Pipeline:
         Raises:
             LookupError: The interface has no such method.
             ConfigError: An interceptor, or what else the method's policy names, cannot be made.
+            TransportError: The system has no descriptor or no memory left to prepare it; the next one tries again.
         """
-        with self._lock:
+        with self._lock, preparing():
             method = self._methods.get(name)
             if method is None:
                 carrier = self.transport.method(name, self.policy_of(name))
@@ -126,8 +128,9 @@ class Pipeline:
 
         Raises:
             ConfigError: An interceptor, or what else the method's policy names, cannot be made.
+            TransportError: The system has no descriptor or no memory left to prepare it; the next one tries again.
         """
-        with self._lock:
+        with self._lock, preparing():
             return self._bind(name, is_streaming=is_streaming)
 
     def _bind(self, name: str, *, is_streaming: bool) -> MethodBinding:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.dubbo_peer import DubboPeer, echo, foo_config, wait_until
+from support.programs import Programs
 from support.shortage import Shortage, no_descriptors, no_threads
 
 from callahead.consumer import ConnectFailed, Consumer
@@ -67,3 +68,42 @@ def _is_answered(foo: Any) -> bool:
     except ConnectFailed:  # it waits a moment before it looks the host up again
         time.sleep(0.05)
         return False
+
+
+HEAD = """
+from support.shortage import no_descriptors
+
+def config(protocol):
+    types = {"methods": {"find": {"parameter_types": ["java.lang.String"]}}}
+    url = f"{protocol}://127.0.0.1:1"
+    return {"references": {"foo": {"interface": "a.Foo", "protocol": protocol, "url": url, "retries": 0, **types}}}
+
+def told(function, *args):
+    try:
+        return function(*args)
+    except RpcError as error:
+        say(type(error).__name__, error.not_sent)
+"""
+
+
+@pytest.mark.parametrize("protocol", ["dubbo", "tri"])
+def test_the_first_steps_without_a_descriptor(programs: Programs, protocol: str) -> None:
+    """A reference, a method or a call, for each of which modules are imported, says that it was not sent."""
+    program = """
+    with Consumer(config(sys.argv[1])) as consumer:
+        with no_descriptors():
+            told(consumer.reference, "foo")
+        foo = told(consumer.reference, "foo")
+        with no_descriptors():
+            told(getattr, foo, "find")
+        find = foo.find
+        with no_descriptors():
+            told(find, "x")
+        told(find, "x")
+    say("closed")
+    """
+    done = programs.run(program, protocol)
+    assert done.stderr == ""
+    *first, last, end = done.stdout.splitlines()
+    assert [line.split()[1] for line in first] == ["True"] * 3
+    assert (last, end) == ("ConnectFailed True", "closed")

@@ -105,7 +105,7 @@ class Connection:
     # -- from any thread --------------------------------------------------------------------------------------------
 
     def post(self, call: Call) -> None:
-        """Hand *call* to the I/O thread; where that cannot be started the call ends here, and with it who came by it."""
+        """Hand *call* to the I/O thread; where that cannot be started it ends here, as do those posted with it."""
         self._posted.append(call)
         if not self._is_posted:
             self._is_posted = True
