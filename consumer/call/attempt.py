@@ -9,7 +9,7 @@ from typing import Any
 from callahead.config.policy import MethodPolicy
 
 from ..runtime.deadline import Clock, Deadline
-from .invocation import NO_ATTACHMENTS, CallRecord, Done, Invocation, Stoppable, blame_attempt
+from .invocation import NO_ATTACHMENTS, CallRecord, Done, Invocation, Outcome, Stoppable, blame_attempt
 from .provider import Provider
 
 AttemptStage = Callable[["Attempt", Done], None]
@@ -150,6 +150,10 @@ class Attempt:
         while last._changed is not None:
             last = last._changed
         return last
+
+    def decide_on(self, outcome: Outcome) -> Outcome:
+        """Return what to tell an observer of the attempt: it ends by *outcome*, whatever becomes of the call."""
+        return outcome
 
     def decide(self) -> None:
         """Let the record of the call tell of this attempt; a cluster's word before it hands the outcome up."""

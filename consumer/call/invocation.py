@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from types import CodeType, MappingProxyType
 from typing import Any, Protocol
 
@@ -23,6 +24,9 @@ NO_ATTACHMENTS: Mapping[str, Any] = MappingProxyType({})
 
 # Held for the count of a call's further attempts, which more than one thread may begin.
 _FURTHER = fork_safe_lock()
+
+DECIDING = fork_safe_lock()
+"""Held where a call's end is told first, or the call is given up: one of the two comes before the other."""
 
 
 class Outcome:
@@ -73,6 +77,7 @@ class CallRecord:
         is_sent: A request was handed to this machine's transport; only known where somebody waits for it.
         protocol_trace: What a transport keeps for those who speak its protocol, such as gRPC's metadata; else None.
         is_cancelled: The user or a closing consumer gave the call up.
+        is_decided: Somebody was told how the call ends, so it cannot be cancelled any more.
         view: Why the call has the mode that it has where the configuration does not say it, such as
             ``"called through .sync"``; "" otherwise.
         thread: Identifier of the thread that waits for the call; 0 where none does.
@@ -89,6 +94,7 @@ class CallRecord:
     thread: int = 0
     _site: tuple[CodeType, int] | None = None
     is_cancelled: bool = False
+    is_decided: bool = False
     first: Stoppable | None = None
     further: tuple[Stoppable, ...] = ()
 
@@ -101,6 +107,11 @@ class CallRecord:
     def name(self) -> str:
         """``reference.method``."""
         return f"{self.policy.reference}.{self.method}"
+
+    @property
+    def ends(self) -> float:
+        """Monotonic second by which the call, retries included, must have ended."""
+        return self.started + self.policy.total_timeout_ms / 1000
 
     @property
     def elapsed_ms(self) -> float | None:
@@ -122,6 +133,17 @@ class CallRecord:
             self.attempts = number = self.attempts + 1
             self.further = (*self.further, attempt)
         return number
+
+    def decide(self, outcome: Outcome) -> Outcome:
+        """Return how the call ends, to be told to somebody: by *outcome*, or as cancelled where it was given up before.
+
+        What was told stays: `is_decided` keeps the call from being cancelled.
+        """
+        with DECIDING:
+            if not self.is_cancelled:
+                self.is_decided = True
+                return outcome
+        return outcome if isinstance(outcome.error, CancelledError) else Outcome(error=CancelledError())
 
     def end(self, now: float) -> None:
         """Note the end, and let go of the attempts, which refer back to this record."""
@@ -210,6 +232,10 @@ class Invocation:
     @deadline.setter
     def deadline(self, deadline: Deadline) -> None:
         self.ends = deadline.at
+
+    def decide_on(self, outcome: Outcome) -> Outcome:
+        """Return what to tell an observer of the call, for which *outcome* came; see `CallRecord.decide`."""
+        return self.record.decide(outcome)
 
     def replace(self, **changes: Any) -> Invocation:
         """Copy with *changes*: how an interceptor passes on other arguments or attachments; the record is shared."""

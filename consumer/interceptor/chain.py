@@ -99,6 +99,7 @@ class _Finish:
         self._done = done
 
     def __call__(self, outcome: Outcome) -> None:
+        outcome = self._invocation.decide_on(outcome)
         try:
             self._on_end(self._token, outcome)
         except Exception:
@@ -129,6 +130,7 @@ def _intercepted(interceptor: Interceptor, following: Stage, callbacks: Callback
     inline = is_inline(interceptor)
 
     def call_next(invocation: Invocation) -> InvocationFuture:
+        invocation.record.is_decided = False  # whatever observers were told before, the call goes on
         future = InvocationFuture(invocation, callbacks)
         future._inline = inline
         following(invocation, future.settle)

@@ -6,23 +6,22 @@ import contextvars
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from contextvars import Context
 
 from callahead.config.policy import MethodPolicy
 
 from ..call.current import enter_callback
 from ..call.future import InvocationFuture
-from ..call.invocation import CallRecord, Invocation, Outcome, blame
-from ..errors import CallTimeout, ConsumerClosed, RpcError
+from ..call.invocation import DECIDING, CallRecord, Invocation, Outcome, blame
+from ..errors import CallTimeout, ConsumerClosed
 from ..interceptor.metrics import CallMetrics, log_failure
 from ..runtime.callbacks import CallbackExecutor
-from ..runtime.deadline import Clock
+from ..runtime.deadline import GRACE_S, Clock
 from ..runtime.timer import Timer
+from .watchdog import Watchdog
 
 _LOG = logging.getLogger("callahead.consumer.call")
-
-GRACE_S = 1.0
-"""How long past its deadline a call may take to say so, before whatever holds it is given up on."""
 
 OnDrop = Callable[[Invocation, BaseException], object]
 """Hears of the failure of a call whose ``return`` is false; runs on a callback thread."""
@@ -34,8 +33,9 @@ class Runtime:
     Attributes:
         clock: Monotonic seconds.
         callbacks: Runs users' callbacks.
-        timer: Ends what nobody else would.
+        timer: Calls functions later.
         running: How to end, from outside, each call that has begun and not ended.
+        watchdog: Ends those that nobody else would.
         on_drop: Hears of dropped failures, or None.
         closed: No further call may begin.
     """
@@ -45,6 +45,7 @@ class Runtime:
         self.callbacks = callbacks
         self.timer = Timer(clock)
         self.running: dict[CallRecord, Ending] = {}
+        self.watchdog = Watchdog(clock, self.timer, self.running)
         self.on_drop = on_drop
         self.closed = False
         self._idle = threading.Condition()
@@ -53,12 +54,6 @@ class Runtime:
         """Wake `drain`, for a call has ended."""
         with self._idle:
             self._idle.notify_all()
-
-    def expire(self, record: CallRecord) -> None:
-        """End the call of *record* as timed out, if it still runs."""
-        ending = self.running.get(record)
-        if ending is not None:
-            ending.expire()
 
     def drain(self, timeout: float) -> None:
         """Wait until no call runs, for at most *timeout* seconds."""
@@ -69,6 +64,7 @@ class Runtime:
         """End here, in the child, what only the parent will hear the end of."""
         self.callbacks.after_fork()
         self.timer.after_fork()
+        self.watchdog.after_fork()
         self._idle = threading.Condition()
         for ending in list(self.running.values()):
             ending.after_fork()
@@ -81,14 +77,14 @@ class Ending:
         ConsumerClosed: The consumer was closed before the call could be counted as running.
     """
 
-    __slots__ = ("_event", "_metrics", "_record", "_runtime", "_verdict", "is_sent", "outcome")
+    __slots__ = ("_event", "_is_cancelled", "_metrics", "_record", "_runtime", "is_sent", "outcome")
 
     def __init__(self, runtime: Runtime, metrics: CallMetrics, record: CallRecord) -> None:
         self._runtime = runtime
         self._metrics = metrics
         self._record = record
         self._event: threading.Event | None = None
-        self._verdict: Outcome | None = None
+        self._is_cancelled = False
         self.is_sent = False
         self.outcome: Outcome | None = None
         runtime.running[record] = self
@@ -99,11 +95,12 @@ class Ending:
 
     def __call__(self, outcome: Outcome) -> None:
         """End the call; of several ends only the first counts."""
+        if self._runtime.running.pop(self._record, None) is not None:
+            self._end(outcome)
+
+    def _end(self, outcome: Outcome) -> None:
+        """Tell all of the end, for whoever has taken the call from those that run."""
         runtime, record = self._runtime, self._record
-        if runtime.running.pop(record, None) is None:
-            return
-        if self._verdict is not None:
-            outcome = self._verdict
         record.end(runtime.clock())
         error = outcome.error
         if error is not None:
@@ -118,11 +115,20 @@ class Ending:
         if runtime.closed:
             runtime.tell_idle()
 
-    def give_up(self, error: RpcError) -> None:
-        """End the call with *error*, whatever comes back from the attempt that is stopped by this."""
-        self._verdict = verdict = Outcome(error=error)
-        self._record.cancel()
-        self(verdict)
+    def give_up(self, error: BaseException) -> None:
+        """End the call with *error*, whatever comes back from the attempts that are stopped by this."""
+        with DECIDING:
+            is_first = self._take()
+        if is_first:
+            self._record.cancel()
+            self._end(Outcome(error=error))
+
+    def _take(self) -> bool:
+        """Take the call from those that run; where nobody else has, its observers hear that it was given up."""
+        is_first = self._runtime.running.pop(self._record, None) is not None
+        if is_first:
+            self._record.is_cancelled = True
+        return is_first
 
     def ended(self, outcome: Outcome) -> None:
         """Hand the outcome on, on the thread that brings it; a synchronous call only keeps it."""
@@ -165,6 +171,17 @@ class FutureEnding(Ending):
 
     future: InvocationFuture
 
+    def cancel(self) -> bool:
+        """End the call as cancelled; False where it ends in another way, which somebody may have been told already."""
+        record = self._record
+        with DECIDING:
+            is_first = not record.is_decided and self._take()
+            self._is_cancelled = is_first or self._is_cancelled
+        if is_first:
+            record.cancel()
+            self._end(Outcome(error=CancelledError()))
+        return self._is_cancelled
+
     def ended(self, outcome: Outcome) -> None:
         """Settle the future."""
         if outcome.error is not None:
@@ -172,6 +189,7 @@ class FutureEnding(Ending):
         future = self.future
         future.invocation.on_sent = None  # it refers back to this very object
         future.settle(outcome)
+        future._ending = None  # only now: until then the future is not to be cancelled by itself
 
     def after_fork(self) -> None:
         """End the child's copy of the future."""

@@ -19,9 +19,8 @@ from ..cluster.api import Cluster, ClusterParts
 from ..cluster.budget import RetryBudget
 from ..cluster.directory import Directory
 from ..errors import NoProviderAvailable
-from ..interceptor.chain import fold, is_harmless
+from ..interceptor.chain import fold
 from ..interceptor.metrics import CallMetrics, MethodCounts
-from ..interceptor.notify import wants_notice
 from ..interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
 from ..interface.spelling import Spellings
 from ..loadbalance.api import AttemptWatcher, LoadBalance
@@ -137,7 +136,7 @@ class Pipeline:
         binding = self._bindings.get(name)
         if binding is None:
             policy = self.policy_of(name)
-            chain = Chain(policy, streamed, is_guarded=False) if is_streaming else self._fold(policy)
+            chain = Chain(policy, streamed) if is_streaming else self._fold(policy)
             binding = self._bindings[name] = MethodBinding(self.runtime, name, CallMetrics(), chain)
         return binding
 
@@ -188,8 +187,7 @@ class Pipeline:
         attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
         cluster: Cluster = load(CLUSTER, policy.cluster)(self._parts(loadbalance, attempt, users))
         stage = fold(call_chain(policy, users), encoded(cluster, runtime.clock), runtime.callbacks)
-        is_guarded = wants_notice(policy) or not all(scope_of(one) == "call" and is_harmless(one) for one in users)
-        return Chain(policy, stage, is_guarded)
+        return Chain(policy, stage)
 
     def _parts(self, loadbalance: LoadBalance, attempt: AttemptStage, users: Sequence[object]) -> ClusterParts:
         runtime = self.runtime
