@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from support.dubbo_peer import DubboPeer, echo, foo_config, wait_until
 from support.programs import Programs
-from support.shortage import Shortage, no_descriptors, no_threads
+from support.shortage import Shortage, no_descriptors, no_threads, no_threads_called
 
 from callahead.consumer import ConnectFailed, Consumer
+from callahead.consumer.testing import ProviderProcess
 
 Consume = Callable[..., Consumer]
 
@@ -54,7 +55,7 @@ def test_no_thread_to_look_a_host_up(consume: Consume) -> None:
         other = consume(foo_config(peer.url)).reference("foo")
         assert other.echo(1) == 1
         foo = consume(foo_config(peer.url.replace("127.0.0.1", "localhost"), retries=0)).reference("foo")
-        with no_threads("-dns"):
+        with no_threads_called("-dns"):
             futures = [foo.echo.future(number) for number in range(3)]
             errors = [future.exception(5) for future in futures]
         assert [type(error) for error in errors] == [ConnectFailed] * 3
@@ -71,7 +72,11 @@ def _is_answered(foo: Any) -> bool:
 
 
 HEAD = """
-from support.shortage import no_descriptors
+from support.shortage import no_descriptors, no_threads
+
+def greeter(**settings):
+    reference = {"interface": "helloworld.Greeter", "url": sys.argv[1], "retries": 0, **settings}
+    return Consumer({"references": {"foo": reference}})
 
 def config(protocol):
     types = {"methods": {"find": {"parameter_types": ["java.lang.String"]}}}
@@ -107,3 +112,37 @@ def test_the_first_steps_without_a_descriptor(programs: Programs, protocol: str)
     *first, last, end = done.stdout.splitlines()
     assert [line.split()[1] for line in first] == ["True"] * 3
     assert (last, end) == ("ConnectFailed True", "closed")
+
+
+# A program of its own each: what grpcio waits for in vain it never closes.
+
+
+def test_grpcio_without_a_thread(programs: Programs, server: ProviderProcess) -> None:
+    """What grpcio leaves without an outcome ends all the same, nothing is said to be not sent, and close returns."""
+    program = """
+    with greeter(module="support.protos.helloworld_pb2", timeout=200) as consumer:
+        hello = consumer.reference("foo").say_hello
+        hello.sync(name="Ann")
+        with no_threads():
+            futures = [hello.future(name="Ann") for _ in range(3)]
+            errors = [future.exception() for future in futures]
+            hello.sync(name="Ann")
+        for error in errors:
+            say(type(error).__name__, error.not_sent, error.in_doubt)
+    say("closed")
+    """
+    done = programs.run(program, server.url)
+    first, *others, end = done.stdout.splitlines()
+    assert (first, set(others), end) == ("TransportError False True", {"CallTimeout False True"}, "closed")
+
+
+def test_reflection_without_a_thread(programs: Programs, server: ProviderProcess) -> None:
+    """That the server cannot be asked for its methods is said, and it can be asked later on."""
+    program = """
+    with greeter() as consumer:
+        with no_threads():
+            told(consumer.reference, "foo")
+        say(consumer.reference("foo").say_hello.sync(name="Ann").message)
+    """
+    done = programs.run(program, server.url)
+    assert done.stdout.splitlines() == ["ConnectFailed True", "Hello, Ann"]

@@ -131,9 +131,10 @@ class SharedChannel:
 
     Attributes:
         providers: Those that share it, one for each reference.
+        is_stuck: grpcio could not start its thread, and now waits for it, in `close` for ever.
     """
 
-    __slots__ = ("_aside", "_lock", "_running", "address", "channel", "closed", "draining", "providers")
+    __slots__ = ("_aside", "_lock", "_running", "address", "channel", "closed", "draining", "is_stuck", "providers")
 
     def __init__(self, channel: grpc.Channel, address: str, aside: Callable[[Callable[[], None]], None]) -> None:
         self.channel = channel
@@ -141,6 +142,7 @@ class SharedChannel:
         self.providers: set[Provider] = set()
         self.draining = False
         self.closed = False
+        self.is_stuck = False
         self._aside = aside
         self._lock = threading.Lock()
         self._running: set[object] = set()
@@ -159,7 +161,7 @@ class SharedChannel:
             self._running.discard(call)
             idle = self._is_drained()
         if idle:
-            self._aside(self.channel.close)
+            self._aside(self._close)
 
     def drain(self) -> None:
         """Close the channel once nothing runs on it."""
@@ -167,7 +169,7 @@ class SharedChannel:
             self.draining = True
             idle = self._is_drained()
         if idle:
-            self._aside(self.channel.close)
+            self._aside(self._close)
 
     @property
     def is_busy(self) -> bool:
@@ -184,7 +186,18 @@ class SharedChannel:
         """Close the channel at once."""
         with self._lock:
             self.closed = True
-        self.channel.close()
+        self._close()
+
+    def _close(self) -> None:
+        if not self.is_stuck:
+            self.channel.close()
+
+    def not_begun(self, call: object, error: BaseException) -> None:
+        """Count *call* as ended, since grpcio raised *error* in place of beginning it."""
+        if isinstance(error, RuntimeError):  # "can't start new thread"
+            self.is_stuck = True
+            _keep_for_ever(self.channel)
+        self.end(call)
 
     def is_unconnected(self) -> bool:
         """Tell whether the channel is known to have no connection; False where that cannot be told.
@@ -201,6 +214,13 @@ class SharedChannel:
         except ValueError:  # closed meanwhile
             return False
         return bool(state != grpc.ChannelConnectivity.READY.value[0])
+
+
+def _keep_for_ever(channel: grpc.Channel) -> None:
+    """Let *channel* never be collected, not even as the interpreter ends: it would wait there, as in ``close``."""
+    from ctypes import py_object, pythonapi
+
+    pythonapi.Py_IncRef(py_object(channel))
 
 
 def unusable(connection: SharedChannel) -> RpcError:

@@ -59,7 +59,7 @@ class JavaTriMethod(TriMethod):
         request: _Request = attempt.invocation.request
         return request.data
 
-    def decode(self, data: bytes, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
+    def decode(self, data: bytes | None, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
         """Make the outcome of an answer, which may be an exception."""
         outcome = super().decode(data, attempt, metadata)
         if outcome.error is not None:

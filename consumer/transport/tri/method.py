@@ -13,7 +13,7 @@ from callahead.config.policy import ReferencePolicy
 
 from ...call.attempt import Attempt
 from ...call.invocation import NO_ATTACHMENTS, Done, Outcome
-from ...errors import RpcError, SerializationError
+from ...errors import RemoteProtocolError, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
 from ...runtime.deadline import Clock
 from ..request_limit import check_request_size
@@ -127,9 +127,11 @@ class TriMethod:
         metadata = self._metadata(route, attempt)
         return StreamCall(self, route.connection, attempt).begin(replace(self._types, path=route.path), metadata)
 
-    def decode(self, data: bytes, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
-        """Make the outcome of an answer to *attempt*, with which *metadata* came."""
+    def decode(self, data: bytes | None, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
+        """Make the outcome of an answer to *attempt*, with which *metadata* came; None is no answer, but for "OK"."""
         del attempt, metadata
+        if data is None:
+            return Outcome(error=RemoteProtocolError("the provider says OK, and sent no answer", in_doubt=True))
         try:
             return Outcome(self._types.deserialize(data))
         except RpcError as ours:
@@ -220,12 +222,12 @@ class UnaryCall:
                 options.wait_for_ready,
                 options.compression,
             )
-        except BaseException as error:  # grpcio raises ValueError over a closed channel, TypeError over metadata
+        except BaseException as error:  # grpcio's own over what it was given, or over a thread that it could not start
+            self._connection.not_begun(self, error)
             ours = refused(error)
             if ours is error:  # a signal handler broke in
-                self._connection.end(self)
                 raise
-            self._end(Outcome(error=ours))
+            self._done(Outcome(error=ours))
             return
         attempt.carried_by(call)
         call.add_done_callback(self._end_with)

@@ -48,6 +48,8 @@ _CONNECTION_LOST = (
     "ping timeout",
 )
 _RAISING = ("grpc", "threading")
+_BEFORE = (ValueError, TypeError, LookupError)
+"""How grpcio says that it cannot send what it was given, or not so."""
 _REJECTED = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
 
 
@@ -174,13 +176,17 @@ def refused(error: BaseException) -> BaseException:
     """Turn what grpcio raised on its own account into ours; what broke into the thread that waits stays as it is.
 
     A signal handler may raise anything, Ctrl-C or an error of the program's own, while the request is on its way.
+    grpcio looks at what it was given before it sends anything (see `_BEFORE`). All else may come later: the request is
+    on its way when grpcio wants a thread for its end.
     """
     if not _is_grpcios_own(error):
         return error
     if isinstance(error, ValueError) and "closed channel" in str(error):
         ours: RpcError = ConsumerClosed("the connection was closed before the call", not_sent=True)
-    else:
+    elif isinstance(error, _BEFORE):
         ours = LocalProtocolError(f"grpcio refused the call: {error!r}", not_sent=True)
+    else:
+        ours = TransportError(f"grpcio failed in the midst of the call: {error!r}", in_doubt=True)
     ours.__cause__ = error
     return ours
 

@@ -24,7 +24,7 @@ class StreamedMethod(Protocol):
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
         """Make bytes of one request."""
 
-    def decode(self, data: bytes, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
+    def decode(self, data: bytes | None, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
         """Make the outcome of one answer."""
 
     def fail(self, call: Any, connection: SharedChannel, attempt: Attempt) -> RpcError:
@@ -43,8 +43,8 @@ def counted(connection: SharedChannel, begin: Callable[[], Any]) -> Any:
         raise unusable(connection)
     try:
         call = begin()
-    except BaseException:
-        connection.end(token)
+    except BaseException as error:
+        connection.not_begun(token, error)
         raise
     if not isinstance(call, grpc.RpcContext) or not call.add_callback(lambda: connection.end(token)):
         connection.end(token)  # it has ended
@@ -97,7 +97,7 @@ class StreamCall:
             if not types.server_streaming:
                 return self._gather(lambda: call.with_call(request, self._timeout, metadata))
             return TriStream(self, counted(self._connection, lambda: call(request, self._timeout, metadata)))
-        except ValueError as error:  # the channel is closed, or a signal handler broke in
+        except Exception as error:  # grpcio's own, or a signal handler broke in
             ours = refused(error)
             if ours is error:
                 raise
@@ -121,11 +121,12 @@ class StreamCall:
         self.note_metadata(ended)
         return self.decode(data)
 
-    def decode(self, data: bytes) -> Any:
+    def decode(self, data: bytes | None) -> Any:
         """Make an answer of its bytes.
 
         Raises:
             SerializationError: They are none.
+            RemoteProtocolError: The provider ended the call well, and sent no answer.
         """
         outcome = self._method.decode(data, self._attempt, NO_ATTACHMENTS)
         if outcome.error is not None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar, Self
 
+import grpc
 from support import tri_peers
 from support.tri_peers import Peer
 
 from callahead.consumer.transport.api import Transport, TransportParts
 from callahead.consumer.transport.tri import TriTransport
 
-from .embedded import EmbeddedKind
+from .embedded import SOME, EmbeddedKind
 
 INTERFACE = "helloworld.Greeter"
 MODULE = "support.protos.helloworld_pb2"
@@ -53,6 +55,14 @@ class TriKind(EmbeddedKind):
         """Answer each request with what is no HTTP/2."""
         return self.opened(Peer(tri_peers.after_request(_rubbish))).url
 
+    def ends_without_an_answer(self) -> str:
+        """End each call by the status alone."""
+        return self.opened(_Unanswering()).url
+
+    def goes_in_the_midst(self) -> str:
+        """Read some of the frames."""
+        return self.opened(Peer(_some)).url
+
     def says_nothing(self) -> str:
         """Read on and on."""
         return self.opened(Peer(tri_peers.mute)).url
@@ -60,6 +70,32 @@ class TriKind(EmbeddedKind):
     def reads_nothing(self) -> str:
         """Be never asked: gRPC core has its own queue."""
         raise NotImplementedError
+
+
+class _Unanswering(grpc.GenericRpcHandler):
+    """A server that takes every method for one that streams its answers, and has none."""
+
+    def __enter__(self) -> Self:
+        self._server = grpc.server(ThreadPoolExecutor(1), handlers=[self])
+        self.url = f"tri://127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self._server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop(None).wait()
+
+    def service(self, handler_call_details: Any) -> Any:
+        """Have no answer."""
+        del handler_call_details
+        return grpc.unary_stream_rpc_method_handler(lambda *_: iter(()))
+
+
+def _some(connection: socket.socket) -> None:
+    connection.sendall(tri_peers.SETTINGS)
+    left = SOME
+    while left > 0:
+        left -= len(connection.recv(SOME))
+    tri_peers.reset(connection)
 
 
 def _rubbish(connection: socket.socket) -> None:

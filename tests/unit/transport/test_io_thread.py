@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.shop import Background, Spy
-from support.shortage import Shortage, no_descriptors, no_threads
+from support.shortage import Shortage, no_descriptors, no_threads, no_threads_called
 
 from callahead.consumer.errors import ConnectFailed
 from callahead.consumer.transport.tcp.io_thread import NEVER, IoThread
@@ -114,7 +114,7 @@ def test_all_who_post_hear_that_the_thread_cannot_start(thread: IoThread) -> Non
             failures.append(error)
 
     posting = [threading.Thread(target=post) for _ in range(8)]
-    with no_threads("callahead-dubbo-io", after=0.02):
+    with no_threads_called("callahead-dubbo-io", after=0.02):
         for one in posting:
             one.start()
         for one in posting:

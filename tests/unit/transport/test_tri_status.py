@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import grpc
 import pytest
 from support.attempts import attempt_of
+from support.shortage import no_threads
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.consumer import (
@@ -142,6 +144,15 @@ def test_a_closed_channel(closed_channel: grpc.Channel) -> None:
     assert isinstance(ours, ConsumerClosed)
     assert (ours.message, ours.not_sent) == ("the connection was closed before the call", True)
     assert ours.__cause__ is caught.value
+
+
+def test_a_thread_that_grpcio_cannot_start() -> None:
+    """The request is on its way by then, so it is in doubt."""
+    with no_threads(), pytest.raises(RuntimeError) as caught:
+        threading.Thread(target=print).start()
+    ours = refused(caught.value)
+    assert isinstance(ours, TransportError)
+    assert (ours.not_sent, ours.in_doubt) == (False, True)
 
 
 def test_an_option_that_grpcio_does_not_take(closed_channel: grpc.Channel) -> None:
