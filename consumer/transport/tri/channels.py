@@ -235,7 +235,7 @@ def _why_stuck(inherited: list[SharedChannel]) -> str:
     if _Process.used and setting.lower() in _NO:
         return f"since {_FORK_SUPPORT} is {setting}; unset it, or fork before the first call"
     if any(connection.is_busy for connection in inherited):  # core then skips its fork handlers
-        return f"since calls were running at the fork; fork while none runs, set {_FORK_SUPPORT}=1, or spawn"
+        return "since calls were running at the fork; fork while none runs, or spawn"
     return ""
 
 
