@@ -86,7 +86,7 @@ class InvocationFuture(SettlingFuture):
             it will.
         """
         ending = self._ending
-        if ending is not None:
+        if ending is not None and not self.done():
             return ending.cancel() or self.cancelled()
         if not self.settle(Outcome(error=CancelledError())):
             return self.cancelled()

@@ -33,6 +33,26 @@ def test_it_is_a_concurrent_future(shop: Shop) -> None:
     assert isinstance(shop.foo.findFoo.future(1), Future)
 
 
+def settled(future: concurrent.futures.Future[Any], how: str) -> concurrent.futures.Future[Any]:
+    """Return *future* after it has ended in that way."""
+    if how == "cancelled":
+        future.cancel()
+        future.set_running_or_notify_cancel()
+    elif how == "error":
+        future.set_exception(KeyError("of the call"))
+    elif how == "value":
+        future.set_result("answer")
+    return future
+
+
+@pytest.mark.parametrize("how", ["pending", "value", "error", "cancelled"])
+def test_it_has_every_field_of_its_base_class(shop: Shop, how: str) -> None:
+    """With the same values in each state: asyncio reads them from outside, newer ones more of them."""
+    ours, base = settled(shop.foo.findFoo.future(1), how), settled(concurrent.futures.Future(), how)
+    for name, value in vars(base).items():
+        assert name == "_condition" or repr(getattr(ours, name)) == repr(value), name
+
+
 def test_wait_and_as_completed(shop: Shop) -> None:
     """The waiters of concurrent.futures see it end, by answer, error and cancellation."""
     futures = [shop.foo.findFoo.future(number) for number in range(3)]
