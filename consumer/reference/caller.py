@@ -168,15 +168,17 @@ class Caller:
             record.view = view
         record.thread = threading.get_ident()
         binding = self.binding
-        ending = Ending(binding.runtime, binding.metrics, record)
+        record.waiter = ending = Ending(binding.runtime, binding.metrics, record)
         try:
             binding.chain.stage(invocation, ending)
             if ending.outcome is None:
                 ending.wait(invocation.ends, for_sent=False)
         except BaseException as error:  # Ctrl-C: the call must not go on without its caller
             ending.give_up(error)
+            ending.leave()
             raise
         finally:
+            record.waiter = None  # which refers back to the record
             enter_call(record)
         outcome = ending.outcome
         assert outcome is not None

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from callahead.config.policy import NEVER_SENT
 
 from ...call.invocation import NO_ATTACHMENTS
+from ...codec.dubbo.attachments import DUBBOS_OWN
 from ...errors import LocalProtocolError
 from ..identity import ServiceIdentity
 
@@ -24,6 +25,11 @@ Metadata = tuple[tuple[str, str | bytes], ...]
 _LEGAL_KEY = re.compile(r"[0-9a-z_.-]+")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 _DUBBOS = "tri-"
+# What servers of gRPC and HTTP add by themselves, and dubbo-go, which sends the request's attachments back.
+_PROTOCOLS = DUBBOS_OWN | {
+    "accept", "accept-encoding", "content-length", "content-type", "date", "grpc-accept-encoding", "grpc-encoding",
+    "server", "te", "trailer", "user-agent",
+}  # fmt: skip
 _CONVERT = "tri-header-convert"
 _RESERVED = ("grpc-", _DUBBOS, ":")
 
@@ -86,14 +92,15 @@ def join_metadata(*parts: Iterable[tuple[str, Any]] | None) -> Mapping[str, Any]
 
 
 def to_attachments(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Leave out of joined metadata what is Dubbo's own, and give keys the capitals that they had at the provider.
+    """Leave out of joined metadata what is the protocol's own, and give keys the capitals of the provider's.
 
     Source: ``StreamUtils.toAttachments``; differs: a key keeps its ``-bin``, and nothing but its case changes.
     """
-    if not any(key.startswith(_DUBBOS) for key in metadata):  # nearly always
+    if _PROTOCOLS.isdisjoint(metadata) and not any(key.startswith(_DUBBOS) for key in metadata):  # nearly always
         return metadata
     spelled = _spellings(metadata.get(_CONVERT))
-    found = {_spelled(key, spelled): value for key, value in metadata.items() if not key.startswith(_DUBBOS)}
+    users = {key: value for key, value in metadata.items() if not key.startswith(_DUBBOS) and key not in _PROTOCOLS}
+    found = {_spelled(key, spelled): value for key, value in users.items()}
     return found or NO_ATTACHMENTS
 
 

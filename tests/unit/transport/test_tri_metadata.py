@@ -144,3 +144,10 @@ def test_metadata_that_grpc_would_refuse(pair: tuple[str, str | bytes], message:
 def test_metadata_of_a_stub_passes() -> None:
     """Lists of pairs become a tuple of pairs, binary values included."""
     assert checked_metadata([("a", "1"), ("b-bin", b"\xff")]) == (("a", "1"), ("b-bin", b"\xff"))
+
+
+def test_what_servers_add_by_themselves_is_no_attachment() -> None:
+    """HTTP's own fields, and what dubbo-go sends back of the request."""
+    added = ("date", "trailer", "user-agent", "content-length", "interface", "path", "timeout", "version", "group")
+    assert to_attachments({**dict.fromkeys(added, "x"), "trace-id": "7"}) == {"trace-id": "7"}
+    assert to_attachments(dict.fromkeys(added, "x")) == {}
