@@ -97,8 +97,8 @@ class Consumer:
             ConsumerClosed: After `close`, or closed meanwhile.
         """
         with self._lock:
-            self._require_open()
             reference = self._references.get(name)
+            self._require_open(is_made=reference is not None)
         return self._make_reference(name) if reference is None else reference
 
     def _make_reference(self, name: str) -> Reference:
@@ -146,8 +146,10 @@ class Consumer:
                 raise
             self._require_open()
 
-    def _require_open(self) -> None:
-        if self._runtime.closed:
+    def _require_open(self, *, is_made: bool = False) -> None:
+        """Refuse to make anything once closed; what *is_made* serves callbacks, while `close` waits for them."""
+        runtime = self._runtime
+        if runtime.closed and (not is_made or runtime.refuses()):
             raise ConsumerClosed("the consumer is closed", not_sent=True)
 
     def _pipeline(self, name: str) -> Pipeline:
@@ -231,13 +233,14 @@ class Consumer:
         return tuple(counts for transport in list(self._transports.values()) for counts in transport.connections())
 
     def close(self, timeout: float | None = None) -> None:
-        """Begin no further call, wait for those that run, then close every connection and thread.
+        """Begin no further call, wait for those that run and for callbacks, then close every connection and thread.
 
         Args:
             timeout: Longest wait in seconds; 0 waits for none. None is the configuration's ``shutdown_timeout``. What
                 still runs then ends as `ConsumerClosed`.
 
-        Callbacks that were due have run when this returns, but for those that would wait for this very call.
+        A callback may still call while this waits, to finish what it is at. Callbacks that were due have run when this
+        returns, but for those that would wait for this very call.
         Idempotent; any thread.
         """
         with self._lock:

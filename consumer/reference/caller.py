@@ -97,7 +97,7 @@ class MethodBinding:
             ConsumerClosed: The consumer is closed.
         """
         runtime = self.runtime
-        if runtime.closed:
+        if runtime.closed and runtime.refuses():
             raise closed_error(policy, self.name)
         attachments = take_attachments()
         if policy.attachments:

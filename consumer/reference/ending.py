@@ -43,7 +43,7 @@ class Runtime:
         running: How to end, from outside, each call that has begun and not ended.
         watchdog: Ends those that nobody else would.
         on_drop: Hears of dropped failures, or None.
-        closed: No further call may begin.
+        closed: No further call may begin, but for those that callbacks make while `drain` waits.
     """
 
     def __init__(self, clock: Clock, callbacks: CallbackExecutor, on_drop: OnDrop | None) -> None:
@@ -54,6 +54,7 @@ class Runtime:
         self.watchdog = Watchdog(clock, self.timer, self.running)
         self.on_drop = on_drop
         self.closed = False
+        self._is_drained = False
         self._idle = threading.Condition()
 
     def tell_idle(self) -> None:
@@ -61,10 +62,19 @@ class Runtime:
         with self._idle:
             self._idle.notify_all()
 
+    def refuses(self) -> bool:
+        """Tell whether no call may begin here, once the consumer is closed: a callback is to finish what it is at."""
+        return self._is_drained or not self.callbacks.is_current()
+
     def drain(self, timeout: float) -> None:
-        """Wait until no call runs, for at most *timeout* seconds."""
+        """Wait until no call and no callback runs, for at most *timeout* seconds; no callback waits for itself."""
+        self.callbacks.tell_idle = self.tell_idle
         with self._idle:
-            self._idle.wait_for(lambda: not self.running, timeout)
+            self._idle.wait_for(self._is_idle, timeout)
+        self._is_drained = True
+
+    def _is_idle(self) -> bool:
+        return not self.running and (self.callbacks.is_idle or self.callbacks.is_current())
 
     def after_fork(self) -> None:
         """End here, in the child, what only the parent will hear the end of."""
@@ -96,7 +106,7 @@ class Ending:
         self.outcome: Outcome | None = None
         runtime.running[record] = self
         # Looked at after the call is counted, as close() counts after it has closed: one of the two sees the other.
-        if runtime.closed and runtime.running.pop(record, None) is not None:
+        if runtime.closed and runtime.refuses() and runtime.running.pop(record, None) is not None:
             raise closed_error(record.policy, record.method)
         metrics.begin()
 

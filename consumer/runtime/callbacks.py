@@ -27,7 +27,12 @@ class CallbackExecutor:
 
     Callbacks come in bursts, a whole read's worth of answers at once, and to give a pool one piece of work costs more
     than most of them. So what the pool gets is rounds, each of which runs whatever is due until nothing is.
+
+    Attributes:
+        tell_idle: Called when a round ends, on its thread; None where nobody wants to know.
     """
+
+    tell_idle: Callable[[], None] | None = None
 
     def __init__(self, threads: int, name: str = "callahead-callback") -> None:
         self._threads = threads
@@ -49,6 +54,15 @@ class CallbackExecutor:
         # Looked at once it is due, as a round that ends looks again once it is counted: one of the two sees the other.
         if self._rounds < self._threads and not self._begin_round():
             self._run_due()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is due, and nothing runs."""
+        return not self._due and not self._rounds
+
+    def is_current(self) -> bool:
+        """Tell whether the caller is on one of the threads."""
+        return threading.get_ident() in self._members
 
     def _begin_round(self) -> bool:
         with self._lock:
@@ -79,8 +93,11 @@ class CallbackExecutor:
                 # A round that was not counted, since no thread could be started for it, may be run by another's.
                 self._rounds = max(0, self._rounds - 1)
                 if not self._due:
-                    return
+                    break
                 self._rounds += 1
+        tell_idle = self.tell_idle
+        if tell_idle is not None:
+            tell_idle()
 
     def _run_due(self) -> None:
         due = self._due
@@ -101,8 +118,7 @@ class CallbackExecutor:
             self._closed, pool = True, self._pool
         if pool is not None:
             # A callback that closes its own consumer must not wait for itself.
-            own = threading.get_ident() in self._members
-            pool.shutdown(wait=wait and not own)
+            pool.shutdown(wait=wait and not self.is_current())
             self._pool = None
 
     def after_fork(self) -> None:
