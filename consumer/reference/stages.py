@@ -114,6 +114,8 @@ class _EndOfAttempt:
         self.ended = False
 
     def __call__(self, outcome: Outcome) -> None:
+        if self.ended:  # a signal handler broke into the sending, and the transport went on
+            return
         self.ended = True
         stage, attempt, error = self._stage, self._attempt, outcome.error
         attempt.carried = None  # it mostly refers back to the attempt
