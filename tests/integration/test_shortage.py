@@ -136,6 +136,22 @@ def test_grpcio_without_a_thread(programs: Programs, server: ProviderProcess) ->
     assert (first, set(others), end) == ("TransportError False True", {"CallTimeout False True"}, "closed")
 
 
+def test_grpcio_without_a_descriptor(programs: Programs, server: ProviderProcess) -> None:
+    """A connection that cannot be made is told as such in every mode, and is made once there is room."""
+    program = """
+    with greeter(module="support.protos.helloworld_pb2", timeout=5000) as consumer:
+        hello = consumer.reference("foo").say_hello
+        Consumer(config("tri")).reference("foo").find.future("x").exception()  # grpcio has what it needs for itself
+        with no_descriptors():
+            told(lambda: hello.sync(name="Ann"))
+            told(hello.future(name="Ann").result)
+        time.sleep(0.5)  # grpcio waits a moment before it connects anew
+        say(hello.future(name="Ann").result().message)
+    """
+    done = programs.run(program, server.url)
+    assert done.stdout.splitlines() == ["ConnectFailed True", "ConnectFailed True", "Hello, Ann"]
+
+
 def test_reflection_without_a_thread(programs: Programs, server: ProviderProcess) -> None:
     """That the server cannot be asked for its methods is said, and it can be asked later on."""
     program = """
