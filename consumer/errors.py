@@ -197,7 +197,7 @@ class RemoteError(RpcError):
     ) -> None:
         super().__init__(message, **{"is_remote": True, **fields})
         self.type_name = type_name
-        self.details: Mapping[str, Any] = {} if details is None else details
+        self.details: Mapping[str, Any] = dict(details or {})  # a read-only view would not pickle
 
 
 class ConsumerClosed(RpcError):

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+import grpc
+
 from callahead.config.policy import NEVER_SENT
 
 from ...call.invocation import NO_ATTACHMENTS
@@ -31,18 +33,35 @@ _PROTOCOLS = DUBBOS_OWN | {
     "server", "te", "trailer", "user-agent",
 }  # fmt: skip
 _CONVERT = "tri-header-convert"
+_ENCODINGS: Mapping[int, str] = {
+    grpc.Compression.NoCompression: "identity",
+    grpc.Compression.Deflate: "deflate",
+    grpc.Compression.Gzip: "gzip",
+}
 _RESERVED = ("grpc-", _DUBBOS, ":")
 
 
 def fixed_metadata(identity: ServiceIdentity, application: str) -> Metadata:
-    """Make what every request to a provider carries: version, group, application and token, where there are any."""
+    """Make what every request to a provider carries: version, group, application and token, where there are any.
+
+    Raises:
+        LocalProtocolError: One of them cannot travel; Dubbo reads none of them from a ``-bin`` key.
+    """
     pairs = {
         "tri-service-version": identity.version,
         "tri-service-group": identity.group,
         "tri-consumer-appname": application,
     }
+    for key, value in pairs.items():
+        if not travels(value):
+            raise LocalProtocolError(f'"{value}" cannot travel as {key}, which is printable ASCII', not_sent=True)
     token = to_metadata({"token": identity.token}) if identity.token else ()
     return tuple((key, value) for key, value in pairs.items() if value) + token
+
+
+def travels(text: str) -> bool:
+    """Tell whether *text* can be the value of a key that does not end in ``-bin``."""
+    return _PRINTABLE.fullmatch(text) is not None
 
 
 def to_metadata(attachments: Mapping[str, str | bytes]) -> Metadata:
@@ -52,7 +71,7 @@ def to_metadata(attachments: Mapping[str, str | bytes]) -> Metadata:
     UTF-8.
 
     Raises:
-        LocalProtocolError: A key cannot travel, or is the framework's own.
+        LocalProtocolError: A key cannot travel, or is the framework's own, or text has no UTF-8.
     """
     return tuple(_pair(key, value) for key, value in attachments.items())
 
@@ -62,10 +81,17 @@ def _pair(key: str, value: str | bytes) -> tuple[str, str | bytes]:
     if not _LEGAL_KEY.fullmatch(name) or name.startswith(_RESERVED) or name in NEVER_SENT:
         rule = "letters, digits, _ . and -, not beginning with grpc- or tri-, and none of async, sent, return, retries"
         raise LocalProtocolError(f'attachment "{key}" cannot travel as metadata; a key is {rule}', not_sent=True)
-    if isinstance(value, str) and not name.endswith("-bin") and _PRINTABLE.fullmatch(value):
+    if isinstance(value, str) and not name.endswith("-bin") and travels(value):
         return name, value
-    data = value.encode() if isinstance(value, str) else value
+    data = _bytes(key, value) if isinstance(value, str) else value
     return (name if name.endswith("-bin") else f"{name}-bin"), data
+
+
+def _bytes(key: str, text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise LocalProtocolError(f'the value of "{key}" is no text: {error}', not_sent=True) from error
 
 
 def checked_metadata(pairs: Iterable[tuple[str, str | bytes]]) -> Metadata:
@@ -79,10 +105,22 @@ def checked_metadata(pairs: Iterable[tuple[str, str | bytes]]) -> Metadata:
         if not _LEGAL_KEY.fullmatch(key):
             raise LocalProtocolError(f'metadata key "{key}" is not of lower-case letters, digits, _ . -', not_sent=True)
         text = value.decode("latin-1") if isinstance(value, bytes) else value
-        if not key.endswith("-bin") and not _PRINTABLE.fullmatch(text):
+        if key.endswith("-bin"):
+            _bytes(key, text)
+        elif not travels(text):
             text = f'the value of metadata key "{key}" is not printable ASCII'
             raise LocalProtocolError(f"{text}; only keys that end in -bin carry other bytes", not_sent=True)
     return metadata
+
+
+def with_compression(metadata: Metadata, compression: grpc.Compression | None) -> Metadata:
+    """Ask for *compression* of the requests of a client stream that gives a future: grpcio itself forgets it there.
+
+    The pair is gRPC core's own (``GRPC_COMPRESSION_REQUEST_ALGORITHM_MD_KEY``), and never travels.
+    """
+    if compression is None:
+        return metadata
+    return (*metadata, ("grpc-internal-encoding-request", _ENCODINGS[compression]))
 
 
 def join_metadata(*parts: Iterable[tuple[str, Any]] | None) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...call.attempt import Attempt
@@ -21,7 +22,7 @@ from ...runtime.forking import fork_safe_lock
 from ..api import Providers, TransportParts
 from ..identity import ServiceIdentity
 from .channels import ConnectionKind, SharedChannel, SharedChannels, kinds_of
-from .metadata import Metadata, fixed_metadata, to_metadata
+from .metadata import Metadata, fixed_metadata, to_metadata, travels
 from .method import Builder, TriMethod
 from .route import Routes
 from .stream import counted
@@ -37,10 +38,10 @@ class TriReference:
         self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, connections: SharedChannels
     ) -> None:
         self._policy = policy
-        self._clock = parts.clock
-        self._application = parts.application
+        self._parts = parts
         self._providers = providers
         self._connections = connections
+        _check_identity(policy, parts.application)
         self._kinds: tuple[ConnectionKind, ...] = kinds_of(policy)
         self._lock = fork_safe_lock()
         self._types: ServiceTypes | JavaInterface | None = None
@@ -68,21 +69,21 @@ class TriReference:
 
     def stub_method(self, types: MethodTypes, build: Builder) -> TriMethod:
         """Prepare a method whose types the caller has, as a generated stub does; nothing is kept of it."""
-        return TriMethod(types, build, self._policy, self._routes_of(types.path), self._clock)
+        return TriMethod(types, build, self._policy, self._routes_of(types.path), self._parts)
 
     def _java(self, method: JavaMethod) -> TriMethod:
         from .java_method import JavaTriMethod, types_of
 
         types = types_of(method, self._policy)
         more = to_metadata(INVOKE_ATTACHMENTS) if method.is_generic else ()
-        return JavaTriMethod(method, types, self._policy, self._routes_of(types.path, more), self._clock)
+        return JavaTriMethod(method, types, self._policy, self._routes_of(types.path, more), self._parts)
 
     def _routes_of(self, path: str, more: Metadata = ()) -> Routes:
         with self._lock:
             routes = self._routes.get(path)
             if routes is None:
                 around = (self._kinds, self._connections, self._providers)
-                routes = Routes(path, self._policy, self._application, more, *around)
+                routes = Routes(path, self._policy, self._parts.application, more, *around)
                 self._routes[path] = routes
             return routes
 
@@ -103,7 +104,7 @@ class TriReference:
     def pass_on(self, attempt: Attempt, begin: Callable[[grpc.Channel, Metadata], Any]) -> Any:
         """Return what *begin* makes of a channel to the provider and of the metadata; it runs there until it ends."""
         identity = ServiceIdentity.of(attempt.provider.endpoint, self._policy)
-        metadata = fixed_metadata(identity, self._application) + to_metadata(attempt.attachments)
+        metadata = fixed_metadata(identity, self._parts.application) + to_metadata(attempt.attachments)
         connection = self._connection_to(attempt.provider)
         return counted(connection, lambda: begin(connection.channel, metadata))
 
@@ -125,3 +126,14 @@ class TriReference:
         """Drop what was prepared for *provider*, or for all."""
         for routes in list(self._routes.values()):
             routes.forget(provider)
+
+
+def _check_identity(policy: ReferencePolicy, application: str) -> None:
+    """Refuse names that no request could carry; Dubbo reads none of them from a ``-bin`` key."""
+    rule = "is not printable ASCII, so it cannot travel as metadata"
+    for attribute in ("group", "version"):
+        value: str = getattr(policy, attribute)
+        if not travels(value):
+            raise policy.error(attribute, f'"{value}" {rule}')
+    if not travels(application):
+        raise ConfigError.at("", "application.name", f'"{application}" {rule}')

@@ -33,6 +33,21 @@ def test_fixed_metadata_has_only_what_is_set() -> None:
 
 
 @pytest.mark.parametrize(
+    ("identity", "application", "said"),
+    [
+        (ServiceIdentity("a.G", "ü", "", ""), "", '"ü" cannot travel as tri-service-version'),
+        (ServiceIdentity("a.G", "", "ü", ""), "", '"ü" cannot travel as tri-service-group'),
+        (ServiceIdentity("a.G", "", "", ""), "bücher", '"bücher" cannot travel as tri-consumer-appname'),
+    ],
+)
+def test_fixed_metadata_that_cannot_travel(identity: ServiceIdentity, application: str, said: str) -> None:
+    """A provider may say of itself what no configuration could."""
+    with pytest.raises(LocalProtocolError, match=said) as caught:
+        fixed_metadata(identity, application)
+    assert caught.value.not_sent
+
+
+@pytest.mark.parametrize(
     ("key", "value", "pair"),
     [
         ("Trace-Id", "abc", ("trace-id", "abc")),
