@@ -361,3 +361,15 @@ def test_method_types_know_whether_they_stream() -> None:
         for client, server in kinds
     ]
     assert [one.streaming for one in made] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("name", ["-x.proto", "--version", "--python_out=.", "@x.proto", "a b.proto", "-I"])
+def test_a_file_whose_name_looks_like_an_option_is_a_file(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else is told to protoc by it."""
+    monkeypatch.chdir(tmp_path)
+    text = 'syntax = "proto3"; package p; message M {} service S { rpc call(M) returns (M); }'
+    Path(name).write_text(text, "utf-8")
+    assert list(load("p.S", proto=name).methods) == ["call"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
