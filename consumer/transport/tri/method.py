@@ -200,7 +200,7 @@ class UnaryCall:
                 options.compression,
             )
         except grpc.RpcError as error:
-            return self._read(error)
+            return self._read(self._failed, error)
         return self._method.decode(data, attempt, self._note_metadata(call))
 
     def start(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
@@ -241,7 +241,7 @@ class UnaryCall:
 
     def _end_with(self, call: Any) -> None:
         """Report how *call* ended; runs on the channel's thread."""
-        self._end(self._read(call))
+        self._end(self._read(self._outcome_of, call))
 
     def _end_aside(self, call: Any) -> None:
         """Report how *call*, a client stream, ended, from another thread than the channel's.
@@ -261,19 +261,26 @@ class UnaryCall:
         except RuntimeError as error:  # no thread can be started
             self._end(Outcome(error=unread(error)))
 
-    def _read(self, call: Any) -> Outcome:
+    def _read(self, look: Callable[[Any], Outcome], call: Any) -> Outcome:
         try:
-            return self._outcome_of(call)
+            return look(call)
         except Exception as error:  # whatever happens here, the call must end
             return Outcome(error=unread(error))
 
     def _outcome_of(self, call: Any) -> Outcome:
-        code = call.code()
-        metadata = self._note_metadata(call)
+        # Each of grpcio's accessors takes a lock, so the status is asked for only where there is no answer.
+        try:
+            answer = call.result()
+        except Exception as error:
+            if error is call:
+                call.__traceback__ = None  # which would tie it to itself
+            return self._failed(call)
+        return self._method.decode(answer, self._attempt, self._note_metadata(call))
+
+    def _failed(self, call: Any) -> Outcome:
+        self._note_metadata(call)
         attempt = self._attempt
-        if code is grpc.StatusCode.OK:
-            return self._method.decode(call.result(), attempt, metadata)
-        if code is grpc.StatusCode.CANCELLED and attempt.is_cancelled:
+        if attempt.is_cancelled and call.code() is grpc.StatusCode.CANCELLED:
             return Outcome(error=CancelledError())
         return Outcome(error=broken_here(call) or self._method.fail(call, self._connection, attempt))
 
