@@ -12,6 +12,7 @@ from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.connection import Connection
 from callahead.consumer.transport.dubbo.settings import ConnectionSettings
+from callahead.consumer.transport.request_limit import Room
 
 from .attempts import attempt_of
 from .clock import FakeClock
@@ -21,8 +22,7 @@ _POLICY = MethodPolicy(reference="foo", method="find")
 SETTINGS = ConnectionSettings(
     connect_timeout=1.0,
     heartbeat=0.0,
-    max_queued_requests=100_000,
-    max_queued_bytes=10_000_000,
+    room=Room(100_000, 10_000_000),
     max_body_bytes=1000,
     max_body_setting="max_response_bytes",
 )

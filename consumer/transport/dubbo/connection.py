@@ -30,6 +30,7 @@ from ..tcp.stream import Stream
 from .call import Call
 from .counters import Counters
 from .inbox import Inbox
+from .posted import LARGE_BYTES, PostedBytes
 from .running import RunningCalls
 from .settings import ConnectionSettings
 from .stop_notice import StopNotice
@@ -83,7 +84,7 @@ class Connection:
         self._outbox: Outbox[Call] = Outbox()
         self._calls = calls = RunningCalls(self._outbox, settings, self.name)
         self._inbox = Inbox(
-            settings, self.name, calls.by_id, self.counters, self.stop_notice, reply=self._reply, broken=self._lost
+            settings, self.name, calls, self.counters, self.stop_notice, reply=self._reply, broken=self._lost
         )
         self._stream = Stream(
             self._outbox, thread, clock, received=self._inbox.take, written=calls.written, lost=self._lost
@@ -97,6 +98,7 @@ class Connection:
             opened=self._opened, failed=self._not_opened,
         )  # fmt: skip
         self._posted: deque[Call] = deque()
+        self._posted_bytes = PostedBytes(calls, settings.room, self.name)
         self._is_posted = False
         self._is_flushing = False
         self._is_draining = False
@@ -106,6 +108,11 @@ class Connection:
 
     def post(self, call: Call) -> None:
         """Hand *call* to the I/O thread."""
+        if call.size > LARGE_BYTES:
+            refusal = self._posted_bytes.add(call.size)
+            if refusal is not None:
+                call.fail(refusal)
+                return
         self._posted.append(call)
         if not self._is_posted:
             self._is_posted = True
@@ -151,6 +158,8 @@ class Connection:
 
     def _accept(self, call: Call) -> None:
         calls = self._calls
+        if call.size > LARGE_BYTES:
+            self._posted_bytes.remove(call.size)
         is_usual = self.state is State.OPEN and not call.is_cancelled
         refusal = calls.refuse_if_full(call) if is_usual else self._refuse(call)
         if refusal is not None:
@@ -189,7 +198,9 @@ class Connection:
         frame, call.frame = call.frame, None
         assert frame is not None
         call.number = self._stream.send(frame)
-        self._calls.by_id[call.id] = call
+        calls = self._calls
+        calls.by_id[call.id] = call
+        calls.size += call.size
         if self._outbox.count:
             self._stream.write()
 
@@ -371,6 +382,7 @@ class Connection:
         self._owner.after_fork()
         self._leading.after_fork()
         self._posted.clear()
+        self._posted_bytes.clear()
         self._is_posted = self._is_flushing = False
         self._calls.clear()
         self._inbox.clear()

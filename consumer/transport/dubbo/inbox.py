@@ -9,8 +9,8 @@ from typing import Any
 from ...wire.events import BadEvent, BadResponse, BrokenStream, Heartbeat, HeartbeatAnswer, ReadOnly, Response, Writable
 from ...wire.header import heartbeat_answer_frame
 from ...wire.reader import FrameReader
-from .call import Call
 from .counters import Counters
+from .running import RunningCalls
 from .settings import ConnectionSettings
 from .stop_notice import StopNotice
 
@@ -23,7 +23,7 @@ class Inbox:
     Args:
         settings: The largest answer.
         name: ``host:port``, for the log.
-        running: The calls that wait for an answer, by their ids; who gets one is taken out.
+        running: The calls that wait for an answer; who gets one is taken out.
         counters: Where what reaches nobody is counted.
         stop_notice: Hears that the peer is about to stop.
         reply: Called with a frame that the peer asked for.
@@ -34,7 +34,7 @@ class Inbox:
         self,
         settings: ConnectionSettings,
         name: str,
-        running: dict[int, Call],
+        running: RunningCalls,
         counters: Counters,
         stop_notice: StopNotice,
         reply: Callable[[bytes], None],
@@ -55,7 +55,8 @@ class Inbox:
 
     def take(self, data: bytes) -> None:
         """Hand on what *data* says, together with what came before."""
-        running = self._running
+        calls = self._running
+        running = calls.by_id
         for event in self._reader.feed(data):
             if type(event) is Response:
                 number, status, body = event
@@ -63,6 +64,7 @@ class Inbox:
                 if call is None:
                     self._counters.unknown_answers += 1
                 else:
+                    calls.size -= call.size  # as `RunningCalls.take` does, without a function for each answer
                     call.answer(status, body)
             else:
                 self._take_rare(event)
@@ -83,7 +85,7 @@ class Inbox:
             self._ignore(" sent a request, which a consumer does not answer")
 
     def _fail(self, event: BadResponse) -> None:
-        call = self._running.pop(event.id, None)
+        call = self._running.take(event.id)
         if call is None:
             self._counters.unknown_answers += 1
         else:

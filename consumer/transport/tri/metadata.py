@@ -62,6 +62,11 @@ def _pair(key: str, value: str | bytes) -> tuple[str, str | bytes]:
     return (name if name.endswith("-bin") else f"{name}-bin"), data
 
 
+def size_of(metadata: Metadata) -> int:
+    """Count the bytes of keys and values."""
+    return sum(len(key) + len(value) for key, value in metadata)
+
+
 def checked_metadata(pairs: Iterable[tuple[str, str | bytes]]) -> Metadata:
     """Return *pairs*, which a user of gRPC gave; grpcio itself lets the call fail as if the provider had said INTERNAL.
 

@@ -120,6 +120,6 @@ def test_a_setting_of_one_protocol_says_so() -> None:
     only = {key: schema["x-only-protocol"] for key, schema in properties.items() if "x-only-protocol" in schema}
     assert only == {
         **dict.fromkeys(["keepalive", "keepalive_timeout", "module", "proto", "proto_path"], "tri"),
-        **dict.fromkeys(["heartbeat", "max_queued_requests", "max_queued_bytes"], "dubbo"),
+        "heartbeat": "dubbo",
     }
     assert properties["heartbeat"]["description"].startswith("Only dubbo: silence before a heartbeat")
