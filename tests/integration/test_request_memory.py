@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from support import tri_peers
 from support.dubbo_peer import DubboPeer, echo, foo_config, wait_until
 
-from callahead.consumer import Consumer, LimitExceeded
+from callahead.consumer import Consumer, LimitExceeded, SerializationError
 
 MIB = 1024 * 1024
 ECHO = {"interface": "a.Foo", "methods": {"echo": {"parameter_types": ["java.lang.String"], "timeout": "60s"}}}
@@ -24,6 +25,10 @@ def silent(request: pytest.FixtureRequest) -> Iterator[tri_peers.Peer]:
     """A peer that never answers, whether it reads or not."""
     with tri_peers.Peer(tri_peers.mute if request.param == "reads" else lambda _: None) as peer:
         yield peer
+
+
+class Strange:
+    """Something that fits no parameter."""
 
 
 class Resident:
@@ -66,6 +71,19 @@ def test_requests_to_a_peer_that_never_answers_are_bounded_by_bytes(protocol: st
         assert resident.growth() <= 16 * MIB + 20_000_000
         assert {type(future.exception(0)) for future in futures if future.done()} == {LimitExceeded}
         consumer.close(0)
+
+
+@pytest.mark.parametrize("protocol", ["dubbo", "tri"])
+def test_a_call_whose_arguments_cannot_be_encoded_keeps_none_of_them(protocol: str) -> None:
+    """Nor does its error, by the frames of what led to it."""
+    reference = {**ECHO, "protocol": protocol, "url": f"{protocol}://127.0.0.1:1"}
+    with Consumer({"references": {"foo": reference}}) as consumer:
+        future = consumer.reference("foo").echo.future(strange := Strange())
+        thing = weakref.ref(strange)
+        del strange
+        error = future.exception(5)
+        assert isinstance(error, SerializationError)
+        assert thing() is None
 
 
 def test_a_large_request_is_repeated_from_the_frame_of_the_first_attempt() -> None:
