@@ -313,6 +313,10 @@ class Connection:
         if silent >= heartbeat * _IDLE_HEARTBEATS:
             self._lost(f"nothing came for {silent:.0f} s, {_IDLE_HEARTBEATS} heartbeats of {heartbeat:g} s")
             return NEVER
+        stalled = self._inbox.stalled(now)
+        if stalled >= heartbeat * _IDLE_HEARTBEATS:
+            self._lost(f"a frame had begun and did not go on for {stalled:.0f} s")
+            return NEVER
         if silent >= heartbeat and now - self._heartbeat_sent >= heartbeat:
             self._heartbeat_sent = now
             self._outbox.put(heartbeat_frame(next(_HEARTBEAT_IDS)))

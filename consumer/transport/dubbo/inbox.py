@@ -16,6 +16,12 @@ from .stop_notice import StopNotice
 
 _LOG = logging.getLogger("callahead.consumer.dubbo")
 
+_PROGRESS_BYTES = 256
+"""More than the heartbeats of both sides are together, while a connection that is silent otherwise is not yet lost.
+
+Where a length is wrong they disappear in the frame, and it must not seem to grow by them.
+"""
+
 
 class Inbox:
     """Reads what the peer says; for whoever holds the connection's `Ownership`.
@@ -52,6 +58,16 @@ class Inbox:
     def clear(self) -> None:
         """Forget the half of a frame that came last: the next bytes are of another connection."""
         self._reader = FrameReader(self._settings.max_body_bytes, setting=self._settings.max_body_setting)
+        self._progress = (0, 0)
+        self._progressed = 0.0
+
+    def stalled(self, now: float) -> float:
+        """Tell for how many seconds the frame that has begun has made no progress; 0 where none has begun."""
+        reader = self._reader
+        begun, missing = self._progress
+        if reader.begun != begun or not reader.missing or missing - reader.missing >= _PROGRESS_BYTES:
+            self._progress, self._progressed = (reader.begun, reader.missing), now
+        return now - self._progressed
 
     def take(self, data: bytes) -> None:
         """Hand on what *data* says, together with what came before."""

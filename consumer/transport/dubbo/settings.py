@@ -10,7 +10,7 @@ from ..request_limit import Room
 
 
 class DubboSettings(TransportSettings):
-    """Heartbeats of a connection."""
+    """Signs of life of a connection."""
 
     heartbeat_ms: DurationOrZero = setting(
         60_000, "silence before a heartbeat, 0 for none; default 60s", key="heartbeat"
