@@ -263,8 +263,9 @@ class Connection:
             self._owner.leave()
 
     def _reply(self, frame: bytes) -> None:
-        self._outbox.put(frame)
-        self._thread.post(self._flush_soon, None)  # this may be a leader's thread
+        if self._outbox.size < self._settings.room.size:  # else the peer asks for more than it reads
+            self._outbox.put(frame)
+            self._thread.post(self._flush_soon, None)  # this may be a leader's thread
 
     def _tick_now(self, _: None) -> None:
         self._thread.tick_at(self, self._clock())
