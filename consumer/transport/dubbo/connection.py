@@ -87,7 +87,13 @@ class Connection:
             settings, self.name, calls, self.counters, self.stop_notice, reply=self._reply, broken=self._lost
         )
         self._stream = Stream(
-            self._outbox, thread, clock, received=self._inbox.take, written=calls.written, lost=self._lost
+            self._outbox,
+            thread,
+            clock,
+            received=self._inbox.take,
+            written=calls.written,
+            lost=self._lost,
+            turned_away=self._turned_away,
         )
         self._leading = Leading(
             self._owner, self._stream, self._outbox, calls.by_id, thread, clock,
@@ -332,6 +338,12 @@ class Connection:
         self._calls.fail_all(
             lambda begun: ConnectionLost(f"the connection broke: {problem}", not_sent=not begun, in_doubt=begun)
         )
+
+    def _turned_away(self, problem: str) -> None:
+        self._drop_socket()
+        self.state = State.IDLE
+        self._connecting.turned_away(problem)
+        self._calls.fail_all(lambda _: ConnectFailed(f"no connection: {problem}", not_sent=True))
 
     def _drop_socket(self) -> None:
         self._owner.forget()
