@@ -114,6 +114,9 @@ class Consumer:
         A generated stub made with it, ``GreeterStub(consumer.channel("greeter"))``, sends its unary calls through the
         reference's chain and its streaming calls to a provider of the reference. See `callahead.consumer.channel`.
 
+        Within `grpc.intercept_channel` a plain call always waits and gives the answer, whatever ``async`` and
+        ``return`` say: grpcio makes it of ``with_call``, which is bound to. ``future`` is as ever.
+
         Raises:
             ConfigError: There is no such reference, or its protocol is not ``tri``.
             NoProviderAvailable: No provider is known, and ``check`` is true.

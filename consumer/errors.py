@@ -36,6 +36,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from callahead.config.errors import CallaheadError, ConfigError, Problem
+from callahead.config.values.line import one_line
 from callahead.registry.errors import ProviderDataError, RegistryError, RegistryUnavailable
 
 __all__ = [
@@ -65,6 +66,8 @@ __all__ = [
 
 class RpcError(CallaheadError):
     """A call that did not bring an answer.
+
+    Its message is one line of at most 2,000 characters, whatever a peer sent: control characters are escaped.
 
     Attributes:
         reference: Id of the reference, "" where the error was made outside a call.
@@ -101,7 +104,7 @@ class RpcError(CallaheadError):
         in_doubt: bool = False,
         status: str = "",
     ) -> None:
-        super().__init__(message)
+        super().__init__(one_line(message))
         self.is_remote = is_remote
         self.not_sent = not_sent
         self.in_doubt = in_doubt
@@ -194,7 +197,7 @@ class RemoteError(RpcError):
     ) -> None:
         super().__init__(message, **{"is_remote": True, **fields})
         self.type_name = type_name
-        self.details: Mapping[str, Any] = {} if details is None else details
+        self.details: Mapping[str, Any] = dict(details or {})  # a read-only view would not pickle
 
 
 class ConsumerClosed(RpcError):

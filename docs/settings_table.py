@@ -49,6 +49,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "max_response_bytes": "``payload``",
         "keepalive": NONE,
         "keepalive_timeout": NONE,
+        "max_metadata_bytes": "``triple.max-header-list-size``",
         "connect_timeout": "``connect.timeout``",
         "max_queued_requests": NONE,
         "max_queued_bytes": NONE,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from callahead.config.errors import CallaheadError
+from callahead.config.values.line import one_line
 
 
 class RegistryError(CallaheadError):
-    """A registry cannot be asked, or has said something that makes no sense."""
+    """A registry cannot be asked, or has said something that makes no sense; the message is a line fit for a log."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class RegistryUnavailable(RegistryError):

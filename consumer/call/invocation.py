@@ -58,6 +58,13 @@ class Stoppable(Protocol):
         """Give it up, soon; from any thread, and as often as one likes."""
 
 
+class Waiter(Protocol):
+    """The thread that waits for a call, as those see it who end the call's attempts."""
+
+    def hand_over(self, work: Callable[[], object], /) -> bool:
+        """Let it run *work*, soon; False where it waits no more. From any thread."""
+
+
 class CallRecord:
     """The trace of one call; written by the stages, read by users through `RpcContext.last_call` and the future.
 
@@ -77,6 +84,7 @@ class CallRecord:
         view: Why the call has the mode that it has where the configuration does not say it, such as
             ``"called through .sync"``; "" otherwise.
         thread: Identifier of the thread that waits for the call; 0 where none does.
+        waiter: That thread, for work that would hold up others; None where none waits.
         first: The first attempt, while the call runs; likewise *further*, those after it. They may have ended.
     """
 
@@ -88,6 +96,7 @@ class CallRecord:
     protocol_trace: Any = None
     view: str = ""
     thread: int = 0
+    waiter: Waiter | None = None
     _site: tuple[CodeType, int] | None = None
     is_cancelled: bool = False
     first: Stoppable | None = None

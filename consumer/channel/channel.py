@@ -4,50 +4,38 @@
 through the reference's chain and obeys its configuration; the stub's own ``future`` and ``with_call`` keep their
 meaning. Streaming calls go to one provider of the reference, with its attachments and deadline. Errors are `RpcError`
 and `grpc.RpcError` at once, so existing ``except`` clauses go on working.
+
+`grpc.intercept_channel` makes a stub's plain call of the ``with_call`` that it finds beneath, so within it ``async``
+and ``return`` have no effect: a call that has to return its call object can only wait. Nothing tells such a
+``with_call`` from one that the program made itself.
 """
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 
 from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy
 
-from ..call.attempt import Attempt
-from ..call.provider import Provider
 from ..errors import RpcError
 from ..interface.proto.load import streaming_problems
 from ..interface.proto.service import MethodTypes
 from ..reference.caller import Caller
-from ..reference.stream import begin_stream
-from ..transport.api import MethodTransport
-from ..transport.tri.metadata import Metadata, checked_metadata
-from ..transport.tri.method import GrpcOptions
-from .faces import ChannelFuture, EndedCall, grpc_error
+from .faces import ChannelFuture, EndedCall, raise_face
+from .parts import StubTransport, checked_timeout, first, grpc_options, unchanged
+from .streams import PassedStream, PassedStreamStream, PassedStreamUnary, PassedUnaryStream
 
 if TYPE_CHECKING:
     from ..reference.pipeline import Pipeline
 
 _KEPT_TIMEOUTS = 64
 
-
-@runtime_checkable
-class StubTransport(Protocol):
-    """What a `ReferenceTransport` must have beyond the seam to serve generated stubs of gRPC."""
-
-    def stub_method(self, types: MethodTypes, build: Callable[[tuple[Any, ...], Mapping[str, Any]], Any]) -> Any:
-        """Make a `MethodTransport` of *types* and of what makes a request of arguments; nothing is kept of it."""
-
-    def channel_to(self, provider: Provider) -> grpc.Channel:
-        """Return the channel to *provider*."""
-
-    def pass_on(self, attempt: Attempt, begin: Callable[[grpc.Channel, Metadata], Any]) -> Any:
-        """Return what *begin* makes of a channel to the provider and of the metadata; it runs there until it ends."""
+_UNBOUNDED_S = 86_400.0 * 365
+"""Stands for infinity, in a policy that has whole milliseconds."""
 
 
 class ConsumerChannel(grpc.Channel):
@@ -83,7 +71,7 @@ class ConsumerChannel(grpc.Channel):
         _registered_method: Any = None,
     ) -> Any:
         """Make the callable of a server-streaming method; see `grpc.Channel.unary_stream`."""
-        return self._passing("unary_stream", method, request_serializer, response_deserializer)
+        return self._passing(PassedUnaryStream, "unary_stream", method, request_serializer, response_deserializer)
 
     def stream_unary(
         self,
@@ -93,7 +81,7 @@ class ConsumerChannel(grpc.Channel):
         _registered_method: Any = None,
     ) -> Any:
         """Make the callable of a client-streaming method; see `grpc.Channel.stream_unary`."""
-        return self._passing("stream_unary", method, request_serializer, response_deserializer)
+        return self._passing(PassedStreamUnary, "stream_unary", method, request_serializer, response_deserializer)
 
     def stream_stream(
         self,
@@ -103,9 +91,9 @@ class ConsumerChannel(grpc.Channel):
         _registered_method: Any = None,
     ) -> Any:
         """Make the callable of a method that streams both ways; see `grpc.Channel.stream_stream`."""
-        return self._passing("stream_stream", method, request_serializer, response_deserializer)
+        return self._passing(PassedStreamStream, "stream_stream", method, request_serializer, response_deserializer)
 
-    def _passing(self, kind: str, method: Any, serialize: Any, deserialize: Any) -> Any:
+    def _passing(self, made: type[PassedStream], kind: str, method: Any, serialize: Any, deserialize: Any) -> Any:
         types = _types(method, serialize, deserialize)
         problems = streaming_problems(self._pipeline.policy.default, self._pipeline.policy_of(types.name))
         if problems:
@@ -114,7 +102,7 @@ class ConsumerChannel(grpc.Channel):
         def bind(channel: grpc.Channel) -> Any:
             return getattr(channel, kind)(types.path, serialize, deserialize)
 
-        return _Passing(self, self._pipeline, self._transport, types, bind)
+        return made(self.ensure_open, self._pipeline, self._transport, types, bind)
 
     def subscribe(self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool = False) -> None:
         """Watch the connection to one of the providers; see `grpc.Channel.subscribe`."""
@@ -145,7 +133,7 @@ class ConsumerChannel(grpc.Channel):
         known = self._timed.get((policy.method, timeout))
         if known is not None and known[0] is policy:
             return known[1]
-        milliseconds = max(1, round(timeout * 1000))
+        milliseconds = _milliseconds(checked_timeout(timeout))
         made = policy.override(timeout_ms=milliseconds, total_timeout_ms=milliseconds)
         if len(self._timed) >= _KEPT_TIMEOUTS:
             self._timed.clear()
@@ -162,6 +150,13 @@ class ConsumerChannel(grpc.Channel):
         return f"<ConsumerChannel of {self._pipeline.policy.id}>"
 
 
+def _milliseconds(seconds: float) -> int:
+    """Return a time of at least 1 ms where *seconds* are above 0, else none: the call then ends before it is sent."""
+    if seconds <= 0:
+        return 0
+    return max(1, round(min(seconds, _UNBOUNDED_S) * 1000))
+
+
 def _types(method: str | bytes, serialize: Any, deserialize: Any) -> MethodTypes:
     path = method.decode() if isinstance(method, bytes) else method
     return MethodTypes(
@@ -169,18 +164,9 @@ def _types(method: str | bytes, serialize: Any, deserialize: Any) -> MethodTypes
         path=path,
         request_class=None,
         response_class=None,
-        serialize=serialize or _unchanged,
-        deserialize=deserialize or _unchanged,
+        serialize=serialize or unchanged,
+        deserialize=deserialize or unchanged,
     )
-
-
-def _unchanged(data: Any) -> Any:
-    return data
-
-
-def _first(args: tuple[Any, ...], kwargs: Any) -> Any:
-    del kwargs
-    return args[0]
 
 
 class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
@@ -190,7 +176,8 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
         self, channel: ConsumerChannel, pipeline: Pipeline, transport: StubTransport, types: MethodTypes
     ) -> None:
         self._channel = channel
-        self._caller = Caller(pipeline.bind(types.name), transport.stub_method(types, _first), ChannelFuture)
+        self._reference = pipeline.policy
+        self._caller = Caller(pipeline.bind(types.name), transport.stub_method(types, first), ChannelFuture)
 
     def _policy_for(self, timeout: float | None) -> MethodPolicy:
         """Let gRPC's ``timeout``, in seconds, bound the whole call and each of its attempts."""
@@ -209,10 +196,10 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
         """Call as the configuration says: the answer, or None where the method is asynchronous or one-way."""
         self._channel.ensure_open()
         try:
-            options = _options(metadata, credentials, wait_for_ready, compression)
+            options = grpc_options(self._reference, metadata, credentials, wait_for_ready, compression)
             return self._caller.call(self._policy_for(timeout), (request,), {}, sys._getframe(1), options)
         except RpcError as error:
-            raise grpc_error(error) from error.__cause__
+            raise_face(error)
 
     def with_call(
         self,
@@ -243,74 +230,9 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
         self._channel.ensure_open()
         frame = sys._getframe(2)
         try:
-            future = self._caller.future(self._policy_for(timeout), (request,), {}, frame, _options(*options))
+            given = grpc_options(self._reference, *options)
+            future = self._caller.future(self._policy_for(timeout), (request,), {}, frame, given)
         except RpcError as error:
-            raise grpc_error(error) from error.__cause__
+            raise_face(error)
         assert isinstance(future, ChannelFuture)
         return future
-
-
-def _options(
-    metadata: Any,
-    credentials: grpc.CallCredentials | None,
-    wait_for_ready: bool | None,
-    compression: grpc.Compression | None,
-) -> GrpcOptions:
-    return GrpcOptions(
-        metadata=checked_metadata(metadata) if metadata else (),
-        credentials=credentials,
-        wait_for_ready=wait_for_ready,
-        compression=compression,
-    )
-
-
-class _Passing:
-    """What a generated stub has as the attribute of a streaming method: grpcio's own callable, at a chosen provider."""
-
-    def __init__(
-        self,
-        channel: ConsumerChannel,
-        pipeline: Pipeline,
-        transport: StubTransport,
-        types: MethodTypes,
-        bind: Callable[[grpc.Channel], Any],
-    ) -> None:
-        self._channel = channel
-        self._choose = pipeline.choose
-        self._transport = transport
-        self._binding = pipeline.bind(types.name, is_streaming=True)
-        self._carrier: MethodTransport = transport.stub_method(types, _first)
-        self._bind = bind
-
-    def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
-        """Begin the stream at one provider; the rest is grpcio's."""
-        return self._begin(lambda callable_: callable_, request, timeout, metadata, options)
-
-    def with_call(self, request: Any, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
-        """Stream requests, wait for the answer, and return it with its call."""
-        return self._begin(lambda callable_: callable_.with_call, request, timeout, metadata, options)
-
-    def future(self, request: Any, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
-        """Stream requests and return grpcio's future of the answer."""
-        return self._begin(lambda callable_: callable_.future, request, timeout, metadata, options)
-
-    def _begin(
-        self,
-        view: Callable[[Any], Callable[..., Any]],
-        request: Any,
-        timeout: float | None,
-        metadata: Any,
-        options: dict[str, Any],
-    ) -> Any:
-        self._channel.ensure_open()
-        try:
-            attempt = begin_stream(self._binding, self._carrier, self._choose, (request,), {}, timeout)
-            bound = attempt.timeout if math.isfinite(attempt.timeout) else None
-
-            def begin(channel: grpc.Channel, own: Metadata) -> Any:
-                pairs = own + (tuple(metadata) if metadata else ())
-                return view(self._bind(channel))(request, timeout=bound, metadata=pairs or None, **options)
-
-            return self._transport.pass_on(attempt, begin)
-        except RpcError as error:
-            raise grpc_error(error) from error.__cause__

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 import grpc
 
@@ -54,6 +54,13 @@ def _last(error: Any) -> Any:
     return error.failures[-1] if isinstance(error, AllAttemptsFailed) else error
 
 
+class Metadatum(NamedTuple):
+    """A pair of metadata as grpcio has it, whose own class does not pickle."""
+
+    key: str
+    value: str | bytes
+
+
 class _ErrorFace(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
     """What grpcio's own errors can do beside being raised: they are the ended call and its future as well."""
 
@@ -62,8 +69,9 @@ class _ErrorFace(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-ar
         return status_of(self)
 
     def details(self) -> str:
-        """Return what the provider said, or else callahead's message."""
-        return _last(self).status_text or str(self)
+        """Return the text of the status, "" where it has none; callahead's message where there was no status."""
+        last = _last(self)
+        return last.status_text if last.status in grpc.StatusCode.__members__ else str(self)
 
     def debug_error_string(self) -> str:
         """Return callahead's message, which names the call, the provider, the time and the attempts."""
@@ -119,7 +127,13 @@ class _ErrorFace(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-ar
     def traceback(self, timeout: float | None = None) -> Any:
         """Return where this error was raised."""
         del timeout
-        return self.__traceback__
+        try:
+            return self.__traceback__ or _traceback_of(self)
+        finally:
+            del self  # the traceback would tie the error to itself
+
+    def __reduce__(self) -> Any:
+        return _make_face, (type(self).__bases__[1], self.args, self.__dict__)
 
     def add_done_callback(self, fn: Callable[[Any], None]) -> None:
         """Call ``fn(self)`` at once: the call has ended."""
@@ -139,15 +153,43 @@ def grpc_error(error: RpcError) -> RpcError:
     """
     if isinstance(error, grpc.RpcError):
         return error
-    kind = _face_of(type(error))  # type: ignore[arg-type]
-    face = kind.__new__(kind, *error.args)
     fields = dict(error.__dict__)
     if "details" in fields:
         fields["remote_details"] = fields.pop("details")
+    if error.protocol_trace is not None:
+        fields["protocol_trace"] = tuple(tuple(Metadatum(*pair) for pair in part) for part in error.protocol_trace)
+    cause = error.__cause__
+    if isinstance(error, AllAttemptsFailed):
+        fields["failures"] = failures = tuple(grpc_error(failure) for failure in error.failures)
+        cause = failures[-1] if failures else cause
+    face = _make_face(type(error), error.args, fields)
+    face.__cause__ = cause
+    return face.with_traceback(error.__traceback__)
+
+
+def raise_face(error: RpcError) -> NoReturn:
+    """Raise *error* as `grpc_error` makes it."""
+    face = grpc_error(error)
+    raise face from face.__cause__
+
+
+def _make_face(kind: type[RpcError], args: tuple[Any, ...], fields: Mapping[str, Any]) -> RpcError:
+    """Make an error without its ``__init__``, whose parameters may be any; also what unpickling calls."""
+    faced = _face_of(kind)  # type: ignore[arg-type]
+    face: RpcError = faced.__new__(faced)
+    face.args = args
     face.__dict__.update(fields)
-    face.__cause__ = error.__cause__
-    found: RpcError = face.with_traceback(error.__traceback__)
-    return found
+    return face
+
+
+def _traceback_of(error: BaseException) -> Any:
+    """Make the traceback that a future's error does not have, since nobody has raised it."""
+    try:
+        raise error
+    except BaseException as raised:
+        return raised.__traceback__
+    finally:
+        del error  # likewise
 
 
 class _WaitedTooLong(TimeoutError, grpc.FutureTimeoutError):
@@ -188,7 +230,10 @@ class ChannelFuture(InvocationFuture, grpc.Call, grpc.Future):  # type: ignore[m
     def traceback(self, timeout: float | None = None) -> Any:
         """Wait for the error's traceback, None for none; see `grpc.Future.traceback`."""
         error = self.exception(timeout)
-        return None if error is None else error.__traceback__
+        try:
+            return None if error is None else error.__traceback__ or _traceback_of(error)
+        finally:
+            del self, error  # as in an error's own
 
     def code(self) -> grpc.StatusCode:
         """Wait for the status of the call."""

@@ -10,6 +10,13 @@ from typing import Any
 
 import click
 
+from callahead.config.values.line import printable
+
+from ..runtime.shown import parts_of, shown
+
+_MOST_CHARACTERS = 32 * 1024 * 1024
+_MOST_OF_ONE = 1024 * 1024
+
 
 def read_values(arguments: tuple[str, ...]) -> tuple[Any, ...]:
     """Read each of *arguments*: JSON itself, ``@file`` for a file that holds it, ``-`` for the standard input.
@@ -66,14 +73,36 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def as_json(value: Any) -> str:
-    """Write *value* as JSON, in the characters that the standard output can carry; bytes become base64 text."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=_as_text)
+    """Write *value* as JSON, in the characters that the standard output can carry; bytes become base64 text.
+
+    Raises:
+        ValueError: It has no JSON form: it holds itself, is nested too deeply, or would be longer than 32 MiB.
+    """
+    text = _written(value, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
-        return json.dumps(value, indent=2, default=_as_text)
-    return text
+        return _written(value, ensure_ascii=True)
+    # JSON escapes the control characters of ASCII, and a terminal obeys others, too.
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _written(value: Any, *, ensure_ascii: bool) -> str:
+    """Write piece by piece, since what a peer sent may have few parts and be without end as a text."""
+    pieces: list[str] = []
+    room = _MOST_CHARACTERS
+    try:
+        for piece in json.JSONEncoder(indent=2, ensure_ascii=ensure_ascii, default=_as_text).iterencode(value):
+            room -= len(piece)
+            if room < 0:
+                raise ValueError(f"it has more than {_MOST_CHARACTERS} characters as JSON")
+            pieces.append(piece)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return "".join(pieces)
 
 
 def _as_text(value: Any) -> Any:
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return str(value) if parts_of(value) is None else shown(value, _MOST_OF_ONE)

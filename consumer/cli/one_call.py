@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 import click
@@ -18,6 +19,8 @@ from ..call.context import LastCall, RpcContext
 from ..errors import RpcError, SerializationError
 from ..interface.description import MethodDescription
 from ..reference.reference import Method
+from ..runtime.shown import shown
+from .json_values import as_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +89,7 @@ class Answer:
             "provider": self.provider,
             "attempts": self.attempts,
             "elapsed_ms": round(self.elapsed_ms, 3),
-            "response_attachments": dict(self.response_attachments),
+            "response_attachments": {name: _attachment(one) for name, one in self.response_attachments.items()},
         }
 
     def status_line(self) -> str:
@@ -96,6 +99,10 @@ class Answer:
         tries = f"{self.attempts} attempt{'' if self.attempts == 1 else 's'}"
         line = f"{self.status}: {name}, {where}, {tries}, {self.elapsed_ms:.1f} ms"
         return line if self.error is None else f"{type(self.error).__name__}: {self.error}\n{line}"
+
+
+def _attachment(value: Any) -> Any:
+    return value if isinstance(value, str | bytes | int | float | NoneType) else shown(value)
 
 
 def _error_document(error: Exception) -> dict[str, Any]:
@@ -213,11 +220,14 @@ def _plain(value: Any) -> Any:
     """Make of the answer what JSON can carry.
 
     Raises:
-        SerializationError: It holds a packed message whose type is not known here.
+        SerializationError: It holds a packed message whose type is not known here, or has no JSON form of a length that
+            can be printed.
     """
     from ..interface.proto.arguments import to_plain
 
     try:
-        return to_plain(value)
+        plain = to_plain(value)
+        as_json(plain)
+        return plain
     except Exception as error:  # protobuf raises TypeError, KeyError and its own
         raise SerializationError(f"the call was answered, but the answer has no JSON form: {error}") from error

@@ -171,7 +171,7 @@ class Caller:
             record.view = view
         record.thread = threading.get_ident()
         binding = self.binding
-        ending = Ending(binding.runtime, binding.metrics, record)
+        record.waiter = ending = Ending(binding.runtime, binding.metrics, record)
         try:
             binding.chain.stage(invocation, ending)
             if ending.outcome is None:
@@ -179,8 +179,10 @@ class Caller:
         except BaseException as error:  # Ctrl-C: the call must not go on without its caller
             record.cancel()
             ending(Outcome(error=error))
+            ending.leave()
             raise
         finally:
+            record.waiter = None  # which refers back to the record
             enter_call(record)
         outcome = ending.outcome
         assert outcome is not None

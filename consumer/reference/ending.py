@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 
 from callahead.config.policy import MethodPolicy
@@ -17,10 +19,13 @@ from ..errors import CallTimeout, ConsumerClosed, RpcError
 from ..interceptor.metrics import CallMetrics, log_failure
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import Clock
+from ..runtime.forking import fork_safe_lock
 from ..runtime.timer import Timer
 
 _LOG = logging.getLogger("callahead.consumer.call")
 
+_Work = Callable[[], object]
+_MAKING = fork_safe_lock()
 GRACE_S = 1.0
 """How long past its deadline a call may take to say so, before whatever holds it is given up on."""
 
@@ -81,13 +86,14 @@ class Ending:
         ConsumerClosed: The consumer was closed before the call could be counted as running.
     """
 
-    __slots__ = ("_event", "_metrics", "_record", "_runtime", "_verdict", "is_sent", "outcome")
+    __slots__ = ("_handed", "_has_left", "_metrics", "_record", "_runtime", "_verdict", "is_sent", "outcome")
 
     def __init__(self, runtime: Runtime, metrics: CallMetrics, record: CallRecord) -> None:
         self._runtime = runtime
         self._metrics = metrics
         self._record = record
-        self._event: threading.Event | None = None
+        self._handed: queue.SimpleQueue[_Work | None] | None = None
+        self._has_left = False
         self._verdict: Outcome | None = None
         self.is_sent = False
         self.outcome: Outcome | None = None
@@ -112,9 +118,7 @@ class Ending:
         self._metrics.end(record.attempts, error)
         self.outcome = outcome
         self.ended(outcome)
-        event = self._event
-        if event is not None:
-            event.set()
+        self._wake()
         if runtime.closed:
             runtime.tell_idle()
 
@@ -137,19 +141,64 @@ class Ending:
         The record will speak of the attempt that decides, this of the first that came so far: what the caller knows.
         """
         self._record.is_sent = self.is_sent = True
-        event = self._event
-        if event is not None:
-            event.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        handed = self._handed
+        if handed is not None:
+            handed.put(None)
 
     def wait(self, ends: float, *, for_sent: bool) -> None:
-        """Wait for the end, or for the writing, of the call; not much longer than until the monotonic second *ends*."""
-        event = self._event = threading.Event()
-        # Only now: whoever ends the call after this line sees the event.
-        if self.outcome is not None or (for_sent and self.is_sent):
-            return
-        if not event.wait(max(0.0, ends - self._runtime.clock()) + GRACE_S):
-            self.expire()
-            event.wait(GRACE_S)  # another thread may be ending it at this very moment
+        """Wait for the end, or for the writing, of the call; not much longer than until the monotonic second *ends*.
+
+        What was handed over is done meanwhile.
+        """
+        handed = self._queue()
+        expired = False
+        # Only now: whoever ends the call after this line sees the queue.
+        while self.outcome is None and not (for_sent and self.is_sent):
+            left = 0.0 if expired else max(0.0, ends - self._runtime.clock())
+            try:
+                work = handed.get(timeout=left + GRACE_S)
+            except queue.Empty:
+                if expired:
+                    break
+                expired = True
+                self.expire()  # another thread may be ending it at this very moment
+                continue
+            if work is not None:
+                work()
+        self.leave()
+
+    def _queue(self) -> queue.SimpleQueue[_Work | None]:
+        with _MAKING:
+            if self._handed is None:
+                self._handed = queue.SimpleQueue()
+            return self._handed
+
+    def hand_over(self, work: _Work) -> bool:
+        """Let the thread that waits, or is about to, run *work*; see `Waiter.hand_over`."""
+        if self.outcome is not None:
+            return False
+        self._queue().put(work)
+        # Looked at once it is there, as a thread that leaves looks once it has said so: one of the two sees the other.
+        if self._has_left:
+            self._pass_on()
+        return True
+
+    def leave(self) -> None:
+        """Wait no more; what was handed over and not done is done elsewhere."""
+        self._has_left = True
+        if self._handed is not None:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        handed, runtime = self._queue(), self._runtime
+        with suppress(queue.Empty):
+            while True:
+                work = handed.get_nowait()
+                if work is not None:
+                    runtime.callbacks.submit(Context(), f"the answer to {self._record.name}", work)
 
     def expire(self) -> None:
         """End a call that is long past its deadline."""

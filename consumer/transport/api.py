@@ -167,6 +167,7 @@ class ConnectionCounts:
         connects: Times that it came about; more than 1 means that it was lost; None likewise.
         unknown_answers: Answers to no running call: late, duplicate or made up; they reached nobody; None likewise.
         bad_events: Events that mean nothing in the protocol; None likewise.
+        trailing_bytes: Bytes behind the end of an answer, which were left out; None likewise.
     """
 
     endpoint: str
@@ -174,3 +175,4 @@ class ConnectionCounts:
     connects: int | None = None
     unknown_answers: int | None = None
     bad_events: int | None = None
+    trailing_bytes: int | None = None

@@ -36,28 +36,36 @@ class Request(NamedTuple):
 
 
 class Heartbeat(NamedTuple):
-    """A sign of life, to be answered with `heartbeat_answer_frame` where it is two-way."""
+    """A sign of life, to be answered with `heartbeat_answer_frame` where it is two-way.
+
+    Attributes:
+        trailing: Bytes behind its end; likewise in the events below.
+    """
 
     id: int
     two_way: bool
+    trailing: int = 0
 
 
 class HeartbeatAnswer(NamedTuple):
     """The answer to a heartbeat of this side."""
 
     id: int
+    trailing: int = 0
 
 
 class ReadOnly(NamedTuple):
     """The peer is about to stop: no new calls; those that run are still answered. May come more than once."""
 
     id: int
+    trailing: int = 0
 
 
 class Writable(NamedTuple):
     """The peer takes new calls again."""
 
     id: int
+    trailing: int = 0
 
 
 class BadResponse(NamedTuple):

@@ -37,6 +37,7 @@ _MAX_EVENT_BYTES = 15
 _MAX_GARBAGE_BYTES = 8192
 _MAX_SKIPPED_BYTES = 64 * 1024 * 1024
 _SAMPLE_BYTES = 32
+_NULLS = (b"N", b"")
 _unpack = HEADER.unpack_from
 _new = tuple.__new__
 
@@ -243,21 +244,27 @@ class FrameReader:
 
 
 def _event(flag: int, frame_id: int, status: int, body: bytes) -> Event:
-    """Tell what an event means. In a foreign serialization the letter of a notice is still its last byte."""
+    """Tell what an event means: null or one letter, whatever comes behind, as dubbo-go sends one null more.
+
+    In a foreign serialization the letter of a notice is still its last byte.
+    """
     if not flag & REQUEST:
         return _heartbeat_answer(flag, frame_id, status, body)
     is_hessian = flag & SERIALIZATION == HESSIAN2
-    text = body[1:] if is_hessian and body[:1] == b"\x01" else b"" if is_hessian else body[-1:]
+    is_text = is_hessian and body[:1] == b"\x01"
+    text = body[1:2] if is_text else b"" if is_hessian else body[-1:]
+    trailing = max(len(body) - (2 if is_text else 1), 0) if is_hessian else 0
     if text == b"R":
-        return ReadOnly(frame_id)
+        return ReadOnly(frame_id, trailing)
     if text == b"W":
-        return Writable(frame_id)
-    if not is_hessian or body in (b"N", b""):
-        return Heartbeat(frame_id, flag & TWO_WAY != 0)
+        return Writable(frame_id, trailing)
+    if not is_hessian or body[:1] in _NULLS:
+        return Heartbeat(frame_id, flag & TWO_WAY != 0, trailing)
     return BadEvent(RemoteProtocolError(f"an event says {body!r}; null, R and W are known"))
 
 
 def _heartbeat_answer(flag: int, frame_id: int, status: int, body: bytes) -> Event:
-    if status != OK or (flag & SERIALIZATION == HESSIAN2 and body not in (b"N", b"")):
+    is_hessian = flag & SERIALIZATION == HESSIAN2
+    if status != OK or (is_hessian and body[:1] not in _NULLS):
         return BadEvent(RemoteProtocolError(f"a heartbeat was answered with status {status} and {body!r}"))
-    return HeartbeatAnswer(frame_id)
+    return HeartbeatAnswer(frame_id, max(len(body) - 1, 0) if is_hessian else 0)

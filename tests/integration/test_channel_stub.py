@@ -291,15 +291,6 @@ def test_compression_and_wait_for_ready(greeting: Greeting, provider: EmbeddedPr
     assert provider.count() == 4
 
 
-def test_call_credentials_need_tls(greeting: Greeting, provider: EmbeddedProvider) -> None:
-    """Credentials on a plain connection are refused as gRPC refuses them, as an error of both kinds."""
-    stub = stub_of(greeting(provider.url))
-    with pytest.raises(grpc.RpcError) as caught:
-        stub.SayHello(ann(), credentials=grpc.access_token_call_credentials("t"), timeout=5)
-    assert isinstance(caught.value, RpcError)
-    assert provider.count() == 0
-
-
 def test_a_request_of_the_wrong_type(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """What the stub cannot serialize is a SerializationError with gRPC's INTERNAL, and nothing is sent."""
     stub = stub_of(greeting(provider.url))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import re
 import resource
 import time
@@ -94,11 +95,6 @@ ONE_CALL: dict[str, tuple[Make, type[RpcError], str]] = {
     "an empty answer": (lambda request: ok(request, b""), SerializationError, "nothing where a kind is expected"),
     "an unknown kind": (lambda request: ok(request, b"\x99"), SerializationError, "99 where a kind is expected"),
     "nothing after the kind": (lambda request: ok(request, b"\x94"), SerializationError, "dubbo answer|hessian2"),
-    "bytes after the answer": (
-        lambda request: ok(request, encode_response(1) + b"NN"),
-        SerializationError,
-        "2 bytes follow its end",
-    ),
     "a deep list": (
         lambda request: ok(request, b"\x91" + b"\x79" * 100_000 + b"N"),
         SerializationError,
@@ -106,11 +102,6 @@ ONE_CALL: dict[str, tuple[Make, type[RpcError], str]] = {
     ),
     "a deep map": (lambda request: ok(request, b"\x91" + b"H\x90" * 60_000), SerializationError, "limits.depth"),
     "a long list": (lambda request: ok(request, b"\x91XI\x7f\xff\xff\xff"), SerializationError, "hessian2"),
-    "a list of nothing": (
-        lambda request: ok(request, b"\x91" + b"\x78" * 1 + b"\x91"),
-        SerializationError,
-        "follow its end",
-    ),
     "a long string": (lambda request: ok(request, b"\x91S\xff\xffab"), SerializationError, "hessian2"),
     "a reference to nothing": (lambda request: ok(request, b"\x91Q\xc8\x10"), SerializationError, "hessian2"),
     "an unknown tag": (lambda request: ok(request, b"\x91\x45"), SerializationError, "hessian2"),
@@ -154,6 +145,48 @@ def test_a_bad_answer_fails_its_call_alone(consume: Consume, what: str, mode: st
         assert foo.echo.future("after").result(5) == "after"
         (connection,) = connections_of(consumer)
         assert (connection.counters.connects, connection.counters.unknown_answers) == (1, 0)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_bytes_behind_the_end_are_counted(consume: Consume, mode: str) -> None:
+    """An answer is complete without them."""
+    with DubboPeer(answering(lambda request: ok(request, encode_response("fine") + b"NN"))) as peer:
+        consumer = consume(foo_config(peer.url))
+        foo = consumer.reference("foo")
+        assert (foo.echo.future(BAD).result(5) if mode == "future" else foo.echo(BAD)) == "fine"
+        assert [counts.trailing_bytes for counts in consumer.connections()] == [2]
+
+
+def test_lists_without_end_in_the_place_of_an_exception(consume: Consume, caplog: pytest.LogCaptureFixture) -> None:
+    """Each of two hundred holds the next one twice; the call fails, and the message and the log are short."""
+    levels = 200
+    body = b"\x90" + b"\x7a" * levels + b"\x78" + b"".join(b"\x51" + dumps(n) for n in range(levels, 0, -1))
+    with DubboPeer(answering(lambda request: ok(request, body))) as peer:
+        foo = consume(foo_config(peer.url)).reference("foo")
+        begin = time.process_time()
+        with (
+            caplog.at_level(logging.INFO),
+            pytest.raises(RemoteError, match=r"java\.util\.ArrayList: \[\[\[") as caught,
+        ):
+            foo.echo(BAD)
+        assert time.process_time() - begin < 5
+        assert len(caught.value.message) <= 2000
+        assert max(map(len, caplog.messages)) < 3000
+        assert foo.echo("after") == "after"
+
+
+def test_no_text_of_a_peer_begins_a_line_of_the_log(consume: Consume, caplog: pytest.LogCaptureFixture) -> None:
+    """Nor does it move the cursor, and eight megabytes of it do not fill the log."""
+    forged = "no\r\nCRITICAL forged \x1b[2J\x9b1A\u202e" + "x" * 1_000_000
+    with DubboPeer(answering(lambda request: response_frame(request.id, dumps(forged), 70))) as peer:
+        foo = consume(foo_config(peer.url)).reference("foo")
+        with caplog.at_level(logging.INFO), pytest.raises(RemoteError) as caught:
+            foo.echo.future(BAD).result(5)
+        assert caught.value.status_text == forged
+        assert caplog.messages
+        for text in (str(caught.value), *caplog.messages):
+            assert text.isprintable()
+            assert len(text) < 3000
 
 
 def test_a_value_that_contains_itself(consume: Consume) -> None:
@@ -260,7 +293,9 @@ def test_late_duplicate_and_unknown_answers(consume: Consume) -> None:
         wait_until(lambda: connection.counters.unknown_answers == 120)
         endpoint = f"dubbo://{connection.name}"
         assert consumer.connections() == (
-            ConnectionCounts(endpoint=endpoint, is_open=True, connects=1, unknown_answers=120, bad_events=0),
+            ConnectionCounts(
+                endpoint=endpoint, is_open=True, connects=1, unknown_answers=120, bad_events=0, trailing_bytes=0
+            ),
         )
 
 

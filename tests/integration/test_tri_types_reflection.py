@@ -145,6 +145,22 @@ def test_an_interface_that_the_server_lacks_names_the_nearest() -> None:
     )
 
 
+def test_an_interface_without_a_file_says_what_to_do() -> None:
+    """A Java provider lists interfaces that have no protobuf; then there is another way, and no other name."""
+
+    def answer(question: Any) -> Any:
+        if question.HasField("list_services"):
+            return Response(list_services_response={"service": [{"name": KINDS}]})
+        return Response(error_response={"error_code": 5, "error_message": "not found"})
+
+    with serving(answer) as provider, pytest.raises(ConfigError) as caught:
+        ask(provider)
+    assert str(caught.value) == (
+        'x.yml:3: references.kinds.interface: the server has "callahead.tests.Kinds", but its reflection has no file '
+        "for it (for a Java interface give stub:, parameter_types: or generic: true)"
+    )
+
+
 def test_a_message_in_place_of_a_service_is_refused() -> None:
     """A name that the server knows as something else makes no service."""
     with EmbeddedProvider(reflection=True) as provider:

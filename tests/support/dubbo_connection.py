@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from callahead.config.policy import MethodPolicy
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import Outcome
-from callahead.consumer.transport.dubbo.call import Call
+from callahead.consumer.runtime.callbacks import CallbackExecutor
+from callahead.consumer.transport.dubbo.call import Call, Peer
 from callahead.consumer.transport.dubbo.connection import Connection
 from callahead.consumer.transport.dubbo.settings import ConnectionSettings
 from callahead.consumer.transport.request_limit import Room
@@ -28,6 +29,19 @@ SETTINGS = ConnectionSettings(
 )
 
 
+class Nobody:
+    """A peer of which nothing is noted."""
+
+    def count_trailing(self, count: int) -> None:
+        """Forget it."""
+
+    def stops(self) -> None:
+        """Forget it."""
+
+
+NOBODY = Nobody()
+
+
 class Held(NamedTuple):
     """A connection, and the thread and the clock that stand still beneath it."""
 
@@ -40,7 +54,8 @@ def held(port: int = 1) -> Held:
     """Make one to a port of this machine."""
     clock = FakeClock()
     thread = HeldThread(clock)
-    return Held(Connection(("127.0.0.1", port), SETTINGS, thread, clock, Random(1)), thread, clock)
+    connection = Connection(("127.0.0.1", port), SETTINGS, thread, clock, Random(1), CallbackExecutor(1))
+    return Held(connection, thread, clock)
 
 
 def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome], object], **fields: Any) -> Call:
@@ -48,8 +63,8 @@ def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome
     attempt = attempt_of(_POLICY, **fields)
     attempt.timeout, attempt.ends = timeout, expires
 
-    def decode(status: int, body: bytes, attempt: Attempt) -> Outcome:
-        del status, body, attempt
+    def decode(status: int, body: bytes, peer: Peer, attempt: Attempt) -> Outcome:
+        del status, body, peer, attempt
         return Outcome(number)
 
     return Call(number, b"frame", True, attempt, decode, done)

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
+from ...call.invocation import NO_ATTACHMENTS
 from ...errors import SerializationError
 from ..hessian2 import JavaEntries, dumps
 from .string import encode_string
+
+DUBBOS_OWN: Final = frozenset(
+    {
+        "async", "dubbo", "generic", "group", "input", "interface", "output", "path", "remote.application", "timeout",
+        "token", "version",
+    }
+)  # fmt: skip
+"""What Dubbo itself sends in the place of attachments; dubbo-go sends those of the request back with the answer."""
+
+REDIRECTING: Final = frozenset({"dubbo", "generic", "group", "input", "interface", "path", "timeout", "version"})
+"""Those by which a provider finds the service, or reads the request; a user's own would lead the call elsewhere."""
 
 _SCALARS = (str, bytes, bool, int, float, type(None))
 
@@ -47,6 +59,11 @@ def as_attachments(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
         raise SerializationError(f"dubbo {what}: the attachments are no map of names")
     return value
+
+
+def users_of(attachments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out of an answer's attachments what the protocol adds."""
+    return {name: value for name, value in attachments.items() if name not in DUBBOS_OWN} or NO_ATTACHMENTS
 
 
 _encoded_name = lru_cache(maxsize=1024)(encode_string)

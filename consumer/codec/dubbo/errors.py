@@ -3,8 +3,8 @@
 A status other than OK comes with a text and says that dubbo failed; an exception in an answer of status OK was thrown
 by the method, or by dubbo at the provider as ``RpcException`` with a code of its own.
 
-Source: Java ``DefaultFuture.doReceived`` and ``RpcException``; differs: each error says whether the method may have
-run.
+Source: Java ``DefaultFuture.doReceived`` and ``RpcException``, dubbo-go ``doHandleRequest``; differs: each error says
+whether the method may have run.
 """
 
 from __future__ import annotations
@@ -25,9 +25,12 @@ from ...errors import (
     SerializationError,
     TransportError,
 )
+from ...runtime.shown import shown
 from ...wire.header import STATUSES
 from ..hessian2 import Decoder, JavaObject, JavaThrowable
 from ..hessian2.binding import binding_of_class
+from ..hessian2.handles import java_class_of
+from .trailing import Trailing, ignore_trailing
 
 _RPC_EXCEPTIONS = (
     "org.apache.dubbo.rpc.RpcException",
@@ -44,30 +47,40 @@ _STACK_LINE = "\n\tat "
 _NOT_EXPORTED = "RemotingException: Not found exported service"
 # The words of the token filter, the one check of rights that Dubbo itself has; 2.6 to 3.3 have them, tri a status too.
 _FORBIDDEN = re.compile(r"[\w.]+\.RpcException: (?:Invalid token! )?Forbid invoke remote service ")
+# dubbo-go has no codes and answers with status OK: these are the words of its protocol, proxy and token filter.
+_GO_EXCEPTION = "java.lang.Throwable"
+_GO_NOT_EXPORTED = re.compile(r"don't have this exporter, key: |cannot find (?:service|method) \[")
+_GO_REJECTED = re.compile(r"Invalid token! Forbid invoke remote service ")
 _MAX_CAUSES: Final = 64
 _SHOWN_BYTES = 40
 
 
-def status_error(status: int, body: bytes) -> RpcError:
+def status_error(status: int, body: bytes, *, trailing: Trailing = ignore_trailing) -> RpcError:
     """Make the error of an answer whose status is not OK.
 
     Args:
         status: Any byte but 20.
         body: One hessian string; where it is none, its first bytes are shown in its place.
+        trailing: Hears how many bytes follow the string, where there are any.
     """
-    text = _text_of(body)
+    text = _text_of(body, trailing)
     make = _BY_STATUS.get(status, _unknown_status)
     error = make(f"{STATUSES.get(status, 'unknown status')} ({status}): {_headline(text)}", text)
     error.status, error.status_text = str(status), text
     return error
 
 
-def _text_of(body: bytes) -> str:
+def _text_of(body: bytes, trailing: Trailing) -> str:
     try:
-        text = Decoder(body).read()
+        decoder = Decoder(body)
+        text = decoder.read()
     except SerializationError:
         text = None
-    return text if isinstance(text, str) else f"(no text, but {len(body)} bytes: {body[:_SHOWN_BYTES].hex()})"
+    if not isinstance(text, str):
+        return f"(no text, but {len(body)} bytes: {body[:_SHOWN_BYTES].hex()})"
+    if not decoder.at_end:
+        trailing(len(body) - decoder.position)
+    return text
 
 
 def _headline(text: str) -> str:
@@ -147,15 +160,28 @@ def error_of_thrown(thrown: Any) -> RpcError:
         thrown: What `decode_response` gave with `EXCEPTION`.
     """
     error = _remote_error(thrown, set())
-    if error.type_name not in _RPC_EXCEPTIONS or not isinstance(thrown, JavaObject):
-        return error
-    code = thrown.fields.get("code")
-    mapped = _of_code(code, error.message) if isinstance(code, int) else None
+    mapped = _of_framework(error)
     if mapped is None:
         return error
     mapped.__cause__ = error
-    mapped.status, mapped.status_text = f"RpcException {code}", str(error.details["message"])
+    mapped.status_text = str(error.details["message"])
     return mapped
+
+
+def _of_framework(error: RemoteError) -> RpcError | None:
+    """Make the error of what dubbo itself threw at the provider; None where the method did."""
+    if error.type_name in _RPC_EXCEPTIONS:
+        code = error.details["fields"].get("code")
+        mapped = _of_code(code, error.message) if isinstance(code, int) else None
+        if mapped is not None:
+            mapped.status = f"RpcException {code}"
+        return mapped
+    text = error.details["message"]
+    if error.type_name != _GO_EXCEPTION or text is None or error.details["stack"]:
+        return None
+    if _GO_REJECTED.match(text):
+        return Rejected(error.message, is_remote=True)
+    return _not_exported(error.message, text) if _GO_NOT_EXPORTED.match(text) else None
 
 
 def _of_code(code: int, message: str) -> RpcError | None:
@@ -211,7 +237,7 @@ def _fields(thrown: Any) -> Mapping[str, Any]:
         return thrown.fields
     binding = binding_of_class(type(thrown))
     if binding is None:  # no exception at all, but somebody sent it as one
-        return {"detailMessage": repr(thrown)}
+        return {"detailMessage": thrown if isinstance(thrown, str) else None if thrown is None else shown(thrown)}
     return {name: getattr(thrown, attribute) for name, attribute in binding.attributes.items()}
 
 
@@ -219,4 +245,4 @@ def _class_of(thrown: Any) -> str:
     if isinstance(thrown, JavaObject):
         return thrown.java_class
     binding = binding_of_class(type(thrown))
-    return type(thrown).__qualname__ if binding is None else binding.java_class
+    return java_class_of(thrown) if binding is None else binding.java_class

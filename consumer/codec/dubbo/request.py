@@ -133,6 +133,7 @@ class RequestBody(NamedTuple):
         descriptor: Of its parameters.
         args: One for each parameter.
         attachments: By name.
+        trailing: Bytes behind its end, which mean nothing; dubbo-go sends one.
     """
 
     protocol: str
@@ -142,6 +143,7 @@ class RequestBody(NamedTuple):
     descriptor: str
     args: tuple[Any, ...]
     attachments: dict[str, Any]
+    trailing: int = 0
 
 
 def decode_request(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> RequestBody:
@@ -160,9 +162,8 @@ def decode_request(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> RequestBo
         raise SerializationError(f"dubbo request: {error}") from None
     args = tuple([decoder.read() for _ in types])
     attachments = as_attachments(decoder.read(), "request")
-    if not decoder.at_end:
-        raise SerializationError(f"dubbo request: {len(body) - decoder.position} bytes follow the attachments")
-    return RequestBody(protocol, path, version, method, descriptor, args, attachments)
+    trailing = len(body) - decoder.position
+    return RequestBody(protocol, path, version, method, descriptor, args, attachments, trailing)
 
 
 def _text(decoder: Decoder, what: str) -> str:

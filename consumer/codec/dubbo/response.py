@@ -12,7 +12,8 @@ from ...call.invocation import NO_ATTACHMENTS
 from ...errors import SerializationError
 from ..hessian2 import Decoder, Encoder, Limits
 from ..hessian2.limits import DEFAULT_LIMITS
-from .attachments import as_attachments, encode_entries
+from .attachments import as_attachments, encode_entries, users_of
+from .trailing import Trailing, ignore_trailing
 
 EXCEPTION: Final = 0
 VALUE: Final = 1
@@ -20,7 +21,6 @@ NULL: Final = 2
 _WITH_ATTACHMENTS = 3
 _FIRST_KIND = 0x90
 _KINDS = 6
-_PROTOCOL = "dubbo"
 _PROTOCOL_ENTRY = b"\x05dubbo\x052.0.2"
 # What Java writes where the provider's code added no attachment: nearly always.
 _PLAIN_END = b"H" + _PROTOCOL_ENTRY + b"Z"
@@ -28,12 +28,19 @@ _PLAIN_VALUE = _FIRST_KIND + _WITH_ATTACHMENTS + VALUE
 _PLAIN_NULL = bytes((_FIRST_KIND + _WITH_ATTACHMENTS + NULL,)) + _PLAIN_END
 
 
-def decode_response(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> tuple[int, Any, Mapping[str, Any]]:
+def decode_response(
+    body: bytes, *, limits: Limits = DEFAULT_LIMITS, trailing: Trailing = ignore_trailing
+) -> tuple[int, Any, Mapping[str, Any]]:
     """Read the body of an answer whose status is OK.
+
+    Args:
+        body: What follows its end is left out, as Java does: dubbo-go writes one null more behind everything.
+        limits: Of the hessian2 values.
+        trailing: Hears how many bytes that was, where there are any.
 
     Returns:
         `EXCEPTION`, `VALUE` or `NULL`; the value, or what was thrown, mostly a `JavaThrowable` (see `error_of_thrown`);
-        the attachments, without the version of the protocol that every provider adds under ``dubbo``.
+        the attachments, without what the protocol adds, such as its version under ``dubbo``.
 
     Raises:
         SerializationError: It is no such body, or passes a limit; ``in_doubt`` is set, since the method has run.
@@ -54,13 +61,13 @@ def decode_response(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> tuple[in
         elif body == _PLAIN_NULL:
             return NULL, None, NO_ATTACHMENTS
     try:
-        return _decode(body, limits)
+        return _decode(body, limits, trailing)
     except SerializationError as error:
         error.in_doubt = True
         raise
 
 
-def _decode(body: bytes, limits: Limits) -> tuple[int, Any, Mapping[str, Any]]:
+def _decode(body: bytes, limits: Limits, trailing: Trailing) -> tuple[int, Any, Mapping[str, Any]]:
     decoder = Decoder(body, limits)
     kind = body[0] - _FIRST_KIND if body else -1
     if not 0 <= kind < _KINDS:
@@ -74,15 +81,10 @@ def _decode(body: bytes, limits: Limits) -> tuple[int, Any, Mapping[str, Any]]:
         at = decoder.position
         if len(body) - at == len(_PLAIN_END) and body.endswith(_PLAIN_END):
             return kind, value, NO_ATTACHMENTS
-        attachments = _users(as_attachments(decoder.read(), "answer"))
+        attachments = users_of(as_attachments(decoder.read(), "answer"))
     if not decoder.at_end:
-        raise SerializationError(f"dubbo answer: {len(body) - decoder.position} bytes follow its end")
+        trailing(len(body) - decoder.position)
     return kind, value, attachments
-
-
-def _users(attachments: dict[str, Any]) -> Mapping[str, Any]:
-    attachments.pop(_PROTOCOL, None)
-    return attachments or NO_ATTACHMENTS
 
 
 def encode_response(

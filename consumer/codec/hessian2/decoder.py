@@ -10,25 +10,20 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from ...errors import SerializationError
 from .binding import binding_of_name
 from .definition import PENDING, ClassDefinition
-from .forced import BigInteger
 from .handles import handle_of_name
 from .java import JavaEntries, TypedList, TypedMap, TypedSet
+from .keys import is_safe_key
 from .limits import DEFAULT_LIMITS, Limits, passed
 from .scalar_readers import INT_TAGS, MISS, STRING_TAGS, one_byte_values, scalar_readers
 
 Reader = Callable[["Decoder", int], Any]
 _END = 0x5A
 _NO_TEXT = b""
-# Types whose hash a peer can foresee, so that it could make all the keys of a map collide.
-_FORESEEABLE = (BigInteger, Decimal, UUID)
-_COLLISIONS = 64
 _CACHED_DEFINITIONS = 512
 _CACHED_BYTES = 4096
 _UNSEEN: tuple[bytes, ClassDefinition | None] = b"", None
@@ -268,7 +263,7 @@ def _as_set(d: Decoder, slot: int, items: TypedList) -> Any:
     if not (name.startswith("java.util.") and name.endswith(("Set", "SetN", "Set12", "KeySetView"))):
         return items
     hashes: dict[int, int] = {}
-    if not all(type(item) is str or _is_safe_key(item, hashes) for item in items):
+    if not all(type(item) is str or is_safe_key(item, hashes) for item in items):
         return items
     plain = name == "java.util.HashSet" and d._const is not _EXACT_CONST
     made: Any = set(items) if plain else TypedSet(items, name)
@@ -308,25 +303,13 @@ def _map(d: Decoder, tag: int) -> Any:
             d.position = at
             value = table[tag](d, tag)
             at = d.position
-        if (type(key) is not str and not _is_safe_key(key, hashes)) or key in entries:
+        if (type(key) is not str and not is_safe_key(key, hashes)) or key in entries:
             d.position = at
             return _as_entries(d, slot, entries, (key, value))
         entries[key] = value
     d.position = at + 1
     d._depth -= 1
     return entries
-
-
-def _is_safe_key(key: Any, hashes: dict[int, int]) -> bool:
-    """Tell whether Python can hash a key, and not to what too many before it were hashed to."""
-    try:
-        code = hash(key)
-    except TypeError:
-        return False
-    if type(key) in _FORESEEABLE:
-        hashes[code] = hashes.get(code, 0) + 1
-        return hashes[code] <= _COLLISIONS
-    return True
 
 
 def _as_entries(d: Decoder, slot: int, entries: dict[Any, Any], pair: tuple[Any, Any]) -> JavaEntries:

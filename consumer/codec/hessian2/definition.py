@@ -7,6 +7,7 @@ import enum
 from typing import Any
 
 from ...errors import SerializationError
+from ...runtime.shown import shown
 from .binding import Binding, binding_of_name
 from .handles import HIDDEN_FIELDS, Handle, handle_of_name
 from .java import JavaObject, JavaThrowable
@@ -101,7 +102,7 @@ class ClassDefinition:
         if member is None:
             known = ", ".join(cls.__members__)
             raise SerializationError(
-                f"hessian2: {self.java_class} constant {name!r} is not in {cls.__qualname__}: {known}"
+                f"hessian2: {self.java_class} constant {shown(name, 80)} is not in {cls.__qualname__}: {known}"
             )
         return member
 

@@ -12,6 +12,7 @@ from itertools import repeat
 from typing import Any
 
 from ...errors import SerializationError
+from ...runtime.shown import shown
 from . import javatime as jt
 from .forced import BigInteger, Byte, Char, Double, Float, Int, Long, Short, forced_type, to_32_bits
 from .handles import HANDLES, Handle
@@ -29,7 +30,7 @@ from .scalar_writers import (
     write_str,
 )
 from .text import encode_text
-from .trail import UnwritableError, trail_to
+from .trail import UnwritableError, named, trail_to
 
 Writer = Callable[["Encoder", Any], None]
 _UNDECLARED = repeat(None)
@@ -91,7 +92,7 @@ class Encoder:
                 f"hessian2: Python's recursion limit came before limits.depth ({self.limits.depth})", not_sent=True
             ) from None
         except _UNWRITABLE as error:
-            raise SerializationError(f"hessian2: cannot write {_named(value)}: {error}", not_sent=True) from error
+            raise SerializationError(f"hessian2: cannot write {named(value)}: {error}", not_sent=True) from error
         self._failed = False
 
     def getvalue(self) -> bytes:
@@ -138,15 +139,6 @@ def dumps(value: Any, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
     return encoder.getvalue()
 
 
-def _named(value: object) -> str:
-    cls = type(value)
-    return (
-        f"a value of type {cls.__qualname__}"
-        if cls.__module__ == "builtins"
-        else f"a {cls.__module__}.{cls.__qualname__}"
-    )
-
-
 def write_any(e: Encoder, value: Any) -> None:
     """Write a value by its own type."""
     (_WRITERS.get(type(value)) or _find_writer(value))(e, value)
@@ -175,7 +167,7 @@ def _find_writer(value: Any) -> Writer:
             return _WRITERS[base]
     if isinstance(value, Mapping):
         return _write_dict
-    raise UnwritableError(f"hessian2: {_named(value)} has no Java form")
+    raise UnwritableError(f"hessian2: {named(value)} has no Java form")
 
 
 def _is_written(value: Any) -> bool:
@@ -414,7 +406,9 @@ def forced_writer(forced: type[Any], convert: Callable[[Any], Any] | None = None
         elif isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool):
             writer(e, force(value))
         else:
-            raise SerializationError(f"hessian2: {value!r} is declared as a Java {_java_name(forced)}", not_sent=True)
+            raise SerializationError(
+                f"hessian2: {shown(value, 200)} is declared as a Java {_java_name(forced)}", not_sent=True
+            )
 
     return write
 

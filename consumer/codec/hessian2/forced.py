@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Any, ClassVar, Self
 
 from ...errors import SerializationError
+from ...runtime.shown import shown
 
 _FLOAT = struct.Struct(">f")
 
@@ -64,7 +65,7 @@ class BigInteger(int):
     """A Java ``java.math.BigInteger``, however small."""
 
     def __repr__(self) -> str:
-        return f"BigInteger({int(self)})"
+        return f"BigInteger({shown(int(self))})"
 
 
 class Double(float):
@@ -90,7 +91,9 @@ class Char(str):
     def __new__(cls, value: str) -> Self:
         """Check; raises `SerializationError` where it is not one unit."""
         if len(value) != 1 or value > "\uffff":
-            raise SerializationError(f"hessian2: {value!r} is not one UTF-16 unit, which a Java char is", not_sent=True)
+            raise SerializationError(
+                f"hessian2: {shown(value, 80)} is not one UTF-16 unit, which a Java char is", not_sent=True
+            )
         return super().__new__(cls, value)
 
 

@@ -14,13 +14,33 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from ...runtime.shown import shown
 from . import javatime as jt
 from .forced import BigInteger, Long
-from .java import TypedList
+from .java import JavaEntries, TypedList
 
 _LITE = "com.alibaba.com.caucho.hessian.io."
 _JAVA8 = _LITE + "java8."
 _Fields = Mapping[str, Any]
+_INTS = range(-0x80000000, 0x80000000)
+_YEARS = range(-999_999_999, 1_000_000_000)
+_MONTHS = range(1, 13)
+_WIDEST_OFFSET = 18 * 3600
+_WHOLE = ((32, "java.lang.Integer"), (64, "java.lang.Long"), (float("inf"), "java.math.BigInteger"))
+_CLASSES: dict[type[Any], str] = {
+    type(None): "null",
+    bool: "java.lang.Boolean",
+    Long: "java.lang.Long",
+    float: "java.lang.Double",
+    str: "java.lang.String",
+    bytes: "byte[]",
+    list: "java.util.ArrayList",
+    set: "java.util.HashSet",
+    dict: "java.util.HashMap",
+    JavaEntries: "java.util.HashMap",
+    dt.datetime: "java.util.Date",
+    jt.DateMillis: "java.util.Date",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +75,17 @@ def handle_of_name(java_class: str) -> Handle | None:
     return _BY_NAME.get(java_class)
 
 
+def java_class_of(value: Any) -> str:
+    """Name the Java class that a value without a Python class of its own was, or will be; ``null`` for None."""
+    own = getattr(value, "java_type", None)
+    if isinstance(own, str):
+        return own
+    if type(value) is int:
+        return next(name for bits, name in _WHOLE if value.bit_length() < bits)
+    handle = HANDLES.get(type(value))
+    return _CLASSES.get(type(value), "java.lang.Object") if handle is None else handle.java_class
+
+
 def _big_integer(fields: _Fields) -> BigInteger:
     magnitude = fields["mag"]
     number = int.from_bytes(struct.pack(f">{len(magnitude)}i", *magnitude), "big")
@@ -71,11 +102,16 @@ def _explode_big_integer(value: int) -> tuple[Any, ...]:
     return TypedList(magnitude, "[int"), 0, 0, 0, 0, (value > 0) - (value < 0)
 
 
-def _uuid(fields: _Fields) -> uuid.UUID:
-    if "value" in fields:
-        return uuid.UUID(fields["value"])
-    most, least = fields["mostSigBits"], fields["leastSigBits"]
-    return uuid.UUID(int=(most & (1 << 64) - 1) << 64 | least & (1 << 64) - 1)
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError
+    return value
+
+
+def _fraction(value: object) -> float:
+    if not isinstance(value, int | float):
+        raise TypeError
+    return float(value)
 
 
 def _text(value: object) -> str:
@@ -84,8 +120,18 @@ def _text(value: object) -> str:
     return value
 
 
+def _uuid(fields: _Fields) -> uuid.UUID:
+    if "value" in fields:
+        return uuid.UUID(fields["value"])
+    most, least = fields["mostSigBits"], fields["leastSigBits"]
+    return uuid.UUID(int=(most & (1 << 64) - 1) << 64 | least & (1 << 64) - 1)
+
+
 def _decimal(fields: _Fields) -> Decimal:
-    return Decimal(_text(fields["value"]))
+    number = Decimal(_text(fields["value"]))
+    if not number.is_finite():
+        raise ValueError
+    return number
 
 
 def _local_date(fields: _Fields) -> dt.date:
@@ -106,6 +152,12 @@ def _local_date_time(fields: _Fields) -> jt.LocalDateTime:
     if isinstance(date, int):
         date, time = _local_date({"epochDay": date}), _local_time({"nanoOfDay": time})
     return jt.LocalDateTime.of(dt.datetime.combine(date, time), jt.nanosecond_of(time))
+
+
+def _explode_decimal(value: Decimal) -> tuple[Any, ...]:
+    if not value.is_finite() or abs(value.adjusted()) > _INTS.stop:
+        raise ValueError(f"{value} is no java.math.BigDecimal, which is finite and has an exponent of 32 bits")
+    return (str(value),)
 
 
 def _explode_local_time(value: dt.time) -> tuple[Any, ...]:
@@ -140,7 +192,11 @@ def _zone_offset(fields: _Fields) -> dt.timezone:
 
 
 def _explode_zone_offset(value: dt.timezone) -> tuple[Any, ...]:
-    return (int(value.utcoffset(None).total_seconds()),)
+    offset = value.utcoffset(None)
+    seconds = int(offset.total_seconds())
+    if offset.microseconds or abs(seconds) > _WIDEST_OFFSET:
+        raise ValueError(f"{value} is no java.time.ZoneOffset, which has whole seconds and at most 18 hours")
+    return (seconds,)
 
 
 def _offset_date_time(fields: _Fields) -> jt.OffsetDateTime:
@@ -194,8 +250,18 @@ def _explode_sql(value: dt.datetime) -> tuple[Any, ...]:
     return (jt.from_epoch_millis(jt.epoch_millis(value)),)
 
 
-def _field(name: str, cls: Callable[[Any], Any]) -> Callable[[_Fields], Any]:
-    return lambda fields: cls(fields[name])
+def _within(value: int, allowed: range) -> tuple[int]:
+    if value not in allowed:
+        raise ValueError(f"{shown(value, 80)} is not in {allowed.start} to {allowed.stop - 1}")
+    return (value,)
+
+
+def _of_text(name: str, make: Callable[[str], Any]) -> Callable[[_Fields], Any]:
+    return lambda fields: make(_text(fields[name]))
+
+
+def _of_numbers(make: Callable[..., Any], *names: str) -> Callable[[_Fields], Any]:
+    return lambda fields: make(*[_number(fields[name]) for name in names])
 
 
 BIG_INTEGER = Handle(
@@ -208,31 +274,31 @@ BIG_INTEGER = Handle(
 _DURATION = ("nanos", "seconds")
 HANDLES: Mapping[type[Any], Handle] = {
     BigInteger: BIG_INTEGER,
-    Decimal: Handle("java.math.BigDecimal", ("value",), _decimal, lambda v: (str(v),), shared=True),
+    Decimal: Handle("java.math.BigDecimal", ("value",), _decimal, _explode_decimal, shared=True),
     uuid.UUID: Handle("java.util.UUID", ("value",), _uuid, lambda v: (str(v),), shared=True),
     jt.SqlTimestamp: Handle("java.sql.Timestamp", ("value",), _sql(jt.SqlTimestamp), _explode_sql, shared=True),
     jt.SqlDate: Handle("java.sql.Date", ("value",), _sql(jt.SqlDate), _explode_sql, shared=True),
     jt.SqlTime: Handle("java.sql.Time", ("value",), _sql(jt.SqlTime), _explode_sql, shared=True),
-    jt.Locale: Handle(_LITE + "LocaleHandle", ("value",), _field("value", jt.Locale), lambda v: (v.name,)),
-    jt.ZoneId: Handle(_JAVA8 + "ZoneIdHandle", ("zoneId",), _field("zoneId", jt.ZoneId), lambda v: (v.name,)),
-    jt.Year: Handle(_JAVA8 + "YearHandle", ("year",), _field("year", jt.Year), lambda v: (v.value,)),
+    jt.Locale: Handle(_LITE + "LocaleHandle", ("value",), _of_text("value", jt.Locale), lambda v: (v.name,)),
+    jt.ZoneId: Handle(_JAVA8 + "ZoneIdHandle", ("zoneId",), _of_text("zoneId", jt.ZoneId), lambda v: (v.name,)),
+    jt.Year: Handle(_JAVA8 + "YearHandle", ("year",), _of_numbers(jt.Year, "year"), lambda v: _within(v.value, _YEARS)),
     jt.YearMonth: Handle(
         _JAVA8 + "YearMonthHandle",
         ("month", "year"),
-        lambda f: jt.YearMonth(f["year"], f["month"]),
-        lambda v: (v.month, v.year),
+        _of_numbers(jt.YearMonth, "year", "month"),
+        lambda v: _within(v.month, _MONTHS) + _within(v.year, _YEARS),
     ),
     jt.MonthDay: Handle(
         _JAVA8 + "MonthDayHandle",
         ("day", "month"),
-        lambda f: jt.MonthDay(f["month"], f["day"]),
-        lambda v: (v.day, v.month),
+        _of_numbers(jt.MonthDay, "month", "day"),
+        lambda v: _within(v.day, range(1, 32)) + _within(v.month, _MONTHS),
     ),
     jt.Period: Handle(
         _JAVA8 + "PeriodHandle",
         ("days", "months", "years"),
-        lambda f: jt.Period(f["years"], f["months"], f["days"]),
-        lambda v: (v.days, v.months, v.years),
+        _of_numbers(jt.Period, "years", "months", "days"),
+        lambda v: _within(v.days, _INTS) + _within(v.months, _INTS) + _within(v.years, _INTS),
     ),
     dt.date: Handle(
         _JAVA8 + "LocalDateHandle", ("day", "month", "year"), _local_date, lambda v: (v.day, v.month, v.year)
@@ -256,10 +322,10 @@ HANDLES: Mapping[type[Any], Handle] = {
 }
 _READ_ONLY = (
     # Boxes of other hessians; hessian-lite writes the number alone.
-    Handle(_LITE + "ByteHandle", ("_value",), _field("_value", int)),
-    Handle(_LITE + "ShortHandle", ("_value",), _field("_value", int)),
-    Handle(_LITE + "FloatHandle", ("_value",), _field("_value", float)),
-    Handle(_LITE + "CharacterHandle", ("_value",), _field("_value", _text)),
+    Handle(_LITE + "ByteHandle", ("_value",), _of_numbers(int, "_value")),
+    Handle(_LITE + "ShortHandle", ("_value",), _of_numbers(int, "_value")),
+    Handle(_LITE + "FloatHandle", ("_value",), lambda fields: _fraction(fields["_value"])),
+    Handle(_LITE + "CharacterHandle", ("_value",), _of_text("_value", str)),
     # The compact mode of later hessian-lites writes these classes by their own names.
     Handle("java.time.LocalDate", ("epochDay",), _local_date),
     Handle("java.time.LocalTime", ("nanoOfDay",), _local_time),

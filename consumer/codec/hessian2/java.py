@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
-import reprlib
-from collections.abc import Iterable, Iterator, Mapping, MutableSet
+from collections.abc import Iterable, Iterator, Mapping, MutableSet, Sequence
 from typing import Any, NamedTuple
+
+from ...runtime.same import same
+from ...runtime.shown import Parts, shown, unnamed
 
 _WIRE_NAMES = {"java.lang.String": "string", "java.lang.Object": "object", "java.util.Date": "date"}
 _NATIVE = -2
+_MOST_FRAMES = 1024  # Java's own limit; by references a peer may send one long stack many times
+
+
+class _Plural:
+    """A collection with a Java class; what a peer sent makes neither `repr` nor ``==`` endless."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return same(self, other) if isinstance(other, list | dict) else NotImplemented
+
+    def __ne__(self, other: object) -> bool:  # list and dict have one of their own
+        return not same(self, other) if isinstance(other, list | dict) else NotImplemented
+
+    def __repr__(self) -> str:
+        return shown(self)
+
+    def __shown_parts__(self) -> Parts:
+        items: Any = self
+        return _shown_parts(self, "[", unnamed(items), "", "]")
+
+
+def _shown_parts(value: Any, opening: str, items: Iterable[tuple[Any, Any]], joint: str, closing: str) -> Parts:
+    return Parts(f"{type(value).__name__}({opening}", items, joint, f"{closing}, {shown(value.java_type)})")
 
 
 class JavaObject:
@@ -36,13 +63,16 @@ class JavaObject:
         return iter(self.fields)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, JavaObject):
-            return NotImplemented
-        return self.java_class == other.java_class and list(self.fields.items()) == list(other.fields.items())
+        return same(self, other) if isinstance(other, JavaObject) else NotImplemented
 
-    @reprlib.recursive_repr("JavaObject(...)")
+    def __compared_parts__(self) -> Sequence[Any]:
+        return self.java_class, tuple(self.fields), *self.fields.values()
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.java_class!r}, {self.fields!r})"
+        return shown(self)
+
+    def __shown_parts__(self) -> Parts:
+        return Parts(f"{type(self).__name__}({shown(self.java_class)}, {{", self.fields.items(), ": ", "})")
 
 
 class StackFrame(NamedTuple):
@@ -81,9 +111,9 @@ class JavaThrowable(JavaObject):
 
     @property
     def stack(self) -> tuple[StackFrame, ...]:
-        """The frames, innermost first; what is no frame is left out."""
+        """The frames, innermost first, at most 1,024 of them; what is no frame is left out."""
         frames = self.fields.get("stackTrace")
-        elements = frames if isinstance(frames, list) else []
+        elements = frames[:_MOST_FRAMES] if isinstance(frames, list) else []
         return tuple(_frame(element.fields) for element in elements if isinstance(element, JavaObject))
 
     @staticmethod
@@ -94,15 +124,16 @@ class JavaThrowable(JavaObject):
 
 def _frame(fields: Mapping[str, Any]) -> StackFrame:
     file, line = fields.get("fileName"), fields.get("lineNumber")
+    java_class, method = fields.get("declaringClass"), fields.get("methodName")
     return StackFrame(
-        str(fields.get("declaringClass")),
-        str(fields.get("methodName")),
+        java_class if isinstance(java_class, str) else shown(java_class),
+        method if isinstance(method, str) else shown(method),
         file if isinstance(file, str) else None,
         line if isinstance(line, int) else -1,
     )
 
 
-class TypedList(list[Any]):
+class TypedList(_Plural, list[Any]):
     """A list with a Java class: ``java.util.LinkedList``; or an array: ``[int``, ``[string``, ``[com.alibaba.foo.Foo``.
 
     Items of an array of primitives are written as that primitive.
@@ -113,9 +144,6 @@ class TypedList(list[Any]):
     def __init__(self, items: Iterable[Any] = (), java_type: str = "java.util.ArrayList") -> None:
         super().__init__(items)
         self.java_type = java_type
-
-    def __repr__(self) -> str:
-        return f"TypedList({super().__repr__()}, {self.java_type!r})"
 
 
 class TypedSet(MutableSet[Any]):
@@ -145,10 +173,13 @@ class TypedSet(MutableSet[Any]):
         self._items.pop(value, None)
 
     def __repr__(self) -> str:
-        return f"TypedSet({list(self._items)!r}, {self.java_type!r})"
+        return shown(self)
+
+    def __shown_parts__(self) -> Parts:
+        return _shown_parts(self, "[", unnamed(self), "", "]")
 
 
-class TypedMap(dict[Any, Any]):
+class TypedMap(_Plural, dict[Any, Any]):
     """A map with a Java class other than ``java.util.HashMap``, which a plain dict stands for."""
 
     __slots__ = ("java_type",)
@@ -159,11 +190,11 @@ class TypedMap(dict[Any, Any]):
         super().__init__(items)
         self.java_type = java_type
 
-    def __repr__(self) -> str:
-        return f"TypedMap({super().__repr__()}, {self.java_type!r})"
+    def __shown_parts__(self) -> Parts:
+        return _shown_parts(self, "{", self.items(), ": ", "}")
 
 
-class JavaEntries(list[tuple[Any, Any]]):
+class JavaEntries(_Plural, list[tuple[Any, Any]]):
     """A map with keys that Python cannot hash (lists, objects), as pairs in wire order."""
 
     __slots__ = ("java_type",)
@@ -171,9 +202,6 @@ class JavaEntries(list[tuple[Any, Any]]):
     def __init__(self, items: Iterable[tuple[Any, Any]] = (), java_type: str | None = None) -> None:
         super().__init__(items)
         self.java_type = java_type
-
-    def __repr__(self) -> str:
-        return f"JavaEntries({super().__repr__()}, {self.java_type!r})"
 
 
 def java_array(component: str, items: Iterable[Any]) -> TypedList:

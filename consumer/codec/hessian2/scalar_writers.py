@@ -130,5 +130,7 @@ def write_millis(e: Sink, millis: int) -> None:
     minutes, rest = divmod(millis, 60_000)
     if rest == 0 and -0x80000000 <= minutes <= 0x7FFFFFFF:
         e.out += _tagged_int(b"K", minutes)
-    else:
+    elif -0x8000000000000000 <= millis <= 0x7FFFFFFFFFFFFFFF:
         e.out += _tagged_long(b"J", millis)
+    else:
+        raise ValueError("its milliseconds do not fit 64 bits")

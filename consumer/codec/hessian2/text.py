@@ -83,14 +83,17 @@ def decode_units(data: bytes, start: int, units: int) -> tuple[str, int]:
 def _end_of_units(data: bytes, start: int, units: int) -> int:
     """Count leading bytes, in windows which grow by what is still missing: every unit takes at least one byte."""
     end, missing = start, units
-    while missing > 0:
+    # No unit has more than three bytes: what goes on for longer is not UTF-8, which need not be read to its end.
+    while missing > 0 and end - start < 3 * units:
         window = data[end : end + missing]
         if len(window) != missing:
             raise IndexError
         end += missing
         missing -= len(window.translate(None, _CONTINUATION)) + _count_four_byte(window)
+    if missing > 0:
+        raise UnicodeDecodeError("utf-8", b"", 0, 0, "invalid continuation byte")
     if missing < 0:
-        raise UnicodeDecodeError("utf-8", data, end - 1, end, "the length ends inside a surrogate pair")
+        raise UnicodeDecodeError("utf-8", b"", 0, 0, "the length ends inside a surrogate pair")
     return _end_of_character(data, end)
 
 

@@ -6,12 +6,20 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ...errors import SerializationError
+from ...runtime.shown import shown
 from .binding import binding_of_class
 from .java import JavaObject
 
 
 class UnwritableError(SerializationError):
     """A type without a Java form; never leaves this package."""
+
+
+def named(value: object) -> str:
+    """Name a value by its type."""
+    cls = type(value)
+    is_builtin = cls.__module__ == "builtins"
+    return f"a value of type {cls.__qualname__}" if is_builtin else f"a {cls.__module__}.{cls.__qualname__}"
 
 
 def trail_to(value: Any, is_written: Callable[[Any], bool]) -> str:
@@ -36,7 +44,8 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f".{name}", part) for name, part in value.fields.items())
     elif isinstance(value, Mapping):
         for key, part in value.items():
-            yield f".key({key!r})", key
-            yield f"[{key!r}]", part
+            key_text = shown(key, 80)
+            yield f".key({key_text})", key
+            yield f"[{key_text}]", part
     elif isinstance(value, list | tuple | set | frozenset):
         yield from ((f"[{index}]", part) for index, part in enumerate(value))

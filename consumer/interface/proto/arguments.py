@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from ...errors import SerializationError
-from .fields import Fields, fill_message
+from .fields import Fields, fill_message, pool_of
 from .service import MethodTypes
 
 Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
@@ -62,7 +62,12 @@ def to_plain(value: Any) -> Any:
     """
     if not isinstance(value, Message):
         return value
-    return json_format.MessageToDict(value, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    return json_format.MessageToDict(
+        value,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=True,
+        descriptor_pool=pool_of(value),
+    )
 
 
 def from_plain(types: MethodTypes, value: Any) -> Any:
@@ -77,7 +82,7 @@ def from_plain(types: MethodTypes, value: Any) -> Any:
         )
     request = types.request_class()
     try:
-        return json_format.ParseDict(value, request)
+        return json_format.ParseDict(value, request, descriptor_pool=pool_of(request))
     except (json_format.Error, TypeError, ValueError, AttributeError) as error:
         text = f"{request.DESCRIPTOR.full_name}: {str(error).rstrip('.')}"
         raise SerializationError(text, not_sent=True) from error

@@ -14,6 +14,7 @@ from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import Message
 
 from callahead.config.extension import nearest
@@ -26,7 +27,7 @@ FLOAT_MAX = 3.4028234663852886e38
 JSON_FORM = {
     "google.protobuf.Timestamp": "an aware datetime or an RFC 3339 text",
     "google.protobuf.Duration": 'a timedelta or a text such as "1.5s"',
-    "google.protobuf.FieldMask": 'a text such as "a,b.c"',
+    "google.protobuf.FieldMask": 'a list of paths or a text such as "a,b.c"',
     "google.protobuf.Struct": "a mapping",
     "google.protobuf.Value": "any JSON value",
     "google.protobuf.ListValue": "a list",
@@ -143,6 +144,25 @@ def scalar_converter(field: FieldDescriptor) -> Callable[[str, Any], Any]:
         _T.TYPE_STRING: _string,
         _T.TYPE_BYTES: _bytes,
     }[field.type]
+
+
+class _Pools:
+    """What a message's own pool knows, and then what this program has imported; all that `json_format` asks for."""
+
+    def __init__(self, own: Any) -> None:
+        self._own = own
+
+    def FindMessageTypeByName(self, name: str) -> Any:  # noqa: N802 - protobuf's name
+        """Find the type of a packed message; raises KeyError."""
+        try:
+            return self._own.FindMessageTypeByName(name)
+        except KeyError:
+            return Default().FindMessageTypeByName(name)
+
+
+def pool_of(message: Message) -> Any:
+    """Return where the types are found that an ``Any`` within *message* may hold: those of its method come first."""
+    return _Pools(message.DESCRIPTOR.file.pool)
 
 
 class Fields:
@@ -289,7 +309,9 @@ def _fill_well_known(target: Any, value: Any, where: str) -> None:
             target.FromDatetime(value)
         elif full_name == "google.protobuf.Duration" and isinstance(value, dt.timedelta):
             target.FromTimedelta(value)
+        elif full_name == "google.protobuf.FieldMask" and isinstance(value, (list, tuple)):
+            target.paths.extend(value)
         else:
-            json_format.ParseDict(value, target)
+            json_format.ParseDict(value, target, descriptor_pool=pool_of(target))
     except (json_format.Error, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise misfit(where, f"{full_name.rpartition('.')[2]}, {JSON_FORM[full_name]}", value) from error

@@ -13,6 +13,7 @@ import grpc
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.message import DecodeError
 
+from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
 from callahead.config.policy import ReferencePolicy
 
@@ -66,14 +67,22 @@ def _ask(policy: ReferencePolicy, conversation: _Conversation) -> ServiceTypes:
     try:
         files = conversation.files(policy.interface)
         if files is None:
-            text = f'the server has no service "{policy.interface}"'
-            raise policy.error("interface", text, nearest(policy.interface, conversation.services()))
+            raise _no_file(policy, conversation.services())
         return service_types(find_service(files, policy.interface), "server reflection")
     except (DecodeError, CycleError, LookupError, TypeError) as error:
         text = f'the server\'s reflection of "{policy.interface}" makes no service: {error}'
         raise RemoteProtocolError(text, is_remote=True) from error
     finally:
         conversation.end()
+
+
+def _no_file(policy: ReferencePolicy, services: list[str]) -> ConfigError:
+    if policy.interface not in services:
+        text = f'the server has no service "{policy.interface}"'
+        return policy.error("interface", text, nearest(policy.interface, services))
+    # Dubbo's reflection lists Java interfaces without protobuf, of which there is no file.
+    text = f'the server has "{policy.interface}", but its reflection has no file for it'
+    return policy.error("interface", text, "for a Java interface give stub:, parameter_types: or generic: true")
 
 
 def _fail(policy: ReferencePolicy, error: grpc.RpcError) -> NoReturn:
@@ -102,8 +111,7 @@ class _Conversation:
         self._call: Any = call(self._questions, timeout=timeout_s)
 
     def end(self) -> None:
-        self._questions.end()
-        self._call.cancel()
+        self._questions.end()  # the channel is closed next, and the call with it
 
     def services(self) -> list[str]:
         answer = self._answer(list_services="*")

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ...codec.dubbo import RequestBody, to_generic
+from ...codec.dubbo.attachments import DUBBOS_OWN
 from ...errors import RpcError, SerializationError
 from ...interface.java.misfit import Misfit
 from ...wire import Request
@@ -24,12 +25,6 @@ from .service import ExportedMethod, Target
 from .sockets import AcceptedConnection
 
 _log = logging.getLogger("callahead.testing")
-# What Dubbo itself sends in the place of attachments.
-_OWN = frozenset(
-    {
-        "async", "dubbo", "generic", "group", "interface", "path", "remote.application", "timeout", "token", "version",
-    }
-)  # fmt: skip
 _LONGEST_NUMBER = 18
 
 
@@ -118,7 +113,7 @@ def _provider_call(method: ExportedMethod, args: tuple[Any, ...], request: Reque
         method.method,
         args,
         metadata=sent,
-        attachments={key: value for key, value in sent.items() if isinstance(value, str) and key not in _OWN},
+        attachments={key: value for key, value in sent.items() if isinstance(value, str) and key not in DUBBOS_OWN},
         peer=peer,
         timeout=_timeout_s(str(sent.get("timeout"))),
         error=make_dubbo_error,

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from concurrent.futures import CancelledError
+from contextvars import Context
+from functools import partial
 from typing import Protocol
 
 from ...call.attempt import Attempt
 from ...call.invocation import Done, Outcome
 from ...errors import CallTimeout
+from ...runtime.callbacks import CallbackExecutor
+
+
+class Peer(Protocol):
+    """Who sent an answer: takes note of what is in it beside the answer; from any thread."""
+
+    def count_trailing(self, count: int, /) -> None:
+        """Note bytes behind the end."""
+
+    def stops(self) -> None:
+        """Note that it is about to stop."""
 
 
 class Decode(Protocol):
     """Makes the outcome of an answer; never raises."""
 
-    def __call__(self, status: int, body: bytes, attempt: Attempt, /) -> Outcome:
-        """Read *body* as the answer to *attempt*."""
+    def __call__(self, status: int, body: bytes, peer: Peer, attempt: Attempt, /) -> Outcome:
+        """Read *body* as the answer of *peer* to *attempt*."""
 
 
 class Carrier(Protocol):
@@ -72,7 +85,7 @@ class Call:
         self._done: Done | None = done
         self._connection: Carrier | None = None
         self.is_held = False
-        self._held: Outcome | tuple[int, bytes] | None = None
+        self._held: Outcome | tuple[int, bytes, Peer] | None = None
 
     @property
     def is_cancelled(self) -> bool:
@@ -109,17 +122,31 @@ class Call:
         if not self.two_way:
             self.end(Outcome(None))
 
-    def answer(self, status: int, body: bytes) -> None:
-        """End with what the provider answered."""
+    def answer(self, status: int, body: bytes, peer: Peer) -> None:
+        """End with what *peer* answered."""
         attempt, done = self._attempt, self._done
         if attempt is None or done is None:
             return
         self.ended = True
         if self.is_held:
-            self._held = (status, body)
+            self._held = (status, body, peer)
             return
         self._done = self._attempt = self.frame = self._connection = None
-        done(self._decode(status, body, attempt))
+        done(self._decode(status, body, peer, attempt))
+
+    def answer_elsewhere(self, status: int, body: bytes, peer: Peer, callbacks: CallbackExecutor) -> None:
+        """End as `answer` does, but let the thread that waits read the answer, or else one of *callbacks*."""
+        attempt = self._attempt
+        if attempt is None:
+            return
+        if self.is_held:  # by that very thread
+            self.answer(status, body, peer)
+            return
+        work = partial(self.answer, status, body, peer)
+        record = attempt.record
+        waiter = record.waiter
+        if waiter is None or not waiter.hand_over(work):
+            callbacks.submit(Context(), f"the answer to {record.name}", work)
 
     def fail(self, error: BaseException) -> None:
         """End with *error*."""

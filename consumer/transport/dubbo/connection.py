@@ -17,6 +17,7 @@ from random import Random
 
 from ...call.provider import Provider
 from ...errors import ConnectFailed, ConnectionLost, ConsumerClosed
+from ...runtime.callbacks import CallbackExecutor
 from ...runtime.deadline import Clock
 from ...wire.header import heartbeat_frame
 from ..api import ConnectionCounts
@@ -69,6 +70,7 @@ class Connection:
         thread: IoThread,
         clock: Clock,
         random: Random,
+        callbacks: CallbackExecutor,
         tls: tuple[ssl.SSLContext, str] | None = None,
     ) -> None:
         self.name = f"{address[0]}:{address[1]}"
@@ -84,8 +86,9 @@ class Connection:
         self._outbox: Outbox[Call] = Outbox()
         self._calls = calls = RunningCalls(self._outbox, settings, self.name)
         self._inbox = Inbox(
-            settings, self.name, calls, self.counters, self.stop_notice, reply=self._reply, broken=self._lost
-        )
+            settings, self.name, calls, self.counters, self.stop_notice, callbacks,
+            reply=self._reply, broken=self._lost,
+        )  # fmt: skip
         self._stream = Stream(
             self._outbox,
             thread,
@@ -144,6 +147,7 @@ class Connection:
             connects=counters.connects,
             unknown_answers=counters.unknown_answers,
             bad_events=counters.bad_events,
+            trailing_bytes=counters.trailing_bytes,
         )
 
     # -- calls ------------------------------------------------------------------------------------------------------

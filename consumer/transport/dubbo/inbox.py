@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from ...runtime.callbacks import CallbackExecutor
 from ...wire.events import BadEvent, BadResponse, BrokenStream, Heartbeat, HeartbeatAnswer, ReadOnly, Response, Writable
 from ...wire.header import heartbeat_answer_frame
 from ...wire.reader import FrameReader
@@ -15,6 +16,7 @@ from .settings import ConnectionSettings
 from .stop_notice import StopNotice
 
 _LOG = logging.getLogger("callahead.consumer.dubbo")
+_LARGE = 64 * 1024  # what takes longer to read than to hand to another thread, and would hold up all connections
 
 _PROGRESS_BYTES = 256
 """More than the heartbeats of both sides are together, while a connection that is silent otherwise is not yet lost.
@@ -32,6 +34,7 @@ class Inbox:
         running: The calls that wait for an answer; who gets one is taken out.
         counters: Where what reaches nobody is counted.
         stop_notice: Hears that the peer is about to stop.
+        callbacks: Reads large answers for which no thread waits.
         reply: Called with a frame that the peer asked for.
         broken: Called with what is wrong where nothing after it can be read.
     """
@@ -43,6 +46,7 @@ class Inbox:
         running: RunningCalls,
         counters: Counters,
         stop_notice: StopNotice,
+        callbacks: CallbackExecutor,
         reply: Callable[[bytes], None],
         broken: Callable[[str], None],
     ) -> None:
@@ -51,6 +55,7 @@ class Inbox:
         self._running = running
         self._counters = counters
         self._stop_notice = stop_notice
+        self._callbacks = callbacks
         self._reply = reply
         self._broken = broken
         self.clear()
@@ -79,13 +84,26 @@ class Inbox:
                 call = running.pop(number, None)
                 if call is None:
                     self._counters.unknown_answers += 1
+                    continue
+                calls.size -= call.size  # as `RunningCalls.take` does, without a function for each answer
+                if len(body) <= _LARGE:
+                    call.answer(status, body, self)
                 else:
-                    calls.size -= call.size  # as `RunningCalls.take` does, without a function for each answer
-                    call.answer(status, body)
+                    call.answer_elsewhere(status, body, self, self._callbacks)
             else:
                 self._take_rare(event)
 
+    def count_trailing(self, count: int) -> None:
+        """Note bytes behind the end of an answer; see `Peer`."""
+        self._counters.count_trailing(count)
+
+    def stops(self) -> None:
+        """Note that an answer says what an event could say, too; see `Peer`."""
+        self._stop_notice.give(True)
+
     def _take_rare(self, event: Any) -> None:
+        if isinstance(event, Heartbeat | HeartbeatAnswer | ReadOnly | Writable) and event.trailing:
+            self.count_trailing(event.trailing)
         if isinstance(event, Heartbeat):
             if event.two_way:
                 self._reply(heartbeat_answer_frame(event.id))

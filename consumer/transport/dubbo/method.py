@@ -12,7 +12,7 @@ from callahead.config.policy import NEVER_SENT, ReferencePolicy
 from ...call.attempt import Attempt
 from ...call.invocation import Done, Outcome
 from ...call.provider import Provider
-from ...codec.dubbo.attachments import encode_entries
+from ...codec.dubbo.attachments import REDIRECTING, encode_entries
 from ...codec.dubbo.errors import error_of_thrown, status_error
 from ...codec.dubbo.request import END, ArgumentsEncoder, Envelope
 from ...codec.dubbo.response import EXCEPTION, decode_response
@@ -24,7 +24,7 @@ from ..api import Providers
 from ..bound import Bound
 from ..identity import ServiceIdentity
 from ..request_limit import check_request_size
-from .call import Call
+from .call import Call, Peer
 from .connection import Connection
 from .pool import Pool
 from .posted import LARGE_BYTES
@@ -32,6 +32,8 @@ from .posted import LARGE_BYTES
 # Ids are this process' own, and begin anywhere, so that the answer to an earlier process' call is nobody's.
 _IDS = itertools.count(secrets.randbits(31))
 _KEPT = 256
+_REFUSED = NEVER_SENT | REDIRECTING
+_CLOSING = "closing"
 _new = tuple.__new__
 
 
@@ -174,11 +176,13 @@ class DubboMethod:
             _share(attempt, EncodedCall(signature, memoryview(frame)[start : start + len(arguments)]))
         return frame
 
-    def _decode(self, status: int, body: bytes, attempt: Attempt) -> Outcome:
+    def _decode(self, status: int, body: bytes, peer: Peer, attempt: Attempt) -> Outcome:
         try:
             if status != OK:
-                return Outcome(error=status_error(status, body))
-            kind, value, attachments = decode_response(body, limits=self._limits)
+                return Outcome(error=status_error(status, body, trailing=peer.count_trailing))
+            kind, value, attachments = decode_response(body, limits=self._limits, trailing=peer.count_trailing)
+            if attachments and attachments.get(_CLOSING) in ("true", True):
+                peer.stops()  # so does dubbo-go say what Java says by an event
             attempt.response_attachments = attachments
             if kind == EXCEPTION:
                 return Outcome(error=error_of_thrown(value))
@@ -191,6 +195,8 @@ class DubboMethod:
             ours = SerializationError(f"the answer cannot be decoded: {error!r}", in_doubt=True)
             ours.__cause__ = error
             return Outcome(error=ours)
+        except BaseException as error:  # Ctrl-C on the thread that waits: the stages of the call must end all the same
+            return Outcome(error=error)
 
     def stream(self, attempt: Attempt) -> Any:
         """Refuse: the dubbo protocol has no streams."""
@@ -219,8 +225,8 @@ def _tail(service: _Service, timeout_ms: int) -> bytes:
 
 
 def _allowed(attachments: Mapping[str, Any]) -> Mapping[str, Any]:
-    local = NEVER_SENT & attachments.keys()
-    if local:
-        text = f"the attachment {', '.join(sorted(local))} is this side's own and never travels"
-        raise LocalProtocolError(text, not_sent=True)
-    return attachments
+    if _REFUSED.isdisjoint(attachments):
+        return attachments
+    refused = sorted(_REFUSED & attachments.keys())
+    what = "is this side's own and never travels" if refused[0] in NEVER_SENT else "is Dubbo's own: it says whom to ask"
+    raise LocalProtocolError(f"the attachment {', '.join(refused)} {what}", not_sent=True)

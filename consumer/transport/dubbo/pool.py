@@ -9,6 +9,7 @@ from random import Random
 from callahead.config.policy import ReferencePolicy, SslPolicy
 
 from ...call.provider import Provider
+from ...runtime.callbacks import CallbackExecutor
 from ...runtime.deadline import Clock
 from ..api import ConnectionCounts
 from ..bound import SharedConnections
@@ -27,11 +28,13 @@ class Pool:
     Args:
         clock: Measures all times of the connections.
         random: Spreads their attempts to connect again.
+        callbacks: Reads large answers.
     """
 
-    def __init__(self, clock: Clock, random: Random) -> None:
+    def __init__(self, clock: Clock, random: Random, callbacks: CallbackExecutor) -> None:
         self._clock = clock
         self._random = random
+        self._callbacks = callbacks
         self._shared: SharedConnections[_Key, Connection] = SharedConnections()
         self._settings: dict[str, tuple[ConnectionSettings, ...]] = {}
         self._contexts: dict[SslPolicy, ssl.SSLContext] = {}
@@ -62,7 +65,7 @@ class Pool:
 
     def _make(self, address: tuple[str, int], settings: ConnectionSettings, tls: SslPolicy | None) -> Connection:
         named = None if tls is None else (self._contexts[tls], tls.server_name or address[0])
-        return Connection(address, settings, self._thread, self._clock, self._random, named)
+        return Connection(address, settings, self._thread, self._clock, self._random, self._callbacks, named)
 
     def counts(self) -> tuple[ConnectionCounts, ...]:
         """Return what happened on each connection."""

@@ -28,7 +28,7 @@ class DubboTransport:
         from .pool import Pool
 
         self._application = parts.application
-        self._pool = Pool(parts.clock, parts.random)
+        self._pool = Pool(parts.clock, parts.random, parts.callbacks)
         self._references = OpenReferences()
 
     def open(self, policy: ReferencePolicy, providers: Providers) -> DubboReference:

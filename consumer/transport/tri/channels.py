@@ -18,6 +18,12 @@ from ...errors import ConsumerClosed, RpcError, TransportError
 from ..bound import SharedConnections
 from ..request_limit import Room
 
+OpenChannel = Callable[[str, tuple[tuple[str, int | str], ...], grpc.ChannelCredentials | None], grpc.Channel]
+"""Makes a channel to ``host:port`` of gRPC channel arguments and credentials, None for a plain one."""
+
+_LOOK_S = 0.25
+"""Longest wait for the word of grpcio on a channel's state, which takes a thread of its own to come."""
+
 _OWN = itertools.count(1)
 
 _FORK_SUPPORT = "GRPC_ENABLE_FORK_SUPPORT"
@@ -36,6 +42,15 @@ class _Process:
     stuck = ""
 
 
+def open_channel(
+    address: str, options: tuple[tuple[str, int | str], ...], credentials: grpc.ChannelCredentials | None
+) -> grpc.Channel:
+    """Make the channel as grpcio does, or whoever has put a function of its own in that place, as tracers do."""
+    if credentials is None:
+        return grpc.insecure_channel(address, options=options)
+    return grpc.secure_channel(address, credentials, options=options)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionKind:
     """All that makes two channels to one address differ.
@@ -51,13 +66,6 @@ class ConnectionKind:
     own: int
     credentials: grpc.ChannelCredentials | None = field(default=None, compare=False)
     ssl: SslPolicy | None = None
-
-    def open(self, address: str, more: tuple[tuple[str, int], ...]) -> grpc.Channel:
-        """Make a channel with *more* options, which connects when it is first used."""
-        options = self.options + more
-        if self.credentials is None:
-            return grpc.insecure_channel(address, options=options)
-        return grpc.secure_channel(address, self.credentials, options=options)
 
 
 def kinds_of(policy: ReferencePolicy) -> tuple[ConnectionKind, ...]:
@@ -88,6 +96,8 @@ def _options(policy: ReferencePolicy) -> tuple[tuple[str, int | str], ...]:
         ("grpc.service_config_disable_resolution", 1),
         ("grpc.max_send_message_length", -1),  # checked before, with a better message
         ("grpc.max_receive_message_length", policy.max_response_bytes),
+        ("grpc.max_metadata_size", policy.transport.max_metadata_bytes),  # from here on core may refuse
+        ("grpc.absolute_max_metadata_size", policy.transport.max_metadata_bytes),  # from here on it does
         ("grpc.min_reconnect_backoff_ms", policy.connect_timeout_ms),  # which is how gRPC core bounds one connect
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 5000),
@@ -209,18 +219,25 @@ class SharedChannel:
     def is_unconnected(self) -> bool:
         """Tell whether the channel is known to have no connection; False where that cannot be told.
 
-        The public interface tells the state only to a subscriber, by a polling thread per channel; this is asked for
-        after failures alone, so the one look behind it is worth that thread. Without it calls are in doubt.
+        grpcio tells its state to subscribers alone, for whom it starts threads; this is asked for after failures alone,
+        and where it cannot be told the call is in doubt.
         """
-        inner = getattr(self.channel, "_channel", None)
-        check = getattr(inner, "check_connectivity_state", None)
-        if check is None:
+        if self.closed:
             return False
+        told = threading.Event()
+        states: list[grpc.ChannelConnectivity] = []
+
+        def note(state: grpc.ChannelConnectivity) -> None:
+            states.append(state)
+            told.set()
+
         try:
-            state = check(False)
-        except ValueError:  # closed meanwhile
+            self.channel.subscribe(note)
+            told.wait(_LOOK_S)
+            self.channel.unsubscribe(note)
+        except (RuntimeError, ValueError):  # no thread can be started, or closed meanwhile
             return False
-        return bool(state != grpc.ChannelConnectivity.READY.value[0])
+        return bool(states) and states[-1] is not grpc.ChannelConnectivity.READY
 
 
 def _unusable(connection: SharedChannel) -> RpcError:
@@ -240,9 +257,14 @@ def _why_stuck(inherited: list[SharedChannel]) -> str:
 
 
 class SharedChannels:
-    """All channels of a consumer."""
+    """All channels of a consumer.
 
-    def __init__(self) -> None:
+    Args:
+        open_channel: Makes one.
+    """
+
+    def __init__(self, open_channel: OpenChannel) -> None:
+        self._open_channel = open_channel
         self._shared: SharedConnections[tuple[str, ConnectionKind], SharedChannel] = SharedConnections()
         self._lock = threading.Lock()
         self._asides: list[threading.Thread] = []
@@ -265,7 +287,7 @@ class SharedChannels:
         if _Process.stuck:
             raise TransportError(f"gRPC cannot be used in this forked process, {_Process.stuck}", not_sent=True)
         _Process.used = True
-        return kind.open(address, self._mark)
+        return self._open_channel(address, kind.options + self._mark, kind.credentials)
 
     def addresses(self) -> list[str]:
         """List where the open connections go, ``host:port``."""

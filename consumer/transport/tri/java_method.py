@@ -25,7 +25,7 @@ from ...errors import RemoteProtocolError, RpcError
 from ...interface.java import JavaMethod, JavaSignature, convert_answer
 from ...interface.java.signature import INVOKE_SIGNATURE
 from ...interface.proto.service import MethodTypes
-from ...runtime.deadline import Clock
+from ..api import TransportParts
 from .channels import SharedChannel
 from .method import TriMethod
 from .route import Routes
@@ -45,9 +45,9 @@ class JavaTriMethod(TriMethod):
     """A `TriMethod` for one method of a Java interface."""
 
     def __init__(
-        self, method: JavaMethod, types: MethodTypes, policy: ReferencePolicy, routes: Routes, clock: Clock
+        self, method: JavaMethod, types: MethodTypes, policy: ReferencePolicy, routes: Routes, parts: TransportParts
     ) -> None:
-        super().__init__(types, method.select, policy, routes, clock)
+        super().__init__(types, method.select, policy, routes, parts)
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Request:
         """Choose the overload and serialize the arguments; see `MethodTransport.encode`."""

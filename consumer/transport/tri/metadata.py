@@ -12,9 +12,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+import grpc
+
 from callahead.config.policy import NEVER_SENT
 
 from ...call.invocation import NO_ATTACHMENTS
+from ...codec.dubbo.attachments import DUBBOS_OWN
 from ...errors import LocalProtocolError
 from ..identity import ServiceIdentity
 
@@ -24,19 +27,41 @@ Metadata = tuple[tuple[str, str | bytes], ...]
 _LEGAL_KEY = re.compile(r"[0-9a-z_.-]+")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 _DUBBOS = "tri-"
+# What servers of gRPC and HTTP add by themselves, and dubbo-go, which sends the request's attachments back.
+_PROTOCOLS = DUBBOS_OWN | {
+    "accept", "accept-encoding", "content-length", "content-type", "date", "grpc-accept-encoding", "grpc-encoding",
+    "server", "te", "trailer", "user-agent",
+}  # fmt: skip
 _CONVERT = "tri-header-convert"
+_ENCODINGS: Mapping[int, str] = {
+    grpc.Compression.NoCompression: "identity",
+    grpc.Compression.Deflate: "deflate",
+    grpc.Compression.Gzip: "gzip",
+}
 _RESERVED = ("grpc-", _DUBBOS, ":")
 
 
 def fixed_metadata(identity: ServiceIdentity, application: str) -> Metadata:
-    """Make what every request to a provider carries: version, group, application and token, where there are any."""
+    """Make what every request to a provider carries: version, group, application and token, where there are any.
+
+    Raises:
+        LocalProtocolError: One of them cannot travel; Dubbo reads none of them from a ``-bin`` key.
+    """
     pairs = {
         "tri-service-version": identity.version,
         "tri-service-group": identity.group,
         "tri-consumer-appname": application,
     }
+    for key, value in pairs.items():
+        if not travels(value):
+            raise LocalProtocolError(f'"{value}" cannot travel as {key}, which is printable ASCII', not_sent=True)
     token = to_metadata({"token": identity.token}) if identity.token else ()
     return tuple((key, value) for key, value in pairs.items() if value) + token
+
+
+def travels(text: str) -> bool:
+    """Tell whether *text* can be the value of a key that does not end in ``-bin``."""
+    return _PRINTABLE.fullmatch(text) is not None
 
 
 def to_metadata(attachments: Mapping[str, str | bytes]) -> Metadata:
@@ -46,7 +71,7 @@ def to_metadata(attachments: Mapping[str, str | bytes]) -> Metadata:
     UTF-8.
 
     Raises:
-        LocalProtocolError: A key cannot travel, or is the framework's own.
+        LocalProtocolError: A key cannot travel, or is the framework's own, or text has no UTF-8.
     """
     return tuple(_pair(key, value) for key, value in attachments.items())
 
@@ -56,15 +81,22 @@ def _pair(key: str, value: str | bytes) -> tuple[str, str | bytes]:
     if not _LEGAL_KEY.fullmatch(name) or name.startswith(_RESERVED) or name in NEVER_SENT:
         rule = "letters, digits, _ . and -, not beginning with grpc- or tri-, and none of async, sent, return, retries"
         raise LocalProtocolError(f'attachment "{key}" cannot travel as metadata; a key is {rule}', not_sent=True)
-    if isinstance(value, str) and not name.endswith("-bin") and _PRINTABLE.fullmatch(value):
+    if isinstance(value, str) and not name.endswith("-bin") and travels(value):
         return name, value
-    data = value.encode() if isinstance(value, str) else value
+    data = _bytes(key, value) if isinstance(value, str) else value
     return (name if name.endswith("-bin") else f"{name}-bin"), data
 
 
 def size_of(metadata: Metadata) -> int:
     """Count the bytes of keys and values."""
     return sum(len(key) + len(value) for key, value in metadata)
+
+
+def _bytes(key: str, text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise LocalProtocolError(f'the value of "{key}" is no text: {error}', not_sent=True) from error
 
 
 def checked_metadata(pairs: Iterable[tuple[str, str | bytes]]) -> Metadata:
@@ -78,10 +110,22 @@ def checked_metadata(pairs: Iterable[tuple[str, str | bytes]]) -> Metadata:
         if not _LEGAL_KEY.fullmatch(key):
             raise LocalProtocolError(f'metadata key "{key}" is not of lower-case letters, digits, _ . -', not_sent=True)
         text = value.decode("latin-1") if isinstance(value, bytes) else value
-        if not key.endswith("-bin") and not _PRINTABLE.fullmatch(text):
+        if key.endswith("-bin"):
+            _bytes(key, text)
+        elif not travels(text):
             text = f'the value of metadata key "{key}" is not printable ASCII'
             raise LocalProtocolError(f"{text}; only keys that end in -bin carry other bytes", not_sent=True)
     return metadata
+
+
+def with_compression(metadata: Metadata, compression: grpc.Compression | None) -> Metadata:
+    """Ask for *compression* of the requests of a client stream that gives a future: grpcio itself forgets it there.
+
+    The pair is gRPC core's own (``GRPC_COMPRESSION_REQUEST_ALGORITHM_MD_KEY``), and never travels.
+    """
+    if compression is None:
+        return metadata
+    return (*metadata, ("grpc-internal-encoding-request", _ENCODINGS[compression]))
 
 
 def join_metadata(*parts: Iterable[tuple[str, Any]] | None) -> Mapping[str, Any]:
@@ -91,14 +135,15 @@ def join_metadata(*parts: Iterable[tuple[str, Any]] | None) -> Mapping[str, Any]
 
 
 def to_attachments(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Leave out of joined metadata what is Dubbo's own, and give keys the capitals that they had at the provider.
+    """Leave out of joined metadata what is the protocol's own, and give keys the capitals of the provider's.
 
     Source: ``StreamUtils.toAttachments``; differs: a key keeps its ``-bin``, and nothing but its case changes.
     """
-    if not any(key.startswith(_DUBBOS) for key in metadata):  # nearly always
+    if _PROTOCOLS.isdisjoint(metadata) and not any(key.startswith(_DUBBOS) for key in metadata):  # nearly always
         return metadata
     spelled = _spellings(metadata.get(_CONVERT))
-    found = {_spelled(key, spelled): value for key, value in metadata.items() if not key.startswith(_DUBBOS)}
+    users = {key: value for key, value in metadata.items() if not key.startswith(_DUBBOS) and key not in _PROTOCOLS}
+    found = {_spelled(key, spelled): value for key, value in users.items()}
     return found or NO_ATTACHMENTS
 
 

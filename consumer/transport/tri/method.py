@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
 
 import grpc
 
@@ -13,23 +14,21 @@ from callahead.config.policy import ReferencePolicy
 
 from ...call.attempt import Attempt
 from ...call.invocation import NO_ATTACHMENTS, Done, Outcome
-from ...errors import RpcError, SerializationError
+from ...errors import ConsumerClosed, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
-from ...runtime.deadline import Clock
+from ..api import TransportParts
 from ..request_limit import check_request_size
 from .channels import SharedChannel
-from .ended import Facts, facts_of
-from .metadata import Metadata, join_metadata, size_of, to_attachments, to_metadata
+from .metadata import Metadata, join_metadata, size_of, to_attachments, to_metadata, with_compression
 from .route import Route, Routes
 from .sent import OneMessage
-from .status import Ended, error_of, let_go, refused, unread
+from .status import Ended, broken_here, error_of, let_go, refused, unread
 from .stream import StreamCall
 
 Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrpcOptions:
+class GrpcOptions(NamedTuple):
     """What a generated stub's call says beyond its request; see `grpc.UnaryUnaryMultiCallable`."""
 
     metadata: Metadata = ()
@@ -55,17 +54,17 @@ class TriMethod:
         build: Makes the request of a call's arguments.
         policy: Of the reference.
         routes: Where it is found; shared by all who call it.
-        clock: Monotonic seconds.
+        parts: What the transport may use.
     """
 
     def __init__(
-        self, types: MethodTypes, build: Builder, policy: ReferencePolicy, routes: Routes, clock: Clock
+        self, types: MethodTypes, build: Builder, policy: ReferencePolicy, routes: Routes, parts: TransportParts
     ) -> None:
         self._types = types
         self._build = build
         self._policy = policy
         self._routes = routes
-        self._clock = clock
+        self._parts = parts
 
     @property
     def name(self) -> str:
@@ -147,19 +146,21 @@ class TriMethod:
             failure.__cause__ = error
             return Outcome(error=failure)
 
+    def soon(self, function: Callable[[], None]) -> None:
+        """Call *function* on a thread that serves no channel."""
+        self._parts.timer.call_at(self._parts.clock(), function)
+
     def fail(self, call: Any, connection: SharedChannel, attempt: Attempt) -> RpcError:
         """Make the error of a call that gRPC ended with a status other than OK."""
-        code = call.code()
-        matters = code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
         error = error_of(
             Ended(
-                code=code,
+                code=call.code(),
                 text=call.details() or "",
                 attachments=attempt.response_attachments,
                 timeout=attempt.timeout,
-                is_early=self._clock() < attempt.ends - _EARLY_S,
+                is_early=self._parts.clock() < attempt.ends - _EARLY_S,
                 address=connection.address,
-                is_unconnected=matters and connection.is_unconnected(),
+                is_unconnected=connection.is_unconnected,
                 is_closed=connection.closed,
             ),
             attempt,
@@ -206,22 +207,27 @@ class UnaryCall:
                 options.compression,
             )
         except grpc.RpcError as error:
-            return self._outcome_of(error)
-        return self._method.decode(data, attempt, self._note_metadata(facts_of(call)))
+            return self._read(error)
+        return self._method.decode(data, attempt, self._note_metadata(call))
 
     def start(
         self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], message: bytes, metadata: Metadata | None
     ) -> None:
         """Ask, and return at once."""
-        self._begin(unary.future, message, metadata)
+        self._begin(unary.future, message, metadata, self._end_with)
 
     def stream(
         self, stream: grpc.StreamUnaryMultiCallable[bytes, bytes], message: bytes, metadata: Metadata | None
     ) -> None:
         """Ask so that "sent" is known, and return at once."""
-        self._begin(stream.future, OneMessage(message, self._attempt.sent), metadata)
+        options: GrpcOptions | None = self._attempt.invocation.options
+        if options is not None and options.compression is not None:
+            metadata = with_compression(metadata or (), options.compression)
+        self._begin(stream.future, OneMessage(message, self._attempt.sent), metadata, self._end_aside)
 
-    def _begin(self, begin: Callable[..., Any], request: Any, metadata: Metadata | None) -> None:
+    def _begin(
+        self, begin: Callable[..., Any], request: Any, metadata: Metadata | None, end: Callable[[Any], None]
+    ) -> None:
         attempt = self._attempt
         options: GrpcOptions = attempt.invocation.options or _NO_OPTIONS
         try:
@@ -241,36 +247,56 @@ class UnaryCall:
             self._end(Outcome(error=ours))
             return
         attempt.carried_by(call)
-        call.add_done_callback(self._end_with)
+        call.add_done_callback(end)
 
     def _end_with(self, call: Any) -> None:
         """Report how *call* ended; runs on the channel's thread."""
+        self._end(self._read(call))
+
+    def _end_aside(self, call: Any) -> None:
+        """Report how *call*, a client stream, ended, from another thread than the channel's.
+
+        On that thread its ``initial_metadata()`` might wait for what only that thread can bring.
+        """
+        if self._attempt.is_cancelled:
+            self._end(Outcome(error=CancelledError()))
+        elif self._connection.closed:
+            self._end(Outcome(error=ConsumerClosed("the connection was closed under the call", in_doubt=True)))
+        else:
+            self._hand_over(call)
+
+    def _hand_over(self, call: Any) -> None:
         try:
-            outcome = self._outcome_of(call)
+            self._method.soon(partial(self._end_with, call))
+        except RuntimeError as error:  # no thread can be started
+            self._end(Outcome(error=unread(error)))
+
+    def _read(self, call: Any) -> Outcome:
+        try:
+            return self._outcome_of(call)
         except Exception as error:  # whatever happens here, the call must end
-            outcome = Outcome(error=unread(error))
-        self._end(outcome)
+            return Outcome(error=unread(error))
 
     def _outcome_of(self, call: Any) -> Outcome:
-        facts = facts_of(call)
-        metadata = self._note_metadata(facts)
-        code = facts.code
+        code = call.code()
+        metadata = self._note_metadata(call)
         attempt = self._attempt
         if code is grpc.StatusCode.OK:
-            return self._method.decode(facts.answer, attempt, metadata)
+            return self._method.decode(call.result(), attempt, metadata)
         if code is grpc.StatusCode.CANCELLED and attempt.is_cancelled:
             return Outcome(error=CancelledError())
-        return Outcome(error=self._method.fail(call, self._connection, attempt))
+        return Outcome(error=broken_here(call) or self._method.fail(call, self._connection, attempt))
 
-    def _note_metadata(self, facts: Facts) -> Mapping[str, Any]:
+    def _note_metadata(self, call: Any) -> Mapping[str, Any]:
         """Keep of the metadata what users see, and return all of it."""
         attempt = self._attempt
         metadata = NO_ATTACHMENTS
-        if facts.initial or facts.trailing:
-            metadata = join_metadata(facts.initial, facts.trailing)
+        initial, trailing = call.initial_metadata(), call.trailing_metadata()
+        if initial or trailing:
+            metadata = join_metadata(initial, trailing)
             attempt.response_attachments = to_attachments(metadata)
         if attempt.invocation.options is not None:
-            attempt.protocol_trace = (facts.initial or (), facts.trailing or ())
+            attempt.protocol_trace = (initial or (), trailing or ())
         return metadata
 
     def _end(self, outcome: Outcome) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...call.attempt import Attempt
@@ -22,7 +23,7 @@ from ..api import Providers, TransportParts
 from ..identity import ServiceIdentity
 from ..request_limit import check_request_size
 from .channels import ConnectionKind, SharedChannel, SharedChannels, kinds_of
-from .metadata import Metadata, fixed_metadata, size_of, to_metadata
+from .metadata import Metadata, fixed_metadata, size_of, to_metadata, travels
 from .method import Builder, TriMethod
 from .route import Routes
 from .stream import counted
@@ -38,10 +39,10 @@ class TriReference:
         self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, connections: SharedChannels
     ) -> None:
         self._policy = policy
-        self._clock = parts.clock
-        self._application = parts.application
+        self._parts = parts
         self._providers = providers
         self._connections = connections
+        _check_identity(policy, parts.application)
         self._kinds: tuple[ConnectionKind, ...] = kinds_of(policy)
         self._lock = fork_safe_lock()
         self._types: ServiceTypes | JavaInterface | None = None
@@ -69,21 +70,21 @@ class TriReference:
 
     def stub_method(self, types: MethodTypes, build: Builder) -> TriMethod:
         """Prepare a method whose types the caller has, as a generated stub does; nothing is kept of it."""
-        return TriMethod(types, build, self._policy, self._routes_of(types.path), self._clock)
+        return TriMethod(types, build, self._policy, self._routes_of(types.path), self._parts)
 
     def _java(self, method: JavaMethod) -> TriMethod:
         from .java_method import JavaTriMethod, types_of
 
         types = types_of(method, self._policy)
         more = to_metadata(INVOKE_ATTACHMENTS) if method.is_generic else ()
-        return JavaTriMethod(method, types, self._policy, self._routes_of(types.path, more), self._clock)
+        return JavaTriMethod(method, types, self._policy, self._routes_of(types.path, more), self._parts)
 
     def _routes_of(self, path: str, more: Metadata = ()) -> Routes:
         with self._lock:
             routes = self._routes.get(path)
             if routes is None:
                 around = (self._kinds, self._connections, self._providers)
-                routes = Routes(path, self._policy, self._application, more, *around)
+                routes = Routes(path, self._policy, self._parts.application, more, *around)
                 self._routes[path] = routes
             return routes
 
@@ -106,7 +107,7 @@ class TriReference:
         identity = ServiceIdentity.of(attempt.provider.endpoint, self._policy)
         own = to_metadata(attempt.attachments)
         check_request_size(size_of(own), self._policy)
-        metadata = fixed_metadata(identity, self._application) + own
+        metadata = fixed_metadata(identity, self._parts.application) + own
         connection = self._connection_to(attempt.provider)
         return counted(connection, lambda: begin(connection.channel, metadata))
 
@@ -128,3 +129,14 @@ class TriReference:
         """Drop what was prepared for *provider*, or for all."""
         for routes in list(self._routes.values()):
             routes.forget(provider)
+
+
+def _check_identity(policy: ReferencePolicy, application: str) -> None:
+    """Refuse names that no request could carry; Dubbo reads none of them from a ``-bin`` key."""
+    rule = "is not printable ASCII, so it cannot travel as metadata"
+    for attribute in ("group", "version"):
+        value: str = getattr(policy, attribute)
+        if not travels(value):
+            raise policy.error(attribute, f'"{value}" {rule}')
+    if not travels(application):
+        raise ConfigError.at("", "application.name", f'"{application}" {rule}')

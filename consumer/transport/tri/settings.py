@@ -12,6 +12,7 @@ from callahead.config.settings import (
     File,
     Folders,
     Module,
+    Size,
     TransportSettings,
     setting,
 )
@@ -20,7 +21,7 @@ _JAVA: Final = "describe the Java interface by stub, parameter_types or generic"
 
 
 class TriSettings(TransportSettings):
-    """Pings of the connection, and where the types of messages come from."""
+    """Pings of the connection, a limit, and where the types of messages come from."""
 
     keepalive_ms: DurationOrZero = setting(
         0, "idle time before a ping, 0 for none; default 0", key="keepalive", after="max_response_bytes"
@@ -28,6 +29,7 @@ class TriSettings(TransportSettings):
     keepalive_timeout_ms: Duration = setting(
         20_000, "longest wait for the answer to a ping; default 20s", key="keepalive_timeout"
     )
+    max_metadata_bytes: Size = setting(65_536, "largest headers, or trailers, of an answer; default 64KiB")
     module: Module | None = setting(
         None, "module of generated messages, such as shop.foo_pb2", after="stub", instead=_JAVA, in_consumer=False
     )

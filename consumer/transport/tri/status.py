@@ -10,7 +10,7 @@ grpcio.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,10 @@ from ...errors import (
 )
 
 _TOO_LARGE = re.compile(r"CLIENT: Received message larger than max \((\d+) vs\. (\d+)\)")
+# Only what this side received begins so; the provider's refusal of our metadata is its own status.
+_METADATA_TOO_LARGE = re.compile(
+    r"Stream removed \(received metadata size exceeds (?:soft|hard) limit \((?:value length )?(\d+) vs\. (\d+)\)"
+)
 _NOT_CONNECTED = ("failed to connect to all addresses", "errors resolving", "DNS resolution failed")
 _RESET = re.compile(r"RST_STREAM with error code \d+")
 # What gRPC core says of a stream that was reset, whatever status that becomes. A refused stream (7) has reached no
@@ -67,7 +71,7 @@ class Ended:
         timeout: Seconds that the attempt had.
         is_early: It ended before that time.
         address: ``host:port`` of the provider, as the configuration has it.
-        is_unconnected: The channel is known to have no connection; only looked at where it matters.
+        is_unconnected: Tells whether the channel is known to have no connection; asked only where it matters.
         is_closed: This side closed the channel.
     """
 
@@ -77,7 +81,7 @@ class Ended:
     timeout: float
     is_early: bool
     address: str
-    is_unconnected: bool
+    is_unconnected: Callable[[], bool]
     is_closed: bool
 
 
@@ -125,7 +129,7 @@ def _timeout(ended: Ended, attempt: Attempt) -> CallTimeout:
     policy = attempt.policy
     unsent = attempt.wants_sent and not attempt.is_sent
     # That nothing was heard of the writing may only mean that the news is under way.
-    not_sent = unsent and ended.is_unconnected and not ended.text.startswith(_STREAM_ENDED)
+    not_sent = unsent and not ended.text.startswith(_STREAM_ENDED) and ended.is_unconnected()
     what = "the request was not sent" if unsent else "no answer"
     setting, within = _bound(ended.timeout * 1000, policy)
     return CallTimeout(f"{what} within {within} ms ({setting})", not_sent=not_sent, in_doubt=not not_sent)
@@ -140,7 +144,7 @@ def _bound(timeout_ms: float, policy: MethodPolicy) -> tuple[str, int]:
 
 def _unavailable(ended: Ended, policy: ReferencePolicy) -> TransportError:
     text = ended.text
-    if text.startswith(_NOT_CONNECTED) and ended.is_unconnected and _port_of(ended.address) in text:
+    if text.startswith(_NOT_CONNECTED) and _port_of(ended.address) in text and ended.is_unconnected():
         return ConnectFailed(f"no connection: {_last_error(text)}{_hint(ended, policy)}", not_sent=True)
     if any(sign in text for sign in _CONNECTION_LOST):
         return _broken(text)
@@ -171,12 +175,19 @@ def _broken(text: str) -> TransportError:
 
 
 def _exhausted(text: str, policy: ReferencePolicy) -> LimitExceeded:
-    found = _TOO_LARGE.search(text)
-    limit, origin = policy.max_response_bytes, policy.origin("max_response_bytes")
-    if found is None or int(found[2]) != limit:  # another limit is another client's: the provider's own
-        return LimitExceeded(f"the provider refused: {text}", is_remote=True, in_doubt=True)
-    message = f"the answer has {found[1]} bytes, more than the {limit} that max_response_bytes allows ({origin})"
-    return LimitExceeded(message, in_doubt=True)
+    if own := _own_limit(_TOO_LARGE.search(text), "max_response_bytes", policy.max_response_bytes, policy):
+        return LimitExceeded(f"the answer has {own}", in_doubt=True)
+    limit = policy.transport.max_metadata_bytes
+    if own := _own_limit(_METADATA_TOO_LARGE.match(text), "max_metadata_bytes", limit, policy):
+        return LimitExceeded(f"the metadata of the answer have {own}", in_doubt=True)
+    return LimitExceeded(f"the provider refused: {text}", is_remote=True, in_doubt=True)
+
+
+def _own_limit(found: re.Match[str] | None, setting: str, limit: int, policy: ReferencePolicy) -> str:
+    """Say which limit of this side was passed, and how far; "" for another limit, which is the provider's own."""
+    if found is None or int(found[2]) != limit:
+        return ""
+    return f"{found[1]} bytes, more than the {limit} that {setting} allows ({policy.origin(setting)})"
 
 
 def refused(error: BaseException) -> BaseException:
@@ -191,6 +202,23 @@ def refused(error: BaseException) -> BaseException:
     else:
         ours = LocalProtocolError(f"grpcio refused the call: {error!r}", not_sent=True)
     ours.__cause__ = error
+    return ours
+
+
+def broken_here(call: Any) -> RpcError | None:
+    """Make the error of *call* where no status ended it, but what an interceptor around grpcio's channel raised.
+
+    `grpc.intercept_channel` makes a failed call of that, with a status that nobody sent.
+    """
+    if not isinstance(call, grpc.Future) or call.cancelled():
+        return None
+    error = call.exception()
+    if error is None or isinstance(error, grpc.RpcError):
+        return None
+    ours = refused(error)
+    if not isinstance(ours, RpcError):
+        ours = LocalProtocolError(f"the call was broken into on this side: {error!r}", in_doubt=True)
+        ours.__cause__ = error
     return ours
 
 

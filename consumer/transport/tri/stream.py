@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from typing import Any, Protocol
 
@@ -48,9 +50,25 @@ def counted(connection: SharedChannel, begin: Callable[[], Any]) -> Any:
     except BaseException:
         connection.end(token)
         raise
-    if not isinstance(call, grpc.RpcContext) or not call.add_callback(lambda: connection.end(token)):
-        connection.end(token)  # it has ended
+    return _with_end(call, lambda: connection.end(token))
+
+
+def _with_end(call: Any, end: Callable[[], None]) -> Any:
+    """Return *call*, or what stands for it, and call *end* once it has ended: now, where it is the answer of one."""
+    if isinstance(call, Iterator) and not isinstance(call, grpc.RpcContext):  # made by an interceptor
+        if isinstance(call, Generator):
+            call = _followed(call, end)
+        weakref.finalize(call, end)
+    elif not isinstance(call, grpc.RpcContext) or not call.add_callback(end):
+        end()
     return call
+
+
+def _followed(answers: Generator[Any, None, None], end: Callable[[], None]) -> Generator[Any, None, None]:
+    try:
+        yield from answers
+    finally:
+        end()
 
 
 class _Requests(Iterator[bytes]):
@@ -145,14 +163,20 @@ class StreamCall:
         return self._method.fail(call, self._connection, self._attempt)
 
     def note_metadata(self, call: Any) -> None:
-        """Keep what the provider sent beside its answers."""
-        metadata = join_metadata(call.initial_metadata(), call.trailing_metadata())
-        self._attempt.response_attachments = to_attachments(metadata)
+        """Keep what the provider sent beside its answers; an iterator that an interceptor made does not tell."""
+        if isinstance(call, grpc.Call):
+            metadata = join_metadata(call.initial_metadata(), call.trailing_metadata())
+            self._attempt.response_attachments = to_attachments(metadata)
 
     def cancel(self, call: Any) -> None:
-        """Reset the stream."""
-        self._attempt.carried_by(call)
+        """Reset the stream, since nobody wants it any more."""
         self._attempt.cancel()
+        reset(call)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """It was given up on this side."""
+        return self._attempt.is_cancelled
 
 
 class TriStream(Iterator[Any]):
@@ -167,19 +191,35 @@ class TriStream(Iterator[Any]):
         try:
             data = next(self._call)
         except StopIteration:
-            self._stream.note_metadata(self._call)
+            self._end()
             raise
         except grpc.RpcError as error:
             raise self._stream.error_of(error) from None
+        except ValueError as error:  # of a channel that closed, which an interceptor hands on
+            raise refused(error) from None
         try:
             return self._stream.decode(data)
         except SerializationError:
-            self._call.cancel()
+            reset(self._call)
             raise
+
+    def _end(self) -> None:
+        if self._stream.is_cancelled and isinstance(self._call, Generator):  # which just stops when it is closed
+            raise CancelledError from None
+        self._stream.note_metadata(self._call)
 
     def cancel(self) -> None:
         """End the stream; see `ResponseStream.cancel`."""
         self._stream.cancel(self._call)
+
+
+def reset(call: Any) -> None:
+    """Stop *call*, or the generator that an interceptor put in its place."""
+    if isinstance(call, grpc.RpcContext):
+        call.cancel()
+    elif isinstance(call, Generator):
+        with contextlib.suppress(ValueError):  # another thread waits in it, for the answer that comes next
+            call.close()
 
 
 def _open_callable(channel: grpc.Channel, types: MethodTypes) -> Any:

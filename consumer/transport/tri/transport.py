@@ -15,21 +15,27 @@ if TYPE_CHECKING:
 
     from ...call.provider import Provider
     from ..api import ConnectionCounts, Providers, TransportParts
-    from .channels import SharedChannel
+    from .channels import OpenChannel, SharedChannel
     from .reference import TriReference
 
 
 class TriTransport:
-    """Carries calls by gRPC; a `Transport`."""
+    """Carries calls by gRPC; a `Transport`.
+
+    Args:
+        parts: What it may use.
+        open_channel: Makes each channel, for who wants another than grpcio's own, such as one that
+            `grpc.intercept_channel` wrapped; None is grpcio's own.
+    """
 
     settings: ClassVar[type[TransportSettings]] = TriSettings
 
-    def __init__(self, parts: TransportParts) -> None:
+    def __init__(self, parts: TransportParts, open_channel: OpenChannel | None = None) -> None:
         from ..open_references import OpenReferences
-        from .channels import SharedChannels
+        from . import channels
 
         self._parts = parts
-        self._connections = SharedChannels()
+        self._connections = channels.SharedChannels(open_channel or channels.open_channel)
         self._references = OpenReferences()
         self._inherited: list[SharedChannel] = []
 

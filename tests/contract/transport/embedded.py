@@ -78,6 +78,10 @@ class EmbeddedPeer:
         """Close every connection at once."""
         self._provider.kill()
 
+    def come_back(self) -> None:
+        """Listen again."""
+        self._provider.restart()
+
     def _handle(self, request: Any, call: ProviderCall) -> str:
         asked = EmbeddedAsked(self._kind.asked_text(request), call)
         self._asked.put(asked)

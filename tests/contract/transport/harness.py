@@ -67,6 +67,9 @@ class Peer(Protocol):
     def crash(self) -> None:
         """Close every connection at once; only asked of a kind that has ``wire``."""
 
+    def come_back(self) -> None:
+        """Listen again where it did before `crash`; likewise."""
+
 
 class Kind(Protocol):
     """A transport and what answers it; made anew for each test, and closed after it.
@@ -80,6 +83,7 @@ class Kind(Protocol):
             ``own process``: its peers live in the process that calls, and so in a forked child;
             ``waits``: it blocks a thread that waits for the call anyway;
             ``tells of cancel``: a peer hears that an attempt was given up;
+            ``tells every refusal``: it knows of each attempt whether a connection was there for it;
             ``limits requests``, ``limits answers``, ``limits its queue``: it obeys the settings of that name.
         reference: The YAML of a reference that has the method ``echo``.
     """

@@ -9,9 +9,9 @@ import pytest
 from .dubbo import DubboKind
 from .harness import Kind
 from .scripted import ScriptedKind
-from .tri import TriKind
+from .tri import TriKind, WrappedTriKind
 
-KINDS: tuple[Callable[[], Kind], ...] = (DubboKind, TriKind, ScriptedKind)
+KINDS: tuple[Callable[[], Kind], ...] = (DubboKind, TriKind, WrappedTriKind, ScriptedKind)
 
 
 def over(*needs: str, by: bool = False) -> pytest.MarkDecorator:

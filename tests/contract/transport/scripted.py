@@ -59,6 +59,10 @@ class ScriptedPeer:
         """Be never asked: it has no wire."""
         raise NotImplementedError
 
+    def come_back(self) -> None:
+        """Be never asked likewise."""
+        raise NotImplementedError
+
 
 class ScriptedKind:
     """`ScriptedTransport`."""

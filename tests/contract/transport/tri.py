@@ -6,11 +6,14 @@ import socket
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import grpc
 from support import tri_peers
+from support.tracer import Tracer
 from support.tri_peers import Peer
 
 from callahead.consumer.transport.api import Transport, TransportParts
 from callahead.consumer.transport.tri import TriTransport
+from callahead.consumer.transport.tri.channels import open_channel
 
 from .embedded import EmbeddedKind
 
@@ -22,6 +25,7 @@ class TriKind(EmbeddedKind):
     """`TriTransport` over sockets of this machine."""
 
     name = protocol = "tri"
+    # Not "tells every refusal": grpcio tells the state of a channel, and not when it came about.
     can = frozenset({"wire", "waits", "tells of cancel", "limits requests", "limits answers", "limits its queue"})
     reference: ClassVar[Mapping[str, Any]] = {"interface": INTERFACE, "module": MODULE}
     method = "SayHello"
@@ -60,6 +64,21 @@ class TriKind(EmbeddedKind):
     def reads_nothing(self) -> str:
         """Accept, and be silent."""
         return self.opened(Peer(lambda _: None)).url
+
+
+def wrapped(address: str, options: Any, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
+    """Open a channel within another; an `OpenChannel`."""
+    return grpc.intercept_channel(open_channel(address, options, credentials), Tracer())
+
+
+class WrappedTriKind(TriKind):
+    """`TriTransport` over channels that a tracer has wrapped."""
+
+    name = "wrapped tri"
+
+    def transport(self, parts: TransportParts) -> Transport:
+        """Make one."""
+        return TriTransport(parts, wrapped)
 
 
 def _rubbish(connection: socket.socket) -> None:

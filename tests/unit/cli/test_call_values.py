@@ -14,6 +14,7 @@ from callahead.consumer import CallTimeout, LastCall
 from callahead.consumer.cli.call import call
 from callahead.consumer.cli.json_values import as_json, read_values
 from callahead.consumer.cli.one_call import Answer, OneCall
+from callahead.consumer.codec.hessian2 import JavaObject
 
 
 def stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
@@ -138,3 +139,28 @@ def test_the_help_says_what_the_arguments_are() -> None:
     text = call.get_help(click.Context(call, info_name="call"))
     assert "@file" in text
     assert "Exit status 0: answered; 1: the call failed; 2:" in " ".join(text.split())
+
+
+def test_an_answer_without_end_is_no_json() -> None:
+    """Two hundred lists that each hold the next one twice would be 2^200 lines."""
+    value: list[object] = []
+    for _ in range(200):
+        value = [value, value]
+    with pytest.raises(ValueError, match="more than 33554432 characters"):
+        as_json(value)
+
+
+def test_objects_without_end_are_cut() -> None:
+    """What JSON has no form for is text, and that is bounded."""
+    value = JavaObject("a.B")
+    for _ in range(200):
+        value = JavaObject("a.B", {"left": value, "right": value})
+    assert len(as_json(value)) < 2_000_000
+
+
+def test_json_holds_no_character_that_a_terminal_obeys() -> None:
+    """Those that JSON itself lets through are escaped as it escapes the others."""
+    value = ["\x1b[2J", "\x9b2J\x7f", "\u202egnp", "\u4e2d"]
+    text = as_json(value)
+    assert json.loads(text) == value
+    assert all(character.isprintable() or character == "\n" for character in text)

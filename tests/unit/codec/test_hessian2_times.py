@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -20,9 +21,12 @@ from callahead.consumer.codec.hessian2 import (
     JavaObject,
     LocalDateTime,
     LocalTime,
+    MonthDay,
     OffsetDateTime,
     OffsetTime,
     Period,
+    Year,
+    YearMonth,
     ZonedDateTime,
     dumps,
     loads,
@@ -160,10 +164,41 @@ def test_inside_an_unbound_object_a_form_that_would_change_is_kept() -> None:
     assert dumps(loads(data)) == data
 
 
-@pytest.mark.parametrize("text", ["NaN", "1E+999999", "-0"])
+@pytest.mark.parametrize("text", ["1E+999999", "-0"])
 def test_decimals_beyond_java_are_left_to_java(text: str) -> None:
     """Python reads and writes them; Java may refuse."""
     assert str(loads(dumps(Decimal(text)))) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        (Decimal("NaN"), "NaN is no java.math.BigDecimal"),
+        (Decimal("sNaN"), "sNaN is no java.math.BigDecimal"),
+        (Decimal("-Infinity"), "-Infinity is no java.math.BigDecimal"),
+        (Decimal("1E+9999999999"), "which is finite and has an exponent of 32 bits"),
+        (timezone(timedelta(hours=19)), "UTC+19:00 is no java.time.ZoneOffset"),
+        (timezone(timedelta(microseconds=1)), "which has whole seconds and at most 18 hours"),
+        (OffsetDateTime(2024, 1, 1, tzinfo=timezone(timedelta(hours=19))), "is no java.time.ZoneOffset"),
+        (Year(1_000_000_000), "1000000000 is not in -999999999 to 999999999"),
+        (YearMonth(2024, 13), "13 is not in 1 to 12"),
+        (MonthDay(1, 32), "32 is not in 1 to 31"),
+        (Period(1 << 31), "2147483648 is not in -2147483648 to 2147483647"),
+        (DateMillis(1 << 63), "its milliseconds do not fit 64 bits"),
+    ],
+)
+def test_what_java_cannot_hold_is_not_sent(value: Any, what: str) -> None:
+    """Python's types are wider than Java's; a Java peer would fail over such a value, or read another."""
+    with pytest.raises(SerializationError, match=re.escape(what)) as caught:
+        dumps([value])
+    assert caught.value.not_sent
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "x"])
+def test_a_decimal_that_is_no_number_stays_what_it_came_as(text: str) -> None:
+    """No Java provider sends one, and comparing such a Decimal would raise."""
+    data = dumps(JavaObject("java.math.BigDecimal", {"value": text}))
+    assert loads(data) == JavaObject("java.math.BigDecimal", {"value": text})
 
 
 def test_the_same_decimal_is_written_once() -> None:

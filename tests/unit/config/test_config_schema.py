@@ -23,6 +23,7 @@ from callahead.config.check.models import (
 
 CONF = Path(__file__).parents[3] / "conf"
 GOLDEN = Path(__file__).parents[2] / "golden"
+TRIS = ["keepalive", "keepalive_timeout", "max_metadata_bytes", "module", "proto", "proto_path"]
 SAMPLES = [CONF / "consumer.yml", CONF / "minimal.yml"]
 
 
@@ -119,7 +120,9 @@ def test_a_setting_of_one_protocol_says_so() -> None:
     properties = json_schema()["$defs"]["ReferenceModel"]["properties"]
     only = {key: schema["x-only-protocol"] for key, schema in properties.items() if "x-only-protocol" in schema}
     assert only == {
-        **dict.fromkeys(["keepalive", "keepalive_timeout", "module", "proto", "proto_path"], "tri"),
+        **dict.fromkeys(
+            ["keepalive", "keepalive_timeout", "max_metadata_bytes", "module", "proto", "proto_path"], "tri"
+        ),
         "heartbeat": "dubbo",
     }
     assert properties["heartbeat"]["description"].startswith("Only dubbo: silence before a heartbeat")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callahead.config.values.line import one_line
 from callahead.registry.errors import ProviderDataError
 from callahead.registry.models import Endpoint, ServiceKey
 from callahead.registry.url import Url, endpoint_of, matches, parse_urls
@@ -158,7 +159,7 @@ def test_what_is_no_url_is_quoted_and_explained(text: str, what: str) -> None:
     """The error repeats the text and names the part that is wrong."""
     with pytest.raises(ProviderDataError) as caught:
         Url.parse(text)
-    assert str(caught.value) == f'"{text}": {what}'
+    assert str(caught.value) == one_line(f'"{text}": {what}')
 
 
 @pytest.mark.parametrize("fields", [{"port": 70000}, {"host": "a/b"}, {"protocol": "Tri"}, {"host": "", "port": 1}])
@@ -270,7 +271,7 @@ def test_an_endpoint_needs_host_and_port(text: str, what: str) -> None:
     """No port is guessed."""
     with pytest.raises(ProviderDataError) as caught:
         endpoint_of(Url.parse(text))
-    assert str(caught.value) == f'"{text}": {what}'
+    assert str(caught.value) == one_line(f'"{text}": {what}')
 
 
 @pytest.mark.parametrize(

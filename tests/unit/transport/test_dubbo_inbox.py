@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
+from collections.abc import Callable
+
 import pytest
 from support.dubbo_bodies import writable_frame
 from support.dubbo_connection import SETTINGS, call_of
 
 from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.call.provider import Provider
+from callahead.consumer.runtime.callbacks import CallbackExecutor
 from callahead.consumer.transport.dubbo.counters import Counters
 from callahead.consumer.transport.dubbo.inbox import Inbox
 from callahead.consumer.transport.dubbo.running import RunningCalls
@@ -22,6 +27,8 @@ from callahead.consumer.wire.header import (
 )
 from callahead.registry.models import Endpoint
 
+LARGEST = 1_000_000
+
 
 class Peer:
     """An inbox, and what it told of the peer's bytes."""
@@ -33,16 +40,20 @@ class Peer:
         self.counters = Counters()
         self.replies: list[bytes] = []
         self.problems: list[str] = []
+        self.threads: dict[int, str] = {}
         notice = StopNotice({self.provider})
+        self.callbacks = CallbackExecutor(1)
         self.inbox = Inbox(
-            SETTINGS, "h:1", self.running, self.counters, notice, self.replies.append, self.problems.append
-        )
+            dataclasses.replace(SETTINGS, max_body_bytes=LARGEST), "h:1", self.running, self.counters, notice,
+            self.callbacks, self.replies.append, self.problems.append,
+        )  # fmt: skip
 
     def call(self, number: int) -> None:
         """Let a call of that id run."""
 
         def done(outcome: Outcome) -> None:
             self.ended[number] = outcome
+            self.threads[number] = threading.current_thread().name
 
         self.running.put(call_of(number, 1.0, 1.0, done))
 
@@ -76,7 +87,7 @@ def test_an_answer_that_is_too_large_fails_its_call_only(peer: Peer) -> None:
     """The bytes after it are read as if it had not been."""
     peer.call(1)
     peer.call(2)
-    peer.inbox.take(response_frame(1, b"x" * 1001) + response_frame(2, b""))
+    peer.inbox.take(response_frame(1, b"x" * (LARGEST + 1)) + response_frame(2, b""))
 
     assert peer.ended[1].error is not None
     assert (peer.ended[2].value, peer.problems) == (2, [])
@@ -113,4 +124,44 @@ def test_what_is_no_dubbo_breaks_the_connection(peer: Peer) -> None:
     peer.inbox.clear()
     peer.inbox.take(response_frame(1, b""))
 
+    assert peer.ended[1].value == 1
+
+
+def test_a_large_answer_is_read_on_a_callback_thread(peer: Peer) -> None:
+    """Whoever reads the connections goes on at once; a small one is not worth the way."""
+    peer.call(1)
+    peer.call(2)
+    peer.inbox.take(response_frame(1, b"x" * 65_537) + response_frame(2, b"x" * 65_536))
+    peer.callbacks.close(wait=True)
+
+    assert (peer.threads[1], peer.threads[2]) == ("callahead-callback_0", threading.current_thread().name)
+
+
+class Waiter:
+    """A thread that waits, or does so no more."""
+
+    def __init__(self, waits: bool) -> None:
+        self.waits = waits
+        self.works: list[Callable[[], object]] = []
+
+    def hand_over(self, work: Callable[[], object]) -> bool:
+        """Keep the work."""
+        if self.waits:
+            self.works.append(work)
+        return self.waits
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_large_answer_is_read_on_the_thread_that_waits(peer: Peer, waits: bool) -> None:
+    """Where it has left, a callback thread does it."""
+    peer.call(1)
+    call, waiter = peer.running.by_id[1], Waiter(waits)
+    assert call._attempt is not None
+    call._attempt.record.waiter = waiter
+    peer.inbox.take(response_frame(1, b"x" * 65_537))
+    peer.callbacks.close(wait=True)
+    for work in waiter.works:
+        work()
+
+    assert peer.threads[1] == (threading.current_thread().name if waits else "callahead-callback_0")
     assert peer.ended[1].value == 1

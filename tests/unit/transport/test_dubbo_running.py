@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.dubbo_connection import SETTINGS, call_of, held
+from support.dubbo_connection import NOBODY, SETTINGS, call_of, held
 
 from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.errors import CallTimeout, ConnectionLost
@@ -46,7 +46,7 @@ def test_every_call_expires_in_time(calls: list[tuple[float, float, bool]], look
         here.put(call)
         here.expect(min(here.next_expiry, call.expires))
         if answered:
-            here.by_id.pop(number).answer(20, b"")
+            here.by_id.pop(number).answer(20, b"", NOBODY)
         else:
             waiting[number] = call
     now = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,7 +17,10 @@ from callahead.consumer.codec.dubbo import make_throwable
 from callahead.consumer.codec.triple import TripleRequest, decode_request, encode_response
 from callahead.consumer.errors import LimitExceeded, Rejected, RemoteError, RemoteProtocolError, SerializationError
 from callahead.consumer.interface.java import ECHO_METHOD, JavaMethod, JavaSignature
-from callahead.consumer.transport.tri.channels import SharedChannels
+from callahead.consumer.runtime.callbacks import CallbackExecutor
+from callahead.consumer.runtime.timer import Timer
+from callahead.consumer.transport.api import TransportParts
+from callahead.consumer.transport.tri.channels import SharedChannels, open_channel
 from callahead.consumer.transport.tri.java_method import JavaTriMethod, types_of
 from callahead.consumer.transport.tri.route import Routes
 
@@ -30,9 +34,10 @@ OF = JavaMethod(name="of", signatures=(ONE, TWO, SET))
 def made(method: JavaMethod = OF, **values: Any) -> JavaTriMethod:
     policy = tri_policy(id="foo", interface="a.Foo", default=METHOD, origins={"max_request_bytes": "x.yml:3"}, **values)
     types = types_of(method, policy)
-    return JavaTriMethod(
-        method, types, policy, Routes(types.path, policy, "shop", (), (), SharedChannels(), lambda: ()), lambda: 0.0
-    )
+    routes = Routes(types.path, policy, "shop", (), (), SharedChannels(open_channel), lambda: ())
+    clock, callbacks = (lambda: 0.0), CallbackExecutor(1)
+    parts = TransportParts(clock=clock, random=Random(7), timer=Timer(clock), callbacks=callbacks)
+    return JavaTriMethod(method, types, policy, routes, parts)
 
 
 def attempted(method: JavaTriMethod, *args: Any) -> Attempt:

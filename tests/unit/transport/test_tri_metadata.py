@@ -33,6 +33,21 @@ def test_fixed_metadata_has_only_what_is_set() -> None:
 
 
 @pytest.mark.parametrize(
+    ("identity", "application", "said"),
+    [
+        (ServiceIdentity("a.G", "ü", "", ""), "", '"ü" cannot travel as tri-service-version'),
+        (ServiceIdentity("a.G", "", "ü", ""), "", '"ü" cannot travel as tri-service-group'),
+        (ServiceIdentity("a.G", "", "", ""), "bücher", '"bücher" cannot travel as tri-consumer-appname'),
+    ],
+)
+def test_fixed_metadata_that_cannot_travel(identity: ServiceIdentity, application: str, said: str) -> None:
+    """A provider may say of itself what no configuration could."""
+    with pytest.raises(LocalProtocolError, match=said) as caught:
+        fixed_metadata(identity, application)
+    assert caught.value.not_sent
+
+
+@pytest.mark.parametrize(
     ("key", "value", "pair"),
     [
         ("Trace-Id", "abc", ("trace-id", "abc")),
@@ -144,3 +159,10 @@ def test_metadata_that_grpc_would_refuse(pair: tuple[str, str | bytes], message:
 def test_metadata_of_a_stub_passes() -> None:
     """Lists of pairs become a tuple of pairs, binary values included."""
     assert checked_metadata([("a", "1"), ("b-bin", b"\xff")]) == (("a", "1"), ("b-bin", b"\xff"))
+
+
+def test_what_servers_add_by_themselves_is_no_attachment() -> None:
+    """HTTP's own fields, and what dubbo-go sends back of the request."""
+    added = ("date", "trailer", "user-agent", "content-length", "interface", "path", "timeout", "version", "group")
+    assert to_attachments({**dict.fromkeys(added, "x"), "trace-id": "7"}) == {"trace-id": "7"}
+    assert to_attachments(dict.fromkeys(added, "x")) == {}

@@ -7,8 +7,9 @@ from typing import Any
 import grpc
 import pytest
 from support.attempts import attempt_of
+from support.policies import tri_policy
 
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import MethodPolicy
 from callahead.consumer import (
     CallTimeout,
     ConnectFailed,
@@ -23,14 +24,16 @@ from callahead.consumer import (
 from callahead.consumer.transport.tri.status import Ended, error_of, refused, unread
 
 METHOD = MethodPolicy(reference="g", method="hello", timeout_ms=300, total_timeout_ms=900)
-POLICY = ReferencePolicy(id="g", interface="a.G", default=METHOD, max_response_bytes=100)
+POLICY = tri_policy(id="g", interface="a.G", default=METHOD, max_response_bytes=100)
 REFUSED = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:50051: Connection refused"
 Code = grpc.StatusCode
 
 
 def made(code: Code, text: str, *, sent: bool | None = None, timeout: float = 0.3, **facts: Any) -> RpcError:
     """Make the error of one attempt; *sent* is None where nobody waits for it."""
-    known = {"is_early": False, "address": "127.0.0.1:50051", "is_unconnected": False, "is_closed": False, **facts}
+    is_unconnected = facts.pop("is_unconnected", False)
+    known = {"is_early": False, "address": "127.0.0.1:50051", "is_closed": False, **facts}
+    known["is_unconnected"] = lambda: is_unconnected
     attempt = attempt_of(METHOD, on_sent=None if sent is None else lambda: None)
     attempt.is_sent = bool(sent)
     return error_of(Ended(code=code, text=text, attachments={}, timeout=timeout, **known), attempt, POLICY)
@@ -118,6 +121,28 @@ def test_whose_limit_it_was(limit: int, is_remote: bool, message: str) -> None:
     error = made(Code.RESOURCE_EXHAUSTED, text)
     assert type(error) is LimitExceeded
     assert (error.message, error.is_remote, error.in_doubt) == (message, is_remote, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_remote", "message"),
+    [
+        (
+            "Stream removed (received metadata size exceeds hard limit (value length 70000 vs. 65536))",
+            False,
+            "the metadata of the answer have 70000 bytes, more than the 65536 that max_metadata_bytes allows",
+        ),
+        (
+            "received metadata size exceeds hard limit (value length 70000 vs. 65536)",
+            True,
+            "the provider refused: received metadata size exceeds hard limit (value length 70000 vs. 65536)",
+        ),
+    ],
+)
+def test_whose_metadata_were_too_large(text: str, is_remote: bool, message: str) -> None:
+    """The answer's, for this side; or the request's, for the provider, which may have the same limit."""
+    error = made(Code.RESOURCE_EXHAUSTED, text)
+    assert type(error) is LimitExceeded
+    assert (error.message.removesuffix(" (built-in)"), error.is_remote, error.in_doubt) == (message, is_remote, True)
 
 
 def test_who_cancelled() -> None:

@@ -1,0 +1,152 @@
+"""The streaming methods of a generated stub: grpcio's own callables, at a chosen provider."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from ..errors import RpcError
+from ..interface.proto.service import MethodTypes
+from ..reference.stream import begin_stream
+from ..transport.api import MethodTransport
+from ..transport.tri.metadata import Metadata, with_compression
+from .faces import raise_face
+from .parts import StubTransport, checked_timeout, first, grpc_options
+
+if TYPE_CHECKING:
+    from ..reference.pipeline import Pipeline
+
+Bind = Callable[[grpc.Channel], Any]
+"""Returns grpcio's callable of the method on a channel."""
+
+
+class PassedStream:
+    """One streaming method of a stub.
+
+    Args:
+        ensure_open: Raises where the stub's channel is closed.
+        pipeline: Of the reference.
+        transport: Carries it.
+        types: Of the method.
+        bind: Finds it on a channel of grpcio.
+    """
+
+    def __init__(
+        self,
+        ensure_open: Callable[[], None],
+        pipeline: Pipeline,
+        transport: StubTransport,
+        types: MethodTypes,
+        bind: Bind,
+    ) -> None:
+        self._ensure_open = ensure_open
+        self._policy = pipeline.policy
+        self._choose = pipeline.choose
+        self._transport = transport
+        self._binding = pipeline.bind(types.name, is_streaming=True)
+        self._carrier: MethodTransport = transport.stub_method(types, first)
+        self._bind = bind
+
+    def _begin(self, view: Callable[[Any], Callable[..., Any]], request: Any, timeout: float | None, *more: Any) -> Any:
+        self._ensure_open()
+        try:
+            options = grpc_options(self._policy, *more)
+            seconds = None if timeout is None else checked_timeout(timeout)
+            attempt = begin_stream(self._binding, self._carrier, self._choose, (request,), {}, seconds)
+            bound = attempt.timeout if math.isfinite(attempt.timeout) else None
+
+            def begin(channel: grpc.Channel, own: Metadata) -> Any:
+                call = view(self._bind(channel))
+                return call(request, bound, own + options.metadata or None, *options[1:])
+
+            return self._transport.pass_on(attempt, begin)
+        except RpcError as error:
+            raise_face(error)
+
+
+class PassedUnaryStream(PassedStream, grpc.UnaryStreamMultiCallable):  # type: ignore[type-arg]
+    """One request, and a stream of answers."""
+
+    def __call__(
+        self,
+        request: Any,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> Any:
+        """Begin the stream; the rest is grpcio's."""
+        return self._begin(_itself, request, timeout, metadata, credentials, wait_for_ready, compression)
+
+
+class PassedStreamStream(PassedStream, grpc.StreamStreamMultiCallable):  # type: ignore[type-arg]
+    """Streams both ways."""
+
+    def __call__(
+        self,
+        request_iterator: Any,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> Any:
+        """Begin the streams; the rest is grpcio's."""
+        return self._begin(_itself, request_iterator, timeout, metadata, credentials, wait_for_ready, compression)
+
+
+class PassedStreamUnary(PassedStream, grpc.StreamUnaryMultiCallable):  # type: ignore[type-arg]
+    """A stream of requests, and one answer."""
+
+    def __call__(
+        self,
+        request_iterator: Any,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> Any:
+        """Stream requests, and wait for the answer."""
+        return self._begin(_itself, request_iterator, timeout, metadata, credentials, wait_for_ready, compression)
+
+    def with_call(
+        self,
+        request_iterator: Any,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> Any:
+        """Stream requests, wait for the answer, and return it with its call."""
+        return self._begin(_with_call, request_iterator, timeout, metadata, credentials, wait_for_ready, compression)
+
+    def future(
+        self,
+        request_iterator: Any,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> Any:
+        """Stream requests and return grpcio's future of the answer."""
+        pairs = with_compression(tuple(metadata or ()), compression)
+        return self._begin(_future, request_iterator, timeout, pairs, credentials, wait_for_ready, None)
+
+
+def _itself(callable_: Any) -> Any:
+    return callable_
+
+
+def _with_call(callable_: Any) -> Any:
+    return callable_.with_call
+
+
+def _future(callable_: Any) -> Any:
+    return callable_.future
