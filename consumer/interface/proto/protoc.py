@@ -60,6 +60,10 @@ def find_service(files: Iterable[FileDescriptorProto], interface: str) -> Servic
     return pool.FindServiceByName(interface)
 
 
+def _no_option(path: str) -> str:
+    return f"./{path}" if path.startswith("-") else path
+
+
 def _compile(policy: ReferencePolicy, path: str) -> list[FileDescriptorProto]:
     """Run protoc; the files come in the order of their imports, *path* last."""
     # protoc names a file after the first folder that holds it, and the user's folders must win: a file which others
@@ -68,7 +72,7 @@ def _compile(policy: ReferencePolicy, path: str) -> list[FileDescriptorProto]:
     with tempfile.TemporaryDirectory(prefix="callahead-") as scratch:
         out = Path(scratch) / "files.bin"
         command = [sys.executable, "-P", "-m", "grpc_tools.protoc", *(f"-I{folder}" for folder in folders)]
-        command += ["--include_imports", f"--descriptor_set_out={out}", path]
+        command += ["--include_imports", f"--descriptor_set_out={out}", _no_option(path)]
         try:
             done = subprocess.run(  # noqa: S603  # our own arguments, no shell
                 command, capture_output=True, timeout=COMPILE_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
