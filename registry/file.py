@@ -13,6 +13,7 @@ from threading import Event, Lock, Thread, current_thread
 from urllib.parse import unquote
 
 from callahead.config.policy import RegistryPolicy
+from callahead.config.values.secret import masked
 
 from .api import NotifyListener, Subscription
 from .catalogue import Catalogue, Providers, counted
@@ -72,7 +73,9 @@ class FileRegistry:
         self._id = policy.id
         self._path = unquote(location_of(policy))
         if not self._path:
-            raise policy.error("address", f'"{policy.address}" names no file', "write it like file:providers.yml")
+            raise policy.error(
+                "address", f'"{masked(policy.address)}" names no file', "write it like file:providers.yml"
+            )
         reject_unknown(policy, ("interval",))
         self._interval_s = duration_ms(policy, "interval", _INTERVAL_MS) / 1000
         self._queue = NotifyQueue(policy.id, self._find)

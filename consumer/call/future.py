@@ -39,7 +39,7 @@ class InvocationFuture(SettlingFuture):
     in a copy of the caller's context, whether they were added before or after the answer came.
 
     Attributes:
-        invocation: What was asked.
+        invocation: What was asked; its arguments only until the call ends, before callbacks run.
     """
 
     _inline = False

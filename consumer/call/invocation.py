@@ -21,6 +21,7 @@ from ..runtime.deadline import Clock, Deadline
 from ..runtime.forking import fork_safe_lock
 
 NO_ATTACHMENTS: Mapping[str, Any] = MappingProxyType({})
+NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
 
 # Held for the count of a call's further attempts, which more than one thread may begin.
 _FURTHER = fork_safe_lock()
@@ -190,7 +191,7 @@ class Invocation:
     Attributes:
         policy: What the call obeys, per-call options included.
         method: Name of the method as the provider spells it.
-        args: Positional arguments as the user gave them.
+        args: Positional arguments as the user gave them; none once a call that has a future is over.
         kwargs: Keyword arguments likewise.
         attachments: Side data that travels with the request, text to text (or bytes, where the protocol can). A stage
             that adds some replaces the mapping, and never changes it.
@@ -200,7 +201,7 @@ class Invocation:
         on_sent: Called once the request was handed to this machine's network; None where nobody waits for that.
         one_way: Nobody waits for the answer, so the provider may be told to send none.
         carrier: The `callahead.consumer.transport.api.MethodTransport` by which the caller knows the method.
-        request: What the carrier made of the arguments; None until its ``encode`` ran.
+        request: What the carrier made of the arguments; None until its ``encode`` ran, and once the call is over.
         options: What only one transport understands, such as gRPC call credentials; None for nothing.
     """
 

@@ -187,7 +187,7 @@ class Caller:
         try:
             raise outcome.error
         finally:
-            del outcome, ending  # they would tie the error to its own traceback
+            del outcome, ending, invocation  # they would tie the error to its own traceback, and the request to it
 
     def future(
         self,
@@ -234,7 +234,7 @@ class Caller:
         ending = DropEnding(self.binding.runtime, self.binding.metrics, invocation, policy.sent)
         error = self._start(invocation, ending, wait=policy.sent)
         if error is not None:
-            del ending  # as above
+            del ending, invocation  # as above
             try:
                 raise error
             finally:

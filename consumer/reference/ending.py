@@ -15,7 +15,7 @@ from callahead.config.policy import MethodPolicy
 
 from ..call.current import enter_callback
 from ..call.future import InvocationFuture
-from ..call.invocation import DECIDING, CallRecord, Invocation, Outcome, blame
+from ..call.invocation import DECIDING, NO_KWARGS, CallRecord, Invocation, Outcome, blame
 from ..errors import CallTimeout, ConsumerClosed
 from ..interceptor.metrics import CallMetrics, log_failure
 from ..runtime.callbacks import CallbackExecutor
@@ -247,7 +247,10 @@ class FutureEnding(Ending):
         if outcome.error is not None:
             _note_site(outcome.error, self._record)
         future = self.future
-        future.invocation.on_sent = None  # it refers back to this very object
+        invocation = future.invocation
+        # A future may be held for long, and what it asked must not be. on_sent refers back to this very object.
+        invocation.on_sent = invocation.request = None
+        invocation.args, invocation.kwargs = (), NO_KWARGS
         future.settle(outcome)
         future._ending = None  # only now: until then the future is not to be cancelled by itself
 

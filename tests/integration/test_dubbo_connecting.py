@@ -193,13 +193,32 @@ def test_mutual_tls(consume: Consume, certificates: Path) -> None:
         assert consume(foo_config(peer.url, ssl=own)).reference("foo").echo(1) == 1
 
 
-def test_a_stranger_is_not_let_in(consume: Consume, certificates: Path) -> None:
-    """Without a certificate where one is asked for the call fails as a lost or refused connection, in time."""
+@pytest.mark.parametrize("size", [1, 3_000_000], ids=["small", "large"])
+def test_a_stranger_is_not_let_in(consume: Consume, certificates: Path, size: int) -> None:
+    """A server that wants a certificate says so after the handshake; it has read nothing, however much was written."""
     with DubboPeer(echo, tls=server_context(certificates, client_ca="ca")) as peer:
-        foo = consume(foo_config(peer.url, ssl={"ca": str(certificates / "ca.pem")})).reference("foo")
-        error = foo.echo.future(1).exception(5)
-        assert type(error).__name__ in ("ConnectionLost", "ConnectFailed")
-        assert "certificate required" in str(error) or "broke" in str(error) or "TLS" in str(error)
+        foo = consume(foo_config(peer.url, retries=0, ssl={"ca": str(certificates / "ca.pem")})).reference("foo")
+        for call in (foo.echo.future("x" * size), foo.echo.future("y")):
+            error = call.exception(5)
+            assert isinstance(error, ConnectFailed)
+            assert error.not_sent
+            assert "certificate" in error.message.lower()
+
+
+@pytest.mark.parametrize("mode", ["sync", "future"])
+def test_plain_where_tls_is_spoken(consume: Consume, mode: str) -> None:
+    """A server that complains by a TLS alert cannot have read a plain request; the error says what is missing."""
+
+    def complain(link: Link) -> None:
+        link.read()
+        link.send(b"\x15\x03\x01\x00\x02\x02\x46")
+        link.hang_up()
+
+    with DubboPeer(complain) as peer:
+        foo = consume(foo_config(peer.url, retries=0)).reference("foo")
+        with pytest.raises(ConnectFailed, match="the provider speaks TLS there, and this reference has no") as caught:
+            foo.echo(1) if mode == "sync" else foo.echo.future(1).result(5)
+        assert caught.value.not_sent
 
 
 def test_the_wrong_authority(consume: Consume, certificates: Path) -> None:

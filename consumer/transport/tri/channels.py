@@ -17,6 +17,7 @@ from callahead.config.policy import ReferencePolicy, SslPolicy
 from ...call.provider import Provider
 from ...errors import ConsumerClosed, RpcError, TransportError
 from ..bound import SharedConnections
+from ..request_limit import Room
 
 OpenChannel = Callable[[str, tuple[tuple[str, int | str], ...], grpc.ChannelCredentials | None], grpc.Channel]
 """Makes a channel to ``host:port`` of gRPC channel arguments and credentials, None for a plain one."""
@@ -57,10 +58,12 @@ class ConnectionKind:
 
     Attributes:
         options: gRPC channel arguments.
+        room: How much may be begun and not ended.
         own: 0 for a shared channel, else a number that no other has.
     """
 
     options: tuple[tuple[str, int | str], ...]
+    room: Room
     own: int
     credentials: grpc.ChannelCredentials | None = field(default=None, compare=False)
     ssl: SslPolicy | None = None
@@ -79,6 +82,7 @@ def kinds_of(policy: ReferencePolicy) -> tuple[ConnectionKind, ...]:
         ConnectionKind(
             # Without a pool of its own, gRPC would join equal channels to one TCP connection.
             options=(*options, ("grpc.use_local_subchannel_pool", 1)) if own else options,
+            room=Room.of(policy),
             own=own,
             credentials=credentials,
             ssl=policy.ssl,
@@ -137,6 +141,7 @@ class SharedChannel:
     Args:
         channel: To *address*.
         address: ``host:port``.
+        room: How much may be begun and not ended.
         aside: Runs a function on a thread of its own.
 
     Attributes:
@@ -144,9 +149,14 @@ class SharedChannel:
         is_stuck: grpcio could not start its thread, and now waits for it, in `close` for ever.
     """
 
-    __slots__ = ("_aside", "_lock", "_running", "address", "channel", "closed", "draining", "is_stuck", "providers")
+    __slots__ = (
+        "_aside", "_lock", "_room", "_running", "_size", "address", "channel", "closed", "draining", "is_stuck",
+        "providers",
+    )  # fmt: skip
 
-    def __init__(self, channel: grpc.Channel, address: str, aside: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(
+        self, channel: grpc.Channel, address: str, room: Room, aside: Callable[[Callable[[], None]], None]
+    ) -> None:
         self.channel = channel
         self.address = address
         self.providers: set[Provider] = set()
@@ -155,20 +165,32 @@ class SharedChannel:
         self.is_stuck = False
         self._aside = aside
         self._lock = threading.Lock()
-        self._running: set[object] = set()
+        self._room = room
+        self._running: dict[object, int] = {}
+        self._size = 0
 
-    def begin(self, call: object) -> bool:
-        """Count *call* as running here; False, and not counted, where the channel is closed."""
+    def begin(self, call: object, size: int) -> None:
+        """Count *call*, which holds *size* bytes, as running here.
+
+        Raises:
+            TransportError: The channel was given up, since its provider left.
+            ConsumerClosed: It was closed.
+            LimitExceeded: As much runs here as may.
+        """
+        room, running = self._room, self._running
         with self._lock:
             if self.closed:
-                return False
-            self._running.add(call)
-            return True
+                raise _unusable(self)
+            count = len(running)
+            if count >= room.requests or (self._size + size > room.size and count):
+                raise room.refusal(self.address, count, self._size, size)
+            running[call] = size
+            self._size += size
 
     def end(self, call: object) -> None:
         """Count *call* as ended; the last one closes a draining channel."""
         with self._lock:
-            self._running.discard(call)
+            self._size -= self._running.pop(call, 0)
             idle = self._is_drained()
         if idle:
             self._aside(self._close)
@@ -240,7 +262,7 @@ def _keep_for_ever(channel: grpc.Channel) -> None:
     pythonapi.Py_IncRef(py_object(channel))
 
 
-def unusable(connection: SharedChannel) -> RpcError:
+def _unusable(connection: SharedChannel) -> RpcError:
     """Make the error of a call that came too late for *connection*."""
     if connection.draining:
         return TransportError("the provider has just left the registry", not_sent=True)
@@ -275,9 +297,10 @@ class SharedChannels:
     def get(self, provider: Provider, kind: ConnectionKind) -> SharedChannel | None:
         """Return the connection to *provider*, opened where need be, and note its user; None once closed."""
         address = provider.endpoint.address
-        return self._shared.get(
-            (address, kind), provider, lambda: SharedChannel(self.open(address, kind), address, self._run_aside)
-        )
+        return self._shared.get((address, kind), provider, lambda: self._make(address, kind))
+
+    def _make(self, address: str, kind: ConnectionKind) -> SharedChannel:
+        return SharedChannel(self.open(address, kind), address, kind.room, self._run_aside)
 
     def open(self, address: str, kind: ConnectionKind) -> grpc.Channel:
         """Make a channel that the caller closes; it connects when it is first used.

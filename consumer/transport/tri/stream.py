@@ -15,7 +15,7 @@ from ...call.attempt import Attempt
 from ...call.invocation import NO_ATTACHMENTS, Outcome
 from ...errors import LocalProtocolError, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
-from .channels import SharedChannel, unusable
+from .channels import SharedChannel
 from .metadata import Metadata, join_metadata, to_attachments
 from .status import refused
 
@@ -36,13 +36,15 @@ class StreamedMethod(Protocol):
 def counted(connection: SharedChannel, begin: Callable[[], Any]) -> Any:
     """Return the call that *begin* makes; it counts as running on *connection* until it ends.
 
+    Its messages do not: gRPC takes the next one only when the provider has room for it.
+
     Raises:
+        LimitExceeded: As much runs there as may.
         TransportError: The connection was given up, since its provider left.
         ConsumerClosed: It was closed.
     """
     token = object()  # not the call itself: grpcio cancels a stream that nobody holds any more
-    if not connection.begin(token):
-        raise unusable(connection)
+    connection.begin(token, 0)
     try:
         call = begin()
     except BaseException as error:

@@ -7,7 +7,10 @@ import concurrent.futures
 import contextvars
 import logging
 import threading
+import weakref
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,6 +25,10 @@ CONTEXT = RpcContext.get_context()
 def shop() -> Any:
     with Shop(methods={"findFoo": {"retries": 3, "timeout": 5000, "idempotent": True}}, providers=3) as made:
         yield made
+
+
+class Thing:
+    """An argument that can be watched."""
 
 
 def refused() -> ConnectFailed:
@@ -273,6 +280,24 @@ def test_what_it_carries(shop: Shop) -> None:
     assert repr(future) == f"<InvocationFuture foo.findFoo cancelled, provider {future.provider}>"
 
 
+@pytest.mark.parametrize("end", ["reply", "fail", "cancel"])
+def test_what_was_asked_is_let_go_when_the_call_ends(shop: Shop, end: str) -> None:
+    """However it ends, a future keeps neither the arguments nor what was made of them; all else can still be read."""
+    future = shop.foo.findFoo.future(Thing(), key=Thing())
+    things = [weakref.ref(future.invocation.args[0]), weakref.ref(future.invocation.kwargs["key"])]
+    call = shop.next_call()
+    ends: dict[str, Callable[[], object]] = {
+        "reply": partial(call.reply, 1),
+        "fail": partial(call.fail, RemoteError("no")),
+        "cancel": future.cancel,
+    }
+    ends[end]()
+    assert [thing() for thing in things] == [None, None]
+    invocation = future.invocation
+    assert (invocation.args, dict(invocation.kwargs), invocation.request) == ((), {}, None)
+    assert (invocation.method, invocation.policy.reference) == ("findFoo", "foo")
+
+
 def line_here() -> int:
     import inspect
 
@@ -353,8 +378,7 @@ def test_ten_thousand_interleaved_callbacks_read_their_own_call() -> None:
     with Shop(methods={"findFoo": {"async": True}}, consumer={"callback_threads": 4}) as shop:
         foo = shop.foo
 
-        def check(future: InvocationFuture) -> None:
-            mine = future.invocation.args[0]
+        def check(mine: int, future: InvocationFuture) -> None:
             if number.get() != mine or CONTEXT.future is not future:
                 crossed.append(mine)
             latch()
@@ -363,7 +387,7 @@ def test_ten_thousand_interleaved_callbacks_read_their_own_call() -> None:
         for each in range(10_000):
             number.set(each)
             foo.findFoo(each)
-            CONTEXT.get_future().add_done_callback(check)
+            CONTEXT.get_future().add_done_callback(partial(check, each))
             calls.append(shop.next_call())
             if len(calls) == 100:
                 for call in reversed(calls):

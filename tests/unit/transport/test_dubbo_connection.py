@@ -211,3 +211,11 @@ def test_a_forked_child_connects_anew(line: Line) -> None:
     line.post(3)
 
     assert line.connection.state is State.DIALLING
+
+
+def test_replies_to_a_peer_that_does_not_read_are_bounded() -> None:
+    """Answers to its heartbeats wait only as far as requests would."""
+    here = held()
+    for _ in range(30):
+        here.connection._reply(b"x" * 1_000_000)
+    assert here.connection._outbox.count == 10

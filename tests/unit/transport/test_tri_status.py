@@ -153,6 +153,27 @@ def test_who_cancelled() -> None:
     assert type(made(Code.CANCELLED, "Channel closed!")) is RemoteError
 
 
+@pytest.mark.parametrize("text", ["", "CANCELLED"])
+def test_a_call_that_a_draining_server_cancels_is_in_doubt(text: str) -> None:
+    """No method need have run, so it may be repeated where that does no harm; a method's own word says more."""
+    error = made(Code.CANCELLED, text)
+    assert type(error) is TransportError
+    assert (error.not_sent, error.in_doubt, error.is_remote) == (False, True, False)
+    assert (error.status, error.status_text) == ("CANCELLED", text)
+
+
+@pytest.mark.parametrize("opening", ["", "Received "])
+@pytest.mark.parametrize(
+    "code", [Code.INTERNAL, Code.CANCELLED, Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.PERMISSION_DENIED]
+)
+def test_a_stream_that_was_reset_is_in_doubt(code: Any, opening: str) -> None:
+    """Whatever status gRPC makes of HTTP/2's error code, it is no answer."""
+    text = f"{opening}RST_STREAM with error code 8"
+    error = made(code, text)
+    assert type(error) is TransportError
+    assert (error.message, error.not_sent, error.in_doubt) == (f"the provider reset the stream: {text}", False, True)
+
+
 @pytest.fixture
 def closed_channel() -> grpc.Channel:
     """A channel on which no call can begin."""
