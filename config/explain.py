@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +10,7 @@ from .check.declared import DeclaredSetting
 from .check.listing import listing
 from .check.models import MethodModel, ReferenceModel, yaml_keys
 from .policy import MethodPolicy, ReferencePolicy, SslPolicy
-
-# A parameter of such a name is not shown.
-_SECRET = re.compile(r"password|passwd|secret|token|(?:api|access)[-_]?key|credential|authorization", re.IGNORECASE)
-_MASK = "***"
+from .values.secret import masked, masked_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +65,7 @@ def _of_transport(policy: ReferencePolicy, declared: tuple[DeclaredSetting, ...]
 
 
 def _setting(key: str, attribute: str, holder: object, origin: str, only: str = "") -> Setting:
-    value = _plain(getattr(holder, attribute))
+    value = _plain(key, getattr(holder, attribute))
     return Setting(key=key, value=value, unit=_unit(attribute), origin=origin, only=only)
 
 
@@ -80,17 +76,11 @@ def _unit(attribute: str) -> str:
     return ""
 
 
-def _plain(value: Any) -> Any:
+def _plain(key: str, value: Any) -> Any:
     if isinstance(value, SslPolicy):
         return {name: text for name in SslPolicy.__slots__ if (text := getattr(value, name)) is not None}
     if isinstance(value, Mapping):
-        return {key: _MASK if _SECRET.search(key) else text for key, text in value.items()}
+        return {name: masked_value(name, text) for name, text in value.items()}
     if isinstance(value, tuple):
-        return [_without_user(text) for text in value]
-    return value
-
-
-def _without_user(text: str) -> str:
-    scheme, found, rest = text.partition("://")
-    user, at, place = rest.rpartition("@")
-    return f"{scheme}://{_MASK}@{place}" if found and at and user else text
+        return [masked(text) for text in value]
+    return masked_value(key, value) if isinstance(value, str) else value

@@ -160,6 +160,8 @@ class ReferencePolicy:
         connections: 0 shares one connection per address with other references, n > 0 opens n of its own.
         max_request_bytes: Largest request, in bytes, > 0.
         max_response_bytes: Largest response, in bytes, > 0.
+        max_queued_requests: Most requests that one connection has begun and not ended, > 0.
+        max_queued_bytes: Most bytes of these, > 0; a single request of any size may run where nothing else does.
         connect_timeout_ms: Longest time of one connection attempt.
         generic: Every method is called through Dubbo's ``$invoke``, with or without known types.
         serialization: How the values of a Java interface become bytes.
@@ -182,6 +184,8 @@ class ReferencePolicy:
     connections: int = 0
     max_request_bytes: int = 8 * 1024 * 1024
     max_response_bytes: int = 8 * 1024 * 1024
+    max_queued_requests: int = 200_000
+    max_queued_bytes: int = 64 * 1024 * 1024
     connect_timeout_ms: int = 3000
     generic: bool = False
     serialization: str = "hessian2"

@@ -31,6 +31,7 @@ from .reference.reference import Reference
 from .runtime.callbacks import CallbackExecutor
 from .runtime.deadline import Clock
 from .transport.api import ConnectionCounts, Transport, TransportParts
+from .transport.shortage import preparing
 
 if TYPE_CHECKING:
     from .channel.channel import ConsumerChannel
@@ -101,11 +102,12 @@ class Consumer:
             ConfigError: There is no such reference, or its types or methods are not what the configuration says.
             NoProviderAvailable: No provider is known, and ``check`` is true.
             RegistryError: The registry cannot be read.
+            TransportError: The system has no descriptor, no thread or no memory left to make it.
             ConsumerClosed: After `close`, or closed meanwhile.
         """
         with self._lock:
-            self._require_open()
             reference = self._references.get(name)
+            self._require_open(is_made=reference is not None)
         return self._make_reference(name) if reference is None else reference
 
     def _make_reference(self, name: str) -> Reference:
@@ -147,16 +149,19 @@ class Consumer:
             turn = self._turns.setdefault(self._policy(name).id, threading.RLock())
         with turn:
             try:
-                pipeline = self._pipeline(name)
-                pipeline.check()
-                yield pipeline
+                with preparing():
+                    pipeline = self._pipeline(name)
+                    pipeline.check()
+                    yield pipeline
             except Exception:
                 self._require_open()
                 raise
             self._require_open()
 
-    def _require_open(self) -> None:
-        if self._runtime.closed:
+    def _require_open(self, *, is_made: bool = False) -> None:
+        """Refuse to make anything once closed; what *is_made* serves callbacks, while `close` waits for them."""
+        runtime = self._runtime
+        if runtime.closed and (not is_made or runtime.refuses()):
             raise ConsumerClosed("the consumer is closed", not_sent=True)
 
     def _pipeline(self, name: str) -> Pipeline:
@@ -245,13 +250,14 @@ class Consumer:
         return tuple(counts for transport in list(self._transports.values()) for counts in transport.connections())
 
     def close(self, timeout: float | None = None) -> None:
-        """Begin no further call, wait for those that run, then close every connection and thread.
+        """Begin no further call, wait for those that run and for callbacks, then close every connection and thread.
 
         Args:
             timeout: Longest wait in seconds; 0 waits for none. None is the configuration's ``shutdown_timeout``. What
                 still runs then ends as `ConsumerClosed`, and one warning says so unless no wait was asked for.
 
-        Callbacks that were due have run when this returns, but for those that would wait for this very call.
+        A callback may still call while this waits, to finish what it is at. Callbacks that were due have run when this
+        returns, but for those that would wait for this very call.
         Idempotent; any thread.
         """
         with self._lock:

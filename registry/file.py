@@ -13,6 +13,7 @@ from threading import Event, Lock, Thread, current_thread
 from urllib.parse import unquote
 
 from callahead.config.policy import RegistryPolicy
+from callahead.config.values.secret import masked
 
 from .api import NotifyListener, Subscription
 from .catalogue import Catalogue, Providers, counted
@@ -72,7 +73,9 @@ class FileRegistry:
         self._id = policy.id
         self._path = unquote(location_of(policy))
         if not self._path:
-            raise policy.error("address", f'"{policy.address}" names no file', "write it like file:providers.yml")
+            raise policy.error(
+                "address", f'"{masked(policy.address)}" names no file', "write it like file:providers.yml"
+            )
         reject_unknown(policy, ("interval",))
         self._interval_s = duration_ms(policy, "interval", _INTERVAL_MS) / 1000
         self._queue = NotifyQueue(policy.id, self._find)
@@ -92,7 +95,7 @@ class FileRegistry:
         """Tell *listener* of the providers of *key*, as `Registry.subscribe` promises.
 
         Raises:
-            RegistryUnavailable: The file cannot be read, and no earlier list is known.
+            RegistryUnavailable: The file cannot be read, or not be watched, and no earlier list is known.
             ProviderDataError: The file has a fault, and no earlier list is known.
             RegistryError: The registry is closed.
         """
@@ -120,12 +123,16 @@ class FileRegistry:
     def _begin(self, first: _State) -> None:
         with self._lock:
             if self._state is None and not self._closing.is_set():
+                try:
+                    self._start(self._watch)
+                except RuntimeError as error:  # the system has no thread left: the next subscription tries again
+                    raise RegistryUnavailable(f"{self._path} cannot be watched: {error}") from None
                 self._state = first
-                self._start(self._watch)
 
     def _start(self, watch: Callable[[], None]) -> None:
-        self._watcher = Thread(target=watch, name=f"callahead-registry-{self._id}", daemon=True)
-        self._watcher.start()
+        watcher = Thread(target=watch, name=f"callahead-registry-{self._id}", daemon=True)
+        watcher.start()
+        self._watcher = watcher
 
     def _find(self, key: ServiceKey) -> Providers:
         assert self._state is not None
@@ -133,6 +140,8 @@ class FileRegistry:
         return Providers(endpoints, f"{reason}; not renewed: {self._state.problem}" if self._state.problem else reason)
 
     def _watch(self) -> None:
+        with self._lock:  # until the first list is there
+            pass
         while not self._closing.wait(self._interval_s):
             self._poll()
 

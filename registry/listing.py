@@ -14,6 +14,7 @@ import yaml
 from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
 from callahead.config.read.yaml_text import compose, decode
+from callahead.config.values.secret import masked
 
 from .catalogue import Catalogue
 from .errors import ProviderDataError
@@ -74,7 +75,7 @@ class _Listing:
 
     def _list(self, node: yaml.Node, service: ServiceKey | None) -> Iterator[tuple[ServiceKey, Endpoint]]:
         if not isinstance(node, yaml.SequenceNode):
-            raise self._fault(node, f"the providers of {service} are not a list; write [] for none")
+            raise self._fault(node, f"the providers of {masked(str(service))} are not a list; write [] for none")
         for item in node.value:
             text, weight = self._written(item)
             try:
@@ -93,7 +94,7 @@ class _Listing:
         found = {key.value: self._text(value, f"{key.value} is not one value") for key, value in self._pairs(node)}
         unknown = next((key for key in found if key not in _KEYS), None)
         if unknown is not None:
-            raise self._fault(node, f'a provider has no key "{unknown}"; {nearest(unknown, _KEYS)}')
+            raise self._fault(node, f'a provider has no key "{masked(unknown)}"; {nearest(unknown, _KEYS)}')
         if "url" not in found:
             raise self._fault(node, "a provider has no url")
         return found.pop("url"), found
@@ -101,7 +102,7 @@ class _Listing:
     def _service(self, key: yaml.Node) -> ServiceKey:
         service = ServiceKey.parse(self._text(key, "a service is not text"))
         if not service.interface:
-            raise self._fault(key, f'"{service}" names no interface')
+            raise self._fault(key, f'"{masked(str(service))}" names no interface')
         return service
 
     def _pairs(self, node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:
@@ -109,7 +110,7 @@ class _Listing:
         for key, value in node.value:
             name = self._text(key, "a key is not text")
             if name in lines:
-                raise self._fault(key, f'"{name}" stands there twice, first on line {lines[name]}')
+                raise self._fault(key, f'"{masked(name)}" stands there twice, first on line {lines[name]}')
             lines[name] = key.start_mark.line + 1
             yield key, value
 

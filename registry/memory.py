@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from callahead.config.policy import RegistryPolicy
+from callahead.config.values.secret import masked
 
 from .api import NotifyListener, Subscription
 from .catalogue import Catalogue, Providers
@@ -150,7 +151,7 @@ class MemoryRegistry:
     def __init__(self, policy: RegistryPolicy) -> None:
         name = location_of(policy)
         if not name:
-            raise policy.error("address", f'"{policy.address}" names no space', "write it like memory://shop")
+            raise policy.error("address", f'"{masked(policy.address)}" names no space', "write it like memory://shop")
         reject_unknown(policy, ())
         self._space = self.named(name)
         self._queue = NotifyQueue(policy.id, self._space.find)

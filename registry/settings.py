@@ -10,8 +10,7 @@ from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
 from callahead.config.policy import RegistryPolicy
 from callahead.config.values import quantity
-
-from .url import masked
+from callahead.config.values.secret import masked
 
 
 def scheme_of(policy: RegistryPolicy) -> str:

@@ -13,20 +13,20 @@ from ipaddress import IPv6Address
 from types import MappingProxyType
 from urllib.parse import quote, unquote
 
+from callahead.config.values.secret import MASK, masked, masked_value
+
 from .errors import ProviderDataError
 from .models import ANY, Endpoint, ServiceKey
 
 DEFAULT_WEIGHT = 100
 MAX_WEIGHT = 10_000
 
-_MASK = "***"
 _PROTOCOL = re.compile(r"[a-z][a-z0-9+._-]*")
 _NAME = re.compile(r"[^\s/?#@\[\]:,;%&=\\]+")
 _SCOPED = re.compile(r"[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?")
 _PORT = re.compile(r"[0-9]{1,5}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_SECRET = re.compile(r"password|passwd|secret|token|access_?key|credential", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s*(?:;|,(?=\s*[A-Za-z][\w+.-]*://))\s*")
 _JAVA_IPV6_COLONS = 8
 # A ":" in a path and a "/" in a value are escaped, so that no part of a URL looks like the next URL of a list.
@@ -133,8 +133,7 @@ class Url:
         port = f":{self.port}" if self.port else ""
         path = f"/{quote(self.path, safe=_PATH_SAFE)}" if self.path else ""
         query = "&".join(
-            f"{_quoted(key)}={_MASK if mask and _SECRET.search(key) else _quoted(value)}"
-            for key, value in self.parameters.items()
+            f"{_quoted(key)}={_shown(key, value) if mask else _quoted(value)}" for key, value in self.parameters.items()
         )
         return f"{self.protocol}://{self._user(mask)}{host}{port}{path}{'?' if query else ''}{query}"
 
@@ -142,7 +141,7 @@ class Url:
         if not (self.username or self.password):
             return ""
         password = f":{quote(self.password, safe='')}" if self.password else ""
-        return f"{_MASK if mask else quote(self.username, safe='') + password}@"
+        return f"{MASK if mask else quote(self.username, safe='') + password}@"
 
 
 def parse_urls(text: str, *, default_protocol: str | None = None) -> tuple[Url, ...]:
@@ -155,13 +154,6 @@ def parse_urls(text: str, *, default_protocol: str | None = None) -> tuple[Url, 
     if not parts:
         raise ProviderDataError("there is no URL where one or more are expected")
     return tuple(Url.parse(part, default_protocol=default_protocol) for part in parts)
-
-
-def masked(text: str) -> str:
-    """Hide whatever may be a secret in *text*, a URL that perhaps cannot be parsed; rather too much than too little."""
-    text = re.sub(r"(?<=://).*@", f"{_MASK}@", text, flags=re.DOTALL)
-    hidden = rf"([?&][^=&]*(?:{_SECRET.pattern})[^=&]*=)[^&]*"
-    return re.sub(hidden, rf"\1{_MASK}", text, flags=re.IGNORECASE)
 
 
 def matches(url: Url, key: ServiceKey) -> bool:
@@ -206,6 +198,10 @@ def _weight(url: Url) -> int:
     if not _NUMBER.fullmatch(text) or int(text) > MAX_WEIGHT:
         raise ProviderDataError(f'"{url}": the weight "{text}" is not a whole number in 0..{MAX_WEIGHT}')
     return int(text)
+
+
+def _shown(key: str, value: str) -> str:
+    return MASK if masked_value(key, value) == MASK else _quoted(value)
 
 
 def _quoted(text: str) -> str:

@@ -27,6 +27,7 @@ __all__ = [
     "OrSwitch",
     "Parameter",
     "Protocol",
+    "Queued",
     "Retries",
     "Serialization",
     "Size",
@@ -87,6 +88,7 @@ _TEXT = WithJsonSchema({"type": "string"})
 Retries = Annotated[int, *count(0, MOST_RETRIES)]
 Actives = Annotated[int, *count(0, 1_000_000)]
 Connections = Annotated[int, *count(0, 1000)]
+Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
 Unobserved = Annotated[str, PlainValidator(text.one_of(*_UNOBSERVED)), or_placeholder(enum=list(_UNOBSERVED))]

@@ -107,6 +107,11 @@ class InterfaceModel(CallModel):
     max_response_bytes: f.Written[f.Size] = Field(
         None, description='Largest response: bytes, "512KB", "8MiB"; default 8MiB'
     )
+    max_queued_requests: f.Written[f.Queued] = Field(
+        None,
+        description="Most requests of one connection that have begun and not ended, 1 to 10000000; default 200000",
+    )
+    max_queued_bytes: f.Written[f.Size] = Field(None, description="Most bytes of such requests; default 64MiB")
     connect_timeout_ms: f.Written[f.Duration] = Field(
         None, alias="connect_timeout", description="Longest time of one connection attempt; default 3s"
     )

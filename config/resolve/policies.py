@@ -30,7 +30,7 @@ _CALL = (
 )
 _INTERFACE = (
     *("interface", "group", "version", "check", "connections", "max_request_bytes", "max_response_bytes"),
-    *("connect_timeout_ms", "stub", "generic", "serialization"),
+    *("max_queued_requests", "max_queued_bytes", "connect_timeout_ms", "stub", "generic", "serialization"),
 )
 
 

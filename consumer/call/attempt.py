@@ -9,7 +9,7 @@ from typing import Any
 from callahead.config.policy import MethodPolicy
 
 from ..runtime.deadline import Clock, Deadline
-from .invocation import NO_ATTACHMENTS, CallRecord, Done, Invocation, Stoppable, blame_attempt
+from .invocation import NO_ATTACHMENTS, CallRecord, Done, Invocation, Outcome, Stoppable, blame_attempt
 from .provider import Provider
 
 AttemptStage = Callable[["Attempt", Done], None]
@@ -25,6 +25,7 @@ class Attempt:
 
     Attributes:
         invocation: What is asked.
+        request: What the carrier made of the arguments, until this ends, which may be after the call has.
         provider: Whom it asks.
         number: Its place among the attempts of the call, from 1.
         attachments: Travel with this request; those of the invocation, until a stage replaces the mapping.
@@ -40,11 +41,12 @@ class Attempt:
 
     __slots__ = (
         "__weakref__", "_changed", "attachments", "carried", "ends", "invocation", "is_cancelled", "is_sent", "number",
-        "protocol_trace", "provider", "response_attachments", "timeout", "waits",
+        "protocol_trace", "provider", "request", "response_attachments", "timeout", "waits",
     )  # fmt: skip
 
     def __init__(self, invocation: Invocation, provider: Provider, *, waits: bool) -> None:
         self.invocation = invocation
+        self.request = invocation.request
         self.provider = provider
         self.attachments = invocation.attachments
         self.waits = waits
@@ -129,6 +131,7 @@ class Attempt:
         one. The arguments are encoded already, so they cannot be changed here.
         """
         changed = copy.copy(self)
+        changed.request = changed.invocation.request
         changed.timeout, changed.is_sent, changed.response_attachments = 0.0, False, NO_ATTACHMENTS
         changed.carried = changed._changed = changed.protocol_trace = None
         for name, value in changes.items():
@@ -150,6 +153,10 @@ class Attempt:
         while last._changed is not None:
             last = last._changed
         return last
+
+    def decide_on(self, outcome: Outcome) -> Outcome:
+        """Return what to tell an observer of the attempt: it ends by *outcome*, whatever becomes of the call."""
+        return outcome
 
     def decide(self) -> None:
         """Let the record of the call tell of this attempt; a cluster's word before it hands the outcome up."""

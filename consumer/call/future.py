@@ -8,10 +8,11 @@ from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import CancelledError
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ConsumerClosed
 from ..runtime.callbacks import CallbackExecutor
+from ..runtime.deadline import GRACE_S
 from .current import enter_callback
 from .invocation import CallRecord, Done, Invocation, Outcome
 from .lean_future import SettlingFuture, value_or_raise
@@ -19,6 +20,16 @@ from .unseen import Unseen, look_at
 
 if TYPE_CHECKING:
     import asyncio
+
+
+class CallEnding(Protocol):
+    """Ends the call whose answer the future of its caller is."""
+
+    def cancel(self) -> bool:
+        """End it as cancelled, for all who hear of its end alike; False where it ends, or has ended, in another way."""
+
+    def expire(self) -> None:
+        """End it, which is long past its deadline."""
 
 
 class InvocationFuture(SettlingFuture):
@@ -31,12 +42,13 @@ class InvocationFuture(SettlingFuture):
     caller's context, whether they were added before or after the answer came.
 
     Attributes:
-        invocation: What was asked.
+        invocation: What was asked; its arguments only until the call ends, before callbacks run.
     """
 
     _inline = False
     # A user's, not one that only an interceptor sees; its failure is reported where nobody looks at it.
     _is_watched = True
+    _ending: CallEnding | None = None  # of the call that it is the answer of; None for an interceptor's own, and after
 
     def __init__(self, invocation: Invocation, callbacks: CallbackExecutor, context: Context | None = None) -> None:
         self.invocation = invocation
@@ -75,8 +87,12 @@ class InvocationFuture(SettlingFuture):
         can (gRPC resets the stream; whether the method stops is up to the provider).
 
         Returns:
-            True exactly if the future ends as cancelled; False where it had settled before.
+            True exactly if the future ends as cancelled; False where it had settled before, or an observer was told how
+            it will.
         """
+        ending = self._ending
+        if ending is not None and not self.done():
+            return ending.cancel() or self.cancelled()
         if not self.settle(Outcome(error=CancelledError())):
             return self.cancelled()
         self.record.cancel()
@@ -110,6 +126,18 @@ class InvocationFuture(SettlingFuture):
             raise CancelledError
         look_at(outcome)
         return outcome.error
+
+    def _wait(self, timeout: float | None) -> Outcome | None:
+        """Wait for the end, which comes soon after the deadline at the latest, whoever fails to bring it."""
+        ending = self._ending
+        longest = self.invocation.deadline.remaining() + GRACE_S
+        if ending is None or (timeout is not None and timeout < longest):
+            return super()._wait(timeout)
+        outcome = super()._wait(max(0.0, longest))
+        if outcome is None:
+            ending.expire()
+            outcome = super()._wait(GRACE_S)  # another thread may be ending it at this very moment
+        return outcome
 
     def _no_answer(self, timeout: float | None) -> str:
         left = max(0.0, self.invocation.deadline.remaining()) * 1000

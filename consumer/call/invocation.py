@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from types import CodeType, MappingProxyType
 from typing import Any, Protocol
 
@@ -20,9 +21,13 @@ from ..runtime.deadline import Clock, Deadline
 from ..runtime.forking import fork_safe_lock
 
 NO_ATTACHMENTS: Mapping[str, Any] = MappingProxyType({})
+NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
 
 # Held for the count of a call's further attempts, which more than one thread may begin.
 _FURTHER = fork_safe_lock()
+
+DECIDING = fork_safe_lock()
+"""Held where a call's end is told first, or the call is given up: one of the two comes before the other."""
 
 
 class Outcome:
@@ -80,6 +85,7 @@ class CallRecord:
         is_sent: A request was handed to this machine's transport; only known where somebody waits for it.
         protocol_trace: What a transport keeps for those who speak its protocol, such as gRPC's metadata; else None.
         is_cancelled: The user or a closing consumer gave the call up.
+        is_decided: Somebody was told how the call ends, so it cannot be cancelled any more.
         view: Why the call has the mode that it has where the configuration does not say it, such as
             ``"called through .sync"``; "" otherwise.
         thread: Identifier of the thread that waits for the call; 0 where none does.
@@ -100,6 +106,7 @@ class CallRecord:
     _site: tuple[CodeType, int] | None = None
     is_cancelled: bool = False
     overwrote: CallRecord | None = None
+    is_decided: bool = False
     first: Stoppable | None = None
     further: tuple[Stoppable, ...] = ()
 
@@ -112,6 +119,11 @@ class CallRecord:
     def name(self) -> str:
         """``reference.method``."""
         return f"{self.policy.reference}.{self.method}"
+
+    @property
+    def ends(self) -> float:
+        """Monotonic second by which the call, retries included, must have ended."""
+        return self.started + self.policy.total_timeout_ms / 1000
 
     @property
     def elapsed_ms(self) -> float | None:
@@ -133,6 +145,17 @@ class CallRecord:
             self.attempts = number = self.attempts + 1
             self.further = (*self.further, attempt)
         return number
+
+    def decide(self, outcome: Outcome) -> Outcome:
+        """Return how the call ends, to be told to somebody: by *outcome*, or as cancelled where it was given up before.
+
+        What was told stays: `is_decided` keeps the call from being cancelled.
+        """
+        with DECIDING:
+            if not self.is_cancelled:
+                self.is_decided = True
+                return outcome
+        return outcome if isinstance(outcome.error, CancelledError) else Outcome(error=CancelledError())
 
     def end(self, now: float) -> None:
         """Note the end, and let go of the attempts, which refer back to this record."""
@@ -170,7 +193,7 @@ class Invocation:
     Attributes:
         policy: What the call obeys, per-call options included.
         method: Name of the method as the provider spells it.
-        args: Positional arguments as the user gave them.
+        args: Positional arguments as the user gave them; none once a call that has a future is over.
         kwargs: Keyword arguments likewise.
         attachments: Side data that travels with the request, text to text (or bytes, where the protocol can). A stage
             that adds some replaces the mapping, and never changes it.
@@ -180,7 +203,7 @@ class Invocation:
         on_sent: Called once the request was handed to this machine's network; None where nobody waits for that.
         one_way: Nobody waits for the answer, so the provider may be told to send none.
         carrier: The `callahead.consumer.transport.api.MethodTransport` by which the caller knows the method.
-        request: What the carrier made of the arguments; None until its ``encode`` ran.
+        request: What the carrier made of the arguments; None until its ``encode`` ran, and once the call is over.
         options: What only one transport understands, such as gRPC call credentials; None for nothing.
     """
 
@@ -221,6 +244,10 @@ class Invocation:
     @deadline.setter
     def deadline(self, deadline: Deadline) -> None:
         self.ends = deadline.at
+
+    def decide_on(self, outcome: Outcome) -> Outcome:
+        """Return what to tell an observer of the call, for which *outcome* came; see `CallRecord.decide`."""
+        return self.record.decide(outcome)
 
     def replace(self, **changes: Any) -> Invocation:
         """Copy with *changes*: how an interceptor passes on other arguments or attachments; the record is shared."""

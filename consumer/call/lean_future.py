@@ -54,6 +54,22 @@ class SettlingFuture(Future[Any]):
             return self.__dict__.setdefault("_waiters", [])
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
+    # What else the base class has: newer asyncio reads them of a future that another thread has settled.
+
+    @property
+    def _result(self) -> Any:  # type: ignore[override]  # the base class' own methods, which write it, are replaced
+        outcome = self._outcome
+        return None if outcome is None else outcome.value
+
+    @property
+    def _exception(self) -> BaseException | None:  # type: ignore[override]  # likewise
+        outcome = self._outcome
+        return None if outcome is None or self.cancelled() else outcome.error
+
+    @property
+    def _done_callbacks(self) -> list[Due]:
+        return list(self._due or ())
+
     def settle(self, outcome: Outcome) -> bool:
         """End with *outcome*; False, and without effect, where it has ended before.
 

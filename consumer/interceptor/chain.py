@@ -100,6 +100,7 @@ class _Finish:
         self._done = done
 
     def __call__(self, outcome: Outcome) -> None:
+        outcome = self._invocation.decide_on(outcome)
         try:
             self._on_end(self._token, outcome)
         except Exception:
@@ -130,6 +131,7 @@ def _intercepted(interceptor: Interceptor, following: Stage, callbacks: Callback
     inline = is_inline(interceptor)
 
     def call_next(invocation: Invocation) -> InvocationFuture:
+        invocation.record.is_decided = False  # whatever observers were told before, the call goes on
         future = InvocationFuture(invocation, callbacks)
         future._inline, future._is_watched = inline, False
         following(invocation, future.settle)

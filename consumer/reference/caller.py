@@ -19,7 +19,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -30,7 +29,7 @@ from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation, Outcome, Stage
 from ..interceptor.metrics import CallMetrics
 from ..transport.api import MethodTransport
-from .ending import GRACE_S, DropEnding, Ending, FutureEnding, Runtime, closed_error
+from .ending import DropEnding, Ending, FutureEnding, Runtime, closed_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +39,10 @@ class Chain:
     Attributes:
         policy: Of the method.
         stage: The CALL chain and all beneath it.
-        is_guarded: Users' interceptors stand in it, so a watchdog ends calls that they would hold for ever.
     """
 
     policy: MethodPolicy
     stage: Stage
-    is_guarded: bool
 
 
 class MethodBinding:
@@ -100,7 +97,7 @@ class MethodBinding:
             ConsumerClosed: The consumer is closed.
         """
         runtime = self.runtime
-        if runtime.closed:
+        if runtime.closed and runtime.refuses():
             raise closed_error(policy, self.name)
         attachments = take_attachments()
         if policy.attachments:
@@ -177,8 +174,7 @@ class Caller:
             if ending.outcome is None:
                 ending.wait(invocation.ends, for_sent=False)
         except BaseException as error:  # Ctrl-C: the call must not go on without its caller
-            record.cancel()
-            ending(Outcome(error=error))
+            ending.give_up(error)
             ending.leave()
             raise
         finally:
@@ -191,7 +187,7 @@ class Caller:
         try:
             raise outcome.error
         finally:
-            del outcome, ending  # they would tie the error to its own traceback
+            del outcome, ending, invocation  # they would tie the error to its own traceback, and the request to it
 
     def future(
         self,
@@ -216,7 +212,7 @@ class Caller:
         runtime = binding.runtime
         future = self._future_class(invocation, runtime.callbacks)
         ending = FutureEnding(runtime, binding.metrics, record)
-        ending.future = future
+        ending.future, future._ending = future, ending
         enter_future(future, held=held)
         error = self._start(invocation, ending, wait=policy.sent)
         if error is None:
@@ -239,7 +235,7 @@ class Caller:
         ending = DropEnding(self.binding.runtime, self.binding.metrics, invocation, policy.sent)
         error = self._start(invocation, ending, wait=policy.sent)
         if error is not None:
-            del ending  # as above
+            del ending, invocation  # as above
             try:
                 raise error
             finally:
@@ -247,22 +243,19 @@ class Caller:
 
     def _start(self, invocation: Invocation, ending: Ending, *, wait: bool) -> BaseException | None:
         """Begin the call; with *wait*, return what went wrong before the request was written."""
-        record = invocation.record
         if wait:
             invocation.on_sent = ending.sent
-        chain, runtime = self.binding.chain, self.binding.runtime
-        if chain.is_guarded:
-            # The record alone: neither arguments nor answer may live on until then.
-            runtime.timer.call_at(invocation.ends + GRACE_S, partial(runtime.expire, record))
+        watchdog = self.binding.runtime.watchdog
+        if invocation.ends < watchdog.next_end:
+            watchdog.expect(invocation.ends)
         try:
-            chain.stage(invocation, ending)
+            self.binding.chain.stage(invocation, ending)
             if not wait:
                 return None
             if ending.outcome is None and not ending.is_sent:
                 ending.wait(invocation.ends, for_sent=True)
         except BaseException as error:  # as in sync()
-            record.cancel()
-            ending(Outcome(error=error))
+            ending.give_up(error)
             raise
         outcome = ending.outcome
         return None if outcome is None or ending.is_sent else outcome.error

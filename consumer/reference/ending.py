@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextvars
 import logging
 import queue
-import time
+import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from contextvars import Context
 
@@ -14,21 +15,20 @@ from callahead.config.policy import MethodPolicy
 
 from ..call.current import enter_callback
 from ..call.future import InvocationFuture
-from ..call.invocation import CallRecord, Invocation, Outcome, blame
-from ..errors import CallTimeout, ConsumerClosed, RpcError
+from ..call.invocation import DECIDING, NO_KWARGS, CallRecord, Invocation, Outcome, blame
+from ..errors import CallTimeout, ConsumerClosed
 from ..interceptor.metrics import CallMetrics, log_failure
 from ..runtime.callbacks import CallbackExecutor
-from ..runtime.deadline import Clock
+from ..runtime.deadline import GRACE_S, Clock
 from ..runtime.drain import Drain
 from ..runtime.forking import fork_safe_lock
 from ..runtime.timer import Timer
+from .watchdog import Watchdog
 
 _LOG = logging.getLogger("callahead.consumer.call")
 
 _Work = Callable[[], object]
 _MAKING = fork_safe_lock()
-GRACE_S = 1.0
-"""How long past its deadline a call may take to say so, before whatever holds it is given up on."""
 
 OnDrop = Callable[[Invocation, BaseException], object]
 """Hears of the failure of a call whose ``return`` is false; runs on a callback thread."""
@@ -40,12 +40,13 @@ class Runtime:
     Attributes:
         clock: Monotonic seconds.
         callbacks: Runs users' callbacks.
-        timer: Ends what nobody else would.
+        timer: Calls functions later.
         running: How to end, from outside, each call that has begun and not ended.
+        watchdog: Ends those that nobody else would.
         on_drop: Hears of dropped failures, or None.
-        closed: No further call may begin.
         draining: Hears of the calls that end once it is closed.
         owner: The consumer, which hears of forks and of the exit, and must live as long as its calls and references.
+        closed: No further call may begin, but for those that callbacks make while `drain` waits.
     """
 
     def __init__(self, clock: Clock, callbacks: CallbackExecutor, on_drop: OnDrop | None) -> None:
@@ -53,20 +54,32 @@ class Runtime:
         self.callbacks = callbacks
         self.timer = Timer(clock)
         self.running: dict[CallRecord, Ending] = {}
+        self.watchdog = Watchdog(clock, self.timer, self.running)
         self.on_drop = on_drop
         self.closed = False
         self.draining = Drain()
         self.owner: object = None
+        self._is_drained = False
+        self._idle = threading.Condition()
 
-    def expire(self, record: CallRecord) -> None:
-        """End the call of *record* as timed out, if it still runs."""
-        ending = self.running.get(record)
-        if ending is not None:
-            ending.expire()
+    def tell_idle(self) -> None:
+        """Wake `drain`, for a call has ended."""
+        with self._idle:
+            self._idle.notify_all()
+
+    def refuses(self) -> bool:
+        """Tell whether no call may begin here, once the consumer is closed: a callback is to finish what it is at."""
+        return self._is_drained or not self.callbacks.is_current()
 
     def drain(self, timeout: float) -> None:
-        """Wait until no call runs, for at most *timeout* seconds."""
-        self.draining.wait(self.draining.expect(list(self.running)), time.monotonic() + timeout)
+        """Wait until no call and no callback runs, for at most *timeout* seconds; no callback waits for itself."""
+        self.callbacks.tell_idle = self.tell_idle
+        with self._idle:
+            self._idle.wait_for(self._is_idle, timeout)
+        self._is_drained = True
+
+    def _is_idle(self) -> bool:
+        return not self.running and (self.callbacks.is_idle or self.callbacks.is_current())
 
     def flush(self, ends: float) -> None:
         """Wait at the interpreter's exit, not past *ends*, for the calls that nobody waits for.
@@ -85,6 +98,8 @@ class Runtime:
         self.callbacks.after_fork()
         self.timer.after_fork()
         self.draining = Drain()
+        self.watchdog.after_fork()
+        self._idle = threading.Condition()
         for ending in list(self.running.values()):
             ending.after_fork()
 
@@ -96,7 +111,7 @@ class Ending:
         ConsumerClosed: The consumer was closed before the call could be counted as running.
     """
 
-    __slots__ = ("_handed", "_has_left", "_metrics", "_record", "_runtime", "_verdict", "is_sent", "outcome")
+    __slots__ = ("_handed", "_has_left", "_is_cancelled", "_metrics", "_record", "_runtime", "is_sent", "outcome")
 
     def __init__(self, runtime: Runtime, metrics: CallMetrics, record: CallRecord) -> None:
         self._runtime = runtime
@@ -104,22 +119,23 @@ class Ending:
         self._record = record
         self._handed: queue.SimpleQueue[_Work | None] | None = None
         self._has_left = False
-        self._verdict: Outcome | None = None
+        self._is_cancelled = False
         self.is_sent = False
         self.outcome: Outcome | None = None
         runtime.running[record] = self
         # Looked at after the call is counted, as close() counts after it has closed: one of the two sees the other.
-        if runtime.closed and runtime.running.pop(record, None) is not None:
+        if runtime.closed and runtime.refuses() and runtime.running.pop(record, None) is not None:
             raise closed_error(record.policy, record.method)
         metrics.begin()
 
     def __call__(self, outcome: Outcome) -> None:
         """End the call; of several ends only the first counts."""
+        if self._runtime.running.pop(self._record, None) is not None:
+            self._end(outcome)
+
+    def _end(self, outcome: Outcome) -> None:
+        """Tell all of the end, for whoever has taken the call from those that run."""
         runtime, record = self._runtime, self._record
-        if runtime.running.pop(record, None) is None:
-            return
-        if self._verdict is not None:
-            outcome = self._verdict
         record.end(runtime.clock())
         error = outcome.error
         if error is not None:
@@ -131,12 +147,22 @@ class Ending:
         self._wake()
         if runtime.closed:
             runtime.draining.ended(record)
+            runtime.tell_idle()
 
-    def give_up(self, error: RpcError) -> None:
-        """End the call with *error*, whatever comes back from the attempt that is stopped by this."""
-        self._verdict = verdict = Outcome(error=error)
-        self._record.cancel()
-        self(verdict)
+    def give_up(self, error: BaseException) -> None:
+        """End the call with *error*, whatever comes back from the attempts that are stopped by this."""
+        with DECIDING:
+            is_first = self._take()
+        if is_first:
+            self._record.cancel()
+            self._end(Outcome(error=error))
+
+    def _take(self) -> bool:
+        """Take the call from those that run; where nobody else has, its observers hear that it was given up."""
+        is_first = self._runtime.running.pop(self._record, None) is not None
+        if is_first:
+            self._record.is_cancelled = True
+        return is_first
 
     def ended(self, outcome: Outcome) -> None:
         """Hand the outcome on, on the thread that brings it; a synchronous call only keeps it."""
@@ -224,13 +250,28 @@ class FutureEnding(Ending):
 
     future: InvocationFuture
 
+    def cancel(self) -> bool:
+        """End the call as cancelled; False where it ends in another way, which somebody may have been told already."""
+        record = self._record
+        with DECIDING:
+            is_first = not record.is_decided and self._take()
+            self._is_cancelled = is_first or self._is_cancelled
+        if is_first:
+            record.cancel()
+            self._end(Outcome(error=CancelledError()))
+        return self._is_cancelled
+
     def ended(self, outcome: Outcome) -> None:
         """Settle the future."""
         if outcome.error is not None:
             _note_site(outcome.error, self._record)
         future = self.future
-        future.invocation.on_sent = None  # it refers back to this very object
+        invocation = future.invocation
+        # A future may be held for long, and what it asked must not be. on_sent refers back to this very object.
+        invocation.on_sent = invocation.request = None
+        invocation.args, invocation.kwargs = (), NO_KWARGS
         future.settle(outcome)
+        future._ending = None  # only now: until then the future is not to be cancelled by itself
 
     def after_fork(self) -> None:
         """End the child's copy of the future."""

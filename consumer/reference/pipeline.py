@@ -19,15 +19,15 @@ from ..cluster.api import Cluster, ClusterParts
 from ..cluster.budget import RetryBudget
 from ..cluster.directory import Directory
 from ..errors import ConfigError, NoProviderAvailable, RpcError
-from ..interceptor.chain import fold, is_harmless
+from ..interceptor.chain import fold
 from ..interceptor.metrics import CallMetrics, MethodCounts
-from ..interceptor.notify import wants_notice
 from ..interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
 from ..interface.description import MethodDescription
 from ..interface.spelling import Spellings
 from ..loadbalance.api import AttemptWatcher, LoadBalance
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
+from ..transport.shortage import preparing
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
 from .reference import Method
@@ -105,8 +105,9 @@ class Pipeline:
         Raises:
             LookupError: The interface has no such method.
             ConfigError: An interceptor, or what else the method's policy names, cannot be made.
+            TransportError: The system has no descriptor or no memory left to prepare it; the next one tries again.
         """
-        with self._lock:
+        with self._lock, preparing():
             method = self._methods.get(name)
             if method is None:
                 carrier = self.transport.method(name, self.policy_of(name))
@@ -133,15 +134,16 @@ class Pipeline:
 
         Raises:
             ConfigError: An interceptor, or what else the method's policy names, cannot be made.
+            TransportError: The system has no descriptor or no memory left to prepare it; the next one tries again.
         """
-        with self._lock:
+        with self._lock, preparing():
             return self._bind(name, is_streaming=is_streaming)
 
     def _bind(self, name: str, *, is_streaming: bool) -> MethodBinding:
         binding = self._bindings.get(name)
         if binding is None:
             policy = self.policy_of(name)
-            chain = Chain(policy, streamed, is_guarded=False) if is_streaming else self._fold(policy)
+            chain = Chain(policy, streamed) if is_streaming else self._fold(policy)
             binding = self._bindings[name] = MethodBinding(self.runtime, name, CallMetrics(), chain)
         return binding
 
@@ -192,8 +194,7 @@ class Pipeline:
         attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
         cluster: Cluster = load(CLUSTER, policy.cluster)(self._parts(loadbalance, attempt, users))
         stage = fold(call_chain(policy, users), encoded(cluster, runtime.clock), runtime.callbacks)
-        is_guarded = wants_notice(policy) or not all(scope_of(one) == "call" and is_harmless(one) for one in users)
-        return Chain(policy, stage, is_guarded)
+        return Chain(policy, stage)
 
     def _parts(self, loadbalance: LoadBalance, attempt: AttemptStage, users: Sequence[object]) -> ClusterParts:
         runtime = self.runtime

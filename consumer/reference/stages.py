@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import CancelledError
 
 from ..call.attempt import Attempt
 from ..call.invocation import Done, Invocation, Outcome, Stage, blame
@@ -21,6 +22,8 @@ def encoded(following: Stage, clock: Clock) -> Stage:
             invocation.request = invocation.carrier.encode(invocation.args, invocation.kwargs)
         except Exception as error:  # a codec may raise anything over a user's arguments
             ours = _ours(error, invocation, "the arguments cannot be encoded", not_sent=True)
+            if ours.__cause__ is None:  # what nobody is shown has frames that would keep the arguments
+                ours.__context__ = None
             blame(ours, invocation.record, clock)
             done(Outcome(error=ours))
             return
@@ -55,6 +58,14 @@ def _of_attempt(error: BaseException, attempt: Attempt) -> BaseException:
     return _ours(error, attempt.invocation, "the attempt could not be made", not_sent=False)
 
 
+def _too_late(invocation: Invocation) -> BaseException:
+    """Make the error of an attempt for which there is no time, or of whose call the request may have been let go."""
+    if invocation.record.ended is not None:
+        return CancelledError()
+    total = invocation.policy.total_timeout_ms
+    return CallTimeout(f"the total timeout of {total} ms had passed before the attempt began", not_sent=True)
+
+
 class Transported:
     """The slots ``health`` and ``timeout``, and the transport: bounds one attempt, and judges by its end.
 
@@ -86,10 +97,8 @@ class Transported:
         finish = _EndOfAttempt(self, attempt, done)
         if self.watcher is not None:
             self.watcher.attempt_began(attempt)
-        if timeout <= 0:
-            total = invocation.policy.total_timeout_ms
-            text = f"the total timeout of {total} ms had passed before the attempt began"
-            finish(Outcome(error=CallTimeout(text, not_sent=True)))
+        if timeout <= 0 or invocation.record.ended is not None:
+            finish(Outcome(error=_too_late(invocation)))
             return
         try:
             invocation.carrier.send(attempt, finish)
@@ -114,9 +123,11 @@ class _EndOfAttempt:
         self.ended = False
 
     def __call__(self, outcome: Outcome) -> None:
+        if self.ended:  # a signal handler broke into the sending, and the transport went on
+            return
         self.ended = True
         stage, attempt, error = self._stage, self._attempt, outcome.error
-        attempt.carried = None  # it mostly refers back to the attempt
+        attempt.carried = attempt.request = None  # the one mostly refers back to the attempt, the other may be large
         if error is not None:
             attempt.blame(error, stage.clock)
         if error is not None or attempt.provider.unhealthy_until:

@@ -27,7 +27,12 @@ class CallbackExecutor:
 
     Callbacks come in bursts, a whole read's worth of answers at once, and to give a pool one piece of work costs more
     than most of them. So what the pool gets is rounds, each of which runs whatever is due until nothing is.
+
+    Attributes:
+        tell_idle: Called when a round ends, on its thread; None where nobody wants to know.
     """
+
+    tell_idle: Callable[[], None] | None = None
 
     def __init__(self, threads: int, name: str = "callahead-callback") -> None:
         self._threads = threads
@@ -51,6 +56,15 @@ class CallbackExecutor:
         if self._rounds < self._threads and not self._begin_round():
             self.run_due()
 
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is due, and nothing runs."""
+        return not self._due and not self._rounds
+
+    def is_current(self) -> bool:
+        """Tell whether the caller is on one of the threads."""
+        return threading.get_ident() in self._members
+
     def _begin_round(self) -> bool:
         wake = self._wake
         if wake is not None:
@@ -63,19 +77,32 @@ class CallbackExecutor:
                 self._pool = ThreadPoolExecutor(self._threads, self._name, initializer=self._join)
             try:
                 self._pool.submit(self._round)
-            except RuntimeError:  # the interpreter is shutting down: late is worse than here
-                return False
+            except RuntimeError:  # the interpreter is shutting down, or the system has no thread left
+                return self._is_served()
             self._rounds += 1
             return True
+
+    def _is_served(self) -> bool:
+        """Tell whether a round runs, which will see what is due; without any, late is worse than on this thread."""
+        if self._rounds:
+            return True
+        assert self._pool is not None
+        self._pool.shutdown(wait=False, cancel_futures=True)  # it kept the round that no thread has begun
+        self._pool = None
+        return False
 
     def _round(self) -> None:
         while True:
             self.run_due()
             with self._lock:
-                self._rounds -= 1
+                # A round that was not counted, since no thread could be started for it, may be run by another's.
+                self._rounds = max(0, self._rounds - 1)
                 if not self._due:
-                    return
+                    break
                 self._rounds += 1
+        tell_idle = self.tell_idle
+        if tell_idle is not None:
+            tell_idle()
 
     def leave_to(self, wake: Callable[[], object]) -> None:
         """Start no thread any more: call *wake* where something is due, whoever hears of it calls `run_due`."""
@@ -105,8 +132,7 @@ class CallbackExecutor:
             self._closed, pool = True, self._pool
         if pool is not None:
             # A callback that closes its own consumer must not wait for itself.
-            own = threading.get_ident() in self._members
-            pool.shutdown(wait=wait and not own)
+            pool.shutdown(wait=wait and not self.is_current())
             self._pool = None
 
     def after_fork(self) -> None:

@@ -8,6 +8,9 @@ from collections.abc import Callable
 Clock = Callable[[], float]
 """Returns monotonic seconds; `time.monotonic` but for tests."""
 
+GRACE_S = 1.0
+"""How long past its deadline a call may take to say so, before whatever holds it is given up on."""
+
 
 class Deadline:
     """A point in monotonic time; a *timeout*, by contrast, is a duration.

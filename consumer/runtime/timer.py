@@ -29,17 +29,26 @@ class Timer:
         self._closed = False
 
     def call_at(self, when: float, function: Callable[[], None]) -> None:
-        """Call *function* once the clock shows *when*; never, where the timer is closed before."""
+        """Call *function* once the clock shows *when*; never, where the timer is closed before.
+
+        Raises:
+            RuntimeError: The system has no thread left to start the timer's; *function* is forgotten, and the next one
+                tries again.
+        """
         with self._wakes:
             if self._closed:
                 return
+            if self._thread is None:
+                self._thread = self._started()
             entry = (when, next(self._order), function)
             heapq.heappush(self._entries, entry)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
             if self._entries[0] is entry:  # else the thread wakes for an earlier one, and sees this then
                 self._wakes.notify()
+
+    def _started(self) -> threading.Thread:
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        thread.start()
+        return thread
 
     def _run(self) -> None:
         while (function := self._next()) is not None:

@@ -120,14 +120,18 @@ def make_error(error: Error) -> BaseException:
     name = code.name if isinstance(code, grpc.StatusCode) else str(code)
     if name not in STATUSES:
         raise wrong(f'"{name}" is no gRPC error status', nearest(name, STATUSES))
-    return RemoteError(message, status=name)
+    made = RemoteError(message, status=name)
+    made.status_text = message  # whole, where an error's message is cut
+    return made
 
 
 def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
     """Say as which status and message *error* reaches the client; an error of no known status is UNKNOWN."""
     if isinstance(error, RpcError):
         name = error.status if error.status in STATUSES else getattr(error, "type_name", "")
-        return grpc.StatusCode[name] if name in STATUSES else grpc.StatusCode.UNKNOWN, error.message
+        return grpc.StatusCode[
+            name
+        ] if name in STATUSES else grpc.StatusCode.UNKNOWN, error.status_text or error.message
     return grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}"
 
 

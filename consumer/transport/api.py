@@ -66,11 +66,11 @@ class MethodTransport(Protocol):
         """Make one attempt and report its outcome by *done*, exactly once and no later than its timeout allows.
 
         Args:
-            attempt: Whom to ask (``provider``), what (``invocation.request``, which `encode` made, and
-                ``attachments``), and for how long (``timeout``, seconds, > 0). Where it ``waits`` this may block until
-                the answer is there and call *done* on the calling thread; else it never blocks. Where it
-                ``wants_sent``, its ``sent`` is called once the whole request was handed to this machine's network
-                stack, and never after *done*. What came back beside the answer is noted on it before *done*.
+            attempt: Whom to ask (``provider``), what (``request``, which `encode` made, and ``attachments``), and for
+                how long (``timeout``, seconds, > 0). Where it ``waits`` this may block until the answer is there and
+                call *done* on the calling thread; else it never blocks. Where it ``wants_sent``, its ``sent`` is called
+                once the whole request was handed to this machine's network stack, and never after *done*. What came
+                back beside the answer is noted on it before *done*.
             done: Takes a value, or an `RpcError` whose ``not_sent`` and ``in_doubt`` are right, or
                 `concurrent.futures.CancelledError`. Never a foreign error, but for one that a signal handler raised in
                 the thread that waits.

@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from ..call.provider import Provider
 from .api import Providers
+from .shortage import preparing
 
 BoundT = TypeVar("BoundT")
 
@@ -32,7 +33,8 @@ class Bound(dict[Provider, BoundT]):
         self._providers = providers
 
     def __missing__(self, provider: Provider) -> BoundT:
-        bound = self[provider] = self._bind(provider)
+        with preparing():
+            bound = self[provider] = self._bind(provider)
         if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
             self.forget(provider)
             self._release(provider)

@@ -60,6 +60,7 @@ class FrameReader:
             behind it would be late.
 
     Attributes:
+        begun: How many frames were there only in part so far, the one that is now included.
         garbage_bytes: How many were skipped so far.
         is_broken: `BrokenStream` was given; everything that follows is dropped.
     """
@@ -73,6 +74,7 @@ class FrameReader:
         "_sample",
         "_setting",
         "_skipping",
+        "begun",
         "garbage_bytes",
         "is_broken",
     )
@@ -93,6 +95,7 @@ class FrameReader:
         self._needed = HEADER_BYTES
         self._skipping = 0
         self._sample = b""
+        self.begun = 0
         self.garbage_bytes = 0
         self.is_broken = False
 
@@ -100,6 +103,11 @@ class FrameReader:
     def is_inside_frame(self) -> bool:
         """A frame has begun and not ended: a peer that closes the connection now has cut it off."""
         return self._skipping > 0 or len(self._held) > 0
+
+    @property
+    def missing(self) -> int:
+        """Bytes without which nothing more can be read; 0 where no frame has begun."""
+        return self._skipping or (max(1, self._needed - len(self._held)) if self._held else 0)
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[Event]:
         """Take the next bytes, and give the events that they complete, in order. Nothing of *data* itself is kept."""
@@ -149,6 +157,7 @@ class FrameReader:
 
     def _hold(self, data: bytes, at: int, events: list[Event]) -> None:
         """Keep the beginning of a frame; what cannot be one is garbage already."""
+        self.begun += 1
         if data[at : at + 2] != MAGIC:
             at = self._skip_garbage(data, at, events)
         self._held += memoryview(data)[at:]
@@ -195,6 +204,7 @@ class FrameReader:
                 text = f"a body of {length} bytes is refused, and of more than {self._max_skipped} the end"
                 return self._break(f"{text} is not waited for", data, events)
             self._skipping = max(stop - len(data), 0)
+            self.begun += 1
             return min(stop, len(data))
         if stop > len(data):
             return at

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import resource
 import socket
 import ssl
 import time
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.dubbo_peer import DubboPeer, Link, connections_of, echo, foo_config, mute, wait_until
+from support.shortage import no_descriptors
 
 from callahead.consumer import AllAttemptsFailed, CallTimeout, ConfigError, ConnectFailed, Consumer, TransportError
 
@@ -152,19 +151,8 @@ def test_no_descriptor_left(consume: Consume) -> None:
         other = consume(foo_config("dubbo://127.0.0.1:1")).reference("foo")
         assert isinstance(other.echo.future(1).exception(5), ConnectFailed)  # its threads and poller are there
         time.sleep(0.12)
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        highest = max(int(number) for number in os.listdir("/proc/self/fd"))
-        taken = []
-        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 2, hard))
-        try:
-            with contextlib.suppress(OSError):
-                while True:
-                    taken.append(os.open("/dev/null", os.O_RDONLY))
+        with no_descriptors():
             error = other.echo.future(1).exception(5)
-        finally:
-            for number in taken:
-                os.close(number)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert isinstance(error, ConnectFailed)
         assert error.message == "no connection: no socket: Too many open files"
         assert foo.echo(1) == 1
@@ -201,13 +189,32 @@ def test_mutual_tls(consume: Consume, certificates: Path) -> None:
         assert consume(foo_config(peer.url, ssl=own)).reference("foo").echo(1) == 1
 
 
-def test_a_stranger_is_not_let_in(consume: Consume, certificates: Path) -> None:
-    """Without a certificate where one is asked for the call fails as a lost or refused connection, in time."""
+@pytest.mark.parametrize("size", [1, 3_000_000], ids=["small", "large"])
+def test_a_stranger_is_not_let_in(consume: Consume, certificates: Path, size: int) -> None:
+    """A server that wants a certificate says so after the handshake; it has read nothing, however much was written."""
     with DubboPeer(echo, tls=server_context(certificates, client_ca="ca")) as peer:
-        foo = consume(foo_config(peer.url, ssl={"ca": str(certificates / "ca.pem")})).reference("foo")
-        error = foo.echo.future(1).exception(5)
-        assert type(error).__name__ in ("ConnectionLost", "ConnectFailed")
-        assert "certificate required" in str(error) or "broke" in str(error) or "TLS" in str(error)
+        foo = consume(foo_config(peer.url, retries=0, ssl={"ca": str(certificates / "ca.pem")})).reference("foo")
+        for call in (foo.echo.future("x" * size), foo.echo.future("y")):
+            error = call.exception(5)
+            assert isinstance(error, ConnectFailed)
+            assert error.not_sent
+            assert "certificate" in error.message.lower()
+
+
+@pytest.mark.parametrize("mode", ["sync", "future"])
+def test_plain_where_tls_is_spoken(consume: Consume, mode: str) -> None:
+    """A server that complains by a TLS alert cannot have read a plain request; the error says what is missing."""
+
+    def complain(link: Link) -> None:
+        link.read()
+        link.send(b"\x15\x03\x01\x00\x02\x02\x46")
+        link.hang_up()
+
+    with DubboPeer(complain) as peer:
+        foo = consume(foo_config(peer.url, retries=0)).reference("foo")
+        with pytest.raises(ConnectFailed, match="the provider speaks TLS there, and this reference has no") as caught:
+            foo.echo(1) if mode == "sync" else foo.echo.future(1).result(5)
+        assert caught.value.not_sent
 
 
 def test_the_wrong_authority(consume: Consume, certificates: Path) -> None:

@@ -235,3 +235,43 @@ def test_a_reference_that_comes_later_knows(consume: Consume) -> None:
         assert bar.echo(1) == 1  # whoever asks first cannot know yet
         with pytest.raises(NoProviderAvailable):
             bar.echo(2)
+
+
+@pytest.mark.parametrize("length", [100, 1_000_000, 60_000_000], ids=["held", "held for long", "skipped"])
+def test_a_frame_that_does_not_go_on_ends_the_connection(consume: Consume, length: int) -> None:
+    """A wrong length swallows the answers to heartbeats, which must not pass for life; the next connection works."""
+
+    def serve(link: Link) -> None:
+        request = link.next_request()
+        if len(peer.links) == 1:
+            link.send(answer_frame(request, 1)[:12] + length.to_bytes(4, "big"))
+            for _ in link.requests():  # heartbeats are answered meanwhile
+                pass
+        else:
+            link.answer(request, argument(request))
+
+    with DubboPeer(serve) as peer:
+        consumer = consume(foo_config(peer.url, heartbeat=50, timeout="30s", retries=0))
+        foo = consumer.reference("foo")
+        error = foo.echo.future(1).exception(10)
+        if length > 8 * 2**20:  # its call fails at once; what comes behind it is what nobody would hear
+            error = foo.echo.future(1).exception(10)
+        assert isinstance(error, ConnectionLost)
+        assert error.message.startswith("the connection broke: a frame had begun and did not go on for ")
+        assert error.in_doubt
+        assert foo.echo(2) == 2
+
+
+def test_a_slow_answer_is_waited_for(consume: Consume) -> None:
+    """A frame that grows, however long it takes, is a sign of life."""
+
+    def drip(link: Link) -> None:
+        request = link.next_request()
+        data = answer_frame(request, "x" * 8000)
+        for at in range(0, len(data), 400):
+            link.send(data[at : at + 400])
+            time.sleep(0.03)
+
+    with DubboPeer(drip) as peer:
+        foo = consume(foo_config(peer.url, heartbeat=50, timeout="30s")).reference("foo")
+        assert foo.echo(1) == "x" * 8000

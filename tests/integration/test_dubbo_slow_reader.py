@@ -36,17 +36,17 @@ def test_the_queue_grows_to_its_limit_by_count(consume: Consume) -> None:
     with DubboPeer(deaf, receive_buffer=4096) as peer:
         consumer = consume(foo_config(peer.url, max_queued_requests=40))
         foo = consumer.reference("foo")
-        queued = fill(consumer, peer)
+        fill(consumer, peer)
         futures = [foo.echo.future(number) for number in range(100)]
         (connection,) = connections_of(consumer)
-        refused = [future.exception(5) for future in futures[40 - queued :]]
-        assert len(refused) == 60 + queued
+        refused = [future.exception(5) for future in futures[28:]]
         for error in refused:
             assert isinstance(error, LimitExceeded)
-            expected = f"40 requests wait to be written to {peer.name}, the most that max_queued_requests allows"
+            expected = "have begun and not ended, the most that max_queued_requests allows"
+            expected = f"40 requests to {peer.name} {expected}"
             assert (error.message, error.not_sent, error.is_remote) == (expected, True, False)
-        assert not any(future.done() for future in futures[: 40 - queued])
-        assert connection._outbox.count == 40
+        assert not any(future.done() for future in futures[:28])
+        assert len(connection._calls.by_id) == 40
 
 
 def test_the_queue_grows_to_its_limit_by_bytes(consume: Consume) -> None:
@@ -63,15 +63,14 @@ def test_the_queue_grows_to_its_limit_by_bytes(consume: Consume) -> None:
         for error in errors:
             assert isinstance(error, LimitExceeded)
             said = re.fullmatch(
-                rf"(\d+) bytes wait to be written to {peer.name}, and (\d+) more would pass the 15000000 that "
-                r"max_queued_bytes allows",
+                rf"requests of (\d+) bytes to {peer.name} have begun and not ended, and (\d+) more would pass the "
+                r"15000000 that max_queued_bytes allows",
                 error.message,
             )
-            # The kernel may take some more at any time, so the number is that of its moment.
             assert said is not None, error.message
             assert int(said[1]) <= 15_000_000 < int(said[1]) + int(said[2])
             assert error.not_sent
-        assert connection._outbox.size <= 15_000_000
+        assert connection._calls.size <= 15_000_000
         assert not foo.echo.future(1).done()
 
 
@@ -87,11 +86,9 @@ def test_refused_sync_and_one_way_calls_raise(consume: Consume) -> None:
     with DubboPeer(deaf, receive_buffer=4096) as peer:
         consumer = consume(foo_config(peer.url, max_queued_requests=5))
         foo = consumer.reference("foo")
-        fill(consumer, peer)
+        running = [foo.echo.future(0) for _ in range(5)]
         (connection,) = connections_of(consumer)
-        for _ in range(5):
-            foo.echo.future(0)
-        wait_until(lambda: connection._outbox.count == 5)
+        wait_until(lambda: len(connection._calls.by_id) == len(running))
         for call in (foo.echo, foo.aheadSent, foo.tellSent):
             with pytest.raises(LimitExceeded):
                 call(1)

@@ -21,7 +21,7 @@ greeter = consumer.reference("greeter")
 """
 
 START = 10.0
-BUSY = "since calls were running at the fork; fork while none runs, set GRPC_ENABLE_FORK_SUPPORT=1, or spawn"
+BUSY = "since calls were running at the fork; fork while none runs, or spawn"
 pytestmark = pytest.mark.slow
 
 

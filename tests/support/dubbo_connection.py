@@ -13,6 +13,7 @@ from callahead.consumer.runtime.callbacks import CallbackExecutor
 from callahead.consumer.transport.dubbo.call import Call, Peer
 from callahead.consumer.transport.dubbo.connection import Connection
 from callahead.consumer.transport.dubbo.settings import ConnectionSettings
+from callahead.consumer.transport.request_limit import Room
 
 from .attempts import attempt_of
 from .clock import FakeClock
@@ -22,8 +23,7 @@ _POLICY = MethodPolicy(reference="foo", method="find")
 SETTINGS = ConnectionSettings(
     connect_timeout=1.0,
     heartbeat=0.0,
-    max_queued_requests=100_000,
-    max_queued_bytes=10_000_000,
+    room=Room(100_000, 10_000_000),
     max_body_bytes=1000,
     max_body_setting="max_response_bytes",
 )

@@ -59,6 +59,10 @@ class HeldThread(IoThread):
         """Keep the task for `run`."""
         self._posted.append((function, argument))
 
+    def end(self, function: Callable[[Any], None], argument: Any) -> None:
+        """Keep the task likewise, as a thread that runs does."""
+        self.post(function, argument)
+
     def run(self) -> int:
         """Run the tasks posted so far, and return how many there were."""
         count = len(self._posted)

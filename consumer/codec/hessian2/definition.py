@@ -14,6 +14,8 @@ from .java import JavaObject, JavaThrowable
 
 _UNBUILDABLE = (LookupError, TypeError, ValueError, OverflowError, ArithmeticError, AttributeError)
 PENDING: Any = object()
+# How the JDK serializes its immutable collections: their items are a transient field, which hessian leaves out.
+_WITHOUT_ITEMS = "java.util.CollSer"
 
 
 class ClassDefinition:
@@ -41,6 +43,11 @@ class ClassDefinition:
     )
 
     def __init__(self, java_class: str, names: tuple[str, ...]) -> None:
+        if java_class == _WITHOUT_ITEMS:
+            raise SerializationError(
+                f"hessian2: a {java_class} came, a List.of, Set.of or Map.of that has lost its items at the provider, "
+                "whose hessian-lite is too old for them; let it give an ArrayList, HashSet or HashMap"
+            )
         if not names and java_class in HIDDEN_FIELDS:
             names = (HIDDEN_FIELDS[java_class],)
         self.java_class = java_class

@@ -13,6 +13,7 @@ from ...codec.hessian2 import JavaEntries, JavaObject, TypedList, TypedMap, Type
 from ...codec.hessian2.binding import Binding, binding_of_class, binding_of_name
 from ...codec.hessian2.java import array_component
 from .declared import JavaType, component
+from .handles import handle
 from .misfit import Convert, Misfit, convert_all, expected, kind
 from .scalars import scalar
 
@@ -25,7 +26,9 @@ _NAMED_LISTS = frozenset(
     {"LinkedList", "Vector", "Stack", "ArrayDeque", "PriorityQueue", "concurrent.CopyOnWriteArrayList"}
 )
 _NAMED_SETS = frozenset({"LinkedHashSet", "TreeSet", "concurrent.CopyOnWriteArraySet"})
-_NAMED_MAPS = frozenset({"LinkedHashMap", "TreeMap", "Hashtable", "concurrent.ConcurrentHashMap", "WeakHashMap"})
+_NAMED_MAPS = frozenset(
+    {"LinkedHashMap", "TreeMap", "Hashtable", "concurrent.ConcurrentHashMap", "WeakHashMap", "EnumMap"}
+)
 _JDK = ("java.", "javax.", "jdk.")
 
 
@@ -40,7 +43,11 @@ def converter(java: JavaType) -> Convert:
         return made
     if items is not None:
         return _chars if java.erased == "char[]" else _array(java, items)
-    return _collection(java) or _object(java)
+    return _collection(java) or handle(java, _of_items(java)) or _object(java)
+
+
+def _of_items(java: JavaType) -> Convert | None:
+    return inner_converter(java.arguments[0]) if len(java.arguments) == 1 else None
 
 
 def unchanged(value: Any) -> Any:

@@ -68,7 +68,7 @@ def _compile(policy: ReferencePolicy, path: str) -> list[FileDescriptorProto]:
     with tempfile.TemporaryDirectory(prefix="callahead-") as scratch:
         out = Path(scratch) / "files.bin"
         command = [sys.executable, "-P", "-m", "grpc_tools.protoc", *(f"-I{folder}" for folder in folders)]
-        command += ["--include_imports", f"--descriptor_set_out={out}", path]
+        command += ["--include_imports", f"--descriptor_set_out={out}", _argument(path)]
         try:
             done = subprocess.run(  # noqa: S603  # our own arguments, no shell
                 command, capture_output=True, timeout=COMPILE_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
@@ -79,3 +79,8 @@ def _compile(policy: ReferencePolicy, path: str) -> list[FileDescriptorProto]:
             said = done.stderr.decode(errors="replace").strip()
             raise policy.error("proto", f'"{path}" does not compile:\n{said}')
         return list(FileDescriptorSet.FromString(out.read_bytes()).file)
+
+
+def _argument(path: str) -> str:
+    """Write *path* so that protoc takes it for a file: ``-x`` is an option to it, and ``@x`` a file of options."""
+    return path if Path(path).is_absolute() else f"./{path}"

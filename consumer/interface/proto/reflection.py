@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -43,7 +44,7 @@ def from_reflection(policy: ReferencePolicy, open_channel: OpenChannel) -> Servi
 
     Raises:
         ConfigError: grpcio-reflection is not installed, the server has no reflection, or no such service.
-        ConnectFailed: The server cannot be reached.
+        ConnectFailed: The server cannot be reached, or no thread be started.
         CallTimeout: It did not answer in time.
         RemoteError: It refused to answer.
         RemoteProtocolError: It answered with what makes no service.
@@ -52,6 +53,7 @@ def from_reflection(policy: ReferencePolicy, open_channel: OpenChannel) -> Servi
         hint = f"pip install callahead[reflection], or {OTHER_SOURCES}"
         text = "asking the server for its methods needs the package grpcio-reflection, which is not installed"
         raise policy.error("interface", text, hint)
+    _require_thread(policy)
     with open_channel() as channel:
         for path in PATHS:
             try:
@@ -61,6 +63,17 @@ def from_reflection(policy: ReferencePolicy, open_channel: OpenChannel) -> Servi
                     _fail(policy, error)
     text = f'the server cannot say what methods "{policy.interface}" has: it serves no reflection'
     raise policy.error("interface", text, OTHER_SOURCES)
+
+
+def _require_thread(policy: ReferencePolicy) -> None:
+    """Try whether a thread can be started: grpcio would wait for ever for one that it could not."""
+    probe = threading.Thread(target=lambda: None, name="callahead-reflection")
+    try:
+        probe.start()
+    except RuntimeError as error:
+        text = f'cannot ask the server for the methods of "{policy.interface}": {error}'
+        raise ConnectFailed(text, not_sent=True) from None
+    probe.join()
 
 
 def _ask(policy: ReferencePolicy, conversation: _Conversation) -> ServiceTypes:

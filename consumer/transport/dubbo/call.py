@@ -52,6 +52,7 @@ class Call:
         two_way: An answer is expected; otherwise the attempt ends when the frame is written.
         expires: Monotonic second at which it times out.
         number: Its place in the order of its connection's frames, from 1; 0 until it has one.
+        size: Bytes of the request.
         ended: The outcome is out, or held.
         is_held: The end is kept here until `hand_out`, since whoever brings it about holds the connection.
         wants_written: Somebody must be told when the frame is written.
@@ -59,7 +60,7 @@ class Call:
 
     __slots__ = (
         "_attempt", "_connection", "_decode", "_done", "_held",
-        "ended", "expires", "frame", "id", "is_held", "number", "two_way", "wants_written",
+        "ended", "expires", "frame", "id", "is_held", "number", "size", "two_way", "wants_written",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +74,7 @@ class Call:
     ) -> None:
         self.id = number
         self.frame: bytes | None = frame
+        self.size = len(frame)
         self.two_way = two_way
         self.expires = attempt.ends
         self.number = 0

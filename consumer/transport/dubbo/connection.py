@@ -31,6 +31,7 @@ from ..tcp.stream import Stream
 from .call import Call
 from .counters import Counters
 from .inbox import Inbox
+from .posted import LARGE_BYTES, PostedBytes
 from .running import RunningCalls
 from .settings import ConnectionSettings
 from .stop_notice import StopNotice
@@ -85,11 +86,17 @@ class Connection:
         self._outbox: Outbox[Call] = Outbox()
         self._calls = calls = RunningCalls(self._outbox, settings, self.name)
         self._inbox = Inbox(
-            settings, self.name, calls.by_id, self.counters, self.stop_notice, callbacks,
+            settings, self.name, calls, self.counters, self.stop_notice, callbacks,
             reply=self._reply, broken=self._lost,
         )  # fmt: skip
         self._stream = Stream(
-            self._outbox, thread, clock, received=self._inbox.take, written=calls.written, lost=self._lost
+            self._outbox,
+            thread,
+            clock,
+            received=self._inbox.take,
+            written=calls.written,
+            lost=self._lost,
+            turned_away=self._turned_away,
         )
         self._leading = Leading(
             self._owner, self._stream, self._outbox, calls.by_id, thread, clock,
@@ -100,6 +107,7 @@ class Connection:
             opened=self._opened, failed=self._not_opened,
         )  # fmt: skip
         self._posted: deque[Call] = deque()
+        self._posted_bytes = PostedBytes(calls, settings.room, self.name)
         self._is_posted = False
         self._is_flushing = False
         self._is_draining = False
@@ -108,15 +116,41 @@ class Connection:
     # -- from any thread --------------------------------------------------------------------------------------------
 
     def post(self, call: Call) -> None:
-        """Hand *call* to the I/O thread."""
+        """Hand *call* to the I/O thread; where that cannot be started it ends here, as do those posted with it."""
+        if call.size > LARGE_BYTES:
+            refusal = self._posted_bytes.add(call.size)
+            if refusal is not None:
+                call.fail(refusal)
+                return
         self._posted.append(call)
         if not self._is_posted:
             self._is_posted = True
-            self._thread.post(self._accept_posted, None)
+            try:
+                self._thread.post(self._accept_posted, None)
+            except ConnectFailed as error:
+                self._take_back(error)
+            except BaseException:  # a signal handler broke in, and others may count on this post
+                self._is_posted = False
+                self._thread.post(self._accept_posted, None)
+                raise
+
+    def _take_back(self, why: ConnectFailed) -> None:
+        # Before the calls are taken, as in `_accept_posted`.
+        self._is_posted = False
+        while (call := self._next_posted()) is not None:
+            if call.size > LARGE_BYTES:
+                self._posted_bytes.remove(call.size)
+            call.fail(ConnectFailed(why.message, not_sent=True))
+
+    def _next_posted(self) -> Call | None:
+        try:
+            return self._posted.popleft()
+        except IndexError:
+            return None
 
     def post_cancel(self, call: Call) -> None:
         """Let the I/O thread stop *call*."""
-        self._thread.post(self._cancel, call)
+        self._thread.end(self._cancel, call)
 
     def lead(self, call: Call) -> bool:
         """Carry *call* on the calling thread, where that can be; see `Leading.lead`.
@@ -147,7 +181,11 @@ class Connection:
         try:
             posted = self._posted
             for _call in range(len(posted)):
-                self._accept(posted.popleft())
+                try:
+                    call = posted.popleft()
+                except IndexError:  # who could not start the thread a moment ago has taken them back
+                    break
+                self._accept(call)
             if self._outbox.count and self.state is State.OPEN:
                 self._flush_soon()
         finally:
@@ -155,6 +193,8 @@ class Connection:
 
     def _accept(self, call: Call) -> None:
         calls = self._calls
+        if call.size > LARGE_BYTES:
+            self._posted_bytes.remove(call.size)
         is_usual = self.state is State.OPEN and not call.is_cancelled
         refusal = calls.refuse_if_full(call) if is_usual else self._refuse(call)
         if refusal is not None:
@@ -193,7 +233,9 @@ class Connection:
         frame, call.frame = call.frame, None
         assert frame is not None
         call.number = self._stream.send(frame)
-        self._calls.by_id[call.id] = call
+        calls = self._calls
+        calls.by_id[call.id] = call
+        calls.size += call.size
         if self._outbox.count:
             self._stream.write()
 
@@ -256,8 +298,9 @@ class Connection:
             self._owner.leave()
 
     def _reply(self, frame: bytes) -> None:
-        self._outbox.put(frame)
-        self._thread.post(self._flush_soon, None)  # this may be a leader's thread
+        if self._outbox.size < self._settings.room.size:  # else the peer asks for more than it reads
+            self._outbox.put(frame)
+            self._thread.post(self._flush_soon, None)  # this may be a leader's thread
 
     def _tick_now(self, _: None) -> None:
         self._thread.tick_at(self, self._clock())
@@ -306,6 +349,10 @@ class Connection:
         if silent >= heartbeat * _IDLE_HEARTBEATS:
             self._lost(f"nothing came for {silent:.0f} s, {_IDLE_HEARTBEATS} heartbeats of {heartbeat:g} s")
             return NEVER
+        stalled = self._inbox.stalled(now)
+        if stalled >= heartbeat * _IDLE_HEARTBEATS:
+            self._lost(f"a frame had begun and did not go on for {stalled:.0f} s")
+            return NEVER
         if silent >= heartbeat and now - self._heartbeat_sent >= heartbeat:
             self._heartbeat_sent = now
             self._outbox.put(heartbeat_frame(next(_HEARTBEAT_IDS)))
@@ -321,6 +368,12 @@ class Connection:
             lambda begun: ConnectionLost(f"the connection broke: {problem}", not_sent=not begun, in_doubt=begun)
         )
 
+    def _turned_away(self, problem: str) -> None:
+        self._drop_socket()
+        self.state = State.IDLE
+        self._connecting.turned_away(problem)
+        self._calls.fail_all(lambda _: ConnectFailed(f"no connection: {problem}", not_sent=True))
+
     def _drop_socket(self) -> None:
         self._owner.forget()
         self._stream.drop()
@@ -335,7 +388,7 @@ class Connection:
 
     def drain(self) -> None:
         """Let the I/O thread close the connection once its last running call has ended; from any thread."""
-        self._thread.post(self._drain, None)
+        self._thread.end(self._drain, None)
 
     def _drain(self, _: None) -> None:
         if self._owner.enter(self._drain, None):
@@ -349,7 +402,7 @@ class Connection:
 
     def close(self) -> None:
         """Let the I/O thread close the connection; running calls end as `ConsumerClosed`; from any thread."""
-        self._thread.post(self._close_now, None)
+        self._thread.end(self._close_now, None)
 
     def _close_now(self, _: None) -> None:
         if self._owner.enter(self._close_now, None):
@@ -375,6 +428,7 @@ class Connection:
         self._owner.after_fork()
         self._leading.after_fork()
         self._posted.clear()
+        self._posted_bytes.clear()
         self._is_posted = self._is_flushing = False
         self._calls.clear()
         self._inbox.clear()

@@ -10,13 +10,19 @@ from ...runtime.callbacks import CallbackExecutor
 from ...wire.events import BadEvent, BadResponse, BrokenStream, Heartbeat, HeartbeatAnswer, ReadOnly, Response, Writable
 from ...wire.header import heartbeat_answer_frame
 from ...wire.reader import FrameReader
-from .call import Call
 from .counters import Counters
+from .running import RunningCalls
 from .settings import ConnectionSettings
 from .stop_notice import StopNotice
 
 _LOG = logging.getLogger("callahead.consumer.dubbo")
 _LARGE = 64 * 1024  # what takes longer to read than to hand to another thread, and would hold up all connections
+
+_PROGRESS_BYTES = 256
+"""More than the heartbeats of both sides are together, while a connection that is silent otherwise is not yet lost.
+
+Where a length is wrong they disappear in the frame, and it must not seem to grow by them.
+"""
 
 
 class Inbox:
@@ -25,7 +31,7 @@ class Inbox:
     Args:
         settings: The largest answer.
         name: ``host:port``, for the log.
-        running: The calls that wait for an answer, by their ids; who gets one is taken out.
+        running: The calls that wait for an answer; who gets one is taken out.
         counters: Where what reaches nobody is counted.
         stop_notice: Hears that the peer is about to stop.
         callbacks: Reads large answers for which no thread waits.
@@ -37,7 +43,7 @@ class Inbox:
         self,
         settings: ConnectionSettings,
         name: str,
-        running: dict[int, Call],
+        running: RunningCalls,
         counters: Counters,
         stop_notice: StopNotice,
         callbacks: CallbackExecutor,
@@ -57,17 +63,30 @@ class Inbox:
     def clear(self) -> None:
         """Forget the half of a frame that came last: the next bytes are of another connection."""
         self._reader = FrameReader(self._settings.max_body_bytes, setting=self._settings.max_body_setting)
+        self._progress = (0, 0)
+        self._progressed = 0.0
+
+    def stalled(self, now: float) -> float:
+        """Tell for how many seconds the frame that has begun has made no progress; 0 where none has begun."""
+        reader = self._reader
+        begun, missing = self._progress
+        if reader.begun != begun or not reader.missing or missing - reader.missing >= _PROGRESS_BYTES:
+            self._progress, self._progressed = (reader.begun, reader.missing), now
+        return now - self._progressed
 
     def take(self, data: bytes) -> None:
         """Hand on what *data* says, together with what came before."""
-        running = self._running
+        calls = self._running
+        running = calls.by_id
         for event in self._reader.feed(data):
             if type(event) is Response:
                 number, status, body = event
                 call = running.pop(number, None)
                 if call is None:
                     self._counters.unknown_answers += 1
-                elif len(body) <= _LARGE:
+                    continue
+                calls.size -= call.size  # as `RunningCalls.take` does, without a function for each answer
+                if len(body) <= _LARGE:
                     call.answer(status, body, self)
                 else:
                     call.answer_elsewhere(status, body, self, self._callbacks)
@@ -100,7 +119,7 @@ class Inbox:
             self._ignore(" sent a request, which a consumer does not answer")
 
     def _fail(self, event: BadResponse) -> None:
-        call = self._running.pop(event.id, None)
+        call = self._running.take(event.id)
         if call is None:
             self._counters.unknown_answers += 1
         else:

@@ -19,7 +19,7 @@ from ...codec.dubbo.response import EXCEPTION, decode_response
 from ...codec.hessian2.limits import limits_for
 from ...errors import ConsumerClosed, LocalProtocolError, RpcError, SerializationError
 from ...interface.java import JavaMethod, JavaSignature
-from ...wire.header import OK, request_frame
+from ...wire.header import HEADER_BYTES, OK, request_frame
 from ..api import Providers
 from ..bound import Bound
 from ..identity import ServiceIdentity
@@ -27,6 +27,7 @@ from ..request_limit import check_request_size
 from .call import Call, Peer
 from .connection import Connection
 from .pool import Pool
+from .posted import LARGE_BYTES
 
 # Ids are this process' own, and begin anywhere, so that the answer to an earlier process' call is nobody's.
 _IDS = itertools.count(secrets.randbits(31))
@@ -37,10 +38,10 @@ _new = tuple.__new__
 
 
 class EncodedCall(NamedTuple):
-    """What `DubboMethod.encode` makes of a call's arguments, whoever will be asked."""
+    """What `DubboMethod.encode` makes of a call's arguments, whoever will be asked; large ones are part of a frame."""
 
     signature: JavaSignature
-    arguments: bytes
+    arguments: bytes | memoryview
 
 
 class _Overload(NamedTuple):
@@ -161,14 +162,19 @@ class DubboMethod:
         return made
 
     def _frame(self, number: int, attempt: Attempt, bound: _BoundMethod, two_way: bool) -> bytes:
-        signature, arguments = attempt.invocation.request
+        signature, arguments = attempt.request
         service = bound.service
         before, after = service.envelopes.get(signature.descriptor) or self._new_envelope(signature, service)
         if attempt.attachments:
             after += encode_entries(_allowed(attempt.attachments))
+            check_request_size(len(before) + len(arguments) + len(after), self._policy)
         timeout_ms = round(attempt.timeout * 1000)
         tail = service.tails.get(timeout_ms) or _tail(service, timeout_ms)
-        return request_frame(number, b"".join((before, arguments, after, tail)), two_way=two_way)
+        frame = request_frame(number, b"".join((before, arguments, after, tail)), two_way=two_way)
+        if len(arguments) > LARGE_BYTES:  # to share fewer costs more than it spares
+            start = HEADER_BYTES + len(before)
+            _share(attempt, EncodedCall(signature, memoryview(frame)[start : start + len(arguments)]))
+        return frame
 
     def _decode(self, status: int, body: bytes, peer: Peer, attempt: Attempt) -> Outcome:
         try:
@@ -180,7 +186,7 @@ class DubboMethod:
             attempt.response_attachments = attachments
             if kind == EXCEPTION:
                 return Outcome(error=error_of_thrown(value))
-            call: EncodedCall = attempt.invocation.request
+            call: EncodedCall = attempt.request
             convert = call.signature.answer
             return Outcome(value if convert is None else convert(value))
         except RpcError as error:
@@ -199,6 +205,14 @@ class DubboMethod:
     def forget(self, provider: Provider | None) -> None:
         """Drop what was prepared for *provider*, or for all."""
         self._bound.forget(provider)
+
+
+def _share(attempt: Attempt, request: EncodedCall) -> None:
+    """Let a further attempt take its *request* from the frame of this one."""
+    invocation = attempt.invocation
+    attempt.request = invocation.request = request
+    if invocation.record.ended is not None:  # looked at after, as the end is noted before the request is let go
+        invocation.request = None
 
 
 def _tail(service: _Service, timeout_ms: int) -> bytes:

@@ -13,6 +13,7 @@ from ...runtime.callbacks import CallbackExecutor
 from ...runtime.deadline import Clock
 from ..api import ConnectionCounts
 from ..bound import SharedConnections
+from ..request_limit import Room
 from ..tcp.io_thread import IoThread
 from .connection import Connection
 from .settings import ConnectionSettings
@@ -93,8 +94,7 @@ def _settings(policy: ReferencePolicy, own: int) -> ConnectionSettings:
     return ConnectionSettings(
         connect_timeout=policy.connect_timeout_ms / 1000,
         heartbeat=policy.transport.heartbeat_ms / 1000,
-        max_queued_requests=policy.transport.max_queued_requests,
-        max_queued_bytes=policy.transport.max_queued_bytes,
+        room=Room.of(policy),
         max_body_bytes=policy.max_response_bytes,
         max_body_setting=f"max_response_bytes ({policy.origin('max_response_bytes')})",
         own=own,

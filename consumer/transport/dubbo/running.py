@@ -28,12 +28,13 @@ class RunningCalls:
 
     Attributes:
         by_id: The calls that were put and have not ended.
+        size: Bytes of their requests.
         next_expiry: Monotonic second before which none of them times out.
     """
 
     def __init__(self, outbox: Outbox[Call], settings: ConnectionSettings, name: str) -> None:
         self._outbox = outbox
-        self._settings = settings
+        self._room = settings.room
         self._name = name
         self.by_id: dict[int, Call] = {}
         self.clear()
@@ -42,6 +43,7 @@ class RunningCalls:
         """Forget all calls and frames, and tell nobody."""
         self.by_id.clear()
         self._outbox.clear()
+        self.size = 0
         self.next_expiry = NEVER
         self._next_look = 0.0
 
@@ -52,30 +54,32 @@ class RunningCalls:
         call.number = self._outbox.put(frame)
         if call.wants_written:
             self._outbox.watch(call)
+        self.size += call.size
         self.by_id[call.id] = call
 
     def refuse_if_full(self, call: Call) -> LimitExceeded | None:
-        """Make the error of a call whose frame may not wait beside those that do; None where it may."""
-        outbox, settings = self._outbox, self._settings
-        if outbox.count >= settings.max_queued_requests:
-            text = f"{outbox.count} requests wait to be written to {self._name}"
-            return LimitExceeded(f"{text}, the most that max_queued_requests allows", not_sent=True)
-        size = len(call.frame or b"")
-        # A single request of any size may wait where nothing else does.
-        if outbox.size + size > settings.max_queued_bytes and outbox.size:
-            text = f"{outbox.size} bytes wait to be written to {self._name}, and {size} more would pass the"
-            return LimitExceeded(f"{text} {settings.max_queued_bytes} that max_queued_bytes allows", not_sent=True)
+        """Make the error of a call that has no room beside those that run; None where it has."""
+        room, count = self._room, len(self.by_id)
+        if count >= room.requests or (self.size + call.size > room.size and count):
+            return room.refusal(self._name, count, self.size, call.size)
         return None
+
+    def take(self, number: int) -> Call | None:
+        """Let the call of that id run no more; None where none does."""
+        call = self.by_id.pop(number, None)
+        if call is not None:
+            self.size -= call.size
+        return call
 
     def written(self, call: Call) -> None:
         """Tell *call* that its frame has left; without an answer to come that is its end."""
         if not call.two_way:
-            self.by_id.pop(call.id, None)
+            self.take(call.id)
         call.written()
 
     def cancel(self, call: Call) -> bool:
         """End *call* as cancelled; False where it has ended."""
-        if self.by_id.pop(call.id, None) is None:
+        if self.take(call.id) is None:
             return False
         self._outbox.drop(call.number)
         call.be_cancelled()
@@ -83,7 +87,7 @@ class RunningCalls:
 
     def give_up(self, call: Call, error: BaseException) -> None:
         """End *call*, which may have been put only in part, with *error*."""
-        self.by_id.pop(call.id, None)
+        self.take(call.id)
         self._outbox.drop(call.number)
         call.fail(error)
 
@@ -100,7 +104,7 @@ class RunningCalls:
         if self.next_expiry <= now and self._next_look <= now:
             running = self.by_id
             for call in [call for call in running.values() if call.expires <= now]:
-                if running.pop(call.id, None) is not None:
+                if self.take(call.id) is not None:
                     call.time_out(not_sent=self._outbox.drop(call.number), why=why)
             self.next_expiry = min((call.expires for call in running.values()), default=NEVER)
             self._next_look = now + len(running) * _LOOK_S

@@ -80,6 +80,10 @@ class Connecting:
         self._backoff.begin(problem, self._clock())
         self._failed(problem)
 
+    def turned_away(self, problem: str) -> None:
+        """Note that the peer ended the connection that had come about; the next one waits as after any *problem*."""
+        self._backoff.begin(problem, self._clock())
+
     def abandon(self) -> None:
         """Stop dialling, and tell nobody."""
         if self._dial is not None:

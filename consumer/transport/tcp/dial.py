@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from typing import Any
 
 from .io_thread import IoThread
 from .poller import READ, WRITE
@@ -67,19 +68,26 @@ class Dial:
         family, address = self._left.pop(0)
         self.stage = "connecting"
         try:
-            self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+            code = self._connect(family, address)
         except OSError as error:  # no descriptor is left, or the system does not know the family
+            self._drop()
             self._next(f"no socket: {error.strerror or error}")
             return
-        self._socket.setblocking(False)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._thread.serve(self._socket.fileno(), self)
-        code = self._socket.connect_ex(address)
-        if code in (0, errno.EINPROGRESS):
-            self._watch(WRITE)
-        else:
+        if code:
             self._drop()
             self._next(os.strerror(code))
+
+    def _connect(self, family: int, address: Any) -> int:
+        """Begin to connect; returns the system's number of what is wrong, 0 for nothing."""
+        self._socket = opened = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        opened.setblocking(False)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._thread.serve(opened.fileno(), self)
+        code = opened.connect_ex(address)
+        if code not in (0, errno.EINPROGRESS):
+            return code
+        self._watch(WRITE)
+        return 0
 
     def on_ready(self, events: int) -> None:
         """Go on; see `Handler.on_ready`."""

@@ -13,10 +13,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ...errors import ConnectFailed
 from ...runtime.deadline import Clock
 from .poller import Poller, open_poller
 
 NEVER = float("inf")
+_Task = tuple[Callable[[Any], None], Any]
 
 
 class Handler(Protocol):
@@ -43,7 +45,7 @@ class Timed(Protocol):
 class IoThread:
     """Serves sockets on one daemon thread, which starts with the first task.
 
-    All but `post` and `close` is called on the thread itself, so what it serves needs no lock.
+    All but `post`, `end` and `close` is called on the thread itself, so what it serves needs no lock.
 
     Attributes:
         protocol: What is spoken on the sockets; stands in the names of threads and of the log.
@@ -54,8 +56,8 @@ class IoThread:
         self.protocol = protocol
         self._clock = clock
         self._log = logging.getLogger(f"callahead.consumer.{protocol}")
-        self._lock = threading.Lock()
-        self._tasks: deque[tuple[Callable[[Any], None], Any]] = deque()
+        self._lock = threading.RLock()
+        self._tasks: deque[_Task] = deque()
         self._handlers: dict[int, Handler] = {}
         self._dirty: list[Flushable] = []
         self._timed: dict[Timed, float] = {}
@@ -65,39 +67,69 @@ class IoThread:
         self._closed = False
 
     def post(self, function: Callable[[Any], None], argument: Any) -> None:
-        """Run ``function(argument)`` on the thread, soon and in order; from any thread, never blocks."""
-        self._tasks.append((function, argument))
-        if self._asleep:
-            self._asleep = False
-            assert self.poller is not None
-            self.poller.wake()
-        elif self._thread is None:
-            self._start()
+        """Run ``function(argument)`` on the thread, soon and in order; from any thread, never blocks.
 
-    def _start(self) -> None:
+        Raises:
+            ConnectFailed: The thread cannot be started, since the system has no descriptor or no thread left. The task
+                is forgotten, and the next one tries again.
+        """
+        task = (function, argument)
+        self._tasks.append(task)
+        if self._asleep:
+            self._wake()
+        elif self._thread is None:
+            self._start(task)
+
+    def _wake(self) -> None:
+        assert self.poller is not None
+        try:
+            self._asleep = False
+            self.poller.wake()
+        except BaseException:  # a signal handler broke in: the next task must wake the thread, if this did not
+            self._asleep = True
+            raise
+
+    def end(self, function: Callable[[Any], None], argument: Any) -> None:
+        """Run what ends something, like `post`; here and now where the thread does not run and so serves nothing."""
+        with self._lock:  # which keeps the thread from being started meanwhile
+            if self._thread is None:
+                function(argument)
+                return
+        self.post(function, argument)
+
+    def _start(self, task: _Task) -> None:
         with self._lock:
             if self._thread is not None:
                 return
             if not self._closed:
-                self._launch(open_poller())
+                self._start_for(task)
                 return
         self._run_late()
 
+    def _start_for(self, task: _Task) -> None:
+        """Start the thread for *task*; who else has posted comes here by himself, where this fails."""
+        try:
+            self._launch(open_poller())
+        except (OSError, RuntimeError) as error:
+            self._tasks.remove(task)
+            why = error.strerror if isinstance(error, OSError) else error
+            raise ConnectFailed(f"no connection: the I/O thread cannot be started: {why}", not_sent=True) from None
+
     def _launch(self, poller: Poller) -> None:
-        """Start the thread; the one place that does."""
+        """Start the thread; the one place that does. Only a thread that runs is noted as such."""
         self.poller = poller
         name = f"callahead-{self.protocol}-io"
-        self._thread = threading.Thread(target=self._run, args=(poller,), name=name, daemon=True)
+        thread = threading.Thread(target=self._run, args=(poller,), name=name, daemon=True)
         try:
-            self._thread.start()
+            thread.start()
         except RuntimeError:  # the system has no thread left
-            self._end_unstarted(poller)
+            self.poller = None
+            poller.close()
             raise
-
-    def _end_unstarted(self, poller: Poller) -> None:
-        """Be as before the first task, so that the next one starts the thread again."""
-        self._thread = self.poller = None
-        poller.close()
+        except BaseException:  # a signal handler broke in while this waited for the thread to begin
+            self._thread = thread
+            raise
+        self._thread = thread
 
     def _run_late(self) -> None:
         """Do on the calling thread what was posted too late for the I/O thread: a call must end, even then."""
@@ -204,7 +236,7 @@ class IoThread:
 
     def after_fork(self) -> None:
         """Forget the parent's thread and sockets, and close this process' copies of its descriptors."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._tasks.clear()
         self._handlers = {}
         self._dirty = []

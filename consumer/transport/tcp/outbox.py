@@ -85,7 +85,10 @@ class Outbox(Generic[WatchedT]):
 
     def watch(self, watched: WatchedT) -> None:
         """Have `advance` return *watched*, whose frame was just put, when it is written."""
-        self._watched.append(watched)
+        waiting = self._watched
+        while waiting and waiting[0].ended:  # or a peer that does not read would let them pile up
+            waiting.popleft()
+        waiting.append(watched)
 
     def drop(self, number: int) -> bool:
         """Take the frame *number* out of the queue; False where a byte of it may have left, or it is not there."""

@@ -39,7 +39,11 @@ class EpollPoller:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        try:
+            self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        except OSError:  # no descriptor is left
+            self._epoll.close()
+            raise
         self._epoll.register(self._wakeup, select.EPOLLIN)
         self._known: set[int] = set()
 
@@ -86,7 +90,11 @@ class SelectorPoller:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._waking, self._woken = socket.socketpair()
+        try:
+            self._waking, self._woken = socket.socketpair()
+        except OSError:  # no descriptor is left
+            self._selector.close()
+            raise
         self._waking.setblocking(False)
         self._woken.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Callable
@@ -20,9 +21,18 @@ def resolve(address: tuple[str, int], found: Callable[[list[Address] | OSError],
     try:
         literal = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except OSError:
-        threading.Thread(target=_look_up, args=(address, found), name=thread_name, daemon=True).start()
+        _look_up_aside(address, found, thread_name)
     else:
         found(_addresses(literal))
+
+
+def _look_up_aside(
+    address: tuple[str, int], found: Callable[[list[Address] | OSError], None], thread_name: str
+) -> None:
+    try:
+        threading.Thread(target=_look_up, args=(address, found), name=thread_name, daemon=True).start()
+    except RuntimeError as error:  # the system has no thread left
+        found(OSError(errno.EAGAIN, str(error)))
 
 
 def _look_up(address: tuple[str, int], found: Callable[[list[Address] | OSError], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -11,6 +12,11 @@ from ...runtime.deadline import Clock
 from .io_thread import Handler, IoThread
 from .outbox import Outbox, WatchedT
 from .poller import READ, WRITE
+
+_TLS_ALERT = b"\x15\x03"
+"""How a TLS server's complaint begins, all that a plain client hears of it."""
+_HANDSHAKE_ALERT = re.compile(r"ALERT_.*(CERT|UNKNOWN_CA|HANDSHAKE|ACCESS_DENIED|PROTOCOL_VERSION)")
+_ALERT_BYTES = 1024
 
 
 class Stream(Generic[WatchedT]):
@@ -23,6 +29,7 @@ class Stream(Generic[WatchedT]):
         received: Called with bytes that came.
         written: Called for each frame that was watched and has left whole.
         lost: Called with what is wrong; it drops the socket.
+        turned_away: Called in place of it where the peer cannot have read a word, since the two disagree over TLS.
 
     Attributes:
         is_led: A calling thread reads for itself, so the I/O thread does not wait for bytes.
@@ -38,6 +45,7 @@ class Stream(Generic[WatchedT]):
         received: Callable[[bytes], None],
         written: Callable[[WatchedT], None],
         lost: Callable[[str], None],
+        turned_away: Callable[[str], None],
     ) -> None:
         self._outbox = outbox
         self._thread = thread
@@ -45,6 +53,8 @@ class Stream(Generic[WatchedT]):
         self._received = received
         self._written = written
         self._lost = lost
+        self._turned_away = turned_away
+        self._is_new = False
         self._socket: socket.socket | None = None
         self._is_tls = False
         self.is_led = False
@@ -55,6 +65,7 @@ class Stream(Generic[WatchedT]):
         """Use *opened* from now on, whose events *handler* hears; called on the I/O thread."""
         self._socket = opened
         self._is_tls = isinstance(opened, ssl.SSLSocket)
+        self._is_new = True
         self.last_read = self._clock()
         self._thread.serve(opened.fileno(), handler)
         self.watch(READ)
@@ -74,14 +85,33 @@ class Stream(Generic[WatchedT]):
                 self.watch(READ | WRITE)
                 return
             except OSError as error:
-                if self._is_tls:
-                    outbox.attempt()
-                self._lost(f"writing failed: {error.strerror or error}")
+                self._fail_to_write(opened, error)
                 return
             for one in outbox.advance(taken):
                 self._written(one)
         if not self.is_led:
             self.watch(READ)
+
+    def _fail_to_write(self, opened: socket.socket, error: OSError) -> None:
+        if self._is_tls:
+            self._outbox.attempt()
+        complaint = self._last_words(opened) if self._is_new else ""
+        if complaint:
+            self._turned_away(complaint)
+        else:
+            self._lost(f"writing failed: {error.strerror or error}")
+
+    def _last_words(self, opened: socket.socket) -> str:
+        """Tell what the peer said of TLS before it closed the connection; "" for nothing."""
+        try:
+            return self._complaint(opened.recv(_ALERT_BYTES))
+        except OSError as error:
+            return _alert(error)
+
+    def _complaint(self, first: bytes) -> str:
+        if self._is_tls or not first.startswith(_TLS_ALERT):
+            return ""
+        return "the provider speaks TLS there, and this reference has no ssl"
 
     def send(self, frame: bytes) -> int:
         """Send *frame* where nothing waits, and return its number; only what does not leave at once is queued."""
@@ -107,12 +137,21 @@ class Stream(Generic[WatchedT]):
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return
             except OSError as error:
-                self._lost(f"reading failed: {error.strerror or error}")
+                complaint = _alert(error) if self._is_new else ""
+                if complaint:
+                    self._turned_away(complaint)
+                else:
+                    self._lost(f"reading failed: {error.strerror or error}")
                 return
             if not data:
                 self._lost("the provider closed it")
                 return
             self.last_read = self._clock()
+            if self._is_new:
+                self._is_new = False
+                if complaint := self._complaint(data):
+                    self._turned_away(complaint)
+                    return
             self._received(data)
             # TLS may hold decrypted bytes that the poller does not see.
             if not (self._is_tls and isinstance(opened, ssl.SSLSocket) and opened.pending()):
@@ -148,3 +187,10 @@ class Stream(Generic[WatchedT]):
         self.is_led = False
         self.watching = 0
         return opened
+
+
+def _alert(error: OSError) -> str:
+    """Tell why the peer refused TLS, which by TLS 1.3 may be after this side's handshake; "" where it did not."""
+    if isinstance(error, ssl.SSLError) and _HANDSHAKE_ALERT.search(error.reason or ""):
+        return f"the provider refused the TLS handshake: {error}"
+    return ""

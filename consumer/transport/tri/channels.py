@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from callahead.config.policy import ReferencePolicy, SslPolicy
 from ...call.provider import Provider
 from ...errors import ConsumerClosed, RpcError, TransportError
 from ..bound import SharedConnections
+from ..request_limit import Room
 
 OpenChannel = Callable[[str, tuple[tuple[str, int | str], ...], grpc.ChannelCredentials | None], grpc.Channel]
 """Makes a channel to ``host:port`` of gRPC channel arguments and credentials, None for a plain one."""
@@ -56,10 +58,12 @@ class ConnectionKind:
 
     Attributes:
         options: gRPC channel arguments.
+        room: How much may be begun and not ended.
         own: 0 for a shared channel, else a number that no other has.
     """
 
     options: tuple[tuple[str, int | str], ...]
+    room: Room
     own: int
     credentials: grpc.ChannelCredentials | None = field(default=None, compare=False)
     ssl: SslPolicy | None = None
@@ -78,6 +82,7 @@ def kinds_of(policy: ReferencePolicy) -> tuple[ConnectionKind, ...]:
         ConnectionKind(
             # Without a pool of its own, gRPC would join equal channels to one TCP connection.
             options=(*options, ("grpc.use_local_subchannel_pool", 1)) if own else options,
+            room=Room.of(policy),
             own=own,
             credentials=credentials,
             ssl=policy.ssl,
@@ -136,39 +141,59 @@ class SharedChannel:
     Args:
         channel: To *address*.
         address: ``host:port``.
+        room: How much may be begun and not ended.
         aside: Runs a function on a thread of its own.
 
     Attributes:
         providers: Those that share it, one for each reference.
+        is_stuck: grpcio could not start its thread, and now waits for it, in `close` for ever.
     """
 
-    __slots__ = ("_aside", "_lock", "_running", "address", "channel", "closed", "draining", "providers")
+    __slots__ = (
+        "_aside", "_lock", "_room", "_running", "_size", "address", "channel", "closed", "draining", "is_stuck",
+        "providers",
+    )  # fmt: skip
 
-    def __init__(self, channel: grpc.Channel, address: str, aside: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(
+        self, channel: grpc.Channel, address: str, room: Room, aside: Callable[[Callable[[], None]], None]
+    ) -> None:
         self.channel = channel
         self.address = address
         self.providers: set[Provider] = set()
         self.draining = False
         self.closed = False
+        self.is_stuck = False
         self._aside = aside
         self._lock = threading.Lock()
-        self._running: set[object] = set()
+        self._room = room
+        self._running: dict[object, int] = {}
+        self._size = 0
 
-    def begin(self, call: object) -> bool:
-        """Count *call* as running here; False, and not counted, where the channel is closed."""
+    def begin(self, call: object, size: int) -> None:
+        """Count *call*, which holds *size* bytes, as running here.
+
+        Raises:
+            TransportError: The channel was given up, since its provider left.
+            ConsumerClosed: It was closed.
+            LimitExceeded: As much runs here as may.
+        """
+        room, running = self._room, self._running
         with self._lock:
             if self.closed:
-                return False
-            self._running.add(call)
-            return True
+                raise _unusable(self)
+            count = len(running)
+            if count >= room.requests or (self._size + size > room.size and count):
+                raise room.refusal(self.address, count, self._size, size)
+            running[call] = size
+            self._size += size
 
     def end(self, call: object) -> None:
         """Count *call* as ended; the last one closes a draining channel."""
         with self._lock:
-            self._running.discard(call)
+            self._size -= self._running.pop(call, 0)
             idle = self._is_drained()
         if idle:
-            self._aside(self.channel.close)
+            self._aside(self._close)
 
     def drain(self) -> None:
         """Close the channel once nothing runs on it."""
@@ -176,7 +201,7 @@ class SharedChannel:
             self.draining = True
             idle = self._is_drained()
         if idle:
-            self._aside(self.channel.close)
+            self._aside(self._close)
 
     @property
     def is_busy(self) -> bool:
@@ -193,7 +218,18 @@ class SharedChannel:
         """Close the channel at once."""
         with self._lock:
             self.closed = True
-        self.channel.close()
+        self._close()
+
+    def _close(self) -> None:
+        if not self.is_stuck:
+            self.channel.close()
+
+    def not_begun(self, call: object, error: BaseException) -> None:
+        """Count *call* as ended, since grpcio raised *error* in place of beginning it."""
+        if isinstance(error, RuntimeError):  # "can't start new thread"
+            self.is_stuck = True
+            _keep_for_ever(self.channel)
+        self.end(call)
 
     def is_unconnected(self) -> bool:
         """Tell whether the channel is known to have no connection; False where that cannot be told.
@@ -219,7 +255,14 @@ class SharedChannel:
         return bool(states) and states[-1] is not grpc.ChannelConnectivity.READY
 
 
-def unusable(connection: SharedChannel) -> RpcError:
+def _keep_for_ever(channel: grpc.Channel) -> None:
+    """Let *channel* never be collected, not even as the interpreter ends: it would wait there, as in ``close``."""
+    from ctypes import py_object, pythonapi
+
+    pythonapi.Py_IncRef(py_object(channel))
+
+
+def _unusable(connection: SharedChannel) -> RpcError:
     """Make the error of a call that came too late for *connection*."""
     if connection.draining:
         return TransportError("the provider has just left the registry", not_sent=True)
@@ -231,7 +274,7 @@ def _why_stuck(inherited: list[SharedChannel]) -> str:
     if _Process.used and setting.lower() in _NO:
         return f"since {_FORK_SUPPORT} is {setting}; unset it, or fork before the first call"
     if any(connection.is_busy for connection in inherited):  # core then skips its fork handlers
-        return f"since calls were running at the fork; fork while none runs, set {_FORK_SUPPORT}=1, or spawn"
+        return "since calls were running at the fork; fork while none runs, or spawn"
     return ""
 
 
@@ -247,14 +290,17 @@ class SharedChannels:
         self._shared: SharedConnections[tuple[str, ConnectionKind], SharedChannel] = SharedConnections()
         self._lock = threading.Lock()
         self._asides: list[threading.Thread] = []
+        self._unclosed: deque[Callable[[], None]] = deque()
+        self._parents = self._unclosed  # after a fork: kept from being collected
         self._mark: tuple[tuple[str, int], ...] = ()
 
     def get(self, provider: Provider, kind: ConnectionKind) -> SharedChannel | None:
         """Return the connection to *provider*, opened where need be, and note its user; None once closed."""
         address = provider.endpoint.address
-        return self._shared.get(
-            (address, kind), provider, lambda: SharedChannel(self.open(address, kind), address, self._run_aside)
-        )
+        return self._shared.get((address, kind), provider, lambda: self._make(address, kind))
+
+    def _make(self, address: str, kind: ConnectionKind) -> SharedChannel:
+        return SharedChannel(self.open(address, kind), address, kind.room, self._run_aside)
 
     def open(self, address: str, kind: ConnectionKind) -> grpc.Channel:
         """Make a channel that the caller closes; it connects when it is first used.
@@ -277,14 +323,27 @@ class SharedChannels:
 
     def _run_aside(self, close: Callable[[], None]) -> None:
         # close() joins the channel's own thread, which may be the one that saw the last call end.
-        thread = threading.Thread(target=close, name="callahead-tri-close", daemon=True)
+        self._unclosed.append(close)
+        thread = threading.Thread(target=self._close_drained, name="callahead-tri-close", daemon=True)
         with self._lock:
+            try:
+                thread.start()
+            except RuntimeError:  # the system has no thread left: the next one does it, or close()
+                return
             self._asides = [one for one in self._asides if one.is_alive()] + [thread]
-            thread.start()
+
+    def _close_drained(self) -> None:
+        while True:
+            try:
+                close = self._unclosed.popleft()
+            except IndexError:
+                return
+            close()
 
     def close(self) -> None:
         """Close all channels at once."""
         self._shared.close()
+        self._close_drained()
         for thread in self._asides:
             thread.join()
 
@@ -292,6 +351,7 @@ class SharedChannels:
         """Forget the parent's channels; returned so that they can be kept from being collected, which would hang."""
         self._lock = threading.Lock()
         self._asides = []
+        self._parents, self._unclosed = self._unclosed, deque()
         # gRPC joins channels of equal options to one connection, and would use the parent's.
         self._mark = (("callahead.process", os.getpid()),)
         inherited = self._shared.after_fork()

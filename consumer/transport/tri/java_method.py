@@ -56,17 +56,17 @@ class JavaTriMethod(TriMethod):
 
     def message(self, attempt: Attempt) -> bytes:
         """Give the bytes that *attempt* sends."""
-        request: _Request = attempt.invocation.request
+        request: _Request = attempt.request
         return request.data
 
-    def decode(self, data: bytes, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
+    def decode(self, data: bytes | None, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
         """Make the outcome of an answer, which may be an exception."""
         outcome = super().decode(data, attempt, metadata)
         if outcome.error is not None:
             return outcome
         if metadata.get(EXCEPTION_HEADER, "0") != "0":
             return Outcome(error=error_of_thrown(outcome.value))
-        request: _Request = attempt.invocation.request
+        request: _Request = attempt.request
         return Outcome(convert_answer(request.signature, outcome.value))
 
     def fail(self, call: Any, connection: SharedChannel, attempt: Attempt) -> RpcError:

@@ -87,6 +87,11 @@ def _pair(key: str, value: str | bytes) -> tuple[str, str | bytes]:
     return (name if name.endswith("-bin") else f"{name}-bin"), data
 
 
+def size_of(metadata: Metadata) -> int:
+    """Count the bytes of keys and values."""
+    return sum(len(key) + len(value) for key, value in metadata)
+
+
 def _bytes(key: str, text: str) -> bytes:
     try:
         return text.encode()

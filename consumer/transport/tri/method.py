@@ -14,12 +14,12 @@ from callahead.config.policy import ReferencePolicy
 
 from ...call.attempt import Attempt
 from ...call.invocation import NO_ATTACHMENTS, Done, Outcome
-from ...errors import ConsumerClosed, RpcError, SerializationError
+from ...errors import ConsumerClosed, RemoteProtocolError, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
 from ..api import TransportParts
 from ..request_limit import check_request_size
-from .channels import SharedChannel, unusable
-from .metadata import Metadata, join_metadata, to_attachments, to_metadata, with_compression
+from .channels import SharedChannel
+from .metadata import Metadata, join_metadata, size_of, to_attachments, to_metadata, with_compression
 from .route import Route, Routes
 from .sent import OneMessage
 from .status import Ended, broken_here, error_of, let_go, refused, unread
@@ -38,6 +38,9 @@ class GrpcOptions(NamedTuple):
 
 
 _NO_OPTIONS = GrpcOptions()
+
+_COPIES = 2
+"""A request is in memory twice until it ends: here, so that it can be repeated, and in gRPC core."""
 
 _EARLY_S = 0.005
 """How much before the deadline a status must come to be the provider's own: two clocks measure it."""
@@ -92,33 +95,35 @@ class TriMethod:
         """Make one attempt; see `MethodTransport.send`."""
         try:
             route = self._routes.to(attempt.provider)
-            metadata = self._metadata(route, attempt)
+            message = self.message(attempt)
+            metadata = self._metadata(route, attempt, len(message))
+            call = UnaryCall(self, route.connection, attempt, done)
+            route.connection.begin(call, len(message) * _COPIES)
         except RpcError as error:
             done(Outcome(error=error))
             return
-        call = UnaryCall(self, route.connection, attempt, done)
-        if not route.connection.begin(call):
-            done(Outcome(error=unusable(route.connection)))
-        elif attempt.wants_sent:
-            call.stream(route.stream, metadata)
+        if attempt.wants_sent:
+            call.stream(route.stream, message, metadata)
         elif attempt.waits:
-            call.block(route.unary, metadata)
+            call.block(route.unary, message, metadata)
         else:
-            call.start(route.unary, metadata)
+            call.start(route.unary, message, metadata)
 
     def message(self, attempt: Attempt) -> bytes:
         """Give the bytes that *attempt* sends, which `encode` made."""
-        data: bytes = attempt.invocation.request
+        data: bytes = attempt.request
         return data
 
-    def _metadata(self, route: Route, attempt: Attempt) -> Metadata | None:
-        metadata = route.fixed
-        if attempt.attachments:
-            metadata += to_metadata(attempt.attachments)
+    def _metadata(self, route: Route, attempt: Attempt, size: int = 0) -> Metadata | None:
+        """Make the metadata of *attempt*, which has room in the request beside a message of *size* bytes."""
         options = attempt.invocation.options
+        if not attempt.attachments and options is None:
+            return route.fixed or None
+        own = to_metadata(attempt.attachments)
         if options is not None:
-            metadata += options.metadata
-        return metadata or None
+            own += options.metadata
+        check_request_size(size + size_of(own), self._policy)
+        return route.fixed + own or None
 
     def stream(self, attempt: Attempt) -> Any:
         """Begin a streaming call; see `MethodTransport.stream`."""
@@ -126,9 +131,11 @@ class TriMethod:
         metadata = self._metadata(route, attempt)
         return StreamCall(self, route.connection, attempt).begin(replace(self._types, path=route.path), metadata)
 
-    def decode(self, data: bytes, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
-        """Make the outcome of an answer to *attempt*, with which *metadata* came."""
+    def decode(self, data: bytes | None, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
+        """Make the outcome of an answer to *attempt*, with which *metadata* came; None is no answer, but for "OK"."""
         del attempt, metadata
+        if data is None:
+            return Outcome(error=RemoteProtocolError("the provider says OK, and sent no answer", in_doubt=True))
         try:
             return Outcome(self._types.deserialize(data))
         except RpcError as ours:
@@ -176,21 +183,25 @@ class UnaryCall:
         self._attempt = attempt
         self._done = done
 
-    def block(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
+    def block(
+        self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], message: bytes, metadata: Metadata | None
+    ) -> None:
         """Ask on the calling thread, which is grpcio's quickest way: no other thread takes part."""
         try:
-            outcome = self._ask(unary, metadata)
+            outcome = self._ask(unary, message, metadata)
         except BaseException as error:  # what a signal handler raises must end the call's stages before it goes on
             let_go(error)
             outcome = Outcome(error=refused(error))
         self._end(outcome)
 
-    def _ask(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> Outcome:
+    def _ask(
+        self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], message: bytes, metadata: Metadata | None
+    ) -> Outcome:
         attempt = self._attempt
         options: GrpcOptions = attempt.invocation.options or _NO_OPTIONS
         try:
             data, call = unary.with_call(
-                self._method.message(attempt),
+                message,
                 attempt.timeout,
                 metadata,
                 options.credentials,
@@ -198,20 +209,23 @@ class UnaryCall:
                 options.compression,
             )
         except grpc.RpcError as error:
-            return self._read(error)
+            return self._read(self._failed, error)
         return self._method.decode(data, attempt, self._note_metadata(call))
 
-    def start(self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
+    def start(
+        self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], message: bytes, metadata: Metadata | None
+    ) -> None:
         """Ask, and return at once."""
-        self._begin(unary.future, self._method.message(self._attempt), metadata, self._end_with)
+        self._begin(unary.future, message, metadata, self._end_with)
 
-    def stream(self, stream: grpc.StreamUnaryMultiCallable[bytes, bytes], metadata: Metadata | None) -> None:
+    def stream(
+        self, stream: grpc.StreamUnaryMultiCallable[bytes, bytes], message: bytes, metadata: Metadata | None
+    ) -> None:
         """Ask so that "sent" is known, and return at once."""
         options: GrpcOptions | None = self._attempt.invocation.options
         if options is not None and options.compression is not None:
             metadata = with_compression(metadata or (), options.compression)
-        request = OneMessage(self._method.message(self._attempt), self._attempt.sent)
-        self._begin(stream.future, request, metadata, self._end_aside)
+        self._begin(stream.future, OneMessage(message, self._attempt.sent), metadata, self._end_aside)
 
     def _begin(
         self, begin: Callable[..., Any], request: Any, metadata: Metadata | None, end: Callable[[Any], None]
@@ -227,19 +241,19 @@ class UnaryCall:
                 options.wait_for_ready,
                 options.compression,
             )
-        except BaseException as error:  # grpcio raises ValueError over a closed channel, TypeError over metadata
+        except BaseException as error:  # grpcio's own over what it was given, or over a thread that it could not start
+            self._connection.not_begun(self, error)
             ours = refused(error)
             if ours is error:  # a signal handler broke in
-                self._connection.end(self)
                 raise
-            self._end(Outcome(error=ours))
+            self._done(Outcome(error=ours))
             return
         attempt.carried_by(call)
         call.add_done_callback(end)
 
     def _end_with(self, call: Any) -> None:
         """Report how *call* ended; runs on the channel's thread."""
-        self._end(self._read(call))
+        self._end(self._read(self._outcome_of, call))
 
     def _end_aside(self, call: Any) -> None:
         """Report how *call*, a client stream, ended, from another thread than the channel's.
@@ -259,19 +273,26 @@ class UnaryCall:
         except RuntimeError as error:  # no thread can be started
             self._end(Outcome(error=unread(error)))
 
-    def _read(self, call: Any) -> Outcome:
+    def _read(self, look: Callable[[Any], Outcome], call: Any) -> Outcome:
         try:
-            return self._outcome_of(call)
+            return look(call)
         except Exception as error:  # whatever happens here, the call must end
             return Outcome(error=unread(error))
 
     def _outcome_of(self, call: Any) -> Outcome:
-        code = call.code()
-        metadata = self._note_metadata(call)
+        # Each of grpcio's accessors takes a lock, so the status is asked for only where there is no answer.
+        try:
+            answer = call.result()
+        except Exception as error:
+            if error is call:
+                call.__traceback__ = None  # which would tie it to itself
+            return self._failed(call)
+        return self._method.decode(answer, self._attempt, self._note_metadata(call))
+
+    def _failed(self, call: Any) -> Outcome:
+        self._note_metadata(call)
         attempt = self._attempt
-        if code is grpc.StatusCode.OK:
-            return self._method.decode(call.result(), attempt, metadata)
-        if code is grpc.StatusCode.CANCELLED and attempt.is_cancelled:
+        if attempt.is_cancelled and call.code() is grpc.StatusCode.CANCELLED:
             return Outcome(error=CancelledError())
         return Outcome(error=broken_here(call) or self._method.fail(call, self._connection, attempt))
 

@@ -21,8 +21,9 @@ from ...interface.proto.service import MethodTypes, ServiceTypes
 from ...runtime.forking import fork_safe_lock
 from ..api import Providers, TransportParts
 from ..identity import ServiceIdentity
+from ..request_limit import check_request_size
 from .channels import ConnectionKind, SharedChannel, SharedChannels, kinds_of
-from .metadata import Metadata, fixed_metadata, to_metadata, travels
+from .metadata import Metadata, fixed_metadata, size_of, to_metadata, travels
 from .method import Builder, TriMethod
 from .route import Routes
 from .stream import counted
@@ -104,7 +105,9 @@ class TriReference:
     def pass_on(self, attempt: Attempt, begin: Callable[[grpc.Channel, Metadata], Any]) -> Any:
         """Return what *begin* makes of a channel to the provider and of the metadata; it runs there until it ends."""
         identity = ServiceIdentity.of(attempt.provider.endpoint, self._policy)
-        metadata = fixed_metadata(identity, self._parts.application) + to_metadata(attempt.attachments)
+        own = to_metadata(attempt.attachments)
+        check_request_size(size_of(own), self._policy)
+        metadata = fixed_metadata(identity, self._parts.application) + own
         connection = self._connection_to(attempt.provider)
         return counted(connection, lambda: begin(connection.channel, metadata))
 

@@ -41,6 +41,11 @@ _METADATA_TOO_LARGE = re.compile(
 )
 _NOT_CONNECTED = ("failed to connect to all addresses", "errors resolving", "DNS resolution failed")
 _RESET = re.compile(r"RST_STREAM with error code \d+")
+# What gRPC core says of a stream that was reset, whatever status that becomes. A refused stream (7) has reached no
+# method, but the text does not prove it: a provider may relay it from a provider of its own.
+_RESET_ALONE = re.compile(r"(Received )?RST_STREAM with error code \d+")
+# A server that drains, or has no room, cancels calls that no method has seen, and says nothing else.
+_NO_TEXT = ("", "CANCELLED")
 _STREAM_ENDED = "Stream removed ("
 _CONNECTION_LOST = (
     _STREAM_ENDED,
@@ -52,6 +57,8 @@ _CONNECTION_LOST = (
     "ping timeout",
 )
 _RAISING = ("grpc", "threading")
+_BEFORE = (ValueError, TypeError, LookupError)
+"""How grpcio says that it cannot send what it was given, or not so."""
 _REJECTED = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
 
 
@@ -89,6 +96,8 @@ def error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcErro
 
 def _error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcError:
     code, text = ended.code, ended.text
+    if _RESET_ALONE.fullmatch(text):
+        return _broken(text)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return _timeout(ended, attempt)
     if code is grpc.StatusCode.UNAVAILABLE:
@@ -97,6 +106,8 @@ def _error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcErr
         return _exhausted(text, policy)
     if code is grpc.StatusCode.CANCELLED and ended.is_closed:
         return ConsumerClosed("the connection was closed under the call", in_doubt=True)
+    if code is grpc.StatusCode.CANCELLED and text in _NO_TEXT:
+        return TransportError("the provider gave the call up, before its method ran or since", in_doubt=True)
     if text.startswith(_STREAM_ENDED):
         return _broken(text)
     if code is grpc.StatusCode.UNIMPLEMENTED:
@@ -185,13 +196,17 @@ def refused(error: BaseException) -> BaseException:
     """Turn what grpcio raised on its own account into ours; what broke into the thread that waits stays as it is.
 
     A signal handler may raise anything, Ctrl-C or an error of the program's own, while the request is on its way.
+    grpcio looks at what it was given before it sends anything (see `_BEFORE`). All else may come later: the request is
+    on its way when grpcio wants a thread for its end.
     """
     if not _is_grpcios_own(error):
         return error
     if isinstance(error, ValueError) and "closed channel" in str(error):
         ours: RpcError = ConsumerClosed("the connection was closed before the call", not_sent=True)
-    else:
+    elif isinstance(error, _BEFORE):
         ours = LocalProtocolError(f"grpcio refused the call: {error!r}", not_sent=True)
+    else:
+        ours = TransportError(f"grpcio failed in the midst of the call: {error!r}", in_doubt=True)
     ours.__cause__ = error
     return ours
 

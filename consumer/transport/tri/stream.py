@@ -15,7 +15,7 @@ from ...call.attempt import Attempt
 from ...call.invocation import NO_ATTACHMENTS, Outcome
 from ...errors import LocalProtocolError, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
-from .channels import SharedChannel, unusable
+from .channels import SharedChannel
 from .metadata import Metadata, join_metadata, to_attachments
 from .status import refused
 
@@ -26,7 +26,7 @@ class StreamedMethod(Protocol):
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
         """Make bytes of one request."""
 
-    def decode(self, data: bytes, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
+    def decode(self, data: bytes | None, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
         """Make the outcome of one answer."""
 
     def fail(self, call: Any, connection: SharedChannel, attempt: Attempt) -> RpcError:
@@ -36,17 +36,19 @@ class StreamedMethod(Protocol):
 def counted(connection: SharedChannel, begin: Callable[[], Any]) -> Any:
     """Return the call that *begin* makes; it counts as running on *connection* until it ends.
 
+    Its messages do not: gRPC takes the next one only when the provider has room for it.
+
     Raises:
+        LimitExceeded: As much runs there as may.
         TransportError: The connection was given up, since its provider left.
         ConsumerClosed: It was closed.
     """
     token = object()  # not the call itself: grpcio cancels a stream that nobody holds any more
-    if not connection.begin(token):
-        raise unusable(connection)
+    connection.begin(token, 0)
     try:
         call = begin()
-    except BaseException:
-        connection.end(token)
+    except BaseException as error:
+        connection.not_begun(token, error)
         raise
     return _with_end(call, lambda: connection.end(token))
 
@@ -115,7 +117,7 @@ class StreamCall:
             if not types.server_streaming:
                 return self._gather(lambda: call.with_call(request, self._timeout, metadata))
             return TriStream(self, counted(self._connection, lambda: call(request, self._timeout, metadata)))
-        except ValueError as error:  # the channel is closed, or a signal handler broke in
+        except Exception as error:  # grpcio's own, or a signal handler broke in
             ours = refused(error)
             if ours is error:
                 raise
@@ -139,11 +141,12 @@ class StreamCall:
         self.note_metadata(ended)
         return self.decode(data)
 
-    def decode(self, data: bytes) -> Any:
+    def decode(self, data: bytes | None) -> Any:
         """Make an answer of its bytes.
 
         Raises:
             SerializationError: They are none.
+            RemoteProtocolError: The provider ended the call well, and sent no answer.
         """
         outcome = self._method.decode(data, self._attempt, NO_ATTACHMENTS)
         if outcome.error is not None:

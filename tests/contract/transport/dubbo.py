@@ -9,8 +9,9 @@ from support.dubbo_peer import DubboPeer, Link, deaf, mute
 
 from callahead.consumer.transport.api import Transport, TransportParts
 from callahead.consumer.transport.dubbo import DubboTransport
+from callahead.consumer.wire.header import response_frame
 
-from .embedded import EmbeddedKind
+from .embedded import SOME, EmbeddedKind
 
 INTERFACE = "com.alibaba.foo.FooService"
 
@@ -53,6 +54,14 @@ class DubboKind(EmbeddedKind):
         """Answer each request with what is no frame."""
         return self.opened(DubboPeer(_rubbish)).url
 
+    def ends_without_an_answer(self) -> str:
+        """Answer each request with an empty body."""
+        return self.opened(DubboPeer(_nothing)).url
+
+    def goes_in_the_midst(self) -> str:
+        """Read some of a frame."""
+        return self.opened(DubboPeer(_some)).url
+
     def says_nothing(self) -> str:
         """Read on and on."""
         return self.opened(DubboPeer(mute)).url
@@ -60,6 +69,17 @@ class DubboKind(EmbeddedKind):
     def reads_nothing(self) -> str:
         """Accept, with room for little."""
         return self.opened(DubboPeer(deaf, receive_buffer=4096)).url
+
+
+def _nothing(link: Link) -> None:
+    for request in link.requests():
+        link.send(response_frame(request.id, b""))
+
+
+def _some(link: Link) -> None:
+    while len(link.received) < SOME:
+        link.read(SOME)
+    link.reset()
 
 
 def _rubbish(link: Link) -> None:

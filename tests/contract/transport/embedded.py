@@ -14,6 +14,9 @@ from callahead.consumer.testing import EmbeddedProvider, ProviderCall
 
 from .harness import SOON
 
+SOME = 10_000
+"""Bytes that a peer reads which then goes in the midst of a request."""
+
 _Opened = TypeVar("_Opened", bound=AbstractContextManager[Any])
 
 

@@ -112,6 +112,12 @@ class Kind(Protocol):
     def answers_rubbish(self) -> str:
         """Give the URL of a peer that reads a whole request and answers with bytes that mean nothing."""
 
+    def ends_without_an_answer(self) -> str:
+        """Give the URL of a peer that reads a whole request, says that all is well, and sends no answer."""
+
+    def goes_in_the_midst(self) -> str:
+        """Give the URL of a peer that resets its connection once it has read some thousand bytes of a request."""
+
     def says_nothing(self) -> str:
         """Give the URL of a peer that reads what comes, and never writes a byte."""
 

@@ -107,9 +107,10 @@ class ScriptedKind:
         return self._waiting[url].popleft()
 
     def hangs_up_at_once(self) -> str:
-        """Be never asked, nor the next three: it has no wire."""
+        """Be never asked, nor those after it: it has no wire."""
         raise NotImplementedError
 
+    ends_without_an_answer = goes_in_the_midst = hangs_up_at_once
     answers_rubbish = says_nothing = reads_nothing = hangs_up_at_once
 
     def close(self) -> None:

@@ -12,6 +12,8 @@ from callahead.consumer.errors import (
     CallTimeout,
     ConnectFailed,
     RemoteError,
+    RemoteProtocolError,
+    SerializationError,
     TransportError,
 )
 
@@ -80,6 +82,23 @@ def test_the_peer_goes_after_it_has_read(carrier: Carrier, peer: Peer, waits: bo
 def test_the_peer_answers_rubbish(carry: Carry, kind: Kind, waits: bool) -> None:
     """Bytes that mean nothing end the attempt, in doubt."""
     assert carry(kind.answers_rubbish()).send(waits=waits).fate() == "in doubt"
+
+
+@over("wire", by=True)
+def test_the_peer_says_ok_and_sends_no_answer(carry: Carry, kind: Kind, waits: bool) -> None:
+    """The method may have run: nothing that a peer says of a request can mean that it was not sent."""
+    attempt = carry(kind.ends_without_an_answer()).send(waits=waits)
+    assert not attempt.error().not_sent
+    assert attempt.error().in_doubt
+    assert isinstance(attempt.error(), RemoteProtocolError | SerializationError)
+
+
+@over("wire", by=True)
+def test_the_peer_goes_in_the_midst_of_a_request(carry: Carry, kind: Kind, waits: bool) -> None:
+    """A request of which some has left is in doubt, though it was never whole."""
+    attempt = carry(kind.goes_in_the_midst()).send("x" * 3_000_000, waits=waits)
+    assert attempt.fate() == "in doubt"
+    assert isinstance(attempt.error(), TransportError)
 
 
 @over(by=True)

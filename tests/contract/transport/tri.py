@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar, Self
 
 import grpc
 from support import tri_peers
@@ -15,7 +16,7 @@ from callahead.consumer.transport.api import Transport, TransportParts
 from callahead.consumer.transport.tri import TriTransport
 from callahead.consumer.transport.tri.channels import open_channel
 
-from .embedded import EmbeddedKind
+from .embedded import SOME, EmbeddedKind
 
 INTERFACE = "helloworld.Greeter"
 MODULE = "support.protos.helloworld_pb2"
@@ -26,7 +27,7 @@ class TriKind(EmbeddedKind):
 
     name = protocol = "tri"
     # Not "tells every refusal": grpcio tells the state of a channel, and not when it came about.
-    can = frozenset({"wire", "waits", "tells of cancel", "limits requests", "limits answers"})
+    can = frozenset({"wire", "waits", "tells of cancel", "limits requests", "limits answers", "limits its queue"})
     reference: ClassVar[Mapping[str, Any]] = {"interface": INTERFACE, "module": MODULE}
     method = "SayHello"
     serving: ClassVar[Mapping[str, Any]] = {"interface": INTERFACE, "module": MODULE}
@@ -57,13 +58,21 @@ class TriKind(EmbeddedKind):
         """Answer each request with what is no HTTP/2."""
         return self.opened(Peer(tri_peers.after_request(_rubbish))).url
 
+    def ends_without_an_answer(self) -> str:
+        """End each call by the status alone."""
+        return self.opened(_Unanswering()).url
+
+    def goes_in_the_midst(self) -> str:
+        """Read some of the frames."""
+        return self.opened(Peer(_some)).url
+
     def says_nothing(self) -> str:
         """Read on and on."""
         return self.opened(Peer(tri_peers.mute)).url
 
     def reads_nothing(self) -> str:
-        """Be never asked: gRPC core has its own queue."""
-        raise NotImplementedError
+        """Accept, and be silent."""
+        return self.opened(Peer(lambda _: None)).url
 
 
 def wrapped(address: str, options: Any, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
@@ -79,6 +88,32 @@ class WrappedTriKind(TriKind):
     def transport(self, parts: TransportParts) -> Transport:
         """Make one."""
         return TriTransport(parts, wrapped)
+
+
+class _Unanswering(grpc.GenericRpcHandler):
+    """A server that takes every method for one that streams its answers, and has none."""
+
+    def __enter__(self) -> Self:
+        self._server = grpc.server(ThreadPoolExecutor(1), handlers=[self])
+        self.url = f"tri://127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self._server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop(None).wait()
+
+    def service(self, handler_call_details: Any) -> Any:
+        """Have no answer."""
+        del handler_call_details
+        return grpc.unary_stream_rpc_method_handler(lambda *_: iter(()))
+
+
+def _some(connection: socket.socket) -> None:
+    connection.sendall(tri_peers.SETTINGS)
+    left = SOME
+    while left > 0:
+        left -= len(connection.recv(SOME))
+    tri_peers.reset(connection)
 
 
 def _rubbish(connection: socket.socket) -> None:

@@ -370,3 +370,9 @@ def test_a_class_bound_after_it_was_seen() -> None:
         x: int
 
     assert loads(dumps(late)) == Late(1)
+
+
+def test_a_collection_of_the_jdk_that_lost_its_items_is_an_error() -> None:
+    """An old hessian-lite writes List.of("a") as an object of one number; as an answer that would be nothing."""
+    with pytest.raises(SerializationError, match=r"java\.util\.CollSer came, .* has lost its items at the provider"):
+        loads(b"C\x11java.util.CollSer\x91\x03tag\x60\x91")

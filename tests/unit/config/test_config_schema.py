@@ -123,6 +123,6 @@ def test_a_setting_of_one_protocol_says_so() -> None:
         **dict.fromkeys(
             ["keepalive", "keepalive_timeout", "max_metadata_bytes", "module", "proto", "proto_path"], "tri"
         ),
-        **dict.fromkeys(["heartbeat", "max_queued_requests", "max_queued_bytes"], "dubbo"),
+        "heartbeat": "dubbo",
     }
     assert properties["heartbeat"]["description"].startswith("Only dubbo: silence before a heartbeat")

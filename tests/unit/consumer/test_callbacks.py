@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from support.shortage import no_threads
 
 from callahead.consumer.runtime.callbacks import CallbackExecutor
 
@@ -91,3 +92,45 @@ def test_after_close_callbacks_run_at_once(callbacks: CallbackExecutor) -> None:
     ran: list[str] = []
     callbacks.submit(CONTEXT, "the test", lambda: ran.append(threading.current_thread().name))
     assert ran == [threading.current_thread().name]
+
+
+def test_no_thread_is_left_for_the_first_callback(callbacks: CallbackExecutor) -> None:
+    """It runs on the thread that submits it, and the next one on a thread of its own, once there is room."""
+    ran: list[str] = []
+    done = threading.Event()
+
+    def note() -> None:
+        ran.append(threading.current_thread().name)
+        if len(ran) > 5:
+            done.set()
+
+    with no_threads():
+        for _ in range(5):
+            callbacks.submit(CONTEXT, "the test", note)
+    assert set(ran) == {threading.current_thread().name}
+    callbacks.submit(CONTEXT, "the test", note)
+    assert done.wait(5)
+    assert ran[-1].startswith("callahead-callback")
+
+
+def test_no_thread_is_left_for_a_further_callback(callbacks: CallbackExecutor) -> None:
+    """It waits for the threads that there are, and as many callbacks as ever run at once later on."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        go_on.wait(5)
+
+    callbacks.submit(CONTEXT, "the test", hold)
+    assert begun.wait(5)
+    names: list[str] = []
+    with no_threads():
+        for _ in range(5):
+            callbacks.submit(CONTEXT, "the test", lambda: names.append(threading.current_thread().name))
+    assert names == []
+    go_on.set()
+    together = threading.Barrier(4)
+    for _ in range(3):
+        callbacks.submit(CONTEXT, "the test", together.wait, 5)
+    together.wait(5)
+    assert {name[:-2] for name in names} == {"callahead-callback"}

@@ -29,6 +29,54 @@ def test_it_waits_for_what_runs() -> None:
         assert done.calls == [(future,)]
 
 
+def test_a_callback_may_call_while_close_waits() -> None:
+    """What a callback begins is waited for as well, whether it waits for that itself or not; nobody else may begin."""
+    with Shop() as shop:
+        future = shop.foo.findFoo.future(1)
+        made: list[Any] = []
+
+        def go_on(_: InvocationFuture) -> None:
+            made.append(shop.foo.findBar.future(2))
+            made.append(shop.foo.findBar.sync(3))
+
+        future.add_done_callback(go_on)
+        attempt = shop.next_call()
+        closing = Background(shop.consumer.close, 10)
+        while not shop.consumer._runtime.closed:
+            pass
+        with pytest.raises(ConsumerClosed):
+            shop.foo.findBar(1)
+        attempt.reply("first")
+        second, third = shop.next_call(), shop.next_call()
+        third.reply("third")
+        assert closing.is_running
+        second.reply("second")
+        closing.join()
+        assert (made[0].result(0), made[1]) == ("second", "third")
+
+
+def test_a_callback_that_outlasts_the_wait_may_call_no_more() -> None:
+    """Once close has waited its time the consumer is closed for everybody."""
+    with Shop() as shop:
+        go_on, failed = threading.Event(), Spy()
+
+        def call_late(_: InvocationFuture) -> None:
+            go_on.wait(5)
+            try:
+                shop.foo.findBar.future(2)
+            except ConsumerClosed as error:
+                failed(error)
+
+        shop.foo.findFoo.future(1).add_done_callback(call_late)
+        shop.next_call().reply("answer")
+        closing = Background(shop.consumer.close, 0.05)
+        while not shop.transport._closed:
+            pass
+        go_on.set()
+        closing.join()
+        failed.wait()
+
+
 @pytest.mark.parametrize("timeout", [0, 0.01])
 def test_what_still_runs_ends_as_consumer_closed(timeout: float) -> None:
     """In the future, at a waiting caller and at the hook of a one-way call; the attempts are stopped."""

@@ -7,7 +7,10 @@ import concurrent.futures
 import contextvars
 import logging
 import threading
+import weakref
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,6 +27,10 @@ def shop() -> Any:
         yield made
 
 
+class Thing:
+    """An argument that can be watched."""
+
+
 def refused() -> ConnectFailed:
     return ConnectFailed("refused", not_sent=True)
 
@@ -31,6 +38,26 @@ def refused() -> ConnectFailed:
 def test_it_is_a_concurrent_future(shop: Shop) -> None:
     """Whatever takes a concurrent.futures.Future takes it."""
     assert isinstance(shop.foo.findFoo.future(1), Future)
+
+
+def settled(future: concurrent.futures.Future[Any], how: str) -> concurrent.futures.Future[Any]:
+    """Return *future* after it has ended in that way."""
+    if how == "cancelled":
+        future.cancel()
+        future.set_running_or_notify_cancel()
+    elif how == "error":
+        future.set_exception(KeyError("of the call"))
+    elif how == "value":
+        future.set_result("answer")
+    return future
+
+
+@pytest.mark.parametrize("how", ["pending", "value", "error", "cancelled"])
+def test_it_has_every_field_of_its_base_class(shop: Shop, how: str) -> None:
+    """With the same values in each state: asyncio reads them from outside, newer ones more of them."""
+    ours, base = settled(shop.foo.findFoo.future(1), how), settled(concurrent.futures.Future(), how)
+    for name, value in vars(base).items():
+        assert name == "_condition" or repr(getattr(ours, name)) == repr(value), name
 
 
 def test_wait_and_as_completed(shop: Shop) -> None:
@@ -253,6 +280,24 @@ def test_what_it_carries(shop: Shop) -> None:
     assert repr(future) == f"<InvocationFuture foo.findFoo cancelled, provider {future.provider}>"
 
 
+@pytest.mark.parametrize("end", ["reply", "fail", "cancel"])
+def test_what_was_asked_is_let_go_when_the_call_ends(shop: Shop, end: str) -> None:
+    """However it ends, a future keeps neither the arguments nor what was made of them; all else can still be read."""
+    future = shop.foo.findFoo.future(Thing(), key=Thing())
+    things = [weakref.ref(future.invocation.args[0]), weakref.ref(future.invocation.kwargs["key"])]
+    call = shop.next_call()
+    ends: dict[str, Callable[[], object]] = {
+        "reply": partial(call.reply, 1),
+        "fail": partial(call.fail, RemoteError("no")),
+        "cancel": future.cancel,
+    }
+    ends[end]()
+    assert [thing() for thing in things] == [None, None]
+    invocation = future.invocation
+    assert (invocation.args, dict(invocation.kwargs), invocation.request) == ((), {}, None)
+    assert (invocation.method, invocation.policy.reference) == ("findFoo", "foo")
+
+
 def line_here() -> int:
     import inspect
 
@@ -333,8 +378,7 @@ def test_ten_thousand_interleaved_callbacks_read_their_own_call() -> None:
     with Shop(methods={"findFoo": {"async": True}}, consumer={"callback_threads": 4}) as shop:
         foo = shop.foo
 
-        def check(future: InvocationFuture) -> None:
-            mine = future.invocation.args[0]
+        def check(mine: int, future: InvocationFuture) -> None:
             if number.get() != mine or CONTEXT.future is not future:
                 crossed.append(mine)
             latch()
@@ -343,7 +387,7 @@ def test_ten_thousand_interleaved_callbacks_read_their_own_call() -> None:
         for each in range(10_000):
             number.set(each)
             foo.findFoo(each)
-            CONTEXT.get_future().add_done_callback(check)
+            CONTEXT.get_future().add_done_callback(partial(check, each))
             calls.append(shop.next_call())
             if len(calls) == 100:
                 for call in reversed(calls):

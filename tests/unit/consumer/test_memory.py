@@ -227,3 +227,19 @@ def test_the_collector_finds_no_garbage_of_ours(settings: dict[str, Any]) -> Non
             gc.set_debug(0)
             gc.garbage.clear()
         assert ours == []
+
+
+@pytest.mark.parametrize("mode", [{}, {"return": False, "sent": True}, {"async": True, "sent": True}])
+def test_an_error_that_is_kept_keeps_no_request(mode: dict[str, Any]) -> None:
+    """Whatever the mode, the frames that it was raised through hold no invocation with what was encoded."""
+
+    def refuse(_: Any) -> Any:
+        raise ConnectFailed("refused", not_sent=True)
+
+    with Shop(refuse, methods={"findFoo": {**mode, "retries": 0}}) as shop, pytest.raises(ConnectFailed) as caught:
+        shop.foo.findFoo("x")
+    place = caught.value.__traceback__
+    while place is not None:
+        held = [value for value in place.tb_frame.f_locals.values() if isinstance(value, Invocation)]
+        assert [one.request for one in held if one.request is not None] == []
+        place = place.tb_next

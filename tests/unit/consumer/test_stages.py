@@ -124,6 +124,19 @@ def test_an_error_of_ours_that_it_raises_is_the_outcome() -> None:
     assert outcome.error is made
 
 
+def test_an_end_that_comes_after_what_broke_in_reaches_nobody() -> None:
+    """A transport that a signal handler interrupted may have begun, and report later on."""
+    ends: list[Done] = []
+
+    def interrupted(_: Attempt, done: Done) -> None:
+        ends.append(done)
+        raise TimeLimit
+
+    _, outcomes = send(interrupted)
+    ends[0](Outcome("late"))
+    assert len(outcomes) == 1
+
+
 def test_an_end_that_comes_of_the_cancellation_is_the_only_one() -> None:
     """A transport that reports when it is stopped has reported."""
 

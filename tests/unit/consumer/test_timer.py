@@ -8,6 +8,7 @@ import time
 import pytest
 from support.clock import FakeClock
 from support.shop import Spy
+from support.shortage import no_threads
 
 from callahead.consumer.runtime.deadline import Deadline
 from callahead.consumer.runtime.timer import Timer
@@ -38,6 +39,16 @@ def test_a_function_that_raises_is_logged_and_does_not_end_the_thread(caplog: py
     spy.wait()
     timer.close()
     assert [record.getMessage() for record in caplog.records] == ["a timed function raised"]
+
+
+def test_a_thread_that_could_not_start_is_started_by_the_next_function() -> None:
+    """Who asks hears it, his function is forgotten, and nothing stands in the way once there is room."""
+    timer, spy = Timer(time.monotonic), Spy()
+    with no_threads(), pytest.raises(RuntimeError, match="can't start new thread"):
+        timer.call_at(0, lambda: spy("forgotten"))
+    timer.call_at(0, lambda: spy("called"))
+    assert spy.wait() == [("called",)]
+    timer.close()
 
 
 def test_close_forgets_and_can_be_repeated() -> None:

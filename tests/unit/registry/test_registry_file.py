@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.shortage import no_threads
 
 from callahead.config.errors import ConfigError
 from callahead.config.policy import RegistryPolicy
@@ -48,6 +49,16 @@ def heard(registry: FileRegistry) -> RecordingListener:
     listener = RecordingListener()
     registry.subscribe(KEY, listener)
     return listener
+
+
+def test_no_thread_is_left_to_watch_the_file(registry: FileRegistry, path: Path) -> None:
+    """Whoever subscribes hears it; the next one begins anew, and hears of changes."""
+    listener = RecordingListener()
+    with no_threads(), pytest.raises(RegistryUnavailable, match="cannot be watched: can't start new thread"):
+        registry.subscribe(KEY, listener)
+    registry.subscribe(KEY, listener)
+    replace(path, "[]")
+    listener.wait_for()
 
 
 def replace(path: Path, text: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from support.dubbo_connection import call_of, held
 
 from callahead.consumer.call.invocation import Outcome
-from callahead.consumer.errors import ConnectionLost, ConsumerClosed
+from callahead.consumer.errors import ConnectFailed, ConnectionLost, ConsumerClosed
 from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.connection import State
 from callahead.consumer.transport.tcp.poller import READ, WRITE
@@ -168,6 +168,40 @@ def test_who_waits_for_the_write_is_not_led(line: Line) -> None:
     assert written == [2]
 
 
+def test_a_post_that_is_broken_into_keeps_no_other_call_waiting(line: Line) -> None:
+    """What a signal handler raises passes; the calls are on their way all the same."""
+    post = line.thread.post
+
+    def interrupted(*_: Any) -> None:
+        line.thread.post = post  # type: ignore[method-assign]
+        raise KeyboardInterrupt
+
+    line.thread.post = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        line.connection.post(line.call(1))
+    line.connection.post(line.call(2))
+    line.thread.run()
+    assert sorted(line.connection._calls.by_id) == [1, 2]
+
+
+def test_who_cannot_start_the_thread_ends_all_calls_that_count_on_it(line: Line) -> None:
+    """Those that were posted meanwhile too, each by an error of its own; the next call tries again."""
+    post = line.thread.post
+
+    def fail(*_: Any) -> None:
+        line.connection.post(line.call(2))  # as another thread does, which relies on this one
+        line.thread.post = post  # type: ignore[method-assign]
+        raise ConnectFailed("no thread", not_sent=True)
+
+    line.thread.post = fail  # type: ignore[method-assign]
+    line.connection.post(line.call(1))
+    errors = [line.ended[number].error for number in (1, 2)]
+    assert [str(error) for error in errors] == ["no thread"] * 2
+    assert errors[0] is not errors[1]
+    line.post(3)
+    assert list(line.connection._calls.by_id) == [3]
+
+
 def test_a_forked_child_connects_anew(line: Line) -> None:
     """Its copy of the socket is closed without a word, and the parent's calls are not its own."""
     line.open()
@@ -177,3 +211,11 @@ def test_a_forked_child_connects_anew(line: Line) -> None:
     line.post(3)
 
     assert line.connection.state is State.DIALLING
+
+
+def test_replies_to_a_peer_that_does_not_read_are_bounded() -> None:
+    """Answers to its heartbeats wait only as far as requests would."""
+    here = held()
+    for _ in range(30):
+        here.connection._reply(b"x" * 1_000_000)
+    assert here.connection._outbox.count == 10

@@ -13,10 +13,11 @@ from support.dubbo_connection import SETTINGS, call_of
 from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.call.provider import Provider
 from callahead.consumer.runtime.callbacks import CallbackExecutor
-from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.counters import Counters
 from callahead.consumer.transport.dubbo.inbox import Inbox
+from callahead.consumer.transport.dubbo.running import RunningCalls
 from callahead.consumer.transport.dubbo.stop_notice import StopNotice
+from callahead.consumer.transport.tcp.outbox import Outbox
 from callahead.consumer.wire.header import (
     heartbeat_answer_frame,
     heartbeat_frame,
@@ -34,7 +35,7 @@ class Peer:
 
     def __init__(self) -> None:
         self.provider = Provider(Endpoint(protocol="dubbo", host="127.0.0.1", port=1), lambda _: None)
-        self.running: dict[int, Call] = {}
+        self.running = RunningCalls(Outbox(), SETTINGS, "h:1")
         self.ended: dict[int, Outcome] = {}
         self.counters = Counters()
         self.replies: list[bytes] = []
@@ -54,7 +55,7 @@ class Peer:
             self.ended[number] = outcome
             self.threads[number] = threading.current_thread().name
 
-        self.running[number] = call_of(number, 1.0, 1.0, done)
+        self.running.put(call_of(number, 1.0, 1.0, done))
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_answers_go_to_their_calls(peer: Peer) -> None:
         peer.inbox.take(data[at : at + 1])
 
     assert [(number, outcome.value) for number, outcome in peer.ended.items()] == [(2, 2), (1, 1)]
-    assert peer.running == {}
+    assert peer.running.by_id == {}
 
 
 def test_an_answer_to_nobody_is_counted(peer: Peer) -> None:
@@ -154,7 +155,7 @@ class Waiter:
 def test_a_large_answer_is_read_on_the_thread_that_waits(peer: Peer, waits: bool) -> None:
     """Where it has left, a callback thread does it."""
     peer.call(1)
-    call, waiter = peer.running[1], Waiter(waits)
+    call, waiter = peer.running.by_id[1], Waiter(waits)
     assert call._attempt is not None
     call._attempt.record.waiter = waiter
     peer.inbox.take(response_frame(1, b"x" * 65_537))

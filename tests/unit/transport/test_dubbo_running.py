@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.dubbo_connection import NOBODY, SETTINGS, call_of, held
@@ -13,6 +15,7 @@ from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.errors import CallTimeout, ConnectionLost
 from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.running import RunningCalls
+from callahead.consumer.transport.request_limit import Room
 from callahead.consumer.transport.tcp.io_thread import NEVER
 from callahead.consumer.transport.tcp.outbox import Outbox
 
@@ -110,13 +113,52 @@ def test_a_call_that_fails_with_all_others_knows_whether_it_may_have_left() -> N
 
 def test_a_full_queue_refuses_by_bytes_but_for_a_single_call() -> None:
     """One request of any size may wait where nothing else does; the next one must fit."""
-    here = RunningCalls(Outbox(), dataclasses.replace(SETTINGS, max_queued_bytes=4), "h:1")
+    here = RunningCalls(Outbox(), dataclasses.replace(SETTINGS, room=Room(5, 4)), "h:1")
     first, second = call_of(1, 1.0, 1.0, lambda _: None), call_of(2, 1.0, 1.0, lambda _: None)
     assert here.refuse_if_full(first) is None
     here.put(first)
 
     refusal = here.refuse_if_full(second)
     assert refusal is not None
-    assert (
-        refusal.message == "5 bytes wait to be written to h:1, and 5 more would pass the 4 that max_queued_bytes allows"
+    expected = (
+        "requests of 5 bytes to h:1 have begun and not ended, and 5 more would pass the 4 that max_queued_bytes allows"
     )
+    assert refusal.message == expected
+    assert here.take(first.id) is first
+    assert here.refuse_if_full(second) is None
+
+
+def test_what_is_written_counts_until_it_is_answered() -> None:
+    """A peer that reads and never answers fills the room like one that does not read."""
+    outbox: Outbox[Call] = Outbox()
+    here = RunningCalls(outbox, dataclasses.replace(SETTINGS, room=Room(2, 1000)), "h:1")
+    for number in range(2):
+        here.put(call_of(number, 1.0, 1.0, lambda _: None))
+    outbox.pending()
+    outbox.advance(outbox.size)
+    assert (outbox.count, here.size) == (0, 10)
+
+    refusal = here.refuse_if_full(call_of(3, 1.0, 1.0, lambda _: None))
+    assert refusal is not None
+    expected = "2 requests to h:1 have begun and not ended, the most that max_queued_requests allows"
+    assert refusal.message == expected
+
+
+@pytest.mark.parametrize("end", ["cancel", "give_up", "expire", "fail_all", "written"])
+def test_every_end_makes_room(end: str) -> None:
+    """However a call ends, its bytes are counted no more."""
+    here = RunningCalls(Outbox(), SETTINGS, "h:1")
+    call = call_of(1, 1.0, 1.0, lambda _: None)
+    call.two_way = end != "written"
+    here.put(call)
+    assert here.size == 5
+    here.expect(1.0)
+    ends: dict[str, Callable[[], object]] = {
+        "cancel": lambda: here.cancel(call),
+        "give_up": lambda: here.give_up(call, KeyboardInterrupt()),
+        "expire": lambda: here.expire(2.0, ""),
+        "fail_all": lambda: here.fail_all(lambda _: ConnectionLost("gone", not_sent=True)),
+        "written": lambda: here.written(call),
+    }
+    ends[end]()
+    assert (here.size, here.by_id) == (0, {})

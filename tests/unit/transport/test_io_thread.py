@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from support.shop import Background, Spy
+from support.shortage import Shortage, no_descriptors, no_threads, no_threads_called
 
+from callahead.consumer.errors import ConnectFailed
 from callahead.consumer.transport.tcp.io_thread import NEVER, IoThread
-from callahead.consumer.transport.tcp.poller import READ
+from callahead.consumer.transport.tcp.poller import READ, Poller
 
 
 class Quiet:
@@ -83,20 +85,78 @@ def test_many_posters_lose_no_task(thread: IoThread) -> None:
     assert len({number for (number,) in spy.wait(900)}) == 900
 
 
+@pytest.mark.parametrize(
+    ("shortage", "why"), [(no_threads, "can't start new thread"), (no_descriptors, "Too many open files")]
+)
 def test_a_thread_that_could_not_start_is_started_by_the_next_task(
-    thread: IoThread, monkeypatch: pytest.MonkeyPatch
+    thread: IoThread, shortage: Shortage, why: str
 ) -> None:
-    """Where the system has no thread left whoever posts hears it, and nothing stands in the way once it has."""
-
-    def fail(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
+    """Whoever posts hears that it cannot start, his task is forgotten, and the next one starts it."""
     spy = Spy()
-    with monkeypatch.context() as patched:
-        patched.setattr(threading.Thread, "start", fail)
-        with pytest.raises(RuntimeError, match="can't start new thread"):
-            thread.post(spy, 1)
+    with shortage():
+        for _ in range(3):
+            with pytest.raises(ConnectFailed, match=why) as caught:
+                thread.post(spy, 1)
+        assert caught.value.not_sent
         assert thread.poller is None
+    thread.post(spy, 2)
+    assert spy.wait(1) == [(2,)]
+
+
+def test_all_who_post_hear_that_the_thread_cannot_start(thread: IoThread) -> None:
+    """Nobody takes a thread that is being started for one that runs."""
+    failures: list[BaseException] = []
+
+    def post() -> None:
+        try:
+            thread.post(lambda _: None, None)
+        except ConnectFailed as error:
+            failures.append(error)
+
+    posting = [threading.Thread(target=post) for _ in range(8)]
+    with no_threads_called("callahead-dubbo-io", after=0.02):
+        for one in posting:
+            one.start()
+        for one in posting:
+            one.join()
+    assert len(failures) == len(posting)
+
+
+def test_what_ends_something_needs_no_thread(thread: IoThread) -> None:
+    """It runs here and now where the thread does not run, and on the thread where it does."""
+    spy = Spy()
+    with no_threads():
+        thread.end(spy, 1)
+    on_thread(thread, lambda: None)
+    thread.end(spy, 2)
+    assert spy.wait(2) == [(1,), (2,)]
+    assert spy.threads == [threading.current_thread().name, "callahead-dubbo-io"]
+
+
+class Interrupted:
+    """A poller whose next wake-up is broken into."""
+
+    def __init__(self, poller: Poller) -> None:
+        self.wake = self._raise
+        self._poller = poller
+
+    def _raise(self) -> None:
+        self.wake = self._poller.wake
+        raise KeyboardInterrupt
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._poller, name)
+
+
+def test_a_signal_handler_that_raises_at_a_wake_up_lets_nobody_sleep_on(thread: IoThread) -> None:
+    """The next task wakes the thread, and what was posted before runs too."""
+    spy = Spy()
+    on_thread(thread, lambda: None)
+    time.sleep(0.05)  # until it sleeps
+    assert thread.poller is not None
+    thread.poller = Interrupted(thread.poller)
+    with pytest.raises(KeyboardInterrupt):
+        thread.post(spy, 1)
     thread.post(spy, 2)
     assert spy.wait(2) == [(1,), (2,)]
 

@@ -217,3 +217,14 @@ def test_a_dropped_frame_behind_a_large_one_is_nothing_to_send() -> None:
     assert len(drain(outbox)) == JOIN_BYTES + 1
     assert outbox.put(b"next") == 3
     assert drain(outbox) == b"next"
+
+
+def test_those_who_wait_no_more_do_not_pile_up() -> None:
+    """Where a peer never reads, each frame that is watched lets go of those before it whose time was over."""
+    outbox: Outbox[Waiting] = Outbox()
+    for _ in range(10):
+        outbox.put(b"frame")
+        waiting = Waiting(outbox.last)
+        outbox.watch(waiting)
+        waiting.ended = True
+    assert len(outbox._watched) == 1

@@ -35,8 +35,15 @@ class Line:
         self.received: list[bytes] = []
         self.written: list[Waiting] = []
         self.lost: list[str] = []
+        self.turned_away: list[str] = []
         self.stream = Stream(
-            self.outbox, self.thread, self.clock, self.received.append, self.written.append, self.lost.append
+            self.outbox,
+            self.thread,
+            self.clock,
+            self.received.append,
+            self.written.append,
+            self.lost.append,
+            turned_away=self.turned_away.append,
         )
         self.stream.open(near, self)
 
@@ -150,3 +157,19 @@ def test_without_a_socket_nothing_leaves_and_nothing_comes(line: Line) -> None:
 
     assert (line.outbox.count, line.thread.handlers, line.lost) == (1, {}, [])
     assert line.peer.recv(100) == b""
+
+
+def test_an_alert_before_all_else_is_a_server_that_speaks_tls(line: Line) -> None:
+    """Only as the first bytes: later they are what the protocol makes of them."""
+    line.peer.sendall(b"\x15\x03\x01\x00\x02\x02\x46")
+    line.stream.read(100)
+    assert (line.received, line.lost) == ([], [])
+    assert line.turned_away == ["the provider speaks TLS there, and this reference has no ssl"]
+
+
+def test_an_alert_in_the_middle_is_not(line: Line) -> None:
+    """It goes where all bytes go."""
+    for data in (b"first", b"\x15\x03\x01"):
+        line.peer.sendall(data)
+        line.stream.read(100)
+    assert (line.received, line.turned_away) == ([b"first", b"\x15\x03\x01"], [])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import grpc
 import pytest
 from support.attempts import attempt_of
 from support.policies import tri_policy
+from support.shortage import no_threads
 
 from callahead.config.policy import MethodPolicy
 from callahead.consumer import (
@@ -151,6 +153,27 @@ def test_who_cancelled() -> None:
     assert type(made(Code.CANCELLED, "Channel closed!")) is RemoteError
 
 
+@pytest.mark.parametrize("text", ["", "CANCELLED"])
+def test_a_call_that_a_draining_server_cancels_is_in_doubt(text: str) -> None:
+    """No method need have run, so it may be repeated where that does no harm; a method's own word says more."""
+    error = made(Code.CANCELLED, text)
+    assert type(error) is TransportError
+    assert (error.not_sent, error.in_doubt, error.is_remote) == (False, True, False)
+    assert (error.status, error.status_text) == ("CANCELLED", text)
+
+
+@pytest.mark.parametrize("opening", ["", "Received "])
+@pytest.mark.parametrize(
+    "code", [Code.INTERNAL, Code.CANCELLED, Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.PERMISSION_DENIED]
+)
+def test_a_stream_that_was_reset_is_in_doubt(code: Any, opening: str) -> None:
+    """Whatever status gRPC makes of HTTP/2's error code, it is no answer."""
+    text = f"{opening}RST_STREAM with error code 8"
+    error = made(code, text)
+    assert type(error) is TransportError
+    assert (error.message, error.not_sent, error.in_doubt) == (f"the provider reset the stream: {text}", False, True)
+
+
 @pytest.fixture
 def closed_channel() -> grpc.Channel:
     """A channel on which no call can begin."""
@@ -167,6 +190,15 @@ def test_a_closed_channel(closed_channel: grpc.Channel) -> None:
     assert isinstance(ours, ConsumerClosed)
     assert (ours.message, ours.not_sent) == ("the connection was closed before the call", True)
     assert ours.__cause__ is caught.value
+
+
+def test_a_thread_that_grpcio_cannot_start() -> None:
+    """The request is on its way by then, so it is in doubt."""
+    with no_threads(), pytest.raises(RuntimeError) as caught:
+        threading.Thread(target=print).start()
+    ours = refused(caught.value)
+    assert isinstance(ours, TransportError)
+    assert (ours.not_sent, ours.in_doubt) == (False, True)
 
 
 def test_an_option_that_grpcio_does_not_take(closed_channel: grpc.Channel) -> None:

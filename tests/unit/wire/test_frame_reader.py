@@ -325,3 +325,15 @@ def test_a_peer_that_goes_away_inside_a_frame_is_noticed(cut: int) -> None:
         inside.append(reader.is_inside_frame)
 
     assert [False, True, False] == inside
+
+
+def test_how_much_of_a_frame_is_missing() -> None:
+    """The rest of a header or body, skipped ones too; each frame that came in part is counted."""
+    frame = response_frame(1, b"body")
+    reader = FrameReader(10)
+    seen = []
+    for part in (frame[:4], frame[4:17], frame[17:], frame, header(2, 20, 9, 100) + b"x" * 30):
+        reader.feed(part)
+        seen.append((reader.begun, reader.missing))
+
+    assert [(1, 12), (2, 3), (2, 0), (2, 0), (3, 70)] == seen

@@ -46,6 +46,16 @@ class Color(enum.Enum):
     GREEN = 2
 
 
+LITE = "com.alibaba.com.caucho.hessian.io."
+ENUM_SET = JavaObject(
+    LITE + "EnumSetHandler",
+    {
+        "type": JavaObject("java.lang.Class", {"name": "com.example.javaface.Color"}),
+        "objects": TypedList([Color.RED], "[object"),
+    },
+)
+
+
 @java_type("com.example.javaface.Foo")
 @dataclass
 class Foo:
@@ -139,7 +149,23 @@ TAKEN = [
     ("com.example.javaface.Color", Color.RED, Color.RED),
     ("com.example.javaface.Color", "GREEN", Color.GREEN),
     ("java.lang.Object", {"a": [1]}, {"a": [1]}),
-    ("java.util.Calendar", UTC_NOON, UTC_NOON),
+    ("java.util.Calendar", UTC_NOON, JavaObject(LITE + "CalendarHandle", {"date": UTC_NOON, "type": None})),
+    ("java.util.GregorianCalendar", JavaObject("a.B"), JavaObject("a.B")),
+    (
+        "java.util.BitSet",
+        {0, 63, 70},
+        JavaObject(LITE + "BitSetHandle", {"words": TypedList([1 - 2**63, 64], "[long")}),
+    ),
+    ("java.util.BitSet", set(), JavaObject(LITE + "BitSetHandle", {"words": TypedList([], "[long")})),
+    ("java.util.EnumSet", {Color.RED}, ENUM_SET),
+    ("java.util.EnumSet<com.example.javaface.Color>", {"RED"}, ENUM_SET),
+    ("java.util.EnumSet", None, None),
+    ("java.util.EnumMap", {Color.RED: 1}, TypedMap({Color.RED: 1}, "java.util.EnumMap")),
+    (
+        "java.util.EnumMap<com.example.javaface.Color, java.lang.Integer>",
+        {"RED": 1},
+        TypedMap({Color.RED: 1}, "java.util.EnumMap"),
+    ),
 ]
 
 
@@ -200,6 +226,18 @@ REFUSED = [
     ("java.util.List", java_array("int", [1]), "expected a Java java.util.List, got an array, [int"),
     ("java.util.Set", [1], "expected a Java java.util.Set, got list; give a set"),
     ("java.util.Map", [1], "expected a Java java.util.Map, got list"),
+    ("java.util.EnumSet", [Color.RED], "expected a Java java.util.EnumSet, got list; give a set"),
+    (
+        "java.util.EnumSet",
+        set(),
+        'the enum of a java.util.EnumSet is not known; write "java.util.EnumSet<com.alibaba.foo.Kind>"',
+    ),
+    ("java.util.BitSet", {-1}, "expected a Java java.util.BitSet, got set; give a set of int from 0 to 1000000"),
+    (
+        "java.util.Calendar",
+        NOON,
+        "expected a Java java.util.Calendar, got datetime.datetime; give a datetime with tzinfo",
+    ),
     (FOO, "a", f"expected a Java {FOO}, got str"),
     (FOO, {"ib": 1}, f"{__name__}.Foo has no field 'ib'; it has: id, delay_ms"),
     (COLOR, "BLUE", f"expected a Java {COLOR}, got str; {__name__}.Color has: RED, GREEN"),

@@ -145,6 +145,13 @@ def test_a_proto_finds_its_imports_in_its_own_folder() -> None:
     assert list(types.methods) == ["Ask"]
 
 
+def test_a_proto_whose_name_looks_like_an_option_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a path, relative to the working folder, never reaches protoc as an option."""
+    monkeypatch.chdir(tmp_path)
+    Path("--version.proto").write_bytes((PROTOS / "helloworld.proto").read_bytes())
+    assert "SayHello" in load("helloworld.Greeter", proto="--version.proto").methods
+
+
 def test_a_proto_finds_its_imports_in_proto_path(tmp_path: Path) -> None:
     """A file elsewhere is compiled with the folders of proto_path."""
     copy = tmp_path / "moved.proto"
@@ -361,3 +368,15 @@ def test_method_types_know_whether_they_stream() -> None:
         for client, server in kinds
     ]
     assert [one.streaming for one in made] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("name", ["-x.proto", "--version", "--python_out=.", "@x.proto", "a b.proto", "-I"])
+def test_a_file_whose_name_looks_like_an_option_is_a_file(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else is told to protoc by it."""
+    monkeypatch.chdir(tmp_path)
+    text = 'syntax = "proto3"; package p; message M {} service S { rpc call(M) returns (M); }'
+    Path(name).write_text(text, "utf-8")
+    assert list(load("p.S", proto=name).methods) == ["call"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -1,0 +1,22 @@
+"""What the system refuses while a call is prepared, such as a descriptor to import a module by, as our error."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import TransportError
+
+_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+@contextmanager
+def preparing() -> Iterator[None]:
+    """Raise `TransportError`, not sent, where the system has no descriptor or no memory left."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _SHORT:
+            raise
+        raise TransportError(f"nothing can be prepared for the call: {error}", not_sent=True) from None

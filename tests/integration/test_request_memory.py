@@ -1,0 +1,99 @@
+"""How much memory requests take while they run, and that none of it stays."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import tri_peers
+from support.dubbo_peer import DubboPeer, echo, foo_config, wait_until
+
+from callahead.consumer import Consumer, LimitExceeded, SerializationError
+
+MIB = 1024 * 1024
+ECHO = {"interface": "a.Foo", "methods": {"echo": {"parameter_types": ["java.lang.String"], "timeout": "60s"}}}
+
+
+@pytest.fixture(params=["reads", "frozen"])
+def silent(request: pytest.FixtureRequest) -> Iterator[tri_peers.Peer]:
+    """A peer that never answers, whether it reads or not."""
+    with tri_peers.Peer(tri_peers.mute if request.param == "reads" else lambda _: None) as peer:
+        yield peer
+
+
+class Strange:
+    """Something that fits no parameter."""
+
+
+class Resident:
+    """The most memory that this process had while it was watched."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        self._before = self._most = _resident()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.002):
+            self._most = max(self._most, _resident())
+
+    def growth(self) -> int:
+        """Stop, and give the bytes by which it grew."""
+        self._over.set()
+        self._thread.join()
+        return max(self._most, _resident()) - self._before
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
+
+
+@pytest.mark.parametrize("protocol", ["dubbo", "tri"])
+def test_requests_to_a_peer_that_never_answers_are_bounded_by_bytes(protocol: str, silent: tri_peers.Peer) -> None:
+    """2,000 calls of 100 kB grow by the limit and 20 MB at most; those beyond it are refused, and keep nothing."""
+    url = silent.url.replace("tri", protocol)
+    reference = {**ECHO, "protocol": protocol, "url": url, "max_queued_bytes": 16 * MIB}
+    text = "x" * 100_000
+    with Consumer({"references": {"foo": reference}}) as consumer:
+        foo = consumer.reference("foo")
+        futures = [foo.echo.future("")]
+        resident = Resident()
+        futures += [foo.echo.future(text) for _ in range(2000)]
+        wait_until(lambda: sum(future.done() for future in futures) > 1800)
+        assert resident.growth() <= 16 * MIB + 20_000_000
+        assert {type(future.exception(0)) for future in futures if future.done()} == {LimitExceeded}
+        consumer.close(0)
+
+
+@pytest.mark.parametrize("protocol", ["dubbo", "tri"])
+def test_a_call_whose_arguments_cannot_be_encoded_keeps_none_of_them(protocol: str) -> None:
+    """Nor does its error, by the frames of what led to it."""
+    reference = {**ECHO, "protocol": protocol, "url": f"{protocol}://127.0.0.1:1"}
+    with Consumer({"references": {"foo": reference}}) as consumer:
+        future = consumer.reference("foo").echo.future(strange := Strange())
+        thing = weakref.ref(strange)
+        del strange
+        error = future.exception(5)
+        assert isinstance(error, SerializationError)
+        assert thing() is None
+
+
+def test_a_large_request_is_repeated_from_the_frame_of_the_first_attempt() -> None:
+    """Its arguments are encoded once and kept once, and the next provider gets them whole."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        closed = f"dubbo://127.0.0.1:{gone.getsockname()[1]}"
+    text = "x" * 300_000
+    with DubboPeer(echo) as peer:
+        config: dict[str, Any] = foo_config(f"{closed};{peer.url}", loadbalance="roundrobin", retries=1)
+        with Consumer(config) as consumer:
+            future = consumer.reference("foo").echo.future(text)
+            assert future.result(5) == text
+            assert future.attempts == 2
