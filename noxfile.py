@@ -32,22 +32,30 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check types; mypy sees the namespace through links, since it cannot see package_dir."""
+    """Check types; mypy sees the package through links, since it cannot see package_dir."""
     session.install("--editable", ".[test]")
     links = ROOT / ".types" / "callahead"
     links.mkdir(parents=True, exist_ok=True)
-    for part in ("config", "registry", "consumer", "conf"):
-        link = links / part
+    for part in ("config", "registry", "consumer", "conf", "package/__init__.py", "package/__main__.py"):
+        link = links / pathlib.Path(part).name
         if not link.is_symlink():
             link.symlink_to(pathlib.Path("../..") / part)
-    session.run("mypy", "-p", "callahead.config", "-p", "callahead.registry", "-p", "callahead.consumer")
+    modules = ("-m", "callahead", "-m", "callahead.__main__")
+    session.run("mypy", *modules, "-p", "callahead.config", "-p", "callahead.registry", "-p", "callahead.consumer")
 
 
 @nox.session(python=supported())
 def tests(session: nox.Session) -> None:
-    """Run all tests from the checkout."""
+    """Run the tests from the checkout, without what is long."""
     session.install("--editable", ".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def full(session: nox.Session) -> None:
+    """Run all tests and what is long, too: Java providers, which need a JDK and Maven, and the benchmarks' smoke."""
+    session.install("--editable", ".[test]")
+    session.run("python", "-m", "pytest", "--full", *session.posargs)
 
 
 @nox.session

@@ -64,6 +64,8 @@ class MethodPolicy:
         oninvoke: ``module:function`` called with the arguments before the call, or None.
         onreturn: ``module:function`` called with the value, or None.
         onthrow: ``module:function`` called with the error, or None.
+        unobserved: What becomes of a failed future that nobody looked at: ``log``, ``raise`` (through
+            `sys.unraisablehook`) or ``ignore``.
         attachments: Sent with each call, under those of the context; YAML ``parameters``, and *call_attachments*.
         call_attachments: Those of the call's own options, which go before those of the context.
         parameter_types: Java parameter types in order, or None where they are not declared.
@@ -87,6 +89,7 @@ class MethodPolicy:
     oninvoke: str | None = None
     onreturn: str | None = None
     onthrow: str | None = None
+    unobserved: str = "log"
     attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     call_attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     parameter_types: tuple[str, ...] | None = None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
 import threading
 import time
 import weakref
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from random import Random
@@ -18,6 +21,8 @@ from callahead.config.extension import TRANSPORT, load, nearest
 from callahead.config.policy import ConsumerConfig, ReferencePolicy
 from callahead.registry.api import Registry
 
+from .call.invocation import CallRecord
+from .call.unseen import report_unseen
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
 from .reference.ending import OnDrop, Runtime
@@ -30,6 +35,8 @@ from .transport.shortage import preparing
 
 if TYPE_CHECKING:
     from .channel.channel import ConsumerChannel
+
+_LOG = logging.getLogger("callahead.consumer.call")
 
 _CONSUMERS: weakref.WeakSet[Consumer] = weakref.WeakSet()
 
@@ -49,7 +56,8 @@ class Consumer:
         clock: Monotonic seconds, for tests.
         random: The one source of chance, for tests.
 
-    Use it in a ``with`` block, or call `close`.
+    Use it in a ``with`` block, or call `close`. Where nobody did, the interpreter waits at its exit for the one-way and
+    async calls that still run, for at most ``shutdown_timeout``; a warning says which were given up.
     """
 
     def __init__(
@@ -72,6 +80,7 @@ class Consumer:
         self._own_registries: dict[str, Registry] = {}  # by reference: made of addresses, or merged
         self._pipelines: dict[str, Pipeline] = {}
         self._references: dict[str, Reference] = {}
+        self._runtime.owner = self
         _CONSUMERS.add(self)
 
     @classmethod
@@ -227,6 +236,11 @@ class Consumer:
             registry = self._registries[name] = open_registry(self.config.registries[name])
         return registry
 
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Names that `reference` takes, as the configuration gives them."""
+        return tuple(self.config.references)
+
     def counts(self) -> Mapping[str, Mapping[str, MethodCounts]]:
         """Return what was counted so far, by reference and method."""
         return {name: pipeline.counts() for name, pipeline in list(self._pipelines.items())}
@@ -240,7 +254,7 @@ class Consumer:
 
         Args:
             timeout: Longest wait in seconds; 0 waits for none. None is the configuration's ``shutdown_timeout``. What
-                still runs then ends as `ConsumerClosed`.
+                still runs then ends as `ConsumerClosed`, and one warning says so unless no wait was asked for.
 
         A callback may still call while this waits, to finish what it is at. Callbacks that were due have run when this
         returns, but for those that would wait for this very call.
@@ -250,7 +264,10 @@ class Consumer:
             runtime = self._runtime
             runtime.closed = True
             pipelines = list(self._pipelines.values())
+        began = time.monotonic()
         runtime.drain(self.config.shutdown_timeout_ms / 1000 if timeout is None else timeout)
+        if timeout != 0:
+            self._say_given_up("the consumer is closed", began, self._running())
         for ending in list(runtime.running.values()):
             ending.give_up(ConsumerClosed("the consumer was closed under the call", in_doubt=True))
         for pipeline in pipelines:
@@ -261,6 +278,8 @@ class Consumer:
             transport.close()
         runtime.timer.close()
         runtime.callbacks.close(wait=True)
+        _CONSUMERS.discard(self)  # neither a fork nor the exit is any business of it now
+        runtime.owner = None
 
     def __enter__(self) -> Self:
         return self
@@ -269,6 +288,41 @@ class Consumer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close on a thread of its own: the loop must go on, for those who await what `close` waits for."""
+        import asyncio
+
+        await asyncio.to_thread(self.close)
+
+    def _flush(self, ends: float) -> None:
+        """Let the calls end that run at the interpreter's exit, until *ends*, and say which did not."""
+        began = time.monotonic()
+        try:
+            self._runtime.flush(ends)
+        finally:  # Ctrl-C: the user knows even less what became of the calls
+            lost = [record for record in self._running() if not record.thread]
+            self._say_given_up("the interpreter exits", began, lost)
+        if not self._running():  # else a daemon's call would raise now, for nobody
+            for transport in self._transports.values():
+                transport.close()  # gRPC's channels, let go of any later, may wait for threads that are no more
+
+    def _running(self) -> list[CallRecord]:
+        return list(self._runtime.running)
+
+    @staticmethod
+    def _say_given_up(why: str, began: float, calls: list[CallRecord]) -> None:
+        """Warn once of all *calls*; their futures are not reported one by one."""
+        if calls:
+            given_up = Counter(record.name for record in calls)
+            methods = ", ".join(f"{count} of {name}" for name, count in given_up.most_common())
+            waited = (time.monotonic() - began) * 1000
+            _LOG.warning("%s and gives up %d calls after %.0f ms: %s", why, given_up.total(), waited, methods)
 
     def _after_fork(self) -> None:
         self._lock = threading.RLock()
@@ -287,4 +341,20 @@ def _after_fork_in_child() -> None:
         consumer._after_fork()
 
 
+def _flush_at_exit() -> None:
+    """Do what `Consumer.close` was not asked to.
+
+    Threads that are no daemons have ended by now, so whatever they called is known, and the daemons of the transports
+    still run.
+    """
+    began = time.monotonic()
+    consumers = list(_CONSUMERS)
+    for consumer in consumers:
+        consumer._runtime.closed = True
+    for consumer in consumers:
+        consumer._flush(began + consumer.config.shutdown_timeout_ms / 1000)
+    report_unseen()
+
+
 os.register_at_fork(after_in_child=_after_fork_in_child)
+atexit.register(_flush_at_exit)

@@ -41,6 +41,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "oninvoke": "``oninvoke`` and ``oninvoke-method``",
         "onreturn": "``onreturn`` and ``onreturn-method``",
         "onthrow": "``onthrow`` and ``onthrow-method``",
+        "unobserved": NONE,
     },
     "method": {"parameter_types": f"{NONE}; Java has the interface"},
     "interface": {

@@ -21,9 +21,34 @@ settings.load_profile("callahead")
 # Appended, so that no folder here hides a module: tests say ``from support.clock import FakeClock``.
 sys.path.append(str(Path(__file__).parent))
 
-_PATIENCE_S = 3.0
+_LEFT_OUT = pytest.StashKey[int]()
+_PATIENCE_S = 10.0
 # grpcio's own: they end some time after their channel or server did.
 _FOREIGN = ("channel_spin", "_serve", "grpc", "pytest", "asyncio_", "pydevd", "_monitor", "consume_request_iterator")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the long tests be asked for."""
+    parser.addoption("--full", action="store_true", help="run what is long, too: Java providers, benchmarks, memory")
+
+
+@pytest.hookimpl(trylast=True)  # the folders have marked theirs by then
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is long, unless it is asked for."""
+    if config.getoption("--full"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    if left_out:
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left_out)
+        config.stash[_LEFT_OUT] = len(left_out)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was left out."""
+    count = config.stash.get(_LEFT_OUT, 0)
+    if count:
+        terminalreporter.write_line(f"{count} long tests were left out; nox -s full, or pytest --full, runs them too")
 
 
 def _threads() -> set[threading.Thread]:

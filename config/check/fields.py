@@ -34,6 +34,7 @@ __all__ = [
     "Stub",
     "Text",
     "Threads",
+    "Unobserved",
     "Urls",
     "Word",
     "Words",
@@ -81,6 +82,7 @@ def _ssl(value: Any) -> Any:
     raise Unfit(f"must be true, false or a mapping, not {show(written)}")
 
 
+_UNOBSERVED = ("log", "raise", "ignore")
 _TEXT = WithJsonSchema({"type": "string"})
 
 Retries = Annotated[int, *count(0, MOST_RETRIES)]
@@ -89,6 +91,7 @@ Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
+Unobserved = Annotated[str, PlainValidator(text.one_of(*_UNOBSERVED)), or_placeholder(enum=list(_UNOBSERVED))]
 Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), TEXTS]
 Function = Annotated[str, PlainValidator(text.function_path), _TEXT]
 Stub = Annotated[str, PlainValidator(text.stub_path), _TEXT]

@@ -69,6 +69,9 @@ class CallModel(_Section):
     )
     onreturn: f.Written[f.Function] = Field(None, description="module:function called with the value")
     onthrow: f.Written[f.Function] = Field(None, description="module:function called with the error")
+    unobserved: f.Written[f.Unobserved] = Field(
+        None, description="A failed future that nobody looked at: log, raise or ignore it; default log"
+    )
     attachments: dict[str, f.Parameter] | None = Field(
         None, alias="parameters", description="Sent with each call as attachments, merged key by key"
     )
@@ -161,7 +164,9 @@ class ApplicationModel(_Section):
 
     name: f.Written[f.Text] = Field(None, description="Name of this program, as providers see it")
     shutdown_timeout_ms: f.Written[f.DurationOrZero] = Field(
-        None, alias="shutdown_timeout", description="How long close waits for pending calls; default 10s"
+        None,
+        alias="shutdown_timeout",
+        description="How long close, or the interpreter's exit, waits for pending calls; default 10s",
     )
 
 

@@ -26,7 +26,7 @@ ANY = "*"
 
 _CALL = (
     *("is_async", "sent", "returns", "timeout_ms", "total_timeout_ms", "retries", "idempotent", "cluster"),
-    *("loadbalance", "actives", "oninvoke", "onreturn", "onthrow", "parameter_types"),
+    *("loadbalance", "actives", "oninvoke", "onreturn", "onthrow", "unobserved", "parameter_types"),
 )
 _INTERFACE = (
     *("interface", "group", "version", "check", "connections", "max_request_bytes", "max_response_bytes"),

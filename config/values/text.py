@@ -83,6 +83,18 @@ def serialization(value: Any) -> str:
     return written
 
 
+def one_of(*words: str) -> Callable[[Any], str]:
+    """Make the conversion of one of *words*."""
+
+    def convert(value: Any) -> str:
+        written = text(value)
+        if written not in words:
+            raise Unfit(f"must be {', '.join(words[:-1])} or {words[-1]}, not {show(written)}")
+        return written
+
+    return convert
+
+
 def is_object_path(written: str) -> bool:
     """Tell whether *written* is of the form ``package.module:name``."""
     return _OBJECT.fullmatch(written) is not None

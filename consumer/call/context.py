@@ -7,13 +7,14 @@ was handed out is held weakly, so no result is kept alive (dubbo#6866, #12493); 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from callahead.config.errors import CallaheadError
 
-from .current import hand_out, last_future, last_record, next_attachments, set_attachments
+from .current import hand_out, is_handed_out, last_record, next_attachments, set_attachments
 from .future import InvocationFuture
 from .invocation import NO_ATTACHMENTS, CallRecord
 
@@ -70,6 +71,9 @@ class Attachments(MutableMapping[str, Any]):
         return f"Attachments({dict(self)!r})"
 
 
+_LOG = logging.getLogger("callahead.consumer.call")
+
+
 def _why_no_future(record: CallRecord | None, handed_out: bool) -> str:
     if record is None:
         return "there is no future: this thread or task has made no call yet"
@@ -81,6 +85,12 @@ def _why_no_future(record: CallRecord | None, handed_out: bool) -> str:
     if record.view:
         return f"{record.name} was synchronous: {record.view}"
     return f"{record.name} was synchronous: async is false, {policy.origin('is_async')}"
+
+
+def _overwritten_by(record: CallRecord | None) -> str:
+    """Name the call whose future nobody can have any more, since *record*'s call came before somebody asked for it."""
+    lost = None if record is None else record.overwrote
+    return "" if lost is None else f"; that of {lost.name}, called at {lost.call_site}, was overwritten by this call"
 
 
 class RpcContext:
@@ -101,12 +111,16 @@ class RpcContext:
 
         Raises:
             NoFutureError: The most recent call has none, or there was no call; the message names the call and the
-                setting (``file:line``) that made it so.
+                setting (``file:line``) that made it so, and the earlier call whose future it has overwritten.
         """
-        held = last_future()
+        handed_out, record = is_handed_out(), last_record()
         future = self.future
         if future is None:
-            raise NoFutureError(_why_no_future(last_record(), handed_out=held is not None))
+            raise NoFutureError(_why_no_future(record, handed_out) + _overwritten_by(record))
+        if handed_out and record is not None and record.overwrote is not None:
+            text = "the future of %s was asked for again%s"
+            _LOG.warning(text, record.name, _overwritten_by(record))
+            record.overwrote = None  # once is enough
         return future
 
     @property

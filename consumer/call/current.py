@@ -47,8 +47,16 @@ class _Held:
 
 def enter_call(record: CallRecord) -> None:
     """Make *record* the last call of this context; it has no future, or not yet."""
+    holder = last_future()
+    if type(holder) is _Held:
+        _overwrite(holder().record, record)
     _set_record(record)
     _set_future(None)
+
+
+def _overwrite(lost: CallRecord, record: CallRecord) -> None:
+    lost.overwrote = None  # or a row of calls would be kept
+    record.overwrote = lost
 
 
 def enter_future(future: object, *, held: bool) -> None:
@@ -68,6 +76,11 @@ def take_attachments() -> Mapping[str, Any]:
     if attachments is not NO_ATTACHMENTS:
         set_attachments(NO_ATTACHMENTS)
     return attachments
+
+
+def is_handed_out() -> bool:
+    """Tell whether whoever made the last call, or asked for its future, decides over the life of it."""
+    return type(last_future()) is weakref.ref
 
 
 def hand_out() -> Any:

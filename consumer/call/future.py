@@ -1,4 +1,4 @@
-"""The future of one call, at home in threads and in every event loop."""
+"""The future of one call, at home in threads and in every ``asyncio`` loop."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..errors import ConsumerClosed
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import GRACE_S
 from .current import enter_callback
 from .invocation import CallRecord, Done, Invocation, Outcome
 from .lean_future import SettlingFuture, value_or_raise
+from .unseen import Unseen, look_at
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,16 +35,19 @@ class CallEnding(Protocol):
 class InvocationFuture(SettlingFuture):
     """The answer of one call, to come: a `concurrent.futures.Future` that can be awaited, too.
 
-    ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``await`` from any running loop all work. It settles exactly
-    once, after every stage of the framework has run. Differs from its base class: `cancel` works until the answer is
-    there, since a call is never "running" in the sense of an executor; callbacks run on the consumer's callback threads
-    in a copy of the caller's context, whether they were added before or after the answer came.
+    ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``await`` from any running loop all work; a task is made of
+    it by ``asyncio.ensure_future``, since ``create_task`` takes coroutines alone. It settles exactly once, after every
+    stage of the framework has run. Differs from its base class: `cancel` works until the answer is there, since a call
+    is never "running" in the sense of an executor; callbacks run on the consumer's callback threads in a copy of the
+    caller's context, whether they were added before or after the answer came.
 
     Attributes:
         invocation: What was asked; its arguments only until the call ends, before callbacks run.
     """
 
     _inline = False
+    # A user's, not one that only an interceptor sees; its failure is reported where nobody looks at it.
+    _is_watched = True
     _ending: CallEnding | None = None  # of the call that it is the answer of; None for an interceptor's own, and after
 
     def __init__(self, invocation: Invocation, callbacks: CallbackExecutor, context: Context | None = None) -> None:
@@ -119,6 +124,7 @@ class InvocationFuture(SettlingFuture):
             raise TimeoutError(self._no_answer(timeout))
         if self.cancelled():
             raise CancelledError
+        look_at(outcome)
         return outcome.error
 
     def _wait(self, timeout: float | None) -> Outcome | None:
@@ -167,7 +173,7 @@ class InvocationFuture(SettlingFuture):
         and on the caller's own thread where that is blocked by this very call.
         """
         derived = InvocationFuture(self.invocation, self._callbacks, self._context)
-        derived._inline = self._inline
+        derived._inline, derived._is_watched = self._inline, self._is_watched
 
         def proceed(settled: InvocationFuture, outcome: Outcome) -> None:
             function = on_value if outcome.error is None else on_error
@@ -196,6 +202,12 @@ class InvocationFuture(SettlingFuture):
             made.when_settled(self.settle)
         else:
             self.settle(Outcome(made))
+
+    def _failure(self, error: BaseException) -> Outcome:
+        record = self.record
+        if not self._is_watched or record.policy.unobserved == "ignore" or isinstance(error, ConsumerClosed):
+            return Outcome(error=error)  # whoever closes, or forks, leaves many calls at once and is told of all in one
+        return Unseen(error, record)
 
     def when_settled(self, done: Done) -> None:
         """Call *done* with the outcome on the very thread that settles, or now; for the framework's own stages only."""

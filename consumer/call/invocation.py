@@ -89,6 +89,7 @@ class CallRecord:
         view: Why the call has the mode that it has where the configuration does not say it, such as
             ``"called through .sync"``; "" otherwise.
         thread: Identifier of the thread that waits for the call; 0 where none does.
+        overwrote: The call before it in its context, where nobody had asked for the future of that one.
         waiter: That thread, for work that would hold up others; None where none waits.
         first: The first attempt, while the call runs; likewise *further*, those after it. They may have ended.
     """
@@ -104,6 +105,7 @@ class CallRecord:
     waiter: Waiter | None = None
     _site: tuple[CodeType, int] | None = None
     is_cancelled: bool = False
+    overwrote: CallRecord | None = None
     is_decided: bool = False
     first: Stoppable | None = None
     further: tuple[Stoppable, ...] = ()

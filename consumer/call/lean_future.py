@@ -16,6 +16,7 @@ from typing import Any
 
 from ..runtime.forking import fork_safe_lock
 from .invocation import Outcome
+from .unseen import look_at
 
 _LOG = logging.getLogger("callahead.consumer.future")
 
@@ -74,23 +75,39 @@ class SettlingFuture(Future[Any]):
 
         A `StopIteration` becomes the cause of a `RuntimeError`, as in generators: no future of asyncio takes it.
         """
-        if isinstance(outcome.error, StopIteration):
-            outcome = _carried(outcome.error)
-        state = CANCELLED if isinstance(outcome.error, CancelledError) else FINISHED
-        with _CHANGES:
-            if self._outcome is not None:
-                return False
-            is_awaited = self._is_awaited
-            if not is_awaited:
-                self._outcome, self._state = outcome, state
-        if is_awaited and not self._tell(outcome, state):
+        state = FINISHED
+        if outcome.error is not None:
+            outcome, state = self._failed(outcome.error)
+        if not self._settle(outcome, state):
+            look_at(outcome)  # whoever was told of the end that counts
             return False
         due = self._due
         if due is not None:
             self._due = None
+            look_at(outcome)
             for function in due:
                 self._call(function, outcome)
         return True
+
+    def _failed(self, error: BaseException) -> tuple[Outcome, str]:
+        """Make the outcome and the state of a future that ends with *error*."""
+        if isinstance(error, CancelledError):
+            return Outcome(error=error), CANCELLED
+        if isinstance(error, StopIteration):
+            error = _carried(error)
+        return self._failure(error), FINISHED
+
+    def _failure(self, error: BaseException) -> Outcome:
+        return Outcome(error=error)
+
+    def _settle(self, outcome: Outcome, state: str) -> bool:
+        with _CHANGES:
+            if self._outcome is not None:
+                return False
+            if not self._is_awaited:
+                self._outcome, self._state = outcome, state
+                return True
+        return self._tell(outcome, state)
 
     def _tell(self, outcome: Outcome, state: str) -> bool:
         """End with *outcome* and wake those who wait; False where another thread was quicker."""
@@ -128,6 +145,7 @@ class SettlingFuture(Future[Any]):
                 else:
                     self._due.append(function)
                 return
+        look_at(outcome)
         self._call(function, outcome)
 
     def cancel(self) -> bool:
@@ -168,10 +186,10 @@ class SettlingFuture(Future[Any]):
         return self._outcome
 
 
-def _carried(error: StopIteration) -> Outcome:
+def _carried(error: StopIteration) -> RuntimeError:
     carrier = RuntimeError(f"the call ended as {error!r}")
     carrier.__cause__ = error
-    return Outcome(error=carrier)
+    return carrier
 
 
 def value_or_raise(outcome: Outcome) -> Any:
@@ -179,6 +197,7 @@ def value_or_raise(outcome: Outcome) -> Any:
     error = outcome.error
     if error is None:
         return outcome.value
+    look_at(outcome)
     try:
         raise CancelledError if isinstance(error, CancelledError) else error
     finally:

@@ -57,6 +57,7 @@ def is_harmless(interceptor: Interceptor | Observer) -> TypeGuard[Observer]:
 def answer(invocation: Invocation, value: Any = None, error: BaseException | None = None) -> InvocationFuture:
     """Make a settled future: how an interceptor answers without a provider."""
     future = InvocationFuture(invocation, _NO_CALLBACKS)
+    future._is_watched = False
     future.settle(Outcome(value, error))
     return future
 
@@ -132,7 +133,7 @@ def _intercepted(interceptor: Interceptor, following: Stage, callbacks: Callback
     def call_next(invocation: Invocation) -> InvocationFuture:
         invocation.record.is_decided = False  # whatever observers were told before, the call goes on
         future = InvocationFuture(invocation, callbacks)
-        future._inline = inline
+        future._inline, future._is_watched = inline, False
         following(invocation, future.settle)
         return future
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 from callahead.config.extension import nearest
+
+# Between a small letter and a large one, and before the last large one of several.
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 Named = TypeVar("Named")
 
@@ -13,6 +17,11 @@ Named = TypeVar("Named")
 def folded(name: str) -> str:
     """Reduce *name* to what ``findFoo``, ``FindFoo`` and ``find_foo`` have in common."""
     return name.replace("_", "").lower()
+
+
+def snake_case(name: str) -> str:
+    """Spell *name* as Python does: ``findFoo`` becomes ``find_foo``, and ``getURLOf`` ``get_url_of``."""
+    return _HUMP.sub("_", name).lower()
 
 
 class Spellings(Generic[Named]):

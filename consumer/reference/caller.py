@@ -26,7 +26,7 @@ from callahead.config.policy import MethodPolicy
 
 from ..call.current import enter_call, enter_future, take_attachments
 from ..call.future import InvocationFuture
-from ..call.invocation import CallRecord, Invocation, Stage
+from ..call.invocation import CallRecord, Invocation, Outcome, Stage
 from ..interceptor.metrics import CallMetrics
 from ..transport.api import MethodTransport
 from .ending import DropEnding, Ending, FutureEnding, Runtime, closed_error
@@ -217,6 +217,7 @@ class Caller:
         error = self._start(invocation, ending, wait=policy.sent)
         if error is None:
             return future
+        future.when_settled(_told)
         del future, ending  # they would tie the error to its own traceback
         try:
             raise error
@@ -258,3 +259,7 @@ class Caller:
             raise
         outcome = ending.outcome
         return None if outcome is None or ending.is_sent else outcome.error
+
+
+def _told(outcome: Outcome) -> None:
+    """Look at a failure that the caller is told of by raising it."""

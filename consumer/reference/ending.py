@@ -20,6 +20,7 @@ from ..errors import CallTimeout, ConsumerClosed
 from ..interceptor.metrics import CallMetrics, log_failure
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import GRACE_S, Clock
+from ..runtime.drain import Drain
 from ..runtime.forking import fork_safe_lock
 from ..runtime.timer import Timer
 from .watchdog import Watchdog
@@ -43,6 +44,8 @@ class Runtime:
         running: How to end, from outside, each call that has begun and not ended.
         watchdog: Ends those that nobody else would.
         on_drop: Hears of dropped failures, or None.
+        draining: Hears of the calls that end once it is closed.
+        owner: The consumer, which hears of forks and of the exit, and must live as long as its calls and references.
         closed: No further call may begin, but for those that callbacks make while `drain` waits.
     """
 
@@ -54,6 +57,8 @@ class Runtime:
         self.watchdog = Watchdog(clock, self.timer, self.running)
         self.on_drop = on_drop
         self.closed = False
+        self.draining = Drain()
+        self.owner: object = None
         self._is_drained = False
         self._idle = threading.Condition()
 
@@ -76,10 +81,23 @@ class Runtime:
     def _is_idle(self) -> bool:
         return not self.running and (self.callbacks.is_idle or self.callbacks.is_current())
 
+    def flush(self, ends: float) -> None:
+        """Wait at the interpreter's exit, not past *ends*, for the calls that nobody waits for.
+
+        A thread that waits for its own call is a daemon by then, and meant to be left behind. What the callback threads
+        would run, which the interpreter has ended before, runs here: not on the I/O thread, which must go on.
+        """
+        draining, callbacks = self.draining, self.callbacks
+        callbacks.leave_to(draining.look_again)
+        left = draining.expect(record for record in list(self.running) if not record.thread)
+        while draining.wait(left, ends, callbacks.has_due):
+            callbacks.run_due()
+
     def after_fork(self) -> None:
         """End here, in the child, what only the parent will hear the end of."""
         self.callbacks.after_fork()
         self.timer.after_fork()
+        self.draining = Drain()
         self.watchdog.after_fork()
         self._idle = threading.Condition()
         for ending in list(self.running.values()):
@@ -128,6 +146,7 @@ class Ending:
         self.ended(outcome)
         self._wake()
         if runtime.closed:
+            runtime.draining.ended(record)
             runtime.tell_idle()
 
     def give_up(self, error: BaseException) -> None:

@@ -18,10 +18,11 @@ from ..call.provider import Provider
 from ..cluster.api import Cluster, ClusterParts
 from ..cluster.budget import RetryBudget
 from ..cluster.directory import Directory
-from ..errors import NoProviderAvailable
+from ..errors import ConfigError, NoProviderAvailable, RpcError
 from ..interceptor.chain import fold
 from ..interceptor.metrics import CallMetrics, MethodCounts
 from ..interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
+from ..interface.description import MethodDescription
 from ..interface.spelling import Spellings
 from ..loadbalance.api import AttemptWatcher, LoadBalance
 from ..runtime.forking import fork_safe_lock
@@ -120,7 +121,13 @@ class Pipeline:
         binding = self._bind(carrier.name, is_streaming=carrier.is_streaming)
         if carrier.is_streaming:
             return StreamMethod(binding, carrier, self.choose)
-        return Method(Caller(binding, carrier))
+        return Method(Caller(binding, carrier), self._describe)
+
+    def _describe(self, name: str) -> Sequence[MethodDescription]:
+        try:
+            return self.transport.describe().find(name)
+        except (ConfigError, RpcError):  # whoever looks at a method is not told that a provider is away
+            return ()
 
     def bind(self, name: str, *, is_streaming: bool = False) -> MethodBinding:
         """Return what all share who call the method that the provider calls *name*; its chain is folded once.

@@ -9,7 +9,16 @@ from typing import Any
 from callahead.config.policy import MethodPolicy
 
 from ..call.future import InvocationFuture
+from ..interface.spelling import snake_case
 from .caller import Caller
+from .prompt import Overloads, Shown, documentation_of, signature_of
+
+Describe = Callable[[str], Overloads]
+"""Gives what is known of a method's types."""
+
+
+def _nothing(_: str) -> Overloads:
+    return ()
 
 
 class Method:
@@ -22,10 +31,13 @@ class Method:
     * ``foo.find_foo.with_options(timeout=500)(x)`` obeys, but for what it is told.
     """
 
-    __slots__ = ("_caller", "_options", "_overridden")
+    __slots__ = ("_caller", "_describe", "_options", "_overridden")
 
-    def __init__(self, caller: Caller, options: tuple[Mapping[str, Any], ...] = ()) -> None:
+    def __init__(
+        self, caller: Caller, describe: Describe = _nothing, options: tuple[Mapping[str, Any], ...] = ()
+    ) -> None:
         self._caller = caller
+        self._describe = describe
         self._options = options
         self._overridden = self._override(caller.binding.policy)
 
@@ -84,12 +96,25 @@ class Method:
             TypeError: An option is unknown.
             ConfigError: A value is out of its range.
         """
-        return Method(self._caller, (*self._options, options))
+        return Method(self._caller, self._describe, (*self._options, options))
 
     def __repr__(self) -> str:
         policy = self.policy
         mode = "one-way" if not policy.returns else "async" if policy.is_async else "sync"
         return f"<method {policy.reference}.{policy.method}, {mode}>"
+
+
+def _signature(method: Method) -> Any:
+    return signature_of(method._describe(method._caller.binding.name))
+
+
+def _documentation(method: Method) -> str:
+    name = method._caller.binding.name
+    return documentation_of(f"{method.policy.reference}.{name}", method._describe(name))
+
+
+Method.__signature__ = Shown(_signature)  # type: ignore[attr-defined]  # inspect asks for it
+Method.__doc__ = Shown(_documentation, Method.__doc__)  # type: ignore[assignment]
 
 
 class Reference:
@@ -124,7 +149,8 @@ class Reference:
             raise AttributeError(f"{self._name}: {error.args[0]}", name=name, obj=self) from None
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self._names()})
+        names = set(self._names())
+        return sorted({*super().__dir__(), *names, *map(snake_case, names)})
 
     def __repr__(self) -> str:
         return f"<Reference {self._name} to {self._interface}>"

@@ -43,6 +43,7 @@ class CallbackExecutor:
         self._rounds = 0
         self._members: set[int] = set()
         self._closed = False
+        self._wake: Callable[[], object] | None = None
 
     def submit(self, context: Context, what: str, function: Callable[..., Any], *args: Any) -> None:
         """Run ``function(*args)`` in a copy of *context*, soon; after `close` at once, on the calling thread.
@@ -53,7 +54,7 @@ class CallbackExecutor:
         self._due.append((context, what, function, args))
         # Looked at once it is due, as a round that ends looks again once it is counted: one of the two sees the other.
         if self._rounds < self._threads and not self._begin_round():
-            self._run_due()
+            self.run_due()
 
     @property
     def is_idle(self) -> bool:
@@ -65,6 +66,10 @@ class CallbackExecutor:
         return threading.get_ident() in self._members
 
     def _begin_round(self) -> bool:
+        wake = self._wake
+        if wake is not None:
+            wake()
+            return True
         with self._lock:
             if self._closed:
                 return False
@@ -88,7 +93,7 @@ class CallbackExecutor:
 
     def _round(self) -> None:
         while True:
-            self._run_due()
+            self.run_due()
             with self._lock:
                 # A round that was not counted, since no thread could be started for it, may be run by another's.
                 self._rounds = max(0, self._rounds - 1)
@@ -99,7 +104,16 @@ class CallbackExecutor:
         if tell_idle is not None:
             tell_idle()
 
-    def _run_due(self) -> None:
+    def leave_to(self, wake: Callable[[], object]) -> None:
+        """Start no thread any more: call *wake* where something is due, whoever hears of it calls `run_due`."""
+        self._wake = wake
+
+    def has_due(self) -> bool:
+        """Tell whether something waits for its turn."""
+        return bool(self._due)
+
+    def run_due(self) -> None:
+        """Run all that is due, on the calling thread."""
         due = self._due
         while due:
             try:

@@ -16,7 +16,7 @@ from benchmarks.ice_peer import REQUIREMENT
 
 ROOT = Path(__file__).parents[2]
 CALLAHEAD = "callahead dubbo"
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

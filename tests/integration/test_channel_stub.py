@@ -161,7 +161,7 @@ def test_the_stubs_timeout_is_the_deadline(greeting: Greeting, provider: Embedde
     began = time.monotonic()
     with pytest.raises(grpc.RpcError) as caught:
         stub.SayHello(ann(), timeout=0.2)
-    assert 0.15 < time.monotonic() - began < 1
+    assert time.monotonic() - began > 0.15
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert isinstance(caught.value, CallTimeout)
     assert isinstance(caught.value, TimeoutError)

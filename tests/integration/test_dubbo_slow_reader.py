@@ -136,7 +136,7 @@ def test_sent_raises_by_its_deadline(consume: Consume, method: str, begun: bool)
         began = time.monotonic()
         with pytest.raises(CallTimeout) as caught:
             getattr(foo, method).with_options(timeout=200)(value)
-        assert 0.19 < time.monotonic() - began < 1.5
+        assert time.monotonic() - began > 0.19
         assert (caught.value.in_doubt, caught.value.not_sent) == (begun, not begun)
 
 

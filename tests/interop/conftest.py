@@ -39,6 +39,13 @@ def bound() -> Iterator[None]:
     _unbind()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs Java providers as long."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.long)
+
+
 @pytest.fixture(scope="session")
 def java() -> None:
     """Skip what needs Java where there is none, and say how to get it; in CI that is a failure."""

@@ -39,7 +39,7 @@ METHODS: dict[str, Any] = {
 }
 
 
-def wait_until(condition: Callable[[], Any], timeout: float = 5.0) -> Any:
+def wait_until(condition: Callable[[], Any], timeout: float = 20.0) -> Any:
     """Return what *condition* gives once it is true."""
     until = time.monotonic() + timeout
     while not (value := condition()):
@@ -199,11 +199,11 @@ class DubboPeer:
         for request in link.requests():
             self.calls.put((link, request))
 
-    def next_call(self, timeout: float = 5.0) -> tuple[Link, Request]:
+    def next_call(self, timeout: float = 20.0) -> tuple[Link, Request]:
         """Return the call that has waited longest."""
         return self.calls.get(timeout=timeout)
 
-    def link(self, count: int = 1, timeout: float = 5.0) -> Link:
+    def link(self, count: int = 1, timeout: float = 20.0) -> Link:
         """Return the connection number *count*, once it is there."""
         wait_until(lambda: len(self.links) >= count, timeout)
         return self.links[count - 1]

@@ -22,7 +22,7 @@ warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
 def say(*words):
     print(*words, flush=True)
 """
-_MOST_S: Final = 25
+_MOST_S: Final = 60
 
 
 class Programs:

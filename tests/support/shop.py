@@ -86,7 +86,7 @@ class Background:
         """It has not returned yet."""
         return self.thread.is_alive()
 
-    def join(self, timeout: float = 10.0) -> Any:
+    def join(self, timeout: float = 30.0) -> Any:
         """Wait for the end of it."""
         self.thread.join(timeout)
         assert not self.thread.is_alive(), "the background call did not end"
@@ -113,7 +113,7 @@ class Spy:
                 self.threads.append(threading.current_thread().name)
                 self._condition.notify_all()
 
-    def wait(self, count: int = 1, timeout: float = 5.0) -> list[tuple[Any, ...]]:
+    def wait(self, count: int = 1, timeout: float = 20.0) -> list[tuple[Any, ...]]:
         """Return the calls once there are *count* of them."""
         with self._condition:
             assert self._condition.wait_for(lambda: len(self.calls) >= count, timeout), f"only {self.calls}"

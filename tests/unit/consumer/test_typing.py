@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[3]
 def test_mypy_agrees_with_the_declared_types(tmp_path: Path) -> None:
     """tests/typing/api.py passes mypy --strict, its expected errors included."""
     (tmp_path / "callahead").mkdir()
-    for part in ("config", "registry", "consumer", "conf"):  # mypy does not see setup.cfg's package_dir
-        (tmp_path / "callahead" / part).symlink_to(ROOT / part)
+    for part in ("config", "registry", "consumer", "conf", "package/__init__.py"):  # mypy does not see package_dir
+        (tmp_path / "callahead" / Path(part).name).symlink_to(ROOT / part)
     command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "setup.cfg"), "tests/typing/api.py"]
     environment = {**os.environ, "MYPYPATH": str(tmp_path)}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)

@@ -1,0 +1,180 @@
+"""What becomes of the calls that still run when the interpreter exits and nobody has closed the consumer."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from support.programs import Programs
+
+from callahead.consumer.testing import EmbeddedProvider
+
+HEAD = """
+url, is_java = sys.argv[1], sys.argv[1].startswith("dubbo")
+
+def reference(url, **method):
+    if is_java:
+        method["parameter_types"] = ["java.lang.String"]
+    types = {} if is_java else {"module": "helloworld_pb2"}
+    base = {"interface": "helloworld.Greeter", "url": url, "timeout": 30000, "retries": 0}
+    return {**base, **types, "methods": {"SayHello": method}}
+
+def consume(shutdown_timeout="20s", mute_url=url):
+    references = {
+        "ahead": reference(url, **{"async": True}),
+        "teller": reference(url, **{"return": False}),
+        "waiter": reference(mute_url),
+    }
+    return Consumer({"application": {"shutdown_timeout": shutdown_timeout}, "references": references})
+
+def call(reference, number=0):
+    return reference.SayHello(str(number)) if is_java else reference.SayHello(name=str(number))
+
+consumer = consume()
+ahead, teller = consumer.reference("ahead"), consumer.reference("teller")
+"""
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(params=["tri", "dubbo"])
+def greeter(request: pytest.FixtureRequest) -> Iterator[EmbeddedProvider]:
+    """Serve one method, by each protocol."""
+    with EmbeddedProvider(protocol=request.param) as provider:
+        if request.param == "tri":
+            provider.serve(
+                "helloworld.Greeter", module="helloworld_pb2", SayHello=lambda asked: {"message": asked.name}
+            )
+        else:
+            provider.serve("helloworld.Greeter", SayHello=lambda name: name)
+        yield provider
+
+
+def said(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Lines of the standard error that are not gRPC core's own."""
+    lines = done.stderr.splitlines()
+    return [line for line in lines if not (line[:1] in "IWE" and line[1:5].isdigit()) and "absl::" not in line]
+
+
+ENDS = {
+    "the end": "",
+    "sys.exit": "sys.exit(0)",
+    "exit in a function": "(lambda: exit())()",
+    "a forgotten consumer": "del consumer, ahead, teller",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_what_is_queued_is_flushed(programs: Programs, greeter: EmbeddedProvider, end: str) -> None:
+    """One-way and async calls made just before the end are executed, all of them, and nothing is said."""
+    program = f"""
+    for number in range(100):
+        call(teller, number)
+        call(ahead, number)
+    {ENDS[end]}
+    """
+    done = programs.run(program, greeter.url)
+    assert (done.returncode, said(done)) == (0, [])
+    greeter.wait_for_calls("SayHello", 200)
+
+
+def test_an_unhandled_exception_flushes_too(programs: Programs, greeter: EmbeddedProvider) -> None:
+    """The program's status and its traceback are those of the exception."""
+    done = programs.run('for number in range(100):\n    call(teller, number)\nraise SystemError("mine")', greeter.url)
+    assert (done.returncode, said(done)[-1]) == (1, "SystemError: mine")
+    greeter.wait_for_calls("SayHello", 100)
+
+
+def test_calls_of_daemon_threads_are_flushed(programs: Programs, greeter: EmbeddedProvider) -> None:
+    """What a daemon thread has called is flushed; what it waits for itself is left behind."""
+    program = """
+    import socket
+    mute = socket.create_server(("127.0.0.1", 0))
+    consumer = consume(mute_url=f"{url[:url.rindex(':')]}:{mute.getsockname()[1]}")
+    teller, waiter = consumer.reference("teller"), consumer.reference("waiter")
+    threading.Thread(target=lambda: call(waiter), daemon=True).start()
+    while not consumer.counts().get("waiter", {}).get("SayHello"):
+        time.sleep(0.01)
+    called = threading.Event()
+    def work():
+        for number in range(50):
+            call(teller, number)
+        called.set()
+    threading.Thread(target=work, daemon=True).start()
+    called.wait()
+    mute.detach()
+    """
+    done = programs.run(program, greeter.url)
+    assert (done.returncode, said(done)) == (0, [])
+    greeter.wait_for_calls("SayHello", 50)
+
+
+def test_what_is_given_up_is_said(programs: Programs, greeter: EmbeddedProvider) -> None:
+    """After shutdown_timeout one warning tells how many calls of which methods did not end."""
+    greeter.script("SayHello", hang=True)
+    program = """
+    consumer = consume(shutdown_timeout="300ms")
+    ahead = consumer.reference("ahead")
+    for number in range(4):
+        call(ahead, number)
+    """
+    done = programs.run(program, greeter.url)
+    [line] = said(done)
+    assert line.startswith("the interpreter exits and gives up 4 calls after 3")
+    assert line.endswith(" ms: 4 of ahead.SayHello")
+    assert done.returncode == 0
+
+
+def test_callbacks_run_before_the_end(programs: Programs, greeter: EmbeddedProvider) -> None:
+    """What was to happen with an answer happens, on the thread that exits, since the callback threads have ended."""
+    greeter.script("SayHello", delay="300ms")
+    program = """
+    def done(future):
+        say(future.exception(), threading.current_thread().name)
+    for number in range(3):
+        call(ahead, number)
+        RpcContext.get_context().get_future().add_done_callback(done)
+    """
+    done = programs.run(program, greeter.url)
+    assert (done.returncode, said(done)) == (0, [])
+    assert done.stdout.splitlines() == ["None MainThread"] * 3
+
+
+def test_the_childs_exit_leaves_the_parents_calls(programs: Programs, greeter: EmbeddedProvider) -> None:
+    """A forked child that exits neither waits for the parent's calls nor speaks of them."""
+    greeter.script("SayHello", hang=True, times=1)
+    program = """
+    call(ahead)
+    time.sleep(0.3)
+    child = os.fork()
+    if child == 0:
+        sys.exit(5)
+    say(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    consumer.close(0)
+    """
+    done = programs.run(program, greeter.url)
+    assert (done.returncode, said(done), done.stdout) == (0, [], "5\n")
+
+
+HOLDERS = {
+    "the context": 'broken.SayHello("a") if is_java else broken.SayHello(name="a")',
+    "a name": 'kept = broken.SayHello.future("a") if is_java else broken.SayHello.future(name="a")',
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("unobserved", ["log", "raise"])
+def test_a_failure_that_nobody_looked_at_is_reported(
+    programs: Programs, greeter: EmbeddedProvider, holder: str, unobserved: str
+) -> None:
+    """What holds a future to the end of the program makes no difference, and one that failed is reported once."""
+    program = f"""
+    ahead = reference(url[:url.rindex(":")] + ":1", **{{"async": True, "unobserved": "{unobserved}"}})
+    broken = Consumer({{"references": {{"ahead": ahead}}}}).reference("ahead")
+    {HOLDERS[holder]}
+    """
+    done = programs.run(program, greeter.url)
+    named = [line for line in said(done) if "ahead.SayHello failed and nobody looked at its future: " in line]
+    assert done.returncode == 0
+    assert len(named) == 1
+    assert "program0.py:" in named[0]
