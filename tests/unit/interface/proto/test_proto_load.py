@@ -145,13 +145,6 @@ def test_a_proto_finds_its_imports_in_its_own_folder() -> None:
     assert list(types.methods) == ["Ask"]
 
 
-def test_a_proto_whose_name_looks_like_an_option_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such a path, relative to the working folder, never reaches protoc as an option."""
-    monkeypatch.chdir(tmp_path)
-    Path("--version.proto").write_bytes((PROTOS / "helloworld.proto").read_bytes())
-    assert "SayHello" in load("helloworld.Greeter", proto="--version.proto").methods
-
-
 def test_a_proto_finds_its_imports_in_proto_path(tmp_path: Path) -> None:
     """A file elsewhere is compiled with the folders of proto_path."""
     copy = tmp_path / "moved.proto"
