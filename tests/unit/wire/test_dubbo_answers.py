@@ -25,6 +25,7 @@ from callahead.consumer.codec.dubbo import (
     throwable_of,
     to_generic,
 )
+from callahead.consumer.codec.dubbo.attachments import DUBBOS_OWN
 from callahead.consumer.codec.hessian2 import (
     JavaObject,
     JavaThrowable,
@@ -72,7 +73,7 @@ class Box:
 
 
 scalars = st.one_of(st.text(max_size=1200), st.integers(-(2**63), 2**63 - 1), st.booleans(), st.floats(allow_nan=False))
-names = st.text(max_size=20).filter(lambda name: name != "dubbo")
+names = st.text(max_size=20).filter(lambda name: name not in DUBBOS_OWN)
 
 
 @given(scalars, st.dictionaries(names, st.text(max_size=20), max_size=4))
