@@ -168,14 +168,13 @@ class Caller:
             record.view = view
         record.thread = threading.get_ident()
         binding = self.binding
-        record.waiter = ending = Ending(binding.runtime, binding.metrics, record)
         try:
+            record.waiter = ending = Ending(binding.runtime, binding.metrics, record)
             binding.chain.stage(invocation, ending)
             if ending.outcome is None:
                 ending.wait(invocation.ends, for_sent=False)
-        except BaseException as error:  # Ctrl-C: the call must not go on without its caller
-            ending.give_up(error)
-            ending.leave()
+        except BaseException as error:  # Ctrl-C: the call must not go on without its caller, however little was begun
+            binding.runtime.give_up(record, error)
             raise
         finally:
             record.waiter = None  # which refers back to the record
@@ -211,10 +210,15 @@ class Caller:
         binding = self.binding
         runtime = binding.runtime
         future = self._future_class(invocation, runtime.callbacks)
-        ending = FutureEnding(runtime, binding.metrics, record)
-        ending.future, future._ending = future, ending
-        enter_future(future, held=held)
-        error = self._start(invocation, ending, wait=policy.sent)
+        try:
+            ending = FutureEnding(runtime, binding.metrics, future)
+            enter_future(future, held=held)
+            error = self._start(invocation, ending, wait=policy.sent)
+        except BaseException as broken:  # as in sync()
+            future.when_settled(_told)
+            runtime.give_up(record, broken)
+            del future
+            raise
         if error is None:
             return future
         future.when_settled(_told)
@@ -232,8 +236,13 @@ class Caller:
         invocation.one_way = True
         record._site = (frame.f_code, frame.f_lasti)
         enter_call(record)
-        ending = DropEnding(self.binding.runtime, self.binding.metrics, invocation, policy.sent)
-        error = self._start(invocation, ending, wait=policy.sent)
+        runtime = self.binding.runtime
+        try:
+            ending = DropEnding(runtime, self.binding.metrics, invocation, policy.sent)
+            error = self._start(invocation, ending, wait=policy.sent)
+        except BaseException as broken:  # as in sync()
+            runtime.give_up(record, broken)
+            raise
         if error is not None:
             del ending, invocation  # as above
             try:
@@ -248,15 +257,11 @@ class Caller:
         watchdog = self.binding.runtime.watchdog
         if invocation.ends < watchdog.next_end:
             watchdog.expect(invocation.ends)
-        try:
-            self.binding.chain.stage(invocation, ending)
-            if not wait:
-                return None
-            if ending.outcome is None and not ending.is_sent:
-                ending.wait(invocation.ends, for_sent=True)
-        except BaseException as error:  # as in sync()
-            ending.give_up(error)
-            raise
+        self.binding.chain.stage(invocation, ending)
+        if not wait:
+            return None
+        if ending.outcome is None and not ending.is_sent:
+            ending.wait(invocation.ends, for_sent=True)
         outcome = ending.outcome
         return None if outcome is None or ending.is_sent else outcome.error
 

@@ -93,6 +93,13 @@ class Runtime:
         while draining.wait(left, ends, callbacks.has_due):
             callbacks.run_due()
 
+    def give_up(self, record: CallRecord, error: BaseException) -> None:
+        """End the call of *record* with *error*, which broke into the thread that made it, if it runs by now."""
+        ending = self.running.get(record)
+        if ending is not None:
+            ending.give_up(error)
+            ending.leave()
+
     def after_fork(self) -> None:
         """End here, in the child, what only the parent will hear the end of."""
         self.callbacks.after_fork()
@@ -248,7 +255,10 @@ class FutureEnding(Ending):
 
     __slots__ = ("future",)
 
-    future: InvocationFuture
+    def __init__(self, runtime: Runtime, metrics: CallMetrics, future: InvocationFuture) -> None:
+        self.future = future  # first: once the call counts as running, anybody may end it
+        super().__init__(runtime, metrics, future.invocation.record)
+        future._ending = self
 
     def cancel(self) -> bool:
         """End the call as cancelled; False where it ends in another way, which somebody may have been told already."""
@@ -286,10 +296,10 @@ class DropEnding(Ending):
     __slots__ = ("_context", "_invocation", "_raises")
 
     def __init__(self, runtime: Runtime, metrics: CallMetrics, invocation: Invocation, raises: bool) -> None:
-        super().__init__(runtime, metrics, invocation.record)
         self._invocation = invocation
         self._raises = raises
         self._context: Context = contextvars.copy_context()
+        super().__init__(runtime, metrics, invocation.record)  # last, as above
 
     def ended(self, outcome: Outcome) -> None:
         """Count and tell a failure that the caller was not told of."""

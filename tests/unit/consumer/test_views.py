@@ -133,8 +133,8 @@ def test_with_options_attachments_join_the_configured_ones() -> None:
 def test_with_options_leaves_the_method_alone_and_can_be_repeated() -> None:
     """It returns another method; options add up, and all views are there."""
     with Shop(double) as shop:
-        quick = shop.foo.findFoo.with_options(timeout=5).with_options(retries=0)
-        assert (quick.policy.timeout_ms, quick.policy.retries) == (5, 0)
+        quick = shop.foo.findFoo.with_options(timeout=5000).with_options(retries=0)
+        assert (quick.policy.timeout_ms, quick.policy.retries) == (5000, 0)
         assert shop.foo.findFoo.policy.timeout_ms == 60_000
         assert (quick(1), quick.sync(1), quick.future(1).result(5)) == (2, 2, 2)
         assert shop.foo.findFoo.with_options().policy == shop.foo.findFoo.policy
