@@ -78,7 +78,14 @@ class SettlingFuture(Future[Any]):
         state = FINISHED
         if outcome.error is not None:
             outcome, state = self._failed(outcome.error)
-        if not self._settle(outcome, state):
+        with _CHANGES:
+            is_first = self._outcome is None
+            is_awaited = self._is_awaited
+            if is_first and not is_awaited:
+                self._outcome, self._state = outcome, state
+        if is_first and is_awaited:
+            is_first = self._tell(outcome, state)
+        if not is_first:
             look_at(outcome)  # whoever was told of the end that counts
             return False
         due = self._due
@@ -99,15 +106,6 @@ class SettlingFuture(Future[Any]):
 
     def _failure(self, error: BaseException) -> Outcome:
         return Outcome(error=error)
-
-    def _settle(self, outcome: Outcome, state: str) -> bool:
-        with _CHANGES:
-            if self._outcome is not None:
-                return False
-            if not self._is_awaited:
-                self._outcome, self._state = outcome, state
-                return True
-        return self._tell(outcome, state)
 
     def _tell(self, outcome: Outcome, state: str) -> bool:
         """End with *outcome* and wake those who wait; False where another thread was quicker."""

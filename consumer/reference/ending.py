@@ -151,7 +151,9 @@ class Ending:
         self._metrics.end(record.attempts, error)
         self.outcome = outcome
         self.ended(outcome)
-        self._wake()
+        handed = self._handed
+        if handed is not None:
+            handed.put(None)
         if runtime.closed:
             runtime.draining.ended(record)
             runtime.tell_idle()
@@ -184,9 +186,6 @@ class Ending:
         The record will speak of the attempt that decides, this of the first that came so far: what the caller knows.
         """
         self._record.is_sent = self.is_sent = True
-        self._wake()
-
-    def _wake(self) -> None:
         handed = self._handed
         if handed is not None:
             handed.put(None)
