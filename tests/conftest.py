@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import threading
 import time
@@ -20,6 +19,8 @@ settings.load_profile("callahead")
 
 # Appended, so that no folder here hides a module: tests say ``from support.clock import FakeClock``.
 sys.path.append(str(Path(__file__).parent))
+
+from support.sockets import sockets  # noqa: E402 - found by the line above
 
 _LEFT_OUT = pytest.StashKey[int]()
 _PATIENCE_S = 10.0
@@ -57,22 +58,6 @@ def _threads() -> set[threading.Thread]:
     }
 
 
-def _sockets() -> set[str]:
-    found: set[str] = set()
-    try:
-        numbers = os.listdir("/proc/self/fd")
-    except OSError:  # not Linux
-        return found
-    for number in numbers:
-        try:
-            target = os.readlink(f"/proc/self/fd/{number}")
-        except OSError:  # closed meanwhile
-            continue
-        if target.startswith("socket:"):
-            found.add(target)
-    return found
-
-
 def _tasks() -> set[Any]:
     tasks = sys.modules.get("asyncio.tasks")
     if tasks is None:
@@ -82,14 +67,14 @@ def _tasks() -> set[Any]:
 
 
 def _left(before: tuple[set[Any], ...]) -> list[Any]:
-    now: tuple[set[Any], ...] = (_threads(), _sockets(), _tasks())
+    now: tuple[set[Any], ...] = (_threads(), sockets(), _tasks())
     return [thing for kind, old in zip(now, before, strict=True) for thing in kind - old]
 
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """Fail a test that leaves a thread, a socket or an asyncio task behind."""
-    before = (_threads(), _sockets(), _tasks())
+    before = (_threads(), sockets(), _tasks())
     yield
     until = time.monotonic() + _PATIENCE_S
     left = _left(before)

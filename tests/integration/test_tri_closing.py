@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -10,24 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.sockets import sockets
 
 from callahead.consumer import Consumer, ConsumerClosed, RpcContext
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
 
 Greeting = Callable[..., Consumer]
-
-
-def sockets() -> set[str]:
-    """List this process' sockets."""
-    found = set()
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            target = os.readlink(f"/proc/self/fd/{number}")
-        except OSError:
-            continue
-        if target.startswith("socket:"):
-            found.add(target)
-    return found
 
 
 def until(condition: Callable[[], object], timeout: float = 5.0) -> None:

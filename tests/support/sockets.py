@@ -8,13 +8,22 @@ from pathlib import Path
 
 def descriptors() -> set[str]:
     """List what the open descriptors of this process lead to, each with its number."""
-    found = set()
-    for number in os.listdir("/proc/self/fd"):
+    found: set[str] = set()
+    try:
+        numbers = os.listdir("/proc/self/fd")
+    except OSError:  # not Linux
+        return found
+    for number in numbers:
         try:
             found.add(f"{number} {os.readlink(f'/proc/self/fd/{number}')}")
         except OSError:  # closed meanwhile
             continue
     return found
+
+
+def sockets() -> set[str]:
+    """List this process' sockets, each as the system names it."""
+    return {place for descriptor in descriptors() if (place := descriptor.partition(" ")[2]).startswith("socket:")}
 
 
 def sockets_to(url: str) -> int:
@@ -25,5 +34,5 @@ def sockets_to(url: str) -> int:
     ]  # grpcio's sockets are of both kinds
     rows = [line.split() for table in tables for line in table.splitlines()[1:]]
     inodes = {row[9] for row in rows if row[2].endswith(port) and row[3] == "01"}
-    mine = {place.partition(" ")[2] for place in descriptors()}
+    mine = sockets()
     return sum(f"socket:[{inode}]" in mine for inode in inodes)
