@@ -11,7 +11,8 @@ import copy
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
-from types import CodeType, MappingProxyType
+from traceback import extract_tb
+from types import CodeType, MappingProxyType, TracebackType
 from typing import Any, Protocol
 
 from callahead.config.policy import MethodPolicy
@@ -22,6 +23,8 @@ from ..runtime.forking import fork_safe_lock
 
 NO_ATTACHMENTS: Mapping[str, Any] = MappingProxyType({})
 NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
+
+_DEEPEST_CAUSE = 20
 
 # Held for the count of a call's further attempts, which more than one thread may begin.
 _FURTHER = fork_safe_lock()
@@ -267,13 +270,34 @@ def blame(error: BaseException, record: CallRecord, clock: Clock) -> None:
     blame_attempt(error, record, record.endpoint, record.attempts, clock)
 
 
+def _let_go(error: BaseException) -> None:
+    """Drop the tracebacks of whatever led to *error*; what is not its cause is shown to nobody, and goes."""
+    origin = error.__context__ = error.__cause__
+    for _ in range(_DEEPEST_CAUSE):
+        if origin is None:
+            return
+        if origin.__traceback__ is not None:
+            _note_place(origin, origin.__traceback__)
+            origin.__traceback__ = None
+        origin = origin.__cause__ or origin.__context__
+
+
+def _note_place(error: BaseException, traceback: TracebackType) -> None:
+    place = extract_tb(traceback, limit=-1)[0]
+    note = f"raised at {place.filename}:{place.lineno} in {place.name}"
+    if note not in getattr(error, "__notes__", ()):  # somebody may raise the same object again and again
+        error.add_note(note)
+
+
 def blame_attempt(error: BaseException, record: CallRecord, endpoint: str | None, number: int, clock: Clock) -> None:
     """Write into *error* which attempt of which call it ended; without effect on what is no `RpcError`, or told.
 
     Its traceback is dropped: it leads through this framework only, and its frames would tie the error to the call and
     all that the caller's stack holds, until the collector comes. The error tells the line that made the call instead.
+    So does what it came from, whose frames would keep the arguments, or an answer: a note tells where that was raised.
     """
     if isinstance(error, RpcError) and not error.reference:
         error.__traceback__ = None
+        _let_go(error)
         error.reference, error.method, error.endpoint = record.policy.reference, record.method, endpoint
         error.attempt, error.elapsed_ms = number, (clock() - record.started) * 1000

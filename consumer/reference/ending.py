@@ -303,7 +303,7 @@ class DropEnding(Ending):
     def ended(self, outcome: Outcome) -> None:
         """Count and tell a failure that the caller was not told of."""
         error, record = outcome.error, self._record
-        self._invocation.on_sent = None  # as above
+        self._invocation.on_sent = self._invocation.request = None  # as above, but that on_drop gets the arguments
         if error is None or (self._raises and not self.is_sent):
             return
         self._metrics.drop()

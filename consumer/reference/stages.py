@@ -22,8 +22,6 @@ def encoded(following: Stage, clock: Clock) -> Stage:
             invocation.request = invocation.carrier.encode(invocation.args, invocation.kwargs)
         except Exception as error:  # a codec may raise anything over a user's arguments
             ours = _ours(error, invocation, "the arguments cannot be encoded", not_sent=True)
-            if ours.__cause__ is None:  # what nobody is shown has frames that would keep the arguments
-                ours.__context__ = None
             blame(ours, invocation.record, clock)
             done(Outcome(error=ours))
             return

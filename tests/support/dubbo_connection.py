@@ -67,4 +67,4 @@ def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome
         del status, body, peer, attempt
         return Outcome(number)
 
-    return Call(number, b"frame", True, attempt, decode, done)
+    return Call(number, b"frame", 5, True, attempt, decode, done)

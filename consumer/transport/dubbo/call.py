@@ -52,7 +52,7 @@ class Call:
         two_way: An answer is expected; otherwise the attempt ends when the frame is written.
         expires: Monotonic second at which it times out.
         number: Its place in the order of its connection's frames, from 1; 0 until it has one.
-        size: Bytes of the request.
+        size: Bytes that its request holds, with what that was made of.
         ended: The outcome is out, or held.
         is_held: The end is kept here until `hand_out`, since whoever brings it about holds the connection.
         wants_written: Somebody must be told when the frame is written.
@@ -67,6 +67,7 @@ class Call:
         self,
         number: int,
         frame: bytes,
+        size: int,
         two_way: bool,
         attempt: Attempt,
         decode: Decode,
@@ -74,7 +75,7 @@ class Call:
     ) -> None:
         self.id = number
         self.frame: bytes | None = frame
-        self.size = len(frame)
+        self.size = size
         self.two_way = two_way
         self.expires = attempt.ends
         self.number = 0

@@ -28,7 +28,7 @@ class RunningCalls:
 
     Attributes:
         by_id: The calls that were put and have not ended.
-        size: Bytes of their requests.
+        size: Bytes that their requests hold.
         next_expiry: Monotonic second before which none of them times out.
     """
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
 
@@ -16,6 +16,7 @@ from ...call.attempt import Attempt
 from ...call.invocation import NO_ATTACHMENTS, Done, Outcome
 from ...errors import ConsumerClosed, RemoteProtocolError, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
+from ...runtime.weight import outweighs
 from ..api import TransportParts
 from ..request_limit import check_request_size
 from .channels import SharedChannel
@@ -24,6 +25,9 @@ from .route import Route, Routes
 from .sent import OneMessage
 from .status import Ended, broken_here, error_of, let_go, refused, unread
 from .stream import StreamCall
+
+if TYPE_CHECKING:
+    from ...interface.java import JavaSignature
 
 Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 
@@ -39,11 +43,25 @@ class GrpcOptions(NamedTuple):
 
 _NO_OPTIONS = GrpcOptions()
 
-_COPIES = 2
-"""A request is in memory twice until it ends: here, so that it can be repeated, and in gRPC core."""
+_COPIES = 3
+"""A request is in memory so often until it ends: as its arguments, as bytes that can be sent again, in gRPC core."""
 
 _EARLY_S = 0.005
 """How much before the deadline a status must come to be the provider's own: two clocks measure it."""
+
+
+class EncodedCall(NamedTuple):
+    """What a `TriMethod` makes of a call's arguments.
+
+    Attributes:
+        message: The bytes to send.
+        more: By how many bytes the arguments themselves, which the call keeps, are larger.
+        signature: Of the overload that was chosen, where the interface is one of Java.
+    """
+
+    message: bytes
+    more: int
+    signature: JavaSignature | None = None
 
 
 class TriMethod:
@@ -76,8 +94,13 @@ class TriMethod:
         """Whether one side or both send more than one message."""
         return self._types.streaming
 
-    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> EncodedCall:
         """Serialize the arguments; see `MethodTransport.encode`."""
+        message = self.serialize(args, kwargs)
+        return EncodedCall(message, outweighs(len(message), args, kwargs))
+
+    def serialize(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+        """Make the bytes of one request, which may be one of a stream."""
         return self._serialize(self._build(args, kwargs))
 
     def _serialize(self, request: Any) -> bytes:
@@ -95,10 +118,11 @@ class TriMethod:
         """Make one attempt; see `MethodTransport.send`."""
         try:
             route = self._routes.to(attempt.provider)
-            message = self.message(attempt)
-            metadata = self._metadata(route, attempt, len(message))
+            encoded: EncodedCall = attempt.request
+            message = encoded.message
+            metadata, size = self._metadata(route, attempt, len(message))
             call = UnaryCall(self, route.connection, attempt, done)
-            route.connection.begin(call, len(message) * _COPIES)
+            route.connection.begin(call, size * _COPIES + encoded.more)
         except RpcError as error:
             done(Outcome(error=error))
             return
@@ -109,26 +133,22 @@ class TriMethod:
         else:
             call.start(route.unary, message, metadata)
 
-    def message(self, attempt: Attempt) -> bytes:
-        """Give the bytes that *attempt* sends, which `encode` made."""
-        data: bytes = attempt.request
-        return data
-
-    def _metadata(self, route: Route, attempt: Attempt, size: int = 0) -> Metadata | None:
-        """Make the metadata of *attempt*, which has room in the request beside a message of *size* bytes."""
+    def _metadata(self, route: Route, attempt: Attempt, size: int = 0) -> tuple[Metadata | None, int]:
+        """Make the metadata of *attempt*, and return the size of a request that has a message of *size* bytes, too."""
         options = attempt.invocation.options
         if not attempt.attachments and options is None:
-            return route.fixed or None
+            return route.fixed or None, size
         own = to_metadata(attempt.attachments)
         if options is not None:
             own += options.metadata
-        check_request_size(size + size_of(own), self._policy)
-        return route.fixed + own or None
+        size += size_of(own)
+        check_request_size(size, self._policy)
+        return route.fixed + own or None, size
 
     def stream(self, attempt: Attempt) -> Any:
         """Begin a streaming call; see `MethodTransport.stream`."""
         route = self._routes.to(attempt.provider)
-        metadata = self._metadata(route, attempt)
+        metadata, _ = self._metadata(route, attempt)
         return StreamCall(self, route.connection, attempt).begin(replace(self._types, path=route.path), metadata)
 
     def decode(self, data: bytes | None, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:

@@ -23,7 +23,7 @@ from .status import refused
 class StreamedMethod(Protocol):
     """What a stream asks its method, which knows the messages."""
 
-    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+    def serialize(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
         """Make bytes of one request."""
 
     def decode(self, data: bytes | None, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
@@ -126,11 +126,11 @@ class StreamCall:
     def _request(self, types: MethodTypes) -> Any:
         args, kwargs = self._attempt.args, self._attempt.kwargs
         if not types.client_streaming:
-            return self._method.encode(args, kwargs)
+            return self._method.serialize(args, kwargs)
         if len(args) != 1 or kwargs or isinstance(args[0], str | bytes | Mapping) or not isinstance(args[0], Iterable):
             got = ", ".join([type(arg).__name__ for arg in args] + [f"{name}=" for name in kwargs]) or "nothing"
             raise SerializationError(f"{types.path}: expected one iterable of requests, got {got}", not_sent=True)
-        self._requests = _Requests(args[0], self._method.encode)
+        self._requests = _Requests(args[0], self._method.serialize)
         return self._requests
 
     def _gather(self, begin: Callable[[], Any]) -> Any:
