@@ -135,14 +135,14 @@ class Ending:
             raise closed_error(record.policy, record.method)
         metrics.begin()
 
-    def __call__(self, outcome: Outcome) -> None:
-        """End the call; of several ends only the first counts."""
-        if self._runtime.running.pop(self._record, None) is not None:
-            self._end(outcome)
+    def __call__(self, outcome: Outcome, *, is_taken: bool = False) -> None:
+        """End the call, and tell all of it; of several ends only the first counts.
 
-    def _end(self, outcome: Outcome) -> None:
-        """Tell all of the end, for whoever has taken the call from those that run."""
+        It is the first of one that *is_taken* from those that run.
+        """
         runtime, record = self._runtime, self._record
+        if not is_taken and runtime.running.pop(record, None) is None:
+            return
         record.end(runtime.clock())
         error = outcome.error
         if error is not None:
@@ -164,7 +164,7 @@ class Ending:
             is_first = self._take()
         if is_first:
             self._record.cancel()
-            self._end(Outcome(error=error))
+            self(Outcome(error=error), is_taken=True)
 
     def _take(self) -> bool:
         """Take the call from those that run; where nobody else has, its observers hear that it was given up."""
@@ -267,7 +267,7 @@ class FutureEnding(Ending):
             self._is_cancelled = is_first or self._is_cancelled
         if is_first:
             record.cancel()
-            self._end(Outcome(error=CancelledError()))
+            self(Outcome(error=CancelledError()), is_taken=True)
         return self._is_cancelled
 
     def ended(self, outcome: Outcome) -> None:

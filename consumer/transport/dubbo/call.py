@@ -100,8 +100,10 @@ class Call:
         self._connection = connection
         if attempt.waits and connection.lead(self):
             return
-        attempt.carried_by(self)
+        attempt.carried = self
         connection.post(self)
+        if attempt.is_cancelled:  # looked at once it is posted: who has cancelled before that stopped nothing
+            self.cancel()
 
     def be_stoppable(self) -> None:
         """Let the attempt's cancellation stop this from now on."""

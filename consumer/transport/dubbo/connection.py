@@ -10,7 +10,6 @@ import itertools
 import logging
 import socket
 import ssl
-from collections import deque
 from concurrent.futures import CancelledError
 from enum import Enum
 from random import Random
@@ -31,7 +30,7 @@ from ..tcp.stream import Stream
 from .call import Call
 from .counters import Counters
 from .inbox import Inbox
-from .posted import LARGE_BYTES, PostedBytes
+from .posted import Posted
 from .running import RunningCalls
 from .settings import ConnectionSettings
 from .stop_notice import StopNotice
@@ -106,8 +105,7 @@ class Connection:
             address, tls, settings.connect_timeout, thread, clock, random,
             opened=self._opened, failed=self._not_opened,
         )  # fmt: skip
-        self._posted: deque[Call] = deque()
-        self._posted_bytes = PostedBytes(calls, settings.room, self.name)
+        self._posted = Posted(calls, settings.room, self.name)
         self._is_posted = False
         self._is_flushing = False
         self._is_draining = False
@@ -117,12 +115,10 @@ class Connection:
 
     def post(self, call: Call) -> None:
         """Hand *call* to the I/O thread; where that cannot be started it ends here, as do those posted with it."""
-        if call.size > LARGE_BYTES:
-            refusal = self._posted_bytes.add(call.size)
-            if refusal is not None:
-                call.fail(refusal)
-                return
-        self._posted.append(call)
+        refusal = self._posted.put(call)
+        if refusal is not None:
+            call.fail(refusal)
+            return
         if not self._is_posted:
             self._is_posted = True
             try:
@@ -137,16 +133,8 @@ class Connection:
     def _take_back(self, why: ConnectFailed) -> None:
         # Before the calls are taken, as in `_accept_posted`.
         self._is_posted = False
-        while (call := self._next_posted()) is not None:
-            if call.size > LARGE_BYTES:
-                self._posted_bytes.remove(call.size)
+        for call in self._posted:
             call.fail(ConnectFailed(why.message, not_sent=True))
-
-    def _next_posted(self) -> Call | None:
-        try:
-            return self._posted.popleft()
-        except IndexError:
-            return None
 
     def post_cancel(self, call: Call) -> None:
         """Let the I/O thread stop *call*."""
@@ -179,12 +167,7 @@ class Connection:
         # Before the calls are taken: what is posted after this line is posted anew.
         self._is_posted = False
         try:
-            posted = self._posted
-            for _call in range(len(posted)):
-                try:
-                    call = posted.popleft()
-                except IndexError:  # who could not start the thread a moment ago has taken them back
-                    break
+            for call in self._posted:
                 self._accept(call)
             if self._outbox.count and self.state is State.OPEN:
                 self._flush_soon()
@@ -193,14 +176,10 @@ class Connection:
 
     def _accept(self, call: Call) -> None:
         calls = self._calls
-        if call.size > LARGE_BYTES:
-            self._posted_bytes.remove(call.size)
-        is_usual = self.state is State.OPEN and not call.is_cancelled
-        refusal = calls.refuse_if_full(call) if is_usual else self._refuse(call)
+        refusal = (None if self.state is State.OPEN else self._refuse(call)) or calls.put(call)
         if refusal is not None:
             call.fail(refusal)
             return
-        calls.put(call)
         if call.expires < calls.next_expiry:
             self._thread.tick_at(self, calls.expect(call.expires))
         if self.state is State.IDLE:
@@ -214,10 +193,7 @@ class Connection:
             if self._is_draining:
                 return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)
             return ConsumerClosed("the connection was closed before the call", not_sent=True)
-        full = self._calls.refuse_if_full(call)
-        if full is None and self.state is State.IDLE:
-            return self._connecting.refusal()
-        return full
+        return self._connecting.refusal() if self.state is State.IDLE else None
 
     def _cancel(self, call: Call) -> None:
         if not self._owner.enter(self._cancel, call):
@@ -428,7 +404,6 @@ class Connection:
         self._owner.after_fork()
         self._leading.after_fork()
         self._posted.clear()
-        self._posted_bytes.clear()
         self._is_posted = self._is_flushing = False
         self._calls.clear()
         self._inbox.clear()

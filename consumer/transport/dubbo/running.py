@@ -47,8 +47,11 @@ class RunningCalls:
         self.next_expiry = NEVER
         self._next_look = 0.0
 
-    def put(self, call: Call) -> None:
-        """Queue the frame of *call*, which runs from now on."""
+    def put(self, call: Call) -> LimitExceeded | None:
+        """Queue the frame of *call*, which runs from now on, or make the error of one that has no room."""
+        room, count = self._room, len(self.by_id)
+        if count >= room.requests or (self.size + call.size > room.size and count):
+            return room.refusal(self._name, count, self.size, call.size)
         frame, call.frame = call.frame, None
         assert frame is not None
         call.number = self._outbox.put(frame)
@@ -56,12 +59,6 @@ class RunningCalls:
             self._outbox.watch(call)
         self.size += call.size
         self.by_id[call.id] = call
-
-    def refuse_if_full(self, call: Call) -> LimitExceeded | None:
-        """Make the error of a call that has no room beside those that run; None where it has."""
-        room, count = self._room, len(self.by_id)
-        if count >= room.requests or (self.size + call.size > room.size and count):
-            return room.refusal(self._name, count, self.size, call.size)
         return None
 
     def take(self, number: int) -> Call | None:

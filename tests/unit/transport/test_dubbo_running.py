@@ -115,17 +115,16 @@ def test_a_full_queue_refuses_by_bytes_but_for_a_single_call() -> None:
     """One request of any size may wait where nothing else does; the next one must fit."""
     here = RunningCalls(Outbox(), dataclasses.replace(SETTINGS, room=Room(5, 4)), "h:1")
     first, second = call_of(1, 1.0, 1.0, lambda _: None), call_of(2, 1.0, 1.0, lambda _: None)
-    assert here.refuse_if_full(first) is None
-    here.put(first)
+    assert here.put(first) is None
 
-    refusal = here.refuse_if_full(second)
+    refusal = here.put(second)
     assert refusal is not None
     expected = (
         "requests of 5 bytes to h:1 have begun and not ended, and 5 more would pass the 4 that max_queued_bytes allows"
     )
     assert refusal.message == expected
     assert here.take(first.id) is first
-    assert here.refuse_if_full(second) is None
+    assert here.put(second) is None
 
 
 def test_what_is_written_counts_until_it_is_answered() -> None:
@@ -138,7 +137,7 @@ def test_what_is_written_counts_until_it_is_answered() -> None:
     outbox.advance(outbox.size)
     assert (outbox.count, here.size) == (0, 10)
 
-    refusal = here.refuse_if_full(call_of(3, 1.0, 1.0, lambda _: None))
+    refusal = here.put(call_of(3, 1.0, 1.0, lambda _: None))
     assert refusal is not None
     expected = "2 requests to h:1 have begun and not ended, the most that max_queued_requests allows"
     assert refusal.message == expected
