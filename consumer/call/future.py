@@ -15,7 +15,7 @@ from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import GRACE_S
 from .current import enter_callback
 from .invocation import CallRecord, Done, Invocation, Outcome
-from .lean_future import SettlingFuture, value_or_raise
+from .lean_future import SettlingFuture, raise_error
 from .unseen import Unseen, look_at
 
 if TYPE_CHECKING:
@@ -112,8 +112,10 @@ class InvocationFuture(SettlingFuture):
         outcome = self._outcome or self._wait(timeout)
         if outcome is None:
             raise TimeoutError(self._no_answer(timeout))
+        if outcome.error is None:
+            return outcome.value
         try:
-            return value_or_raise(outcome)
+            raise_error(outcome)
         finally:
             del self, outcome  # they would tie the error to its own traceback
 

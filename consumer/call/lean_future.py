@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, InvalidStateError
-from typing import Any
+from typing import Any, NoReturn
 
 from ..runtime.forking import fork_safe_lock
 from .invocation import Outcome
@@ -190,11 +190,10 @@ def _carried(error: StopIteration) -> RuntimeError:
     return carrier
 
 
-def value_or_raise(outcome: Outcome) -> Any:
-    """Return the value of *outcome*, or raise its error."""
+def raise_error(outcome: Outcome) -> NoReturn:
+    """Raise the error of *outcome*."""
     error = outcome.error
-    if error is None:
-        return outcome.value
+    assert error is not None
     look_at(outcome)
     try:
         raise CancelledError if isinstance(error, CancelledError) else error

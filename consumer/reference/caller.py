@@ -211,7 +211,7 @@ class Caller:
         runtime = binding.runtime
         future = self._future_class(invocation, runtime.callbacks)
         try:
-            ending = FutureEnding(runtime, binding.metrics, future)
+            ending = future._ending = FutureEnding(runtime, binding.metrics, record, future)
             enter_future(future, held=held)
             error = self._start(invocation, ending, wait=policy.sent)
         except BaseException as broken:  # as in sync()

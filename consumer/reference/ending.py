@@ -114,16 +114,27 @@ class Runtime:
 class Ending:
     """How one call ends: exactly once, whoever ends it; the waiting thread, if there is one, is woken.
 
+    Args:
+        runtime: Of the consumer.
+        metrics: Of the method.
+        record: Of the call.
+        future: What the caller has of it; None where that is none.
+
     Raises:
         ConsumerClosed: The consumer was closed before the call could be counted as running.
     """
 
-    __slots__ = ("_handed", "_has_left", "_is_cancelled", "_metrics", "_record", "_runtime", "is_sent", "outcome")
+    __slots__ = (
+        "_future", "_handed", "_has_left", "_is_cancelled", "_metrics", "_record", "_runtime", "is_sent", "outcome",
+    )  # fmt: skip
 
-    def __init__(self, runtime: Runtime, metrics: CallMetrics, record: CallRecord) -> None:
+    def __init__(
+        self, runtime: Runtime, metrics: CallMetrics, record: CallRecord, future: InvocationFuture | None = None
+    ) -> None:
         self._runtime = runtime
         self._metrics = metrics
         self._record = record
+        self._future = future
         self._handed: queue.SimpleQueue[_Work | None] | None = None
         self._has_left = False
         self._is_cancelled = False
@@ -145,10 +156,10 @@ class Ending:
             return
         record.end(runtime.clock())
         error = outcome.error
-        if error is not None:
-            blame(error, record, runtime.clock)
-            log_failure(record, error)
-        self._metrics.end(record.attempts, error)
+        if error is None and record.attempts == 1:
+            self._metrics.end_well()
+        else:
+            self._end_otherwise(error)
         self.outcome = outcome
         self.ended(outcome)
         handed = self._handed
@@ -157,6 +168,13 @@ class Ending:
         if runtime.closed:
             runtime.draining.ended(record)
             runtime.tell_idle()
+
+    def _end_otherwise(self, error: BaseException | None) -> None:
+        record = self._record
+        if error is not None:
+            blame(error, record, self._runtime.clock)
+            log_failure(record, error)
+        self._metrics.end(record.attempts, error)
 
     def give_up(self, error: BaseException) -> None:
         """End the call with *error*, whatever comes back from the attempts that are stopped by this."""
@@ -250,14 +268,9 @@ class Ending:
 
 
 class FutureEnding(Ending):
-    """The end of an asynchronous call."""
+    """The end of a call that has a future."""
 
-    __slots__ = ("future",)
-
-    def __init__(self, runtime: Runtime, metrics: CallMetrics, future: InvocationFuture) -> None:
-        self.future = future  # first: once the call counts as running, anybody may end it
-        super().__init__(runtime, metrics, future.invocation.record)
-        future._ending = self
+    __slots__ = ()
 
     def cancel(self) -> bool:
         """End the call as cancelled; False where it ends in another way, which somebody may have been told already."""
@@ -274,7 +287,8 @@ class FutureEnding(Ending):
         """Settle the future."""
         if outcome.error is not None:
             _note_site(outcome.error, self._record)
-        future = self.future
+        future = self._future
+        assert future is not None
         invocation = future.invocation
         # A future may be held for long, and what it asked must not be. on_sent refers back to this very object.
         invocation.on_sent = invocation.request = None
@@ -284,7 +298,8 @@ class FutureEnding(Ending):
 
     def after_fork(self) -> None:
         """End the child's copy of the future."""
-        self.future.after_fork()
+        if self._future is not None:
+            self._future.after_fork()
         text = "the process was forked while the call ran; its answer goes to the parent"
         self(Outcome(error=ConsumerClosed(text, in_doubt=True)))
 
