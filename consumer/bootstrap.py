@@ -265,7 +265,7 @@ class Consumer:
             runtime.closed = True
             pipelines = list(self._pipelines.values())
         began = time.monotonic()
-        runtime.drain(self.config.shutdown_timeout_ms / 1000 if timeout is None else timeout)
+        runtime.drain(began + (self.config.shutdown_timeout_ms / 1000 if timeout is None else timeout))
         if timeout != 0:
             self._say_given_up("the consumer is closed", began, self._running())
         for ending in list(runtime.running.values()):

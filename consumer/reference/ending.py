@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextvars
 import logging
 import queue
-import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -60,22 +59,15 @@ class Runtime:
         self.draining = Drain()
         self.owner: object = None
         self._is_drained = False
-        self._idle = threading.Condition()
-
-    def tell_idle(self) -> None:
-        """Wake `drain`, for a call has ended."""
-        with self._idle:
-            self._idle.notify_all()
 
     def refuses(self) -> bool:
         """Tell whether no call may begin here, once the consumer is closed: a callback is to finish what it is at."""
         return self._is_drained or not self.callbacks.is_current()
 
-    def drain(self, timeout: float) -> None:
-        """Wait until no call and no callback runs, for at most *timeout* seconds; no callback waits for itself."""
-        self.callbacks.tell_idle = self.tell_idle
-        with self._idle:
-            self._idle.wait_for(self._is_idle, timeout)
+    def drain(self, ends: float) -> None:
+        """Wait until no call and no callback runs, not past the second *ends*; no callback waits for itself."""
+        self.callbacks.tell_idle = self.draining.look_again
+        self.draining.wait(self._is_idle, ends)
         self._is_drained = True
 
     def _is_idle(self) -> bool:
@@ -90,7 +82,7 @@ class Runtime:
         draining, callbacks = self.draining, self.callbacks
         callbacks.leave_to(draining.look_again)
         left = draining.expect(record for record in list(self.running) if not record.thread)
-        while draining.wait(left, ends, callbacks.has_due):
+        while draining.wait(lambda: not left or callbacks.has_due(), ends) and callbacks.has_due():
             callbacks.run_due()
 
     def give_up(self, record: CallRecord, error: BaseException) -> None:
@@ -106,7 +98,6 @@ class Runtime:
         self.timer.after_fork()
         self.draining = Drain()
         self.watchdog.after_fork()
-        self._idle = threading.Condition()
         for ending in list(self.running.values()):
             ending.after_fork()
 
@@ -167,7 +158,6 @@ class Ending:
             handed.put(None)
         if runtime.closed:
             runtime.draining.ended(record)
-            runtime.tell_idle()
 
     def _end_otherwise(self, error: BaseException | None) -> None:
         record = self._record
