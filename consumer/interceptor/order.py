@@ -30,7 +30,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from callahead.config.errors import ConfigError
 from callahead.config.extension import INTERCEPTOR, load, load_object
 from callahead.config.policy import MethodPolicy
 
@@ -78,18 +77,17 @@ def _make(policy: MethodPolicy, name: str) -> Interceptor | Observer:
     try:
         made: object = (load_object(name) if ":" in name else load(INTERCEPTOR, name))()
     except Exception as error:
-        raise _wrong(policy, f'interceptor "{name}": {error}') from error
+        raise policy.error("interceptors", f'interceptor "{name}": {error}') from error
+    if isinstance(made, Interceptor) != isinstance(made, Observer) and scope_of(made) in ("call", "attempt"):
+        return made  # type: ignore[return-value]  # one of the two
+    raise policy.error("interceptors", f'interceptor "{name}" {_what_it_is(made)}')
+
+
+def _what_it_is(made: object) -> str:
+    """Say what keeps *made* from being an interceptor."""
     kinds = ("an Interceptor (intercept)", "an Observer (on_start, on_end)")
     if isinstance(made, Interceptor) and isinstance(made, Observer):
-        raise _wrong(policy, f'interceptor "{name}" is both {kinds[0]} and {kinds[1]}; make two classes of it')
+        return f"is both {kinds[0]} and {kinds[1]}; make two classes of it"
     if not isinstance(made, Interceptor | Observer):
-        raise _wrong(policy, f'interceptor "{name}" is neither {kinds[0]} nor {kinds[1]}')
-    if scope_of(made) not in ("call", "attempt"):
-        raise _wrong(
-            policy, f'interceptor "{name}" has scope "{scope_of(made)}", which is neither "call" nor "attempt"'
-        )
-    return made
-
-
-def _wrong(policy: MethodPolicy, text: str) -> ConfigError:
-    return ConfigError.at(policy.origin("interceptors"), f"references.{policy.reference}.{policy.method}", text)
+        return f"is neither {kinds[0]} nor {kinds[1]}"
+    return f'has scope "{scope_of(made)}", which is neither "call" nor "attempt"'
