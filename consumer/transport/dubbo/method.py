@@ -22,7 +22,6 @@ from ...interface.java import JavaMethod, JavaSignature
 from ...runtime.weight import outweighs
 from ...wire.header import HEADER_BYTES, OK, request_frame
 from ..api import Providers
-from ..bound import Bound
 from ..identity import ServiceIdentity
 from ..request_limit import check_request_size
 from .call import Call, Peer
@@ -98,7 +97,7 @@ class DubboMethod:
         self._pool = pool
         self._overloads: dict[str, _Overload] = {}
         self._services: dict[ServiceIdentity, _Service] = {}
-        self._bound = Bound(self._bind, pool.release, providers)
+        self._bound = pool.bound(self._bind, providers)
         self._decoder = self._decode
         self._turn = itertools.count()
         # The size of an answer is limited once, where it is read off the wire.
@@ -215,10 +214,6 @@ class DubboMethod:
     def stream(self, attempt: Attempt) -> Any:
         """Refuse: the dubbo protocol has no streams."""
         raise LocalProtocolError(f"{attempt} cannot be a stream: dubbo has none", not_sent=True)
-
-    def forget(self, provider: Provider | None) -> None:
-        """Drop what was prepared for *provider*, or for all."""
-        self._bound.forget(provider)
 
 
 def _share(attempt: Attempt, request: EncodedCall) -> None:

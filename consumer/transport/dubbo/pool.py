@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import ssl
+from collections.abc import Callable
 from random import Random
 
 from callahead.config.policy import ReferencePolicy, SslPolicy
@@ -11,8 +12,8 @@ from callahead.config.policy import ReferencePolicy, SslPolicy
 from ...call.provider import Provider
 from ...runtime.callbacks import CallbackExecutor
 from ...runtime.deadline import Clock
-from ..api import ConnectionCounts
-from ..bound import SharedConnections
+from ..api import ConnectionCounts, Providers
+from ..bound import Bound, BoundT, SharedConnections
 from ..request_limit import Room
 from ..tcp.io_thread import IoThread
 from .connection import Connection
@@ -67,12 +68,16 @@ class Pool:
         named = None if tls is None else (self._contexts[tls], tls.server_name or address[0])
         return Connection(address, settings, self._thread, self._clock, self._random, self._callbacks, named)
 
+    def bound(self, bind: Callable[[Provider], BoundT], providers: Providers) -> Bound[BoundT]:
+        """Make what keeps the work of *bind* for each provider; see `SharedConnections.bound`."""
+        return self._shared.bound(bind, providers)
+
     def counts(self) -> tuple[ConnectionCounts, ...]:
         """Return what happened on each connection."""
         return tuple(connection.counts() for connection in self._shared.open())
 
     def release(self, provider: Provider) -> None:
-        """Drain every connection of which *provider* was the last user."""
+        """Forget *provider*; see `SharedConnections.release`."""
         self._shared.release(provider)
 
     def close(self) -> None:

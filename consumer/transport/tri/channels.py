@@ -16,7 +16,8 @@ from callahead.config.policy import ReferencePolicy, SslPolicy
 
 from ...call.provider import Provider
 from ...errors import ConsumerClosed, RpcError, TransportError
-from ..bound import SharedConnections
+from ..api import Providers
+from ..bound import Bound, BoundT, SharedConnections
 from ..request_limit import Room
 
 OpenChannel = Callable[[str, tuple[tuple[str, int | str], ...], grpc.ChannelCredentials | None], grpc.Channel]
@@ -313,12 +314,16 @@ class SharedChannels:
         _Process.used = True
         return self._open_channel(address, kind.options + self._mark, kind.credentials)
 
+    def bound(self, bind: Callable[[Provider], BoundT], providers: Providers) -> Bound[BoundT]:
+        """Make what keeps the work of *bind* for each provider; see `SharedConnections.bound`."""
+        return self._shared.bound(bind, providers)
+
     def addresses(self) -> list[str]:
         """List where the open connections go, ``host:port``."""
         return [connection.address for connection in self._shared.open()]
 
     def release(self, provider: Provider) -> None:
-        """Drain every connection of which *provider* was the last user."""
+        """Forget *provider*; see `SharedConnections.release`."""
         self._shared.release(provider)
 
     def _run_aside(self, close: Callable[[], None]) -> None:

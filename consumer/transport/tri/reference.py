@@ -125,11 +125,6 @@ class TriReference:
             raise error
         return self._connections.open(providers[0].endpoint.address, self._kinds[0])
 
-    def forget(self, provider: Provider | None) -> None:
-        """Drop what was prepared for *provider*, or for all."""
-        for routes in list(self._routes.values()):
-            routes.forget(provider)
-
 
 def _check_identity(policy: ReferencePolicy, application: str) -> None:
     """Refuse names that no request could carry; Dubbo reads none of them from a ``-bin`` key."""
