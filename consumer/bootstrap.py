@@ -9,11 +9,11 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from random import Random
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from callahead.config import load_file, load_mapping
 from callahead.config.errors import ConfigError
@@ -25,6 +25,7 @@ from .call.invocation import CallRecord
 from .call.unseen import report_unseen
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
+from .reference.declared import require_declared
 from .reference.ending import OnDrop, Runtime
 from .reference.pipeline import Pipeline, Surroundings
 from .reference.reference import Reference
@@ -35,6 +36,8 @@ from .transport.shortage import preparing
 
 if TYPE_CHECKING:
     from .channel.channel import ConsumerChannel
+
+S = TypeVar("S")
 
 _LOG = logging.getLogger("callahead.consumer.call")
 
@@ -92,8 +95,17 @@ class Consumer:
         """
         return cls(load_file(path), **options)
 
-    def reference(self, name: str) -> Reference:
+    @overload
+    def reference(self, name: str) -> Reference: ...
+    @overload
+    def reference(self, name: str, stub: Callable[..., S]) -> S: ...
+    def reference(self, name: str, stub: Callable[..., Any] | None = None) -> Any:
         """Return the stand-in of the service that the configuration calls *name*; the same object each time.
+
+        Args:
+            name: As under ``references``.
+            stub: A class or Protocol that declares its methods, as which a type checker then sees the stand-in; see
+                `callahead.consumer.remote`. It changes nothing else: the configuration says where the types come from.
 
         The first call of a name asks registries and looks for types, which may take seconds. Who asks for that name
         meanwhile waits for it, others do not; a failure is not kept, so the next call tries again.
@@ -104,11 +116,16 @@ class Consumer:
             RegistryError: The registry cannot be read.
             TransportError: The system has no descriptor, no thread or no memory left to make it.
             ConsumerClosed: After `close`, or closed meanwhile.
+            TypeError: *stub* declares a method that the service does not have, or none at all.
         """
         with self._lock:
             reference = self._references.get(name)
             self._require_open(is_made=reference is not None)
-        return self._make_reference(name) if reference is None else reference
+        if reference is None:
+            reference = self._make_reference(name)
+        if stub is not None:
+            require_declared(reference, stub)
+        return reference
 
     def _make_reference(self, name: str) -> Reference:
         with self._making(name) as pipeline:

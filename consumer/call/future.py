@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import CancelledError
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from ..errors import ConsumerClosed
 from ..runtime.callbacks import CallbackExecutor
@@ -16,10 +16,13 @@ from ..runtime.deadline import GRACE_S
 from .current import enter_callback
 from .invocation import CallRecord, Done, Invocation, Outcome
 from .lean_future import SettlingFuture, value_or_raise
+from .typed import T
 from .unseen import Unseen, look_at
 
 if TYPE_CHECKING:
     import asyncio
+
+U = TypeVar("U")
 
 
 class CallEnding(Protocol):
@@ -32,7 +35,7 @@ class CallEnding(Protocol):
         """End it, which is long past its deadline."""
 
 
-class InvocationFuture(SettlingFuture):
+class InvocationFuture(SettlingFuture[T]):
     """The answer of one call, to come: a `concurrent.futures.Future` that can be awaited, too.
 
     ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``await`` from any running loop all work; a task is made of
@@ -98,7 +101,7 @@ class InvocationFuture(SettlingFuture):
         self.record.cancel()
         return True
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> T:
         """Wait for the answer.
 
         Args:
@@ -113,7 +116,8 @@ class InvocationFuture(SettlingFuture):
         if outcome is None:
             raise TimeoutError(self._no_answer(timeout))
         try:
-            return value_or_raise(outcome)
+            answer: T = value_or_raise(outcome)
+            return answer
         finally:
             del self, outcome  # they would tie the error to its own traceback
 
@@ -143,7 +147,7 @@ class InvocationFuture(SettlingFuture):
         left = max(0.0, self.invocation.deadline.remaining()) * 1000
         return f"{self.record.name} has no answer after {timeout} s; it goes on for at most {left:.0f} ms"
 
-    def add_done_callback(self, fn: Callable[[InvocationFuture], object]) -> None:
+    def add_done_callback(self, fn: Callable[[InvocationFuture[T]], object]) -> None:
         """Call ``fn(future)`` on a callback thread once settled, in a copy of the context that made the call.
 
         What *fn* raises is logged. Callbacks of one future may run at the same time.
@@ -158,9 +162,17 @@ class InvocationFuture(SettlingFuture):
         enter_callback(self.record, self)
         function(*args)
 
+    @overload
+    def then(self, on_value: Callable[[T], InvocationFuture[U]]) -> InvocationFuture[U]: ...
+    @overload
+    def then(self, on_value: Callable[[T], U]) -> InvocationFuture[U]: ...
+    @overload
+    def then(
+        self, on_value: Callable[[T], Any] | None = None, on_error: Callable[[BaseException], Any] | None = None
+    ) -> InvocationFuture: ...
     def then(
         self,
-        on_value: Callable[[Any], Any] | None = None,
+        on_value: Callable[[T], Any] | None = None,
         on_error: Callable[[BaseException], Any] | None = None,
     ) -> InvocationFuture:
         """Make a future of what *on_value* or *on_error* makes of this one's end; what interceptors build upon.
@@ -218,12 +230,12 @@ class InvocationFuture(SettlingFuture):
         self.__dict__.pop("_condition", None)
         self._is_awaited = False
 
-    def __await__(self) -> Generator[Any, None, Any]:
+    def __await__(self) -> Generator[Any, None, T]:
         """Wait in the running loop; cancelling the waiting task cancels the call."""
         import asyncio
 
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Any] = loop.create_future()
+        waiter: asyncio.Future[T] = loop.create_future()
         self.when_settled(partial(_wake, loop, waiter))
         waiter.add_done_callback(partial(_follow_waiter, self))
         try:

@@ -12,10 +12,11 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, InvalidStateError
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..runtime.forking import fork_safe_lock
 from .invocation import Outcome
+from .typed import T
 from .unseen import look_at
 
 _LOG = logging.getLogger("callahead.consumer.future")
@@ -32,7 +33,7 @@ Due = Callable[[Any, Outcome], object]
 """Takes a settled future and its outcome."""
 
 
-class SettlingFuture(Future[Any]):
+class SettlingFuture(Future[T]):
     """A future that settles once: with a result, an exception or a cancellation, whichever comes first."""
 
     # Kept by the class until they change, so that a pending future has little of its own.
@@ -44,15 +45,17 @@ class SettlingFuture(Future[Any]):
     def __init__(self) -> None:  # the base class' would make what this one is here to spare
         pass
 
-    def __getattr__(self, name: str) -> Any:
-        """Make, at first use, what only a waiter needs; Python asks here for missing attributes alone."""
-        if name == "_condition":
-            with _CHANGES:
-                self._is_awaited = True
-                return self.__dict__.setdefault("_condition", threading.Condition())
-        if name == "_waiters":
-            return self.__dict__.setdefault("_waiters", [])
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+    if not TYPE_CHECKING:  # which would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """Make, at first use, what only a waiter needs; Python asks here for missing attributes alone."""
+            if name == "_condition":
+                with _CHANGES:
+                    self._is_awaited = True
+                    return self.__dict__.setdefault("_condition", threading.Condition())
+            if name == "_waiters":
+                return self.__dict__.setdefault("_waiters", [])
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     # What else the base class has: newer asyncio reads them of a future that another thread has settled.
 
@@ -150,7 +153,7 @@ class SettlingFuture(Future[Any]):
         """End as cancelled; True where this, or an earlier call of it, did so."""
         return self.settle(Outcome(error=CancelledError())) or self.cancelled()
 
-    def set_result(self, result: Any) -> None:
+    def set_result(self, result: T) -> None:
         """End with *result*; raises `concurrent.futures.InvalidStateError` where it has ended."""
         if not self.settle(Outcome(result)):
             raise InvalidStateError(f"{self._state}: {self!r}")

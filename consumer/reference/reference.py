@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Generic
 
 from callahead.config.policy import MethodPolicy
 
 from ..call.future import InvocationFuture
+from ..call.typed import P, T
 from ..interface.spelling import snake_case
 from .caller import Caller
 from .prompt import Overloads, Shown, documentation_of, signature_of
@@ -21,7 +22,7 @@ def _nothing(_: str) -> Overloads:
     return ()
 
 
-class Method:
+class Method(Generic[P, T]):
     """One method of a reference; call it as the plain method that it stands for.
 
     ``foo.find_foo(x)`` obeys the configuration; the other ways to call it do not:
@@ -60,7 +61,7 @@ class Method:
                 policy = override(policy, options)
         return current, policy
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call as the configuration says.
 
         Returns:
@@ -73,19 +74,22 @@ class Method:
         """
         policy = self.policy if self._options else self._caller.binding.chain.policy  # a property costs a call
         if policy.returns and not policy.is_async:
-            return self._caller.sync(policy, args, kwargs)
-        return self._caller.call(policy, args, kwargs, sys._getframe(1))
+            answer: T = self._caller.sync(policy, args, kwargs)
+        else:
+            answer = self._caller.call(policy, args, kwargs, sys._getframe(1))
+        return answer
 
-    def future(self, *args: Any, **kwargs: Any) -> InvocationFuture:
+    def future(self, *args: P.args, **kwargs: P.kwargs) -> InvocationFuture[T]:
         """Call and return the future, whatever the configuration says of ``async`` and ``return``."""
         policy = self.policy if self._options else self._caller.binding.chain.policy
         return self._caller.future(policy, args, kwargs, sys._getframe(1))
 
-    def sync(self, *args: Any, **kwargs: Any) -> Any:
+    def sync(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call, wait and return the value, whatever the configuration says of ``async`` and ``return``."""
-        return self._caller.sync(self.policy, args, kwargs, view="it was called through .sync")
+        answer: T = self._caller.sync(self.policy, args, kwargs, view="it was called through .sync")
+        return answer
 
-    def with_options(self, **options: Any) -> Method:
+    def with_options(self, **options: Any) -> Method[P, T]:
         """Return this method with settings for the calls made through what is returned.
 
         Args:
