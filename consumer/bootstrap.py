@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 
+# References whose names are shown of many.
+_NAMED = 10
+
 _LOG = logging.getLogger("callahead.consumer.call")
 
 _CONSUMERS: weakref.WeakSet[Consumer] = weakref.WeakSet()
@@ -350,7 +353,9 @@ class Consumer:
 
     def __repr__(self) -> str:
         state = "closed" if self._runtime.closed else f"{len(self._runtime.running)} calls running"
-        return f"<Consumer of {self.config.source}: {len(self.config.references)} references, {state}>"
+        names = ", ".join(self.references[:_NAMED]) or "no references"
+        more = f" and {len(self.references) - _NAMED} more" if len(self.references) > _NAMED else ""
+        return f"<Consumer of {self.config.source}: {names}{more}; {state}>"
 
 
 def _after_fork_in_child() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import sys
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import CancelledError
 from contextvars import Context
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
     import asyncio
 
 U = TypeVar("U")
+
+
+_NO_LOOP = (
+    "a future of callahead is awaited in a running loop of asyncio, and there is none in this thread; under another"
+    " library, wait for its result() on a thread, as by trio.to_thread.run_sync(future.result)"
+)
+# `asyncio.create_task` takes no future, and shows it in the error.
+_A_TASK = "; await it, or make a task of it by asyncio.ensure_future"
 
 
 class CallEnding(Protocol):
@@ -96,7 +105,7 @@ class InvocationFuture(SettlingFuture[T]):
         ending = self._ending
         if ending is not None and not self.done():
             return ending.cancel() or self.cancelled()
-        if not self.settle(Outcome(error=CancelledError())):
+        if not self._settle(Outcome(error=CancelledError())):
             return self.cancelled()
         self.record.cancel()
         return True
@@ -190,7 +199,7 @@ class InvocationFuture(SettlingFuture[T]):
         def proceed(settled: InvocationFuture, outcome: Outcome) -> None:
             function = on_value if outcome.error is None else on_error
             if function is None:
-                derived.settle(outcome)
+                derived._settle(outcome)
             else:
                 given = outcome.value if outcome.error is None else outcome.error
                 settled._run_completion(derived._follow, function, given)
@@ -208,12 +217,12 @@ class InvocationFuture(SettlingFuture[T]):
         try:
             made = function(given)
         except BaseException as error:  # whatever an interceptor raises is the end of the call, not of this thread
-            self.settle(Outcome(error=error))
+            self._settle(Outcome(error=error))
             return
         if isinstance(made, InvocationFuture):
-            made.when_settled(self.settle)
+            made._when_settled(self._settle)
         else:
-            self.settle(Outcome(made))
+            self._settle(Outcome(made))
 
     def _failure(self, error: BaseException) -> Outcome:
         record = self.record
@@ -221,22 +230,25 @@ class InvocationFuture(SettlingFuture[T]):
             return Outcome(error=error)  # whoever closes, or forks, leaves many calls at once and is told of all in one
         return Unseen(error, record)
 
-    def when_settled(self, done: Done) -> None:
+    def _when_settled(self, done: Done) -> None:
         """Call *done* with the outcome on the very thread that settles, or now; for the framework's own stages only."""
         self._once_done(lambda _, outcome: done(outcome))
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Forget the lock, which a thread that the child does not have may hold."""
         self.__dict__.pop("_condition", None)
         self._is_awaited = False
 
     def __await__(self) -> Generator[Any, None, T]:
-        """Wait in the running loop; cancelling the waiting task cancels the call."""
+        """Wait in the running loop of asyncio; cancelling the waiting task cancels the call."""
         import asyncio
 
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(_NO_LOOP) from None
         waiter: asyncio.Future[T] = loop.create_future()
-        self.when_settled(partial(_wake, loop, waiter))
+        self._when_settled(partial(_wake, loop, waiter))
         waiter.add_done_callback(partial(_follow_waiter, self))
         try:
             return (yield from waiter.__await__())
@@ -245,7 +257,13 @@ class InvocationFuture(SettlingFuture[T]):
 
     def __repr__(self) -> str:
         state = "cancelled" if self.cancelled() else "done" if self.done() else "pending"
-        return f"<InvocationFuture {self.record.name} {state}, provider {self.provider}>"
+        hint = _A_TASK if _is_in_loop() else ""
+        return f"<InvocationFuture {self.record.name} {state}, provider {self.provider}{hint}>"
+
+
+def _is_in_loop() -> bool:
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
 
 
 def _follow_waiter(future: InvocationFuture, waiter: asyncio.Future[Any]) -> None:

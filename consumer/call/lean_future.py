@@ -73,7 +73,7 @@ class SettlingFuture(Future[T]):
     def _done_callbacks(self) -> list[Due]:
         return list(self._due or ())
 
-    def settle(self, outcome: Outcome) -> bool:
+    def _settle(self, outcome: Outcome) -> bool:
         """End with *outcome*; False, and without effect, where it has ended before.
 
         A `StopIteration` becomes the cause of a `RuntimeError`, as in generators: no future of asyncio takes it.
@@ -151,16 +151,16 @@ class SettlingFuture(Future[T]):
 
     def cancel(self) -> bool:
         """End as cancelled; True where this, or an earlier call of it, did so."""
-        return self.settle(Outcome(error=CancelledError())) or self.cancelled()
+        return self._settle(Outcome(error=CancelledError())) or self.cancelled()
 
     def set_result(self, result: T) -> None:
         """End with *result*; raises `concurrent.futures.InvalidStateError` where it has ended."""
-        if not self.settle(Outcome(result)):
+        if not self._settle(Outcome(result)):
             raise InvalidStateError(f"{self._state}: {self!r}")
 
     def set_exception(self, exception: BaseException | None) -> None:
         """End with *exception*; raises `concurrent.futures.InvalidStateError` where it has ended."""
-        if not self.settle(Outcome(error=exception)):
+        if not self._settle(Outcome(error=exception)):
             raise InvalidStateError(f"{self._state}: {self!r}")
 
     def set_running_or_notify_cancel(self) -> bool:

@@ -58,7 +58,7 @@ def answer(invocation: Invocation, value: Any = None, error: BaseException | Non
     """Make a settled future: how an interceptor answers without a provider."""
     future = InvocationFuture(invocation, _NO_CALLBACKS)
     future._is_watched = False
-    future.settle(Outcome(value, error))
+    future._settle(Outcome(value, error))
     return future
 
 
@@ -134,7 +134,7 @@ def _intercepted(interceptor: Interceptor, following: Stage, callbacks: Callback
         invocation.record.is_decided = False  # whatever observers were told before, the call goes on
         future = InvocationFuture(invocation, callbacks)
         future._inline, future._is_watched = inline, False
-        following(invocation, future.settle)
+        following(invocation, future._settle)
         return future
 
     def stage(invocation: Invocation, done: Done) -> None:
@@ -146,6 +146,6 @@ def _intercepted(interceptor: Interceptor, following: Stage, callbacks: Callback
         except Exception as error:  # whatever an interceptor raises is the end of this call
             done(Outcome(error=error))
             return
-        future.when_settled(done)
+        future._when_settled(done)
 
     return stage

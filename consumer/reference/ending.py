@@ -279,12 +279,12 @@ class FutureEnding(Ending):
         # A future may be held for long, and what it asked must not be. on_sent refers back to this very object.
         invocation.on_sent = invocation.request = None
         invocation.args, invocation.kwargs = (), NO_KWARGS
-        future.settle(outcome)
+        future._settle(outcome)
         future._ending = None  # only now: until then the future is not to be cancelled by itself
 
     def after_fork(self) -> None:
         """End the child's copy of the future."""
-        self.future.after_fork()
+        self.future._after_fork()
         text = "the process was forked while the call ran; its answer goes to the parent"
         self(Outcome(error=ConsumerClosed(text, in_doubt=True)))
 
