@@ -12,10 +12,7 @@ from ..call.future import InvocationFuture
 from ..call.typed import P, T
 from ..interface.spelling import snake_case
 from .caller import Caller
-from .prompt import Overloads, Shown, documentation_of, signature_of
-
-Describe = Callable[[str], Overloads]
-"""Gives what is known of a method's types."""
+from .prompt import Describe, Overloads, show_types
 
 
 def _nothing(_: str) -> Overloads:
@@ -108,17 +105,12 @@ class Method(Generic[P, T]):
         return f"<method {policy.reference}.{policy.method}, {mode}>"
 
 
-def _signature(method: Method) -> Any:
-    return signature_of(method._describe(method._caller.binding.name))
-
-
-def _documentation(method: Method) -> str:
+def _named(method: Method) -> tuple[str, Overloads]:
     name = method._caller.binding.name
-    return documentation_of(f"{method.policy.reference}.{name}", method._describe(name))
+    return f"{method.policy.reference}.{name}", method._describe(name)
 
 
-Method.__signature__ = Shown(_signature)  # type: ignore[attr-defined]  # inspect asks for it
-Method.__doc__ = Shown(_documentation, Method.__doc__)  # type: ignore[assignment]
+show_types(Method, _named, "`callahead.consumer.Method` tells of the ways to call it.")
 
 
 class Reference:

@@ -71,6 +71,20 @@ def test_the_docstring_tells_the_types(tri: Any, dubbo: Any) -> None:
     assert "stock.findArticle(article_id: long" in pydoc.render_doc(dubbo.find_article)
 
 
+def test_a_streaming_method_tells_its_types_too(tri: Any) -> None:
+    """With the word for streams that .proto files have."""
+    assert str(inspect.signature(tri.list_foos)) == "(*, foo_ids: 'repeated int64') -> 'stream com.alibaba.foo.Foo'"
+    assert tri.list_foos.__doc__.startswith("foo.listFoos(foo_ids: repeated int64) -> stream com.alibaba.foo.Foo")
+
+
+def test_a_stream_of_requests_is_one_argument() -> None:
+    """Which has no name that a call could use."""
+    greeter = {"interface": "helloworld.Greeter", "module": "support.protos.helloworld_pb2", "url": "tri://127.0.0.1:1"}
+    with Consumer({"references": {"greeter": greeter}}) as consumer:
+        signature = inspect.signature(consumer.reference("greeter").gather_hellos)
+    assert str(signature) == "(requests: 'stream helloworld.HelloRequest', /) -> 'helloworld.HelloReply'"
+
+
 def test_of_the_class_it_is_the_classs_own() -> None:
     """Sphinx and help(Method) see what is written in the source."""
     assert Method.__doc__ is not None
