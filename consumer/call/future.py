@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import sys
-from collections.abc import Callable, Generator, Mapping
+import threading
+import weakref
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import CancelledError
 from contextvars import Context
 from functools import partial
@@ -60,6 +62,8 @@ class InvocationFuture(SettlingFuture[T]):
     _inline = False
     # A user's, not one that only an interceptor sees; its failure is reported where nobody looks at it.
     _is_watched = True
+    # Gives the future that a function of `then` has returned, by which this one ends; held by what will settle it.
+    _followed: Callable[[], InvocationFuture | None] = staticmethod(lambda: None)
     _ending: CallEnding | None = None  # of the call that it is the answer of; None for an interceptor's own, and after
 
     def __init__(self, invocation: Invocation, callbacks: CallbackExecutor, context: Context | None = None) -> None:
@@ -145,12 +149,45 @@ class InvocationFuture(SettlingFuture[T]):
         ending = self._ending
         longest = self.invocation.deadline.remaining() + GRACE_S
         if ending is None or (timeout is not None and timeout < longest):
-            return super()._wait(timeout)
-        outcome = super()._wait(max(0.0, longest))
+            return self._sleep(timeout)
+        outcome = self._sleep(max(0.0, longest))
         if outcome is None:
             ending.expire()
             outcome = super()._wait(GRACE_S)  # another thread may be ending it at this very moment
         return outcome
+
+    def _sleep(self, timeout: float | None) -> Outcome | None:
+        callbacks = self._callbacks
+        if self._outcome is not None or timeout == 0 or not callbacks.is_current():
+            return super()._wait(timeout)
+        over = threading.Event()
+        self._once_done(lambda *_: over.set())
+        if not callbacks.wait(over, self._needs, timeout) and self._outcome is None:
+            raise RuntimeError(self._vain())
+        return self._outcome
+
+    def _before_wait(self) -> None:
+        """Refuse a wait that would be vain; one that becomes so while it lasts is not known here."""
+        callbacks = self._callbacks
+        if self._outcome is None and callbacks.is_current() and callbacks.would_be_vain(self._needs):
+            raise RuntimeError(self._vain())
+
+    def _needs(self, due: Iterable[object]) -> bool:
+        """Tell whether one of *due*, which are callbacks to come, brings the end."""
+        last = self
+        while (followed := last._followed()) is not None:
+            last = followed
+        record = last.record
+        is_running = record.ended is None  # else what else is due of that call brings the ends of other futures
+        return any(one is last or (is_running and getattr(one, "record", one) is record) for one in due)
+
+    def _vain(self) -> str:
+        count = self._callbacks.threads
+        return (
+            f"{self.record.name}: waiting in a callback for what a callback thread has to do, while every such thread"
+            f" waits likewise (callback_threads: {count}), would never end; go on by then() or add_done_callback, let"
+            " the interceptor be inline, or raise callback_threads"
+        )
 
     def _no_answer(self, timeout: float | None) -> str:
         left = max(0.0, self.invocation.deadline.remaining()) * 1000
@@ -164,8 +201,9 @@ class InvocationFuture(SettlingFuture[T]):
         # Here and below the future comes as the argument: one in the closure would tie it to its own callback.
         self._once_done(lambda future, _: future._submit("done callback", fn, future))
 
-    def _submit(self, what: str, function: Callable[..., Any], *args: Any) -> None:
-        self._callbacks.submit(self._context, f"{what} of {self.record.name}", self._in_context, function, args)
+    def _submit(self, what: str, function: Callable[..., Any], *args: Any, brings: object = None) -> None:
+        what = f"{what} of {self.record.name}"
+        self._callbacks.submit(self._context, what, self._in_context, function, args, brings=brings)
 
     def _in_context(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         enter_callback(self.record, self)
@@ -202,16 +240,17 @@ class InvocationFuture(SettlingFuture[T]):
                 derived._settle(outcome)
             else:
                 given = outcome.value if outcome.error is None else outcome.error
-                settled._run_completion(derived._follow, function, given)
+                settled._run_completion(derived, function, given)
 
         self._once_done(proceed)
         return derived
 
-    def _run_completion(self, function: Callable[..., None], *args: Any) -> None:
-        if self._inline or self.record.on_callers_thread():
-            function(*args)
-        else:
-            self._submit("completion", function, *args)
+    def _run_completion(self, derived: InvocationFuture, function: Callable[[Any], Any], given: Any) -> None:
+        record = self.record
+        if self._inline or record.on_callers_thread():
+            derived._follow(function, given)
+        elif not record.hand_over(partial(derived._follow, function, given)):
+            self._submit("completion", derived._follow, function, given, brings=derived)
 
     def _follow(self, function: Callable[[Any], Any], given: Any) -> None:
         try:
@@ -220,6 +259,7 @@ class InvocationFuture(SettlingFuture[T]):
             self._settle(Outcome(error=error))
             return
         if isinstance(made, InvocationFuture):
+            self._followed = weakref.ref(made)
             made._when_settled(self._settle)
         else:
             self._settle(Outcome(made))

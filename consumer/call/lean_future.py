@@ -54,6 +54,7 @@ class SettlingFuture(Future[T]):
                     self._is_awaited = True
                     return self.__dict__.setdefault("_condition", threading.Condition())
             if name == "_waiters":
+                self._before_wait()
                 return self.__dict__.setdefault("_waiters", [])
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
@@ -178,6 +179,9 @@ class SettlingFuture(Future[T]):
     def done(self) -> bool:
         """Tell whether it has ended."""
         return self._state is not _PENDING
+
+    def _before_wait(self) -> None:
+        """Be told that the calling thread is about to wait, by what the standard library does from outside."""
 
     def _wait(self, timeout: float | None) -> Outcome | None:
         """Wait for the end; None where *timeout* seconds were not enough."""

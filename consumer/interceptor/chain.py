@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeGuard, TypeVar
 
 from ..call.attempt import Attempt
@@ -115,8 +116,9 @@ def _aside(invocation: Invocation, finish: Done, callbacks: CallbackExecutor) ->
     def done(outcome: Outcome) -> None:
         if record.on_callers_thread():
             finish(outcome)
-        else:
-            callbacks.submit(context, f"interceptor of {record.name}", _finish_in_context, record, finish, outcome)
+        elif not record.hand_over(partial(finish, outcome)):
+            what = f"interceptor of {record.name}"
+            callbacks.submit(context, what, _finish_in_context, record, finish, outcome, brings=record)
 
     return done
 

@@ -240,12 +240,15 @@ class Ending:
             while True:
                 work = handed.get_nowait()
                 if work is not None:
-                    runtime.callbacks.submit(Context(), f"the answer to {self._record.name}", work)
+                    what = f"the answer to {self._record.name}"
+                    runtime.callbacks.submit(Context(), what, work, brings=self._record)
 
     def expire(self) -> None:
         """End a call that is long past its deadline."""
         text = f"something holds the call past its total timeout of {self._record.policy.total_timeout_ms} ms"
         held_by = "an interceptor that does not settle its future, or a transport"
+        if self._runtime.callbacks.has_due():
+            held_by = "callback threads, every one of which is busy"
         self.give_up(CallTimeout(f"{text}: {held_by}", in_doubt=True))
 
 
