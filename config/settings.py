@@ -122,32 +122,28 @@ def _folders(folder: Path, written: tuple[str, ...]) -> tuple[tuple[str, ...], l
     return tuple(map(str, paths)), [f"{path} is not a folder" for path in paths if not path.is_dir()]
 
 
-def or_placeholder(kind: str, pattern: str = "", **schema: Any) -> WithJsonSchema:
-    """Describe to editors a value of *schema*, of the JSON type *kind*, or a ``${...}`` in its place.
+def or_placeholder(pattern: str = "", **schema: Any) -> WithJsonSchema:
+    """Describe to editors a value of *schema*, or a ``${...}`` in its place.
 
     Args:
-        kind: Such as ``"integer"``.
         pattern: What a text may look like, too.
-        schema: Keywords that mean nothing to a text.
+        schema: An ``enum``, or one ``type`` and keywords that mean nothing to a text.
     """
     # No anyOf, whose every branch an editor would blame for one value.
+    if "enum" in schema:
+        return WithJsonSchema({"if": {"type": "string", "pattern": PLACEHOLDER}, "else": schema})
     texts = f"{pattern}|{PLACEHOLDER}" if pattern else PLACEHOLDER
-    return WithJsonSchema({"type": [kind, "string"], **schema, "pattern": texts})
-
-
-def choice(names: Iterable[str]) -> JsonDict:
-    """Describe to editors one of *names*, or a ``${...}`` in its place."""
-    return {"if": {"type": "string", "pattern": PLACEHOLDER}, "else": {"enum": list(names)}}
+    return WithJsonSchema({**schema, "type": [schema["type"], "string"], "pattern": texts})
 
 
 def count(least: int, most: int) -> tuple[PlainValidator, WithJsonSchema]:
     """Describe a whole number from *least* to *most*: ``Annotated[int, *count(1, 1000)]``."""
-    schema = or_placeholder("integer", minimum=least, maximum=most)
+    schema = or_placeholder(type="integer", minimum=least, maximum=most)
     return PlainValidator(quantity.count(least, most)), schema
 
 
 def _amount(least: int, most: int, units: str) -> WithJsonSchema:
-    return or_placeholder("number", rf"^[0-9]+(\.[0-9]+)? ?({units})$", minimum=least, maximum=most)
+    return or_placeholder(rf"^[0-9]+(\.[0-9]+)? ?({units})$", type="number", minimum=least, maximum=most)
 
 
 def _duration(least: int) -> tuple[PlainValidator, WithJsonSchema]:
@@ -160,7 +156,7 @@ TEXTS: Final = WithJsonSchema(
     {"type": ["string", "array"], "items": {"type": "string", "description": "One of several"}}
 )
 
-Flag = Annotated[bool, PlainValidator(quantity.flag), or_placeholder("boolean")]
+Flag = Annotated[bool, PlainValidator(quantity.flag), or_placeholder(type="boolean")]
 Duration = Annotated[int, *_duration(1)]
 DurationOrZero = Annotated[int, *_duration(0)]
 Size = Annotated[int, PlainValidator(quantity.size_bytes), _BYTES]

@@ -146,8 +146,8 @@ def _sections() -> Mapping[str, Any]:
 def _words(schema: Mapping[str, Any]) -> str:
     names = schema.get("else", {}).get("enum")
     if names:
-        return " or ".join(f"``{value}``" for value in names)
-    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        return " or ".join(_shown("", value) for value in names)
+    kinds = [kind for one in schema.get("anyOf", [schema]) for kind in _types(one["type"])]
     pattern = schema.get("pattern", "")
     if "[mM]?[sS]" in pattern:
         return f"duration, {'0 or more' if schema['minimum'] == 0 else 'more than 0'}"
@@ -160,6 +160,10 @@ def _words(schema: Mapping[str, Any]) -> str:
     if "array" in kinds:
         return "mapping or list" if "object" in kinds else "list, or one text"
     return "text" if "string" in kinds else "mapping"
+
+
+def _types(written: Any) -> list[str]:
+    return written if isinstance(written, list) else [written]
 
 
 def default_of(table: str, name: str) -> str:

@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema
 
 from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, nearest
 from ..read.tree import Broken
-from ..settings import Duration, DurationOrZero, Flag, Size, Text, Word, Words, choice, count
+from ..settings import Duration, DurationOrZero, Flag, Size, Text, Word, Words, count, or_placeholder
 from ..values import text
 from ..values.quantity import MOST_RETRIES, Unfit, show
 from . import installed
@@ -94,8 +94,8 @@ Actives = Annotated[int, *count(0, 1_000_000)]
 Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
-Serialization = Annotated[str, PlainValidator(text.serialization), WithJsonSchema(choice([text.HESSIAN2]))]
-Unobserved = Annotated[str, PlainValidator(text.one_of(*_UNOBSERVED)), WithJsonSchema(choice(_UNOBSERVED))]
+Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
+Unobserved = Annotated[str, PlainValidator(text.one_of(*_UNOBSERVED)), or_placeholder(enum=list(_UNOBSERVED))]
 Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), installed.URLS]
 Interceptors = Annotated[Words, installed.INTERCEPTORS]
 RegistryAddress = Annotated[Text, installed.REGISTRY_ADDRESS]

@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 from pydantic_core import CoreSchema
 
 from ..extension import INTERCEPTOR, REGISTRY, TRANSPORT, available
-from ..settings import PLACEHOLDER, choice
+from ..settings import PLACEHOLDER, or_placeholder
 
 _PATH = r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*"
 _SCHEME = r"[A-Za-z][\w+.-]*://"
@@ -29,7 +29,7 @@ class Described:
 
 def one_of(group: str) -> Described:
     """Describe one of the names that *group* offers."""
-    return Described(lambda: choice(available(group)))
+    return Described(lambda: or_placeholder(enum=list(available(group))).json_schema or {})
 
 
 def _interceptors() -> JsonDict:
