@@ -82,6 +82,20 @@ def wheel(session: nox.Session) -> None:
 
 
 @nox.session
+def sdist(session: nox.Session) -> None:
+    """Run the quick unit tests of the source distribution where it was unpacked, as whoever downloads it would."""
+    session.install("build")
+    built = pathlib.Path(session.create_tmp()) / "sdist"
+    shutil.rmtree(built, ignore_errors=True)
+    session.run("python", "-m", "build", "--sdist", "--outdir", str(built), str(ROOT))
+    (found,) = built.glob("*.tar.gz")
+    shutil.unpack_archive(found, built, filter="data")
+    session.chdir(built / found.name.removesuffix(".tar.gz"))
+    session.install("--editable", ".[test]")
+    session.run("python", "-m", "pytest", "-m", "not slow", "tests/unit", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the manual; a warning is an error."""
     session.install("--editable", ".[docs]")

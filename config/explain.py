@@ -9,7 +9,7 @@ from typing import Any
 from .check.declared import DeclaredSetting
 from .check.listing import listing
 from .check.models import MethodModel, ReferenceModel, yaml_keys
-from .policy import MethodPolicy, ReferencePolicy, SslPolicy
+from .policy import BUILT_IN, MethodPolicy, ReferencePolicy, SslPolicy
 from .values.secret import masked, masked_value
 
 
@@ -31,6 +31,11 @@ class Setting:
     unit: str
     origin: str
     only: str = ""
+
+    @property
+    def is_set(self) -> bool:
+        """The configuration says it, on whatever level."""
+        return self.origin not in ("", BUILT_IN)
 
 
 def explain(reference: ReferencePolicy, method: str | None = None) -> tuple[Setting, ...]:

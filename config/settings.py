@@ -23,7 +23,7 @@ from pydantic.config import JsonDict
 
 from .values import quantity, text
 
-_PLACEHOLDER: Final = {"type": "string", "pattern": r"\$\{"}
+PLACEHOLDER: Final = r"\$\{"
 _TEXT: Final = {"type": "string"}
 
 
@@ -122,9 +122,18 @@ def _folders(folder: Path, written: tuple[str, ...]) -> tuple[tuple[str, ...], l
     return tuple(map(str, paths)), [f"{path} is not a folder" for path in paths if not path.is_dir()]
 
 
-def or_placeholder(**schema: Any) -> WithJsonSchema:
-    """Describe to editors a value of *schema*, or a ``${...}`` in its place."""
-    return WithJsonSchema({"anyOf": [schema, _PLACEHOLDER]})
+def or_placeholder(pattern: str = "", **schema: Any) -> WithJsonSchema:
+    """Describe to editors a value of *schema*, or a ``${...}`` in its place.
+
+    Args:
+        pattern: What a text may look like, too.
+        schema: An ``enum``, or one ``type`` and keywords that mean nothing to a text.
+    """
+    # No anyOf, whose every branch an editor would blame for one value.
+    if "enum" in schema:
+        return WithJsonSchema({"if": {"type": "string", "pattern": PLACEHOLDER}, "else": schema})
+    texts = f"{pattern}|{PLACEHOLDER}" if pattern else PLACEHOLDER
+    return WithJsonSchema({**schema, "type": [schema["type"], "string"], "pattern": texts})
 
 
 def count(least: int, most: int) -> tuple[PlainValidator, WithJsonSchema]:
@@ -134,9 +143,7 @@ def count(least: int, most: int) -> tuple[PlainValidator, WithJsonSchema]:
 
 
 def _amount(least: int, most: int, units: str) -> WithJsonSchema:
-    number = {"type": "number", "minimum": least, "maximum": most}
-    worded = {"type": "string", "pattern": rf"^[0-9]+(\.[0-9]+)? ?({units})$"}
-    return WithJsonSchema({"anyOf": [number, worded, _PLACEHOLDER]})
+    return or_placeholder(rf"^[0-9]+(\.[0-9]+)? ?({units})$", type="number", minimum=least, maximum=most)
 
 
 def _duration(least: int) -> tuple[PlainValidator, WithJsonSchema]:
@@ -145,7 +152,9 @@ def _duration(least: int) -> tuple[PlainValidator, WithJsonSchema]:
 
 
 _BYTES: Final = _amount(1, quantity.LARGEST_BYTES, "[bB]|[kKmMgG][iI]?[bB]")
-TEXTS: Final = WithJsonSchema({"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]})
+TEXTS: Final = WithJsonSchema(
+    {"type": ["string", "array"], "items": {"type": "string", "description": "One of several"}}
+)
 
 Flag = Annotated[bool, PlainValidator(quantity.flag), or_placeholder(type="boolean")]
 Duration = Annotated[int, *_duration(1)]

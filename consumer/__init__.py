@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         TransportError,
     )
     from .interceptor import CallNext, Interceptor, Observer, answer
+    from .reference.declared import remote
     from .reference.reference import Method, Reference
 
 _MODULES = {
@@ -68,6 +69,7 @@ _MODULES = {
     "SerializationError": "errors",
     "TransportError": "errors",
     "answer": "interceptor",
+    "remote": "reference.declared",
 }
 
 __all__ = [
@@ -103,6 +105,7 @@ __all__ = [
     "SerializationError",
     "TransportError",
     "answer",
+    "remote",
 ]
 
 

@@ -9,11 +9,11 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from random import Random
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from callahead.config import load_file, load_mapping
 from callahead.config.errors import ConfigError
@@ -25,6 +25,7 @@ from .call.invocation import CallRecord
 from .call.unseen import report_unseen
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
+from .reference.declared import require_declared
 from .reference.ending import OnDrop, Runtime
 from .reference.pipeline import Pipeline, Surroundings
 from .reference.reference import Reference
@@ -35,6 +36,11 @@ from .transport.shortage import preparing
 
 if TYPE_CHECKING:
     from .channel.channel import ConsumerChannel
+
+S = TypeVar("S")
+
+# References whose names are shown of many.
+_NAMED = 10
 
 _LOG = logging.getLogger("callahead.consumer.call")
 
@@ -92,8 +98,17 @@ class Consumer:
         """
         return cls(load_file(path), **options)
 
-    def reference(self, name: str) -> Reference:
+    @overload
+    def reference(self, name: str) -> Reference: ...
+    @overload
+    def reference(self, name: str, stub: Callable[..., S]) -> S: ...
+    def reference(self, name: str, stub: Callable[..., Any] | None = None) -> Any:
         """Return the stand-in of the service that the configuration calls *name*; the same object each time.
+
+        Args:
+            name: As under ``references``.
+            stub: A class or Protocol that declares its methods, as which a type checker then sees the stand-in; see
+                `callahead.consumer.remote`. It changes nothing else: the configuration says where the types come from.
 
         The first call of a name asks registries and looks for types, which may take seconds. Who asks for that name
         meanwhile waits for it, others do not; a failure is not kept, so the next call tries again.
@@ -104,11 +119,16 @@ class Consumer:
             RegistryError: The registry cannot be read.
             TransportError: The system has no descriptor, no thread or no memory left to make it.
             ConsumerClosed: After `close`, or closed meanwhile.
+            TypeError: *stub* declares a method that the service does not have, or none at all.
         """
         with self._lock:
             reference = self._references.get(name)
             self._require_open(is_made=reference is not None)
-        return self._make_reference(name) if reference is None else reference
+        if reference is None:
+            reference = self._make_reference(name)
+        if stub is not None:
+            require_declared(reference, stub)
+        return reference
 
     def _make_reference(self, name: str) -> Reference:
         with self._making(name) as pipeline:
@@ -333,7 +353,9 @@ class Consumer:
 
     def __repr__(self) -> str:
         state = "closed" if self._runtime.closed else f"{len(self._runtime.running)} calls running"
-        return f"<Consumer of {self.config.source}: {len(self.config.references)} references, {state}>"
+        names = ", ".join(self.references[:_NAMED]) or "no references"
+        more = f" and {len(self.references) - _NAMED} more" if len(self.references) > _NAMED else ""
+        return f"<Consumer of {self.config.source}: {names}{more}; {state}>"
 
 
 def _after_fork_in_child() -> None:

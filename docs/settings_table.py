@@ -144,21 +144,26 @@ def _sections() -> Mapping[str, Any]:
 
 
 def _words(schema: Mapping[str, Any]) -> str:
-    kinds = schema.get("anyOf", [schema])
-    first = next(kind for kind in kinds if kind.get("pattern") != r"\$\{")
-    if any("[mM]?[sS]" in kind.get("pattern", "") for kind in kinds):
-        return f"duration, {'0 or more' if first['minimum'] == 0 else 'more than 0'}"
-    if any("[bB]" in kind.get("pattern", "") for kind in kinds):
+    names = schema.get("else", {}).get("enum")
+    if names:
+        return " or ".join(_shown("", value) for value in names)
+    kinds = [kind for one in schema.get("anyOf", [schema]) for kind in _types(one["type"])]
+    pattern = schema.get("pattern", "")
+    if "[mM]?[sS]" in pattern:
+        return f"duration, {'0 or more' if schema['minimum'] == 0 else 'more than 0'}"
+    if "[iI]?[bB]" in pattern:
         return "size"
-    if "enum" in first:
-        return " or ".join(f"``{value}``" for value in first["enum"])
-    if "minimum" in first:
-        return f"whole number, {first['minimum']:,} to {first['maximum']:,}"
-    if "$ref" in first:
-        return "true, false or a mapping"
-    if any(kind.get("type") == "array" for kind in kinds):
-        return "mapping or list" if "additionalProperties" in first else "list, or one text"
-    return {"boolean": "true or false", "string": "text"}.get(str(first.get("type")), "mapping")
+    if "integer" in kinds:
+        return f"whole number, {schema['minimum']:,} to {schema['maximum']:,}"
+    if "boolean" in kinds:
+        return "true, false or a mapping" if "object" in kinds else "true or false"
+    if "array" in kinds:
+        return "mapping or list" if "object" in kinds else "list, or one text"
+    return "text" if "string" in kinds else "mapping"
+
+
+def _types(written: Any) -> list[str]:
+    return written if isinstance(written, list) else [written]
 
 
 def default_of(table: str, name: str) -> str:

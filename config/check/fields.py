@@ -10,9 +10,10 @@ from pydantic_core import CoreSchema
 
 from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, nearest
 from ..read.tree import Broken
-from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, count, or_placeholder
+from ..settings import Duration, DurationOrZero, Flag, Size, Text, Word, Words, count, or_placeholder
 from ..values import text
 from ..values.quantity import MOST_RETRIES, Unfit, show
+from . import installed
 
 __all__ = [
     "Actives",
@@ -22,12 +23,14 @@ __all__ = [
     "DurationOrZero",
     "Flag",
     "Function",
+    "Interceptors",
     "LoadBalance",
     "OrEmpty",
     "OrSwitch",
     "Parameter",
     "Protocol",
     "Queued",
+    "RegistryAddress",
     "Retries",
     "Serialization",
     "Size",
@@ -83,6 +86,7 @@ def _ssl(value: Any) -> Any:
 
 
 _UNOBSERVED = ("log", "raise", "ignore")
+_PARAMETER = {"type": ["string", "number", "boolean"], "description": "A value, which becomes text"}
 _TEXT = WithJsonSchema({"type": "string"})
 
 Retries = Annotated[int, *count(0, MOST_RETRIES)]
@@ -92,13 +96,15 @@ Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
 Unobserved = Annotated[str, PlainValidator(text.one_of(*_UNOBSERVED)), or_placeholder(enum=list(_UNOBSERVED))]
-Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), TEXTS]
+Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), installed.URLS]
+Interceptors = Annotated[Words, installed.INTERCEPTORS]
+RegistryAddress = Annotated[Text, installed.REGISTRY_ADDRESS]
 Function = Annotated[str, PlainValidator(text.function_path), _TEXT]
 Stub = Annotated[str, PlainValidator(text.stub_path), _TEXT]
-Parameter = Annotated[str, PlainValidator(text.parameter), WithJsonSchema({"type": ["string", "number", "boolean"]})]
-Protocol = Annotated[str, _entry_point(TRANSPORT), _TEXT]
-Cluster = Annotated[str, _entry_point(CLUSTER), _TEXT]
-LoadBalance = Annotated[str, _entry_point(LOADBALANCE), _TEXT]
+Parameter = Annotated[str, PlainValidator(text.parameter), WithJsonSchema(_PARAMETER)]
+Protocol = Annotated[str, _entry_point(TRANSPORT), installed.one_of(TRANSPORT)]
+Cluster = Annotated[str, _entry_point(CLUSTER), installed.one_of(CLUSTER)]
+LoadBalance = Annotated[str, _entry_point(LOADBALANCE), installed.one_of(LOADBALANCE)]
 
 OrEmpty = BeforeValidator(_or_empty)
 OrSwitch = BeforeValidator(_ssl)

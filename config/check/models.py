@@ -60,7 +60,7 @@ class CallModel(_Section):
     cluster: f.Written[f.Cluster] = Field(None, description="What to do when an attempt fails; default failover")
     loadbalance: f.Written[f.LoadBalance] = Field(None, description="How a provider is chosen; default random")
     actives: f.Written[f.Actives] = Field(None, description="Most calls at once, 0 for no limit; default 0")
-    interceptors: f.Written[f.Words] = Field(
+    interceptors: f.Written[f.Interceptors] = Field(
         None,
         description="Names or module:Class, after those of the levels above; -name removes one, -default all of them",
     )
@@ -155,7 +155,7 @@ class RegistryModel(_Section):
 
     model_config = ConfigDict(json_schema_extra={"required": ["address"]})
 
-    address: f.Written[f.Text] = Field(None, description="URL such as file:providers.yml or memory://shop")
+    address: f.Written[f.RegistryAddress] = Field(None, description="URL such as file:providers.yml or memory://shop")
     parameters: dict[str, f.Parameter] | None = Field(None, description="Anything that the registry itself takes")
 
 
@@ -173,10 +173,18 @@ class ApplicationModel(_Section):
 class RootModel(_Section):
     """A callahead configuration."""
 
-    application: Annotated[ApplicationModel, f.OrEmpty] = Field(default_factory=ApplicationModel)
-    registries: Annotated[dict[str, Annotated[RegistryModel, f.OrEmpty]], f.OrEmpty] = Field(default_factory=dict)
-    consumer: Annotated[ConsumerModel, f.OrEmpty] = Field(default_factory=ConsumerModel)
-    references: Annotated[dict[str, Annotated[ReferenceModel, f.OrEmpty]], f.OrEmpty] = Field(default_factory=dict)
+    application: Annotated[ApplicationModel, f.OrEmpty] = Field(
+        default_factory=ApplicationModel, description="This program"
+    )
+    registries: Annotated[dict[str, Annotated[RegistryModel, f.OrEmpty]], f.OrEmpty] = Field(
+        default_factory=dict, description="Places that know where providers are, by id"
+    )
+    consumer: Annotated[ConsumerModel, f.OrEmpty] = Field(
+        default_factory=ConsumerModel, description="Defaults of every reference, and what the whole consumer shares"
+    )
+    references: Annotated[dict[str, Annotated[ReferenceModel, f.OrEmpty]], f.OrEmpty] = Field(
+        default_factory=dict, description="Remote services, by the id that Consumer.reference takes"
+    )
 
 
 def yaml_keys(model: type[BaseModel]) -> dict[str, str]:

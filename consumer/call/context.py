@@ -155,6 +155,10 @@ class RpcContext:
         policy = record.policy
         return LastCall(policy.reference, record.method, record.endpoint, record.attempts, record.elapsed_ms)
 
+    def __repr__(self) -> str:
+        record = last_record()
+        return f"<RpcContext, last call {'none yet' if record is None else record.name}>"
+
 
 _CONTEXT = RpcContext()
 _ATTACHMENTS = Attachments()

@@ -181,6 +181,11 @@ class CallRecord:
         """Nobody waits for a further attempt: the call was given up, or has ended."""
         return self.is_cancelled or self.ended is not None
 
+    def hand_over(self, work: Callable[[], object]) -> bool:
+        """Let the thread that waits for the call run *work*, soon; False where none does. From any other thread."""
+        waiter = self.waiter
+        return waiter is not None and waiter.hand_over(work)
+
     def on_callers_thread(self) -> bool:
         """Tell whether this runs on the thread that waits for the call, where users' code may run without harm."""
         return self.thread == threading.get_ident()

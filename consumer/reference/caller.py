@@ -215,13 +215,13 @@ class Caller:
             enter_future(future, held=held)
             error = self._start(invocation, ending, wait=policy.sent)
         except BaseException as broken:  # as in sync()
-            future.when_settled(_told)
+            future._when_settled(_told)
             runtime.give_up(record, broken)
             del future
             raise
         if error is None:
             return future
-        future.when_settled(_told)
+        future._when_settled(_told)
         del future, ending  # they would tie the error to its own traceback
         try:
             raise error

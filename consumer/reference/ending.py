@@ -248,12 +248,15 @@ class Ending:
             while True:
                 work = handed.get_nowait()
                 if work is not None:
-                    runtime.callbacks.submit(Context(), f"the answer to {self._record.name}", work)
+                    what = f"the answer to {self._record.name}"
+                    runtime.callbacks.submit(Context(), what, work, brings=self._record)
 
     def expire(self) -> None:
         """End a call that is long past its deadline."""
         text = f"something holds the call past its total timeout of {self._record.policy.total_timeout_ms} ms"
         held_by = "an interceptor that does not settle its future, or a transport"
+        if self._runtime.callbacks.has_due():
+            held_by = "callback threads, every one of which is busy"
         self.give_up(CallTimeout(f"{text}: {held_by}", in_doubt=True))
 
 
@@ -283,13 +286,13 @@ class FutureEnding(Ending):
         # A future may be held for long, and what it asked must not be. on_sent refers back to this very object.
         invocation.on_sent = invocation.request = None
         invocation.args, invocation.kwargs = (), NO_KWARGS
-        future.settle(outcome)
+        future._settle(outcome)
         future._ending = None  # only now: until then the future is not to be cancelled by itself
 
     def after_fork(self) -> None:
         """End the child's copy of the future."""
         if self._future is not None:
-            self._future.after_fork()
+            self._future._after_fork()
         text = "the process was forked while the call ran; its answer goes to the parent"
         self(Outcome(error=ConsumerClosed(text, in_doubt=True)))
 

@@ -120,7 +120,7 @@ class Pipeline:
     def _made(self, carrier: MethodTransport) -> Method | StreamMethod:
         binding = self._bind(carrier.name, is_streaming=carrier.is_streaming)
         if carrier.is_streaming:
-            return StreamMethod(binding, carrier, self.choose)
+            return StreamMethod(binding, carrier, self.choose, self._describe)
         return Method(Caller(binding, carrier), self._describe)
 
     def _describe(self, name: str) -> Sequence[MethodDescription]:

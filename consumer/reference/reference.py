@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Generic
 
 from callahead.config.policy import MethodPolicy
 
 from ..call.future import InvocationFuture
+from ..call.typed import P, T
 from ..interface.spelling import snake_case
 from .caller import Caller
-from .prompt import Overloads, Shown, documentation_of, signature_of
-
-Describe = Callable[[str], Overloads]
-"""Gives what is known of a method's types."""
+from .prompt import Describe, Overloads, show_types
 
 
 def _nothing(_: str) -> Overloads:
     return ()
 
 
-class Method:
+class Method(Generic[P, T]):
     """One method of a reference; call it as the plain method that it stands for.
 
     ``foo.find_foo(x)`` obeys the configuration; the other ways to call it do not:
@@ -60,7 +58,7 @@ class Method:
                 policy = override(policy, options)
         return current, policy
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call as the configuration says.
 
         Returns:
@@ -73,19 +71,22 @@ class Method:
         """
         policy = self.policy if self._options else self._caller.binding.chain.policy  # a property costs a call
         if policy.returns and not policy.is_async:
-            return self._caller.sync(policy, args, kwargs)
-        return self._caller.call(policy, args, kwargs, sys._getframe(1))
+            answer: T = self._caller.sync(policy, args, kwargs)
+        else:
+            answer = self._caller.call(policy, args, kwargs, sys._getframe(1))
+        return answer
 
-    def future(self, *args: Any, **kwargs: Any) -> InvocationFuture:
+    def future(self, *args: P.args, **kwargs: P.kwargs) -> InvocationFuture[T]:
         """Call and return the future, whatever the configuration says of ``async`` and ``return``."""
         policy = self.policy if self._options else self._caller.binding.chain.policy
         return self._caller.future(policy, args, kwargs, sys._getframe(1))
 
-    def sync(self, *args: Any, **kwargs: Any) -> Any:
+    def sync(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call, wait and return the value, whatever the configuration says of ``async`` and ``return``."""
-        return self._caller.sync(self.policy, args, kwargs, view="it was called through .sync")
+        answer: T = self._caller.sync(self.policy, args, kwargs, view="it was called through .sync")
+        return answer
 
-    def with_options(self, **options: Any) -> Method:
+    def with_options(self, **options: Any) -> Method[P, T]:
         """Return this method with settings for the calls made through what is returned.
 
         Args:
@@ -104,17 +105,12 @@ class Method:
         return f"<method {policy.reference}.{policy.method}, {mode}>"
 
 
-def _signature(method: Method) -> Any:
-    return signature_of(method._describe(method._caller.binding.name))
-
-
-def _documentation(method: Method) -> str:
+def _named(method: Method) -> tuple[str, Overloads]:
     name = method._caller.binding.name
-    return documentation_of(f"{method.policy.reference}.{name}", method._describe(name))
+    return f"{method.policy.reference}.{name}", method._describe(name)
 
 
-Method.__signature__ = Shown(_signature)  # type: ignore[attr-defined]  # inspect asks for it
-Method.__doc__ = Shown(_documentation, Method.__doc__)  # type: ignore[assignment]
+show_types(Method, _named, "`callahead.consumer.Method` tells of the ways to call it.")
 
 
 class Reference:

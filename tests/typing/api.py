@@ -1,4 +1,4 @@
-"""What the type checker knows of the public interface; checked by tests/unit/consumer/test_typing.py, never run."""
+"""What type checkers know of the public interface; checked by tests/unit/consumer/test_typing.py, never run."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def futures(future: InvocationFuture) -> None:
     assert_type(future.provider, str | None)
     assert_type(future.attempts, int)
     assert_type(future.call_site, str)
-    assert_type(future.then(str), InvocationFuture)
+    assert_type(future.then(str), InvocationFuture[str])
     future.add_done_callback(lambda done: print(done.response_attachments))
 
 

@@ -147,9 +147,8 @@ class Call:
             return
         work = partial(self.answer, status, body, peer)
         record = attempt.record
-        waiter = record.waiter
-        if waiter is None or not waiter.hand_over(work):
-            callbacks.submit(Context(), f"the answer to {record.name}", work)
+        if not record.hand_over(work):
+            callbacks.submit(Context(), f"the answer to {record.name}", work, brings=record)
 
     def fail(self, error: BaseException) -> None:
         """End with *error*."""

@@ -29,8 +29,8 @@ def test_from_a_file(tmp_path: Path) -> None:
     path.write_text(f"references:\n  foo: {{interface: {SERVICE}, url: 'tri://h:1'}}\n")
     with Consumer.from_file(path, transports={"tri": ScriptedTransport(lambda _: 7)}) as made:
         assert made.reference("foo").find() == 7
-        assert repr(made) == f"<Consumer of {path}: 1 references, 0 calls running>"
-    assert repr(made) == f"<Consumer of {path}: 1 references, closed>"
+        assert repr(made) == f"<Consumer of {path}: foo; 0 calls running>"
+    assert repr(made) == f"<Consumer of {path}: foo; closed>"
 
 
 def test_from_a_missing_file(tmp_path: Path) -> None:
