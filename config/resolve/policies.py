@@ -141,6 +141,7 @@ def _add_ssl(chosen: Chosen, levels: Sequence[Level], folder: Path, report: Repo
     if level is not None:
         entry = level.place("ssl")
         chosen.set("ssl", ssl_policy(level.value("ssl"), entry, folder, report), report.origin(entry))
+        chosen.origins |= {f"ssl.{key}": report.origin(one) for key, one in entry.section.items()}
 
 
 def _method(reference: str, method: str, levels: Sequence[Level], report: Report) -> MethodPolicy:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 import grpc
 
-from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy, SslPolicy
 
 from ...call.provider import Provider
 from ...errors import ConsumerClosed, RpcError, TransportError
 from ..bound import SharedConnections
+from ..certificates import client_context, content
 from ..request_limit import Room
 
 OpenChannel = Callable[[str, tuple[tuple[str, int | str], ...], grpc.ChannelCredentials | None], grpc.Channel]
@@ -73,7 +73,7 @@ def kinds_of(policy: ReferencePolicy) -> tuple[ConnectionKind, ...]:
     """Make the kinds of connection that a reference uses in turn: one shared, or ``connections`` of its own.
 
     Raises:
-        ConfigError: A file of ``ssl`` cannot be read.
+        ConfigError: A file of ``ssl`` cannot be used.
     """
     options = _options(policy)
     credentials = None if policy.ssl is None else _credentials(policy, policy.ssl)
@@ -114,25 +114,13 @@ def _options(policy: ReferencePolicy) -> tuple[tuple[str, int | str], ...]:
 
 
 def _credentials(policy: ReferencePolicy, ssl: SslPolicy) -> grpc.ChannelCredentials:
+    if ssl != SslPolicy(server_name=ssl.server_name):
+        client_context(policy, ssl)  # gRPC core takes any bytes, and says at each connection that something failed
     return grpc.ssl_channel_credentials(
-        root_certificates=_read(policy, ssl.ca),
-        private_key=_read(policy, ssl.key),
-        certificate_chain=_read(policy, ssl.cert),
+        root_certificates=content(policy, "ca", ssl.ca),
+        private_key=content(policy, "key", ssl.key),
+        certificate_chain=content(policy, "cert", ssl.cert),
     )
-
-
-def _read(policy: ReferencePolicy, path: str | None) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise _unreadable(policy, path, error) from error
-
-
-def _unreadable(policy: ReferencePolicy, path: str, error: OSError) -> ConfigError:
-    return policy.error("ssl", f"{path} cannot be read: {error.strerror}")
 
 
 class SharedChannel:
