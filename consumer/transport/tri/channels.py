@@ -25,6 +25,9 @@ OpenChannel = Callable[[str, tuple[tuple[str, int | str], ...], grpc.ChannelCred
 _LOOK_S = 0.25
 """Longest wait for the word of grpcio on a channel's state, which takes a thread of its own to come."""
 
+_LOOK_AGAIN_S = 1.0
+"""How old such a word may be in a message; many calls time out at once, and each look costs a thread."""
+
 _OWN = itertools.count(1)
 
 _FORK_SUPPORT = "GRPC_ENABLE_FORK_SUPPORT"
@@ -138,8 +141,8 @@ class SharedChannel:
     """
 
     __slots__ = (
-        "_aside", "_lock", "_room", "_running", "_size", "address", "channel", "closed", "draining", "is_stuck",
-        "providers",
+        "_aside", "_lock", "_next_look", "_room", "_running", "_seen_unconnected", "_size", "address", "channel",
+        "closed", "draining", "is_stuck", "providers",
     )  # fmt: skip
 
     def __init__(
@@ -156,6 +159,8 @@ class SharedChannel:
         self._room = room
         self._running: dict[object, int] = {}
         self._size = 0
+        self._next_look = 0.0
+        self._seen_unconnected = False
 
     def begin(self, call: object, size: int) -> None:
         """Count *call*, which holds *size* bytes, as running here.
@@ -241,6 +246,13 @@ class SharedChannel:
         except (RuntimeError, ValueError):  # no thread can be started, or closed meanwhile
             return False
         return bool(states) and states[-1] is not grpc.ChannelConnectivity.READY
+
+    def seems_unconnected(self, now: float) -> bool:
+        """Tell at *now*, by the clock of the calls, what `is_unconnected` told within the last second."""
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_AGAIN_S
+            self._seen_unconnected = self.is_unconnected()
+        return self._seen_unconnected
 
 
 def _keep_for_ever(channel: grpc.Channel) -> None:
