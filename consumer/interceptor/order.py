@@ -92,4 +92,4 @@ def _make(policy: MethodPolicy, name: str) -> Interceptor | Observer:
 
 
 def _wrong(policy: MethodPolicy, text: str) -> ConfigError:
-    return ConfigError.at(policy.origin("interceptors"), f"references.{policy.reference}.{policy.method}", text)
+    return policy.error("interceptors", text)

@@ -47,7 +47,7 @@ def places(policy: ReferencePolicy, about: tuple[str, ...]) -> str:
 
 
 def _place(policy: ReferencePolicy, attribute: str) -> str:
-    if attribute == "urls" and not policy.urls:
+    if attribute == "urls" and not policy.urls and "urls" not in policy.origins:
         attribute = "registries"
     origin = policy.origin(attribute)
     if attribute == "ssl" and policy.ssl is None:
