@@ -168,7 +168,7 @@ class ReferencePolicy:
         transport: What the transport of *protocol* declares as its settings, an immutable object of that class.
         default: Policy of every method that the YAML does not name.
         methods: From a method's name in the YAML to its policy.
-        origins: From attribute name to where it was set.
+        origins: From attribute name to where it was set; of what *ssl* has from ``"ssl.ca"`` and its like.
     """
 
     id: str

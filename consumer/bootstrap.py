@@ -19,6 +19,7 @@ from callahead.config import load_file, load_mapping
 from callahead.config.errors import ConfigError
 from callahead.config.extension import TRANSPORT, load, nearest
 from callahead.config.policy import ConsumerConfig, ReferencePolicy
+from callahead.config.values.quantity import show
 from callahead.registry.api import Registry
 
 from .call.invocation import CallRecord
@@ -45,6 +46,13 @@ _NAMED = 10
 _LOG = logging.getLogger("callahead.consumer.call")
 
 _CONSUMERS: weakref.WeakSet[Consumer] = weakref.WeakSet()
+
+
+def _configuration(given: Any) -> ConsumerConfig:
+    if isinstance(given, str | os.PathLike):
+        text = f"a Consumer is made of settings, and {show(os.fspath(given))} is the name of a file"
+        raise ConfigError.one(text, hint=f"write Consumer.from_file({os.fspath(given)!r})")
+    return given if isinstance(given, ConsumerConfig) else load_mapping(given)
 
 
 class Consumer:
@@ -76,7 +84,7 @@ class Consumer:
         clock: Clock = time.monotonic,
         random: Random | None = None,
     ) -> None:
-        self.config = config if isinstance(config, ConsumerConfig) else load_mapping(config)
+        self.config = _configuration(config)
         self._runtime = Runtime(clock, CallbackExecutor(self.config.callback_threads), on_drop)
         self._random = Random() if random is None else random  # noqa: S311 - it spreads load, it keeps no secret
         self._lock = threading.RLock()

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args
 from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema
 
-from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, nearest
+from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, unknown
 from ..read.tree import Broken
 from ..settings import Duration, DurationOrZero, Flag, Size, Text, Word, Words, count, or_placeholder
 from ..values import text
@@ -60,13 +60,10 @@ Written = Annotated[T | None, _AsWritten()]
 
 
 def _entry_point(group: str) -> PlainValidator:
-    what = group.removeprefix("callahead.").replace("transport", "protocol")
-
     def convert(value: Any) -> str:
         name = text.text(value)
-        known = available(group)
-        if name not in known:
-            raise Unfit(f"unknown {what} {show(name)}", nearest(name, known))
+        if name not in available(group):
+            raise Unfit(*unknown(group, name))
         return name
 
     return PlainValidator(convert)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..check.models import MethodModel, ReferenceModel, RegistryModel, RootModel
-from ..extension import REGISTRY, available, nearest
+from ..extension import REGISTRY, available, unknown
 from ..policy import ConsumerConfig, MethodPolicy, ReferencePolicy, RegistryPolicy
 from ..read.keys import normalise
 from ..read.report import Report
@@ -99,7 +99,7 @@ def _address(model: RegistryModel, entry: Entry, folder: Path, report: Report) -
     if not colon or (scheme not in known and rest[:1].isdecimal()):  # a host and its port have no scheme
         report.at(entry.find(["address"]), "has no scheme", "write a URL such as file:providers.yml")
     elif scheme not in known:
-        report.at(entry.find(["address"]), f'unknown registry "{scheme}"', nearest(scheme, known))
+        report.at(entry.find(["address"]), *unknown(REGISTRY, scheme))
     return file_url(model.address, folder) if scheme == "file" else model.address
 
 
@@ -141,6 +141,7 @@ def _add_ssl(chosen: Chosen, levels: Sequence[Level], folder: Path, report: Repo
     if level is not None:
         entry = level.place("ssl")
         chosen.set("ssl", ssl_policy(level.value("ssl"), entry, folder, report), report.origin(entry))
+        chosen.origins |= {f"ssl.{key}": report.origin(one) for key, one in entry.section.items()}
 
 
 def _method(reference: str, method: str, levels: Sequence[Level], report: Report) -> MethodPolicy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..extension import TRANSPORT, available, nearest
+from ..extension import TRANSPORT, available, nearest, unknown
 from ..policy import DEFAULT_PROTOCOL
 from ..read.report import Report
 from .levels import Chosen, Level, choose, setter
@@ -48,10 +48,9 @@ def _add_urls(chosen: Chosen, own: Level, report: Report) -> None:
 
 
 def _check_scheme(scheme: str, own: Level, report: Report) -> None:
-    known = available(TRANSPORT)
     protocol = own.value("protocol")
-    if scheme not in known:
-        report.at(own.place("urls"), f'unknown protocol "{scheme}"', nearest(scheme, known))
+    if scheme not in available(TRANSPORT):
+        report.at(own.place("urls"), *unknown(TRANSPORT, scheme))
     if protocol is not None and protocol != scheme:
         report.at(own.place("urls"), f"says {scheme}, but protocol is {protocol}", "make them the same")
 

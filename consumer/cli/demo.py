@@ -40,8 +40,6 @@ def _show(runs: Iterator[Run]) -> None:
 
 
 def _runs() -> Iterator[Run]:
-    # grpcio logs, as news, that the providers are gone, which Ctrl-C ends as well; read when it is first imported.
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         with _providers() as urls, _environment(urls):
             for mode in MODES:

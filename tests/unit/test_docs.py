@@ -124,7 +124,8 @@ def folder(tmp_path: Path, page: str) -> Path:
     """Make the folder that a page's examples run in, with its files and those that it only mentions."""
     for name in ("ca.pem", "client.pem", "client.key"):
         (tmp_path / "tls").mkdir(exist_ok=True)
-        (tmp_path / "tls" / name).write_text("")
+        kind = "PRIVATE KEY" if name.endswith(".key") else "CERTIFICATE"
+        (tmp_path / "tls" / name).write_text(f"-----BEGIN {kind}-----")
     (tmp_path / "conf").symlink_to(ROOT / "conf")
     for block in blocks(page):
         if block.caption:

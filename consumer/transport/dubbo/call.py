@@ -11,6 +11,7 @@ from ...call.attempt import Attempt
 from ...call.invocation import Done, Outcome
 from ...errors import CallTimeout
 from ...runtime.callbacks import CallbackExecutor
+from ..trouble import Trouble
 
 
 class Peer(Protocol):
@@ -23,11 +24,14 @@ class Peer(Protocol):
         """Note that it is about to stop."""
 
 
-class Decode(Protocol):
-    """Makes the outcome of an answer; never raises."""
+class CalledMethod(Protocol):
+    """What is called; never raises."""
 
-    def __call__(self, status: int, body: bytes, peer: Peer, attempt: Attempt, /) -> Outcome:
+    def decode(self, status: int, body: bytes, peer: Peer, attempt: Attempt, /) -> Outcome:
         """Read *body* as the answer of *peer* to *attempt*."""
+
+    def worded(self, trouble: Trouble, /) -> str:
+        """Word *trouble* with the places of the settings that decide it."""
 
 
 class Carrier(Protocol):
@@ -59,7 +63,7 @@ class Call:
     """
 
     __slots__ = (
-        "_attempt", "_connection", "_decode", "_done", "_held",
+        "_attempt", "_connection", "_done", "_held", "_method",
         "ended", "expires", "frame", "id", "is_held", "number", "size", "two_way", "wants_written",
     )  # fmt: skip
 
@@ -70,7 +74,7 @@ class Call:
         size: int,
         two_way: bool,
         attempt: Attempt,
-        decode: Decode,
+        method: CalledMethod,
         done: Done,
     ) -> None:
         self.id = number
@@ -82,7 +86,7 @@ class Call:
         self.ended = False
         self.wants_written = not two_way or attempt.invocation.on_sent is not None
         self._attempt: Attempt | None = attempt
-        self._decode = decode
+        self._method = method
         self._done: Done | None = done
         self._connection: Carrier | None = None
         self.is_held = False
@@ -135,7 +139,7 @@ class Call:
             self._held = (status, body, peer)
             return
         self._done = self._attempt = self.frame = self._connection = None
-        done(self._decode(status, body, peer, attempt))
+        done(self._method.decode(status, body, peer, attempt))
 
     def answer_elsewhere(self, status: int, body: bytes, peer: Peer, callbacks: CallbackExecutor) -> None:
         """End as `answer` does, but let the thread that waits read the answer, or else one of *callbacks*."""
@@ -172,9 +176,13 @@ class Call:
         held, self._held = self._held, None
         attempt = self._attempt
         if held is not None and attempt is not None:
-            self.end(held if isinstance(held, Outcome) else self._decode(*held, attempt))
+            self.end(held if isinstance(held, Outcome) else self._method.decode(*held, attempt))
 
-    def time_out(self, *, not_sent: bool, why: str) -> None:
+    def worded(self, trouble: Trouble) -> str:
+        """Word *trouble* with the places of the settings that decide it."""
+        return self._method.worded(trouble)
+
+    def time_out(self, *, not_sent: bool, why: Trouble) -> None:
         """End as timed out."""
         attempt = self._attempt
         if attempt is None:
@@ -182,7 +190,7 @@ class Call:
         policy = attempt.policy
         what = "the request was not sent" if not_sent else "no answer"
         setting = f"timeout {policy.timeout_ms} ms, {policy.origin('timeout_ms')}"
-        text = f"{what} within {attempt.timeout * 1000:.0f} ms ({setting}{why})"
+        text = f"{what} within {attempt.timeout * 1000:.0f} ms ({setting}{self.worded(why)})"
         self.fail(CallTimeout(text, not_sent=not_sent, in_doubt=not not_sent))
 
     def be_cancelled(self) -> None:

@@ -27,9 +27,11 @@ from ..tcp.outbox import Outbox
 from ..tcp.ownership import Ownership
 from ..tcp.poller import READ, WRITE
 from ..tcp.stream import Stream
+from ..trouble import Trouble
 from .call import Call
 from .counters import Counters
 from .inbox import Inbox
+from .loss import being_made, broken, closed, not_connected, wordless
 from .posted import Posted
 from .running import RunningCalls
 from .settings import ConnectionSettings
@@ -39,6 +41,7 @@ _LOG = logging.getLogger("callahead.consumer.dubbo")
 _READ_BYTES = 64 * 1024  # a buffer of 128 KiB or more is mapped anew for every read, at 18 us
 _IDLE_HEARTBEATS = 3
 _STOPPING_S = 2.0
+_NO_TROUBLE = Trouble("")
 _HEARTBEAT_IDS = itertools.count(-1, -1)  # no call has a negative id
 
 
@@ -96,6 +99,7 @@ class Connection:
             written=calls.written,
             lost=self._lost,
             turned_away=self._turned_away,
+            speaks="dubbo",
         )
         self._leading = Leading(
             self._owner, self._stream, self._outbox, calls.by_id, thread, clock,
@@ -193,7 +197,8 @@ class Connection:
             if self._is_draining:
                 return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)
             return ConsumerClosed("the connection was closed before the call", not_sent=True)
-        return self._connecting.refusal() if self.state is State.IDLE else None
+        trouble = self._connecting.refusal() if self.state is State.IDLE else None
+        return None if trouble is None else not_connected(trouble, call)
 
     def _cancel(self, call: Call) -> None:
         if not self._owner.enter(self._cancel, call):
@@ -266,7 +271,9 @@ class Connection:
             return NEVER
         try:
             is_open = self.state is State.OPEN
-            expiry = self._calls.expire(now, "" if is_open else f"; the connection is {self.state.value}")
+            expiry = self._calls.expire(
+                now, _NO_TROUBLE if is_open else being_made(self.state.value, self._connecting.stage)
+            )
             heartbeat = self._keep_alive(now) if is_open else NEVER
             self._close_if_drained()
             return NEVER if self.state is State.CLOSED else min(expiry, heartbeat)
@@ -306,13 +313,13 @@ class Connection:
         self._stream.write()
         self._close_if_drained()
 
-    def _not_opened(self, problem: str) -> None:
-        if not self._owner.enter(self._not_opened, problem):
+    def _not_opened(self, trouble: Trouble) -> None:
+        if not self._owner.enter(self._not_opened, trouble):
             return
         try:
             if self.state is State.DIALLING:
                 self.state = State.IDLE
-                self._calls.fail_all(lambda _: ConnectFailed(f"no connection: {problem}", not_sent=True))
+                self._calls.fail_all(lambda call, _: not_connected(trouble, call))
                 self._close_if_drained()
         finally:
             self._owner.leave()
@@ -337,18 +344,17 @@ class Connection:
 
     def _lost(self, problem: str) -> None:
         _LOG.info("the connection to %s is lost: %s", self.name, problem)
+        trouble = wordless(problem, is_tls=self._is_tls) if self._stream.is_new else Trouble(problem)
         self._drop_socket()
         self.state = State.IDLE
         self.stop_notice.end(self._clock() + _STOPPING_S)
-        self._calls.fail_all(
-            lambda begun: ConnectionLost(f"the connection broke: {problem}", not_sent=not begun, in_doubt=begun)
-        )
+        self._calls.fail_all(lambda call, begun: broken(trouble, call, begun=begun))
 
-    def _turned_away(self, problem: str) -> None:
+    def _turned_away(self, trouble: Trouble) -> None:
         self._drop_socket()
         self.state = State.IDLE
-        self._connecting.turned_away(problem)
-        self._calls.fail_all(lambda _: ConnectFailed(f"no connection: {problem}", not_sent=True))
+        self._connecting.turned_away(trouble)
+        self._calls.fail_all(lambda call, _: not_connected(trouble, call))
 
     def _drop_socket(self) -> None:
         self._owner.forget()
@@ -393,9 +399,7 @@ class Connection:
         self._drop_socket()
         self._owner.close()
         self._thread.tick_never(self)
-        self._calls.fail_all(
-            lambda begun: ConsumerClosed("the connection was closed under the call", not_sent=not begun, in_doubt=begun)
-        )
+        self._calls.fail_all(lambda _, begun: closed(begun=begun))
 
     def after_fork(self) -> None:
         """Close this process' copies of the parent's sockets, and forget the parent's calls."""

@@ -24,6 +24,7 @@ from ...wire.header import HEADER_BYTES, OK, request_frame
 from ..api import Providers
 from ..identity import ServiceIdentity
 from ..request_limit import check_request_size
+from ..trouble import Trouble
 from .call import Call, Peer
 from .connection import Connection
 from .pool import Pool
@@ -98,7 +99,6 @@ class DubboMethod:
         self._overloads: dict[str, _Overload] = {}
         self._services: dict[ServiceIdentity, _Service] = {}
         self._bound = pool.bound(self._bind, providers)
-        self._decoder = self._decode
         self._turn = itertools.count()
         # The size of an answer is limited once, where it is read off the wire.
         self._limits = limits_for(policy.max_response_bytes)
@@ -157,7 +157,7 @@ class DubboMethod:
         connections = bound.connections
         connection = connections[0] if len(connections) == 1 else connections[next(self._turn) % len(connections)]
         held = len(frame) * _COPIES + attempt.request.more
-        Call(number, frame, held, two_way, attempt, self._decoder, done).begin(connection)
+        Call(number, frame, held, two_way, attempt, self, done).begin(connection)
 
     def _bind(self, provider: Provider) -> _BoundMethod:
         connections = self._pool.connections(provider, self._policy)
@@ -189,7 +189,12 @@ class DubboMethod:
             _share(attempt, EncodedCall(signature, memoryview(frame)[start : start + len(arguments)], more))
         return frame
 
-    def _decode(self, status: int, body: bytes, peer: Peer, attempt: Attempt) -> Outcome:
+    def worded(self, trouble: Trouble) -> str:
+        """Word *trouble* with the places of this reference's settings; see `CalledMethod.worded`."""
+        return trouble.of(self._policy)
+
+    def decode(self, status: int, body: bytes, peer: Peer, attempt: Attempt) -> Outcome:
+        """Read an answer; see `CalledMethod.decode`."""
         try:
             if status != OK:
                 return Outcome(error=status_error(status, body, trailing=peer.count_trailing))

@@ -14,6 +14,7 @@ from ...runtime.callbacks import CallbackExecutor
 from ...runtime.deadline import Clock
 from ..api import ConnectionCounts, Providers
 from ..bound import Bound, BoundT, SharedConnections
+from ..certificates import client_context
 from ..request_limit import Room
 from ..tcp.io_thread import IoThread
 from .connection import Connection
@@ -50,7 +51,7 @@ class Pool:
         owned = [next(_OWN) for _ in range(policy.connections)] or [0]
         self._settings[policy.id] = tuple(_settings(policy, own) for own in owned)
         if policy.ssl is not None and policy.ssl not in self._contexts:
-            self._contexts[policy.ssl] = _context(policy, policy.ssl)
+            self._contexts[policy.ssl] = client_context(policy, policy.ssl)
 
     def connections(self, provider: Provider, policy: ReferencePolicy) -> tuple[Connection, ...]:
         """Return the connections that a reference uses in turn towards *provider*; none once closed."""
@@ -104,14 +105,3 @@ def _settings(policy: ReferencePolicy, own: int) -> ConnectionSettings:
         max_body_setting=f"max_response_bytes ({policy.origin('max_response_bytes')})",
         own=own,
     )
-
-
-def _context(policy: ReferencePolicy, settings: SslPolicy) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=settings.ca)
-        if settings.cert is not None:
-            context.load_cert_chain(settings.cert, settings.key)
-    except (OSError, ValueError) as error:
-        text = f"the certificates cannot be used: {error}"
-        raise policy.error("ssl", text) from error
-    return context

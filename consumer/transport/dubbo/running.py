@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ...errors import LimitExceeded, RpcError
 from ..tcp.io_thread import NEVER
 from ..tcp.outbox import Outbox
+from ..trouble import Trouble
 from .call import Call
 from .settings import ConnectionSettings
 
@@ -93,7 +94,7 @@ class RunningCalls:
         self.next_expiry = expires
         return max(expires, self._next_look)
 
-    def expire(self, now: float, why: str) -> float:
+    def expire(self, now: float, why: Trouble) -> float:
         """End what is due, and return when to look again; a frame that has not begun to leave never does.
 
         Looks at every running call: nothing is kept per call, for nearly all of them end long before.
@@ -107,9 +108,9 @@ class RunningCalls:
             self._next_look = now + len(running) * _LOOK_S
         return max(self.next_expiry, self._next_look)
 
-    def fail_all(self, make: Callable[[bool], RpcError]) -> None:
-        """End every running call; *make* gets whether a byte of its request may have left."""
+    def fail_all(self, make: Callable[[Call, bool], RpcError]) -> None:
+        """End every running call; *make* gets it, and whether a byte of its request may have left."""
         running, begun = list(self.by_id.values()), self._outbox.begun
         self.clear()
         for call in running:
-            call.fail(make(call.number <= begun))
+            call.fail(make(call, call.number <= begun))

@@ -174,15 +174,17 @@ class TriMethod:
 
     def fail(self, call: Any, connection: SharedChannel, attempt: Attempt) -> RpcError:
         """Make the error of a call that gRPC ended with a status other than OK."""
+        now = self._parts.clock()
         error = error_of(
             Ended(
                 code=call.code(),
                 text=call.details() or "",
                 attachments=attempt.response_attachments,
                 timeout=attempt.timeout,
-                is_early=self._parts.clock() < attempt.ends - _EARLY_S,
+                is_early=now < attempt.ends - _EARLY_S,
                 address=connection.address,
                 is_unconnected=connection.is_unconnected,
+                seems_unconnected=partial(connection.seems_unconnected, now),
                 is_closed=connection.closed,
             ),
             attempt,

@@ -33,6 +33,7 @@ from ...errors import (
     RpcError,
     TransportError,
 )
+from .unconnected import why_silent, why_unconnected
 
 _TOO_LARGE = re.compile(r"CLIENT: Received message larger than max \((\d+) vs\. (\d+)\)")
 # Only what this side received begins so; the provider's refusal of our metadata is its own status.
@@ -74,6 +75,7 @@ class Ended:
         is_early: It ended before that time.
         address: ``host:port`` of the provider, as the configuration has it.
         is_unconnected: Tells whether the channel is known to have no connection; asked only where it matters.
+        seems_unconnected: Tells whether it had none a moment ago; for messages.
         is_closed: This side closed the channel.
     """
 
@@ -84,6 +86,7 @@ class Ended:
     is_early: bool
     address: str
     is_unconnected: Callable[[], bool]
+    seems_unconnected: Callable[[], bool]
     is_closed: bool
 
 
@@ -99,7 +102,7 @@ def _error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcErr
     if _RESET_ALONE.fullmatch(text):
         return _broken(text)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return _timeout(ended, attempt)
+        return _timeout(ended, attempt, policy)
     if code is grpc.StatusCode.UNAVAILABLE:
         return _unavailable(ended, policy)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -125,16 +128,17 @@ def _details(attachments: Mapping[str, Any]) -> Mapping[str, Any]:
     return attachments if found is None else {**attachments, "debug_info": found}
 
 
-def _timeout(ended: Ended, attempt: Attempt) -> CallTimeout:
+def _timeout(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> CallTimeout:
     if ended.is_early:
         return CallTimeout(f"the provider said DEADLINE_EXCEEDED: {ended.text}", is_remote=True, in_doubt=True)
-    policy = attempt.policy
     unsent = attempt.wants_sent and not attempt.is_sent
     # That nothing was heard of the writing may only mean that the news is under way.
     not_sent = unsent and not ended.text.startswith(_STREAM_ENDED) and ended.is_unconnected()
     what = "the request was not sent" if unsent else "no answer"
-    setting, within = _bound(ended.timeout * 1000, policy)
-    return CallTimeout(f"{what} within {within} ms ({setting})", not_sent=not_sent, in_doubt=not not_sent)
+    setting, within = _bound(ended.timeout * 1000, attempt.policy)
+    # That there is no connection now does not prove that there was none, so a call that may have left stays in doubt.
+    why = f"; there is no connection: {why_silent(policy).of(policy)}" if ended.seems_unconnected() else ""
+    return CallTimeout(f"{what} within {within} ms ({setting}){why}", not_sent=not_sent, in_doubt=not not_sent)
 
 
 def _bound(timeout_ms: float, policy: MethodPolicy) -> tuple[str, int]:
@@ -147,16 +151,15 @@ def _bound(timeout_ms: float, policy: MethodPolicy) -> tuple[str, int]:
 def _unavailable(ended: Ended, policy: ReferencePolicy) -> TransportError:
     text = ended.text
     if text.startswith(_NOT_CONNECTED) and _port_of(ended.address) in text and ended.is_unconnected():
-        return ConnectFailed(f"no connection: {_last_error(text)}{_hint(ended, policy)}", not_sent=True)
+        trouble = why_unconnected(f"{_last_error(text)}{_hint(ended, policy)}", policy)
+        return ConnectFailed(f"no connection: {trouble.of(policy)}", not_sent=True)
     if any(sign in text for sign in _CONNECTION_LOST):
         return _broken(text)
     return TransportError(f"UNAVAILABLE: {text}", in_doubt=True)
 
 
 def _hint(ended: Ended, policy: ReferencePolicy) -> str:
-    if policy.ssl is None:
-        return "; does the provider expect TLS?" if "HTTP/2" in ended.text else ""
-    if "Hostname Verification" not in ended.text:
+    if policy.ssl is None or "Hostname Verification" not in ended.text:
         return ""
     name = policy.ssl.server_name if policy.ssl.server_name is not None else ended.address.rpartition(":")[0]
     return f'; the provider\'s certificate is not for "{name}" (ssl.server_name)'

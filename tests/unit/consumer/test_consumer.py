@@ -39,6 +39,13 @@ def test_from_a_missing_file(tmp_path: Path) -> None:
         Consumer.from_file(tmp_path / "absent.yml")
 
 
+@pytest.mark.parametrize("given", ["shop.yml", Path("shop.yml")])
+def test_a_path_in_place_of_settings(given: Any) -> None:
+    """Who gives the name of a file to the class is told what takes one."""
+    with pytest.raises(ConfigError, match=r"\(write Consumer\.from_file\('shop\.yml'\)\)"):
+        Consumer(given)
+
+
 def test_from_a_mapping_or_a_loaded_configuration() -> None:
     """What the YAML would be, or what was made of it."""
     with Consumer(load_mapping({"references": {"foo": FOO}}), transports={"tri": ScriptedTransport()}) as made:

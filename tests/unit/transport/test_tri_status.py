@@ -35,7 +35,7 @@ def made(code: Code, text: str, *, sent: bool | None = None, timeout: float = 0.
     """Make the error of one attempt; *sent* is None where nobody waits for it."""
     is_unconnected = facts.pop("is_unconnected", False)
     known = {"is_early": False, "address": "127.0.0.1:50051", "is_closed": False, **facts}
-    known["is_unconnected"] = lambda: is_unconnected
+    known["is_unconnected"] = known["seems_unconnected"] = lambda: is_unconnected
     attempt = attempt_of(METHOD, on_sent=None if sent is None else lambda: None)
     attempt.is_sent = bool(sent)
     return error_of(Ended(code=code, text=text, attachments={}, timeout=timeout, **known), attempt, POLICY)
@@ -101,7 +101,8 @@ def test_when_a_timeout_is_not_sent(sent: bool | None, text: str, is_unconnected
     assert type(error) is CallTimeout
     assert (error.not_sent, error.in_doubt) == (not_sent, not not_sent)
     what = "the request was not sent" if sent is False else "no answer"
-    assert error.message == f"{what} within 300 ms (timeout 300 ms, built-in)"
+    why = "; there is no connection: nobody answers there, or not as gRPC does (protocol tri; registry)"
+    assert error.message == f"{what} within 300 ms (timeout 300 ms, built-in){why if is_unconnected else ''}"
 
 
 def test_a_timeout_that_the_total_cut() -> None:
