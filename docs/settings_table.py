@@ -151,7 +151,7 @@ def _words(schema: Mapping[str, Any]) -> str:
     if any("[bB]" in kind.get("pattern", "") for kind in kinds):
         return "size"
     if "enum" in first:
-        return " or ".join(f"``{value}``" for value in first["enum"])
+        return " or ".join(_shown("", value) for value in first["enum"])
     if "minimum" in first:
         return f"whole number, {first['minimum']:,} to {first['maximum']:,}"
     if "$ref" in first:

@@ -9,13 +9,15 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainValidator, With
 from pydantic_core import CoreSchema
 
 from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, nearest
+from ..policy import LAZY
 from ..read.tree import Broken
 from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, count, or_placeholder
 from ..values import text
-from ..values.quantity import MOST_RETRIES, Unfit, show
+from ..values.quantity import MOST_RETRIES, Unfit, flag_or, show
 
 __all__ = [
     "Actives",
+    "Async",
     "Cluster",
     "Connections",
     "Duration",
@@ -85,6 +87,7 @@ def _ssl(value: Any) -> Any:
 _UNOBSERVED = ("log", "raise", "ignore")
 _TEXT = WithJsonSchema({"type": "string"})
 
+Async = Annotated[bool | str, PlainValidator(flag_or(LAZY)), or_placeholder(enum=[True, False, LAZY])]
 Retries = Annotated[int, *count(0, MOST_RETRIES)]
 Actives = Annotated[int, *count(0, 1_000_000)]
 Connections = Annotated[int, *count(0, 1000)]
