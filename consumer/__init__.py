@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .call.context import LastCall, NoFutureError, RpcContext
     from .call.future import InvocationFuture
     from .call.invocation import CallRecord, Invocation, Outcome
+    from .call.plain import resolve
     from .errors import (
         AllAttemptsFailed,
         CallaheadError,
@@ -68,6 +69,7 @@ _MODULES = {
     "SerializationError": "errors",
     "TransportError": "errors",
     "answer": "interceptor",
+    "resolve": "call.plain",
 }
 
 __all__ = [
@@ -103,6 +105,7 @@ __all__ = [
     "SerializationError",
     "TransportError",
     "answer",
+    "resolve",
 ]
 
 
