@@ -25,8 +25,8 @@ _OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "total_timeout": ("total_timeout_ms", duration_ms(1)),
     "retries": ("retries", count(0, 1000)),
     "idempotent": ("idempotent", flag),
-    "async_": ("is_async", flag_or(LAZY)),
     "attachments": ("attachments", _attachments),
+    "async_": ("is_async", flag_or(LAZY)),
 }
 
 
@@ -45,6 +45,16 @@ def override(policy: MethodPolicy, options: Mapping[str, Any]) -> MethodPolicy:
     unknown = sorted(options.keys() - _OPTIONS.keys())
     if unknown:
         raise TypeError(f"unknown option {', '.join(unknown)}; known: {', '.join(_OPTIONS)}")
+    values = _values(policy, options)
+    own = values.get("attachments")
+    if own is not None:
+        values["attachments"] = MappingProxyType({**policy.attachments, **own})
+        values["call_attachments"] = MappingProxyType({**policy.call_attachments, **own})
+    return policy.override(**values)
+
+
+def _values(policy: MethodPolicy, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Read *options*, by attribute; all that is wrong with them comes at once."""
     values: dict[str, Any] = {}
     problems: list[Problem] = []
     for name, value in options.items():
@@ -58,11 +68,7 @@ def override(policy: MethodPolicy, options: Mapping[str, Any]) -> MethodPolicy:
         problems.append(_problem(policy, "async_", "there is no answer to be lazy about", hint))
     if problems:
         raise ConfigError(problems)
-    own = values.get("attachments")
-    if own is not None:
-        values["attachments"] = MappingProxyType({**policy.attachments, **own})
-        values["call_attachments"] = MappingProxyType({**policy.call_attachments, **own})
-    return policy.override(**values)
+    return values
 
 
 def _problem(policy: MethodPolicy, option: str, text: str, hint: str) -> Problem:
