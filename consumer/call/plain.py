@@ -6,7 +6,7 @@ It knows the class of lazy results only once there is one: that imports a librar
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from itertools import chain
 from typing import Any, TypeVar
@@ -46,8 +46,13 @@ def plain_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[t
 
 
 def plain_items(values: Iterable[T]) -> Iterable[T]:
-    """Put answers in place of the lazy results that *values* gives one after another."""
-    return values if lazy_kind is None else map(resolve, values)
+    """Put answers in place of the lazy results that *values* gives, one after another, and not before it is asked."""
+    return values if lazy_kind is None else _resolved(values)
+
+
+def _resolved(values: Iterable[T]) -> Iterator[T]:
+    for value in values:
+        yield resolve(value)
 
 
 def _has_lazy(left: list[Any]) -> bool:

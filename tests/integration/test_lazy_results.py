@@ -14,7 +14,7 @@ import pytest
 from support.shop import Shop
 
 from callahead.config import ConfigError
-from callahead.consumer import Consumer, RemoteError, RpcContext, RpcError, resolve
+from callahead.consumer import Consumer, ConsumerClosed, RemoteError, RpcContext, RpcError, resolve
 from callahead.consumer.call.lazy import LazyResult
 from callahead.consumer.codec.hessian2 import java_type
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
@@ -83,6 +83,19 @@ def test_streams_take_lazy_requests(
         assert [one.message for one in made.ChatHello(iter([lazy_request("A")]))] == ["Hello, A"]
     assert reference.GatherHellos([lazy_request("A"), pb.HelloRequest(name="B")]).message == "Hello, A and B"
     assert stub.GatherHellos.future(map(lazy_request, "AB")).result(10).message == "Hello, A and B"
+
+
+def test_a_stream_is_refused_after_close_whatever_it_is_given(
+    greeting: Greeting, server: ProviderProcess, lazy_request: Callable[[str], Any]
+) -> None:
+    """That there are lazy results in the program changes nothing for requests that are none."""
+    consumer = greeting(server.url)
+    stub = pb_grpc.GreeterStub(consumer.channel("greeter"))
+    consumer.close()
+    not_iterable = resolve(lazy_request("Ann"))
+    for call in (stub.GatherHellos, stub.GatherHellos.with_call, stub.GatherHellos.future, stub.ChatHello):
+        with pytest.raises(ConsumerClosed):
+            call(not_iterable)
 
 
 def test_a_stream_is_not_lazy(greeting: Greeting, server: ProviderProcess) -> None:
