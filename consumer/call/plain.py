@@ -6,12 +6,13 @@ It knows the class of lazy results only once there is one: that imports a librar
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import fields
-from itertools import chain
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_FLAT = frozenset({str, int, float, bool, bytes, type(None)})
 
 lazy_kind: type[Any] | None = None
 """Class of the lazy results, None where none was ever made; a call looks at its arguments only where it is set."""
@@ -55,33 +56,34 @@ def _resolved(values: Iterable[T]) -> Iterator[T]:
         yield resolve(value)
 
 
-def _has_lazy(left: list[Any]) -> bool:
-    seen: dict[int, Any] = {}
+def _has_lazy(value: Any) -> bool:
+    left, seen = [value], dict[int, Any]()
     while left:
         value = left.pop()
-        kind = type(value)
-        if kind is lazy_kind:
-            return True
-        parts = _parts(kind)
-        if parts is not None and id(value) not in seen:
+        if id(value) not in seen:
             seen[id(value)] = value
-            left.extend(parts(value))
+            parts = _parts(value)
+            kinds = set(
+                map(type, parts)
+            )  # quicker than to look at one part after the other, where all are of few kinds
+            if lazy_kind in kinds:
+                return True
+            if not kinds <= _FLAT:
+                left.extend(parts)
     return False
 
 
-def _parts(kind: type[Any]) -> Callable[[Any], Iterable[Any]] | None:
-    """Tell how to look into a value of *kind*; None for not at all."""
+def _parts(value: Any) -> Collection[Any]:
+    """Give what *value* holds, nothing where it is not looked into."""
+    kind = type(value)
+    if kind is dict:
+        return [*value, *value.values()]
     if kind in _COPIES:
-        return _entries if kind is dict else iter
-    return _values_of_fields if hasattr(kind, "__dataclass_fields__") else None
-
-
-def _entries(value: Mapping[Any, Any]) -> Iterable[Any]:
-    return chain(value, value.values())
-
-
-def _values_of_fields(value: Any) -> Iterable[Any]:
-    return [getattr(value, field.name, None) for field in fields(value)]
+        held: Collection[Any] = value
+        return held
+    if hasattr(kind, "__dataclass_fields__"):
+        return [getattr(value, field.name, None) for field in fields(value)]
+    return ()
 
 
 # By identity: what holds itself, or is held twice, does so in the copy too.

@@ -9,6 +9,7 @@ from typing import Any
 from callahead.config.policy import LAZY, MethodPolicy
 
 from ..call.future import InvocationFuture
+from ..call.plain import plain_arguments
 from ..interface.spelling import snake_case
 from .caller import Caller
 from .prompt import Overloads, Shown, documentation_of, signature_of
@@ -98,7 +99,8 @@ class Method:
             TypeError: An option is unknown.
             ConfigError: A value is out of its range.
         """
-        return Method(self._caller, self._describe, (*self._options, options))
+        _, plain = plain_arguments((), options)
+        return Method(self._caller, self._describe, (*self._options, plain))
 
     def __repr__(self) -> str:
         policy = self.policy

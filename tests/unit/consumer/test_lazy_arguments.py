@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.shop import Background, Shop
 
-from callahead.consumer import RemoteError, resolve
+from callahead.consumer import RemoteError, RpcContext, resolve
 from callahead.consumer.call.lazy import LazyResult
 
 LAZY = {"findFoo": {"async": "lazy"}}
@@ -146,6 +146,17 @@ def test_the_failure_of_one_is_raised_where_it_is_handed_over(mode: Any) -> None
             open_shop.foo.findBar([found])
         assert caught.value.method == "findFoo"
         assert open_shop.consumer.counts()["foo"]["findBar"].calls == 0
+
+
+def test_attachments_and_options_are_plain(shop: Shop) -> None:
+    """What goes to the provider beside the arguments is waited for when it is set."""
+    attachments = RpcContext.get_context().attachments
+    attachments["trace"] = shop.foo.findFoo("7")
+    assert type(attachments["trace"]) is str
+    method = shop.foo.findBar.with_options(attachments={"k": shop.foo.findFoo("v")}, retries=shop.foo.findFoo(1))
+    assert not holds_lazy([dict(method.policy.attachments), method.policy.retries])
+    assert (method.policy.attachments["k"], method.policy.retries) == ("v", 1)
+    attachments.clear()
 
 
 def test_resolve_gives_the_answer_or_the_value_itself(shop: Shop) -> None:

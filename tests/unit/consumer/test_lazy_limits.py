@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -97,6 +97,16 @@ def test_it_is_neither_callable_nor_an_iterator(lazy: Callable[[Any], Any]) -> N
         next(lazy(iter([1])))
     assert list(lazy(iter([1, 2]))) == [1, 2]
     assert resolve(lazy(len))("abc") == 3
+
+
+def test_it_has_the_methods_of_all_types(lazy: Callable[[Any], Any]) -> None:
+    """So what asks for a method, as the abstract classes do, always finds it."""
+    found = lazy(5)
+    assert isinstance(found, Iterable)
+    assert hasattr(found, "__len__")
+    assert not isinstance(resolve(found), Iterable)
+    with pytest.raises(TypeError):
+        len(found)
 
 
 def test_a_dataclass_keeps_it_until_it_is_used(lazy: Callable[[Any], Any]) -> None:
