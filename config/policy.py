@@ -12,13 +12,14 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from .errors import ConfigError, Problem
 
 DEFAULT_PROTOCOL = "tri"
 BUILT_IN = "built-in"
 CALL = "call"
+LAZY: Final = "lazy"
 # These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
 NEVER_SENT = frozenset({"async", "retries", "return", "sent"})
 
@@ -50,7 +51,8 @@ class MethodPolicy:
         reference: Id of the reference, as in the YAML.
         method: Name as the YAML or, for a method that it does not name, as the interface spells it; ``"*"`` in the
             policy of all the methods that the YAML does not name.
-        is_async: YAML ``async``: the call returns None at once, the answer is in the context's future.
+        is_async: YAML ``async``: the call returns at once and the answer is in the context's future. It returns None,
+            or, where this is ``"lazy"``, an object that becomes the answer at its first use.
         sent: The call returns once the request was handed to this machine's transport.
         returns: YAML ``return``: False drops the answer, and no future is made.
         timeout_ms: Longest time of one attempt, whole milliseconds, > 0.
@@ -75,7 +77,7 @@ class MethodPolicy:
 
     reference: str
     method: str
-    is_async: bool = False
+    is_async: bool | Literal["lazy"] = False
     sent: bool = False
     returns: bool = True
     timeout_ms: int = 1000

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .call.context import LastCall, NoFutureError, RpcContext
     from .call.future import InvocationFuture
     from .call.invocation import CallRecord, Invocation, Outcome
+    from .call.plain import resolve
     from .errors import (
         AllAttemptsFailed,
         CallaheadError,
@@ -70,6 +71,7 @@ _MODULES = {
     "TransportError": "errors",
     "answer": "interceptor",
     "remote": "reference.declared",
+    "resolve": "call.plain",
 }
 
 __all__ = [
@@ -106,6 +108,7 @@ __all__ = [
     "TransportError",
     "answer",
     "remote",
+    "resolve",
 ]
 
 

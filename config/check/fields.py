@@ -9,14 +9,16 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainValidator, With
 from pydantic_core import CoreSchema
 
 from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, unknown
+from ..policy import LAZY
 from ..read.tree import Broken
 from ..settings import Duration, DurationOrZero, Flag, Size, Text, Word, Words, count, or_placeholder
 from ..values import text
-from ..values.quantity import MOST_RETRIES, Unfit, show
+from ..values.quantity import MOST_RETRIES, Unfit, flag_or, show
 from . import installed
 
 __all__ = [
     "Actives",
+    "Async",
     "Cluster",
     "Connections",
     "Duration",
@@ -86,6 +88,7 @@ _UNOBSERVED = ("log", "raise", "ignore")
 _PARAMETER = {"type": ["string", "number", "boolean"], "description": "A value, which becomes text"}
 _TEXT = WithJsonSchema({"type": "string"})
 
+Async = Annotated[bool | str, PlainValidator(flag_or(LAZY)), or_placeholder(enum=[True, False, LAZY])]
 Retries = Annotated[int, *count(0, MOST_RETRIES)]
 Actives = Annotated[int, *count(0, 1_000_000)]
 Connections = Annotated[int, *count(0, 1000)]

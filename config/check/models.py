@@ -36,8 +36,11 @@ class SslModel(_Section):
 class CallModel(_Section):
     """Settings of calls, which every level may make; the lowest level wins."""
 
-    is_async: f.Written[f.Flag] = Field(
-        None, alias="async", description="The call returns at once, its future is in RpcContext; default false"
+    is_async: f.Written[f.Async] = Field(
+        None,
+        alias="async",
+        description="The call returns at once, its future is in RpcContext; lazy: what it returns becomes the answer "
+        "at its first use; default false",
     )
     sent: f.Written[f.Flag] = Field(
         None, description="The call returns once the request is handed to the socket; default false"

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..check.models import MethodModel, ReferenceModel, RegistryModel, RootModel
 from ..extension import REGISTRY, available, unknown
-from ..policy import ConsumerConfig, MethodPolicy, ReferencePolicy, RegistryPolicy
+from ..policy import LAZY, ConsumerConfig, MethodPolicy, ReferencePolicy, RegistryPolicy
 from ..read.keys import normalise
 from ..read.report import Report
 from ..read.tree import Entry
@@ -153,6 +153,7 @@ def _method(reference: str, method: str, levels: Sequence[Level], report: Report
     add_interceptors(chosen, levels, report)
     add_attachments(chosen, levels, report)
     _check_callbacks(levels, report)
+    _check_lazy(levels, report)
     policy = MethodPolicy(reference=reference, method=method, origins=MappingProxyType(chosen.origins), **chosen.values)
     if "total_timeout_ms" in chosen.values:
         return policy
@@ -173,3 +174,14 @@ def _check_callbacks(levels: Sequence[Level], report: Report) -> None:
                 report.at(one, text, f"return is set at {report.origin(other)}; take one of the two away")
             else:
                 report.at(other, text, f"{attribute} is set at {report.origin(one)}; take one of the two away")
+
+
+def _check_lazy(levels: Sequence[Level], report: Report) -> None:
+    """Refuse ``async: lazy`` where there is no answer; a method may drop its own though the level above is lazy."""
+    silent, lazy = setter(levels, "returns"), setter(levels, "is_async")
+    if silent is None or silent.value("returns") or lazy is None or lazy.value("is_async") != LAZY:
+        return
+    if levels.index(lazy) <= levels.index(silent):
+        origin = report.origin(silent.place("returns"))
+        text = "there is no answer to be lazy about where return is false"
+        report.at(lazy.place("is_async"), text, f"return is set at {origin}; take one of the two away")

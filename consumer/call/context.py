@@ -17,6 +17,7 @@ from callahead.config.errors import CallaheadError
 from .current import hand_out, is_handed_out, last_record, next_attachments, set_attachments
 from .future import InvocationFuture
 from .invocation import NO_ATTACHMENTS, CallRecord
+from .plain import resolve
 
 
 class NoFutureError(CallaheadError, LookupError):
@@ -51,6 +52,7 @@ class Attachments(MutableMapping[str, Any]):
         return next_attachments()[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
+        value = resolve(value)
         if not (isinstance(key, str) and isinstance(value, str | bytes)):
             pair = f"{type(key).__name__} to {type(value).__name__}"
             raise TypeError(f"an attachment maps text to text or bytes, not {pair} (key {key!r})")

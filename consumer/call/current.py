@@ -64,6 +64,13 @@ def enter_future(future: object, *, held: bool) -> None:
     _set_future(_Held(future) if held else weakref.ref(future))
 
 
+def let_go(future: object) -> None:
+    """Keep *future* no longer than others do, where it is that of the last call here: somebody uses its answer."""
+    holder = last_future()
+    if type(holder) is _Held and holder() is future:
+        _set_future(weakref.ref(future))
+
+
 def enter_callback(record: CallRecord, future: object | None) -> None:
     """Make *record* the last call of a callback's own copy of the context, without keeping *future* alive."""
     _set_record(record)

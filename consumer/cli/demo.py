@@ -1,4 +1,4 @@
-"""``callahead demo``: one call-site function under two configurations, and what the second one saves."""
+"""``callahead demo``: call sites under a synchronous, an asynchronous and a lazy YAML, and what the latter save."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from .demo_run import BAR_DELAY, FOO_DELAY, MODES, Run, document
 def demo(as_json: bool) -> None:
     """Run one call-site function under a synchronous and an asynchronous YAML, and show what that saves.
 
-    Two providers, which take 0.5 s and 0.6 s, are started in a process of their own. Exit status 1 where that fails.
+    Then one that was never changed, under a YAML that says lazy. Two providers, which take 0.5 s and 0.6 s, are started
+    in a process of their own. Exit status 1 where that fails.
     """
     if as_json:
         click.echo(json.dumps(document(list(_runs())), indent=2, sort_keys=True))
@@ -52,13 +53,14 @@ def _run(mode: str) -> Run:
     from importlib.resources import as_file, files
 
     from ..bootstrap import Consumer
-    from .callsite import find_both
+    from ..call.plain import resolve
+    from .callsite import SITES
     from .timeline import recorded
 
     with as_file(files("callahead.conf") / MODES[mode]) as path, Consumer.from_file(path) as consumer:
         foo, bar = consumer.reference("fooService"), consumer.reference("barService")
         with recorded() as timeline:
-            found = find_both(foo, bar)
+            found = tuple(map(resolve, SITES[mode](foo, bar)))  # a lazy result waits when it is used
     return Run(mode=mode, timeline=timeline, found=found)
 
 

@@ -1,4 +1,4 @@
-"""What one run of the demo is, and what two of them say together."""
+"""What one run of the demo is, and what several of them say together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from .timeline import Span, Timeline
 
 # Mode and its configuration, a file of callahead.conf.
-MODES = {"sync": "demo-sync.yml", "async": "demo-async.yml"}
+MODES = {"sync": "demo-sync.yml", "async": "demo-async.yml", "lazy": "demo-lazy.yml"}
 FOO_DELAY, BAR_DELAY = "500ms", "600ms"
 
 

@@ -6,12 +6,15 @@ async return sent  the call gives           RpcContext future  failure before it
 false true   any   the value                cleared            raised                        raised
 true  true   false None, at once            this call's        in the future                 in the future
 true  true   true  None, once written       this call's        raised, and in the future     in the future
+lazy  true   false an object, at once       this call's        raised at its first use       raised at its first use
+lazy  true   true  an object, once written  this call's        raised at the call            raised at its first use
 any   false  false None, at once            cleared            counted, logged, ``on_drop``  the same
 any   false  true  None, once written       cleared            raised                        counted, logged, on_drop
 ===== ====== ===== ======================== ================== ============================= =========================
 
-"Written" is handed to this machine's transport, never "the provider has it". Source: Dubbo ``DubboInvoker`` and
-``AbstractInvoker``; differs: ``sent`` is false unless set and means the same at every level and in every mode.
+The object becomes the answer at its first use. "Written" is handed to this machine's transport, never "the provider has
+it". Source: Dubbo ``DubboInvoker`` and ``AbstractInvoker``; differs: ``sent`` is false unless set and means the same at
+every level and in every mode.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from typing import Any
 
 from callahead.config.policy import MethodPolicy
 
+from ..call import plain
 from ..call.current import enter_call, enter_future, take_attachments
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation, Outcome, Stage
@@ -99,6 +103,8 @@ class MethodBinding:
         runtime = self.runtime
         if runtime.closed and runtime.refuses():
             raise closed_error(policy, self.name)
+        if plain.lazy_kind is not None:  # before the call begins, whose timeout is not that of another
+            args, kwargs = plain.plain_arguments(args, kwargs)
         attachments = take_attachments()
         if policy.attachments:
             attachments = {**policy.attachments, **attachments, **policy.call_attachments}
@@ -149,8 +155,8 @@ class Caller:
         if not policy.returns:
             return self._one_way(policy, args, kwargs, frame, options)
         if policy.is_async:
-            self.future(policy, args, kwargs, frame, options, held=True)
-            return None
+            future = self.future(policy, args, kwargs, frame, options, held=True)
+            return None if policy.is_async is True else _lazy(future)
         return self.sync(policy, args, kwargs, options)
 
     def sync(
@@ -264,6 +270,12 @@ class Caller:
             ending.wait(invocation.ends, for_sent=True)
         outcome = ending.outcome
         return None if outcome is None or ending.is_sent else outcome.error
+
+
+def _lazy(future: InvocationFuture) -> Any:
+    from ..call.lazy import LazyResult  # which imports wrapt
+
+    return LazyResult(future)
 
 
 def _told(outcome: Outcome) -> None:

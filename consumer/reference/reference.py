@@ -6,9 +6,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic
 
-from callahead.config.policy import MethodPolicy
+from callahead.config.policy import LAZY, MethodPolicy
 
 from ..call.future import InvocationFuture
+from ..call.plain import plain_arguments
 from ..call.typed import P, T
 from ..interface.spelling import snake_case
 from .caller import Caller
@@ -63,7 +64,8 @@ class Method(Generic[P, T]):
 
         Returns:
             The value of a synchronous call; None for an asynchronous one, whose future is
-            ``RpcContext.get_context().get_future()``, and for one whose ``return`` is false.
+            ``RpcContext.get_context().get_future()``, and for one whose ``return`` is false. Where ``async`` is
+            ``lazy``, an object that becomes the value at its first use.
 
         Raises:
             RpcError: The call failed, in a mode that says so here.
@@ -91,18 +93,25 @@ class Method(Generic[P, T]):
 
         Args:
             options: ``timeout`` and ``total_timeout`` as in YAML (milliseconds, or text such as ``"1.5s"``),
-                ``retries``, ``idempotent``, and ``attachments``, which go before the configured ones and the context's.
+                ``retries``, ``idempotent``, ``async_`` for the ``async`` of YAML, and ``attachments``, which go before
+                the configured ones and the context's.
 
         Raises:
             TypeError: An option is unknown.
             ConfigError: A value is out of its range.
         """
-        return Method(self._caller, self._describe, (*self._options, options))
+        _, plain = plain_arguments((), options)
+        return Method(self._caller, self._describe, (*self._options, plain))
 
     def __repr__(self) -> str:
         policy = self.policy
-        mode = "one-way" if not policy.returns else "async" if policy.is_async else "sync"
-        return f"<method {policy.reference}.{policy.method}, {mode}>"
+        return f"<method {policy.reference}.{policy.method}, {_mode(policy)}>"
+
+
+def _mode(policy: MethodPolicy) -> str:
+    if not policy.returns:
+        return "one-way"
+    return LAZY if policy.is_async == LAZY else "async" if policy.is_async else "sync"
 
 
 def _named(method: Method) -> tuple[str, Overloads]:

@@ -22,6 +22,7 @@ from callahead.consumer import (
     RpcContext,
     RpcError,
     answer,
+    resolve,
 )
 
 
@@ -57,6 +58,11 @@ def methods(method: Method) -> None:
     assert_type(method.future(1, key=2), InvocationFuture)
     assert_type(method.with_options(timeout="1s"), Method)
     assert_type(method.with_options(retries=0).sync(1), Any)
+
+
+def lazy_results(declared: str) -> None:
+    assert_type(resolve(declared), str)
+    assert_type(callahead.resolve(declared), str)
 
 
 async def futures(future: InvocationFuture) -> None:

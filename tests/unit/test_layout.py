@@ -287,7 +287,7 @@ def test_the_package_can_be_run_and_imported_from_anywhere(folder: Path) -> None
 
 def test_importing_the_consumer_imports_no_heavy_package() -> None:
     """The facades cost next to nothing: grpc, pydantic, yaml, asyncio and click wait until they are needed."""
-    heavy = ("grpc", "pydantic", "yaml", "asyncio", "click", "rich", "google.protobuf")
+    heavy = ("grpc", "pydantic", "yaml", "asyncio", "click", "rich", "wrapt", "google.protobuf")
     code = f"import callahead, callahead.consumer, sys; print([m for m in {heavy!r} if m in sys.modules])"
 
     assert "[]" == _in_fresh_python(code).strip()

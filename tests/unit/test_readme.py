@@ -60,6 +60,23 @@ def test_the_lines_at_the_top_bring_both_answers(shop: EmbeddedProvider) -> None
         assert ("foo 1", "bar 2") == (names["foo"].name, names["bar"].name)
 
 
+def test_the_line_that_needs_no_change_brings_both_answers(
+    shop: EmbeddedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It works word for word where the YAML says lazy, as that of the demo's third run does."""
+    for name in ("CALLAHEAD_DEMO_FOO", "CALLAHEAD_DEMO_BAR"):
+        monkeypatch.setenv(name, shop.url)
+    [line] = re.findall(r"^``(foo, bar = .*)``$", README, re.MULTILINE)
+    with Consumer.from_file("conf/demo-lazy.yml") as consumer:
+        names: dict[str, Any] = {
+            "foo_service": consumer.reference("fooService"),
+            "bar_service": consumer.reference("barService"),
+        }
+        exec(line, names)
+
+        assert ("foo 1", "bar 2") == (names["foo"].name, names["bar"].name)
+
+
 def test_the_whole_program_runs(shop: EmbeddedProvider, capsys: pytest.CaptureFixture[str]) -> None:
     """The program prints both answers, and those of the other views."""
     exec(blocks("python")[1], {})

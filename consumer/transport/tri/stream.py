@@ -13,6 +13,7 @@ import grpc
 
 from ...call.attempt import Attempt
 from ...call.invocation import NO_ATTACHMENTS, Outcome
+from ...call.plain import plain_items
 from ...errors import LocalProtocolError, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
 from .channels import SharedChannel
@@ -130,7 +131,7 @@ class StreamCall:
         if len(args) != 1 or kwargs or isinstance(args[0], str | bytes | Mapping) or not isinstance(args[0], Iterable):
             got = ", ".join([type(arg).__name__ for arg in args] + [f"{name}=" for name in kwargs]) or "nothing"
             raise SerializationError(f"{types.path}: expected one iterable of requests, got {got}", not_sent=True)
-        self._requests = _Requests(args[0], self._method.serialize)
+        self._requests = _Requests(plain_items(args[0]), self._method.serialize)
         return self._requests
 
     def _gather(self, begin: Callable[[], Any]) -> Any:
