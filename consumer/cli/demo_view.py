@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from . import callsite
-from .demo_run import BAR_DELAY, FOO_DELAY, MODES, Run, in_order, saved
-from .timeline import Span
+from .demo_run import BAR_DELAY, FOO_DELAY, MODES, Run, saved
+from .timeline import Span, in_order
 
 # Below this width a call takes two lines, so that its bar can still be read.
 _NARROW = 50
@@ -41,7 +41,7 @@ class DemoView:
         """Print the timeline of *run*; the whole width stands for *scale_ms*, or for its wall time if that is more."""
         self._head(f"{MODES[run.mode]}: {run.timeline.wall_ms / 1000:.3f} s")
         scale = max(scale_ms, run.timeline.wall_ms)
-        for span in in_order(run.timeline):
+        for span in in_order(run.timeline.spans):
             self._show_span(span, scale)
 
     def compare(self, runs: list[Run]) -> None:

@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -16,8 +18,9 @@ MAIN = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from callahead.consumer.cli.main import main; main({!r})"
 )
-DEMO = [sys.executable, "-c", MAIN.format(["demo"])]
-JSON = [sys.executable, "-c", MAIN.format(["demo", "--json"])]
+MADE = [sys.executable, "-c"]
+DEMO = [*MADE, MAIN.format(["demo"])]
+JSON = [*MADE, MAIN.format(["demo", "--json"])]
 
 
 def start(tmp_path: Path, command: list[str] = DEMO, **environment: str) -> subprocess.Popen[str]:
@@ -65,6 +68,38 @@ def test_it_prints_both_timelines_without_colour_and_past_a_proxy(tmp_path: Path
     assert "\x1b" not in printed
     assert sum(set(line.strip()) == {"#"} for line in printed.splitlines()) == 4
     assert printed.splitlines()[-1].endswith("the same answers")
+
+
+def overlaps(bars: list[tuple[float, float]]) -> int:
+    """How many pairs of bars have more than a unit in common, which is beyond what rounding does."""
+    return sum(min(one[1], other[1]) - max(one[0], other[0]) > 1 for one, other in combinations(bars, 2))
+
+
+def test_the_picture_shows_the_figures_of_its_run(tmp_path: Path) -> None:
+    """The bars of both runs are those of the JSON; they lie one above the other in the asynchronous one alone."""
+    with start(tmp_path, [*MADE, MAIN.format(["demo", "--json", "--svg", "demo.svg"])]) as process:
+        printed, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) == (0, "")
+    found = json.loads(printed)
+    groups = ET.parse(tmp_path / "demo.svg").getroot().findall("{*}g[@class='panel']")
+    for group, mode in zip(groups, ("sync", "async"), strict=True):
+        bars = [bar.attrib for bar in group.findall("{*}rect")]
+        assert [
+            {"name": bar["data-name"], "start_ms": float(bar["data-start-ms"]), "end_ms": float(bar["data-end-ms"])}
+            for bar in bars
+        ] == found[mode]["calls"]
+        drawn = [(float(bar["x"]), float(bar["x"]) + float(bar["width"])) for bar in bars]
+        assert overlaps(drawn) == (mode == "async")
+
+
+def test_a_picture_that_could_not_be_written_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    """Its folder is not there."""
+    with start(tmp_path, [*MADE, MAIN.format(["demo", "--svg", "no/such/demo.svg"])]) as process:
+        printed, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, printed) == (2, "")
+    assert "there is no folder 'no/such'" in errors
 
 
 @pytest.mark.parametrize("seen", ["What differs is the YAML", "demo-sync.yml: "])
