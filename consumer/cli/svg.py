@@ -8,8 +8,13 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 # Each stands out, by 3 to 1 and more, from a white page and from a nearly black one; told apart by the colour-blind.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#bc6c99", "#8a7400", "#6b6bd6")
+# Narrow enough to be read on a telephone, where a picture shrinks with its text.
+WIDTH = 560
 MARGIN = 16
+INNER = WIDTH - 2 * MARGIN
 FONT_SIZE = 14
+# Of a label: a value stands to the right of it.
+_MOST_CHARACTERS = 48
 # A picture within a page takes the colour of the text around it. One in a file of its own has to bring both.
 _ALONE = (
     "svg:root{color:#1f2328;background:#fff}"
@@ -17,12 +22,12 @@ _ALONE = (
 )
 
 
-def picture(width: int, title: str, description: str) -> Element:
+def picture(title: str, description: str) -> Element:
     """Begin a picture; *title* and *description* are what a screen reader says of it."""
     name = re.sub(r"\W+", "-", title.lower()).strip("-")
     root = Element("svg", {"xmlns": "http://www.w3.org/2000/svg"})
     attributes = {"class": "callahead-picture", "role": "img", "aria-labelledby": f"{name}-title {name}-description"}
-    root.attrib |= attributes | {"width": str(width), "fill": "currentColor"}
+    root.attrib |= attributes | {"width": str(WIDTH), "fill": "currentColor"}
     root.attrib |= {"font-family": "system-ui, sans-serif", "font-size": str(FONT_SIZE)}
     add(root, "title", title, id=f"{name}-title")
     add(root, "desc", description, id=f"{name}-description")
@@ -37,9 +42,21 @@ def add(parent: Element, tag: str, text: str = "", **attributes: object) -> Elem
     return element
 
 
+def heading(parent: Element, y: float, text: str) -> None:
+    """Write a heading whose line ends at *y*."""
+    add(parent, "text", text, x=MARGIN, y=y, font_weight="bold")
+
+
+def label(parent: Element, y: float, name: str, value: str) -> None:
+    """Write *name*, cut where it is too long, and on the right *value*."""
+    cut = name if len(name) <= _MOST_CHARACTERS else f"{name[: _MOST_CHARACTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
+    add(parent, "text", cut, x=MARGIN, y=y)
+    add(parent, "text", value, x=WIDTH - MARGIN, y=y, text_anchor="end")
+
+
 def finished(root: Element, height: float) -> str:
     """Give the text of a picture that turned out to be *height* high."""
-    root.attrib |= {"height": number(height), "viewBox": f"0 0 {root.attrib['width']} {number(height)}"}
+    root.attrib |= {"height": number(height), "viewBox": f"0 0 {WIDTH} {number(height)}"}
     indent(root)
     return tostring(root, "unicode") + "\n"
 

@@ -9,14 +9,10 @@ from xml.etree.ElementTree import Element
 from . import svg
 from .timeline import Span, in_order
 
-_WIDTH = 560
-_INNER = _WIDTH - 2 * svg.MARGIN
 _HEADING = 34
 _LANE = 42
 _BAR = 14
 _GAP = 14
-# Of a label: the times stand to the right of it.
-_MOST_CHARACTERS = 48
 _SECONDS_FROM_MS = 10_000
 
 
@@ -53,7 +49,7 @@ class _Drawing:
 
     def __init__(self, title: str, panels: Sequence[Panel]) -> None:
         description = " ".join(_told(panel) for panel in panels)
-        self._root = svg.picture(_WIDTH, title, description)
+        self._root = svg.picture(title, description)
         self._grid = svg.add(self._root, "g", class_="grid", stroke="currentColor", stroke_opacity="0.15")
         self._longest_ms = max([1.0, *(_end_of(panel) for panel in panels)])
         self._colours = _colours(panels)
@@ -62,7 +58,7 @@ class _Drawing:
     def show(self, panel: Panel) -> None:
         """Draw a heading and the lanes below it."""
         group = svg.add(self._root, "g", class_="panel", data_wall_ms=panel.wall_ms)
-        svg.add(group, "text", panel.heading, x=svg.MARGIN, y=self._y + 24, font_weight="bold")
+        svg.heading(group, self._y + 24, panel.heading)
         self._y += _HEADING
         for span in panel.spans:
             self._lane(group, span)
@@ -74,13 +70,12 @@ class _Drawing:
         for tick in svg.ticks(self._longest_ms):
             x = self._x(tick)
             svg.add(self._grid, "line", x1=x, x2=x, y1=_HEADING, y2=self._y)
-            anchor = "start" if tick == 0 else "end" if x > _WIDTH - 2 * svg.MARGIN else "middle"
+            anchor = "start" if tick == 0 else "end" if x > svg.WIDTH - 2 * svg.MARGIN else "middle"
             svg.add(axis, "text", _time(tick), x=x, y=self._y + 14, text_anchor=anchor)
         return svg.finished(self._root, self._y + 24)
 
     def _lane(self, group: Element, span: Span) -> None:
-        svg.add(group, "text", _cut(span.name), x=svg.MARGIN, y=self._y + 15)
-        svg.add(group, "text", _times(span), x=_WIDTH - svg.MARGIN, y=self._y + 15, text_anchor="end")
+        svg.label(group, self._y + 15, span.name, _times(span))
         start, end = self._x(span.start_ms), self._x(span.end_ms)
         bar = svg.add(
             group, "rect", class_="call", fill=self._colours[span.name], rx=3,
@@ -91,7 +86,7 @@ class _Drawing:
         self._y += _LANE
 
     def _x(self, at_ms: float) -> float:
-        return svg.MARGIN + at_ms / self._longest_ms * _INNER
+        return svg.MARGIN + at_ms / self._longest_ms * svg.INNER
 
 
 def _rounded(panel: Panel) -> Panel:
@@ -123,7 +118,3 @@ def _times(span: Span) -> str:
 
 def _time(at_ms: float) -> str:
     return f"{at_ms / 1000:g} s" if at_ms >= _SECONDS_FROM_MS else f"{at_ms:,g} ms"
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _MOST_CHARACTERS else f"{name[: _MOST_CHARACTERS - 1]}\N{HORIZONTAL ELLIPSIS}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
 import re
 import sys
 import typing
@@ -17,6 +16,7 @@ from uuid import UUID
 
 import click
 import pytest
+from support.manual import DOCS, ROOT, module_of_docs
 
 from callahead.config import ConfigError, extension, load_file, load_text
 from callahead.config.check.listing import listing
@@ -30,8 +30,6 @@ from callahead.consumer.interface.java.annotations import JavaName, java_type_of
 from callahead.consumer.testing import EmbeddedProvider
 from callahead.registry.listing import read_listing
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
 PAGES = sorted(path.stem for path in DOCS.glob("*.rst"))
 pytestmark = pytest.mark.source
 
@@ -85,12 +83,7 @@ def section(page: str, title: str) -> str:
 @pytest.fixture(scope="module")
 def tables() -> ModuleType:
     """The module that makes the tables of the settings."""
-    spec = importlib.util.spec_from_file_location("docs_settings_table", DOCS / "settings_table.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of_docs("settings_table")
 
 
 def shop() -> EmbeddedProvider:
