@@ -6,6 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import plots
 import settings_table
 from sphinx.application import Sphinx
 
@@ -42,7 +43,7 @@ nitpicky = False
 
 
 def _expand(_app: object, _page: str, source: list[str]) -> None:
-    source[0] = settings_table.expand(source[0])
+    source[0] = plots.expand(settings_table.expand(source[0]))
 
 
 def _keep_sentence(_app: object, what: str, _name: str, _of: object, _options: object, lines: list[str]) -> None:
