@@ -36,6 +36,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 smartquotes = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 # The docstrings speak of names that are not public, such as `Stage`; they are shown as code and link nowhere.
