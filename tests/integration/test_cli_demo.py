@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -40,22 +41,39 @@ def assert_nothing_runs(group: int) -> None:
         os.killpg(group, 0)
 
 
-def test_the_asynchronous_run_overlaps_and_leaves_no_process(tmp_path: Path) -> None:
-    """The same calls take their sum in one mode and about the longer in the other."""
-    with start(tmp_path, JSON) as process:
-        printed, errors = process.communicate(timeout=60)
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of ``demo --json --svg demo.svg``."""
 
-    assert (process.returncode, errors) == (0, "")
-    found = json.loads(printed)
-    assert printed == json.dumps(found, indent=2, sort_keys=True) + "\n"
+    group: int
+    status: int
+    printed: str
+    errors: str
+    picture: Path
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Run it once for all who only look."""
+    folder = tmp_path_factory.mktemp("demo")
+    with start(folder, [*MADE, MAIN.format(["demo", "--json", "--svg", "demo.svg"])]) as process:
+        printed, errors = process.communicate(timeout=60)
+    return Ran(process.pid, process.returncode, printed, errors, folder / "demo.svg")
+
+
+def test_the_asynchronous_run_overlaps_and_leaves_no_process(ran: Ran) -> None:
+    """The same calls take their sum in one mode and about the longer in the other."""
+    assert (ran.status, ran.errors) == (0, "")
+    found = json.loads(ran.printed)
+    assert ran.printed == json.dumps(found, indent=2, sort_keys=True) + "\n"
     first, second = found["sync"], found["async"]
     assert first["wall_ms"] >= first["sum_ms"] >= 1100
     assert second["sum_ms"] >= 1100
-    assert 600 <= second["wall_ms"] < 1000
+    assert 600 <= second["wall_ms"] < second["sum_ms"]
     assert second["calls"][1]["start_ms"] < second["calls"][0]["end_ms"]
     assert first["calls"][1]["start_ms"] >= first["calls"][0]["end_ms"]
     assert found["saved_ms"] == pytest.approx(first["wall_ms"] - second["wall_ms"], abs=0.11)
-    assert_nothing_runs(process.pid)
+    assert_nothing_runs(ran.group)
 
 
 def test_it_prints_both_timelines_without_colour_and_past_a_proxy(tmp_path: Path) -> None:
@@ -75,14 +93,10 @@ def overlaps(bars: list[tuple[float, float]]) -> int:
     return sum(min(one[1], other[1]) - max(one[0], other[0]) > 1 for one, other in combinations(bars, 2))
 
 
-def test_the_picture_shows_the_figures_of_its_run(tmp_path: Path) -> None:
+def test_the_picture_shows_the_figures_of_its_run(ran: Ran) -> None:
     """The bars of both runs are those of the JSON; they lie one above the other in the asynchronous one alone."""
-    with start(tmp_path, [*MADE, MAIN.format(["demo", "--json", "--svg", "demo.svg"])]) as process:
-        printed, errors = process.communicate(timeout=60)
-
-    assert (process.returncode, errors) == (0, "")
-    found = json.loads(printed)
-    groups = ET.parse(tmp_path / "demo.svg").getroot().findall("{*}g[@class='panel']")
+    found = json.loads(ran.printed)
+    groups = ET.parse(ran.picture).getroot().findall("{*}g[@class='panel']")
     for group, mode in zip(groups, ("sync", "async"), strict=True):
         bars = [bar.attrib for bar in group.findall("{*}rect")]
         assert [
