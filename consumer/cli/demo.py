@@ -6,28 +6,49 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import click
 
 from ..errors import CallaheadError
 from .demo_run import BAR_DELAY, FOO_DELAY, MODES, Run, document
 
+_PICTURE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+def _in_a_folder(_context: click.Context, _option: click.Parameter, file: Path | None) -> Path | None:
+    """Find out before the demo runs that the picture could not be written after it."""
+    if file is not None and not file.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {str(file.parent)!r}.")
+    return file
+
 
 @click.command(short_help="Show what asynchronous calls save, as a timeline.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, times in milliseconds.")
-def demo(as_json: bool) -> None:
+@click.option("--svg", "file", type=_PICTURE, callback=_in_a_folder, help="Draw the timeline to a file as well.")
+def demo(as_json: bool, file: Path | None) -> None:
     """Run one call-site function under a synchronous and an asynchronous YAML, and show what that saves.
 
     Then one that was never changed, under a YAML that says lazy. Two providers, which take 0.5 s and 0.6 s, are started
     in a process of their own. Exit status 1 where that fails.
     """
+    runs = list(_runs()) if as_json else _show(_runs())
     if as_json:
-        click.echo(json.dumps(document(list(_runs())), indent=2, sort_keys=True))
-    else:
-        _show(_runs())
+        click.echo(json.dumps(document(runs), indent=2, sort_keys=True))
+    if file is not None:
+        _draw(runs, file)
 
 
-def _show(runs: Iterator[Run]) -> None:
+def _draw(runs: list[Run], file: Path) -> None:
+    from .demo_picture import picture
+
+    try:
+        file.write_text(picture(runs), encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"the picture cannot be written: {error}") from error
+
+
+def _show(runs: Iterator[Run]) -> list[Run]:
     """Print each part as soon as it is known: the runs take their time."""
     from .demo_view import DemoView
 
@@ -38,6 +59,7 @@ def _show(runs: Iterator[Run]) -> None:
         done.append(run)
         view.show_run(run, done[0].timeline.wall_ms)
     view.compare(done)
+    return done
 
 
 def _runs() -> Iterator[Run]:

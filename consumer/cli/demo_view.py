@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from . import callsite
-from .demo_run import BAR_DELAY, FOO_DELAY, MODES, Run, in_order, saved
-from .timeline import Span
+from .demo_run import BAR_DELAY, FOO_DELAY, MODES, Run, saved
+from .timeline import Span, in_order
 
 # Below this width a call takes two lines, so that its bar can still be read.
 _NARROW = 50
@@ -51,7 +51,7 @@ class DemoView:
             self._introduce_unchanged()
         self._head(f"{MODES[run.mode]}: {run.timeline.wall_ms / 1000:.3f} s")
         scale = max(scale_ms, run.timeline.wall_ms)
-        for span in in_order(run.timeline):
+        for span in in_order(run.timeline.spans):
             self._show_span(span, scale)
 
     def compare(self, runs: list[Run]) -> None:

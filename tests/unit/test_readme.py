@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 import types
@@ -119,6 +120,17 @@ def test_the_interceptors_are_what_they_claim() -> None:
 
     assert isinstance(names["Audit"](), Observer)
     assert isinstance(names["Fallback"](), Interceptor)
+
+
+def test_the_package_index_can_show_it() -> None:
+    """The index shows nothing at all of a page with one fault in it; its own renderer finds none."""
+    rst = pytest.importorskip("readme_renderer.rst", reason="the extra test is needed: pip install -e '.[test]'")
+    faults = io.StringIO()
+
+    assert rst.render(README, stream=faults) is not None
+    assert faults.getvalue() == ""
+    rst.render(f"{README}\n:doc:`index`\n", stream=faults)
+    assert 'Unknown interpreted text role "doc"' in faults.getvalue()
 
 
 def test_the_configuration_is_the_file_that_it_names() -> None:
