@@ -14,15 +14,16 @@ from callahead.config.policy import ReferencePolicy
 
 from ...call.attempt import Attempt
 from ...call.invocation import NO_ATTACHMENTS, Done, Outcome
-from ...errors import ConsumerClosed, RemoteProtocolError, RpcError, SerializationError
+from ...errors import ConsumerClosed, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
+from ...runtime.deadline import bound_of
 from ..api import TransportParts
 from ..request_limit import check_request_size
 from .channels import SharedChannel
 from .metadata import Metadata, join_metadata, size_of, to_attachments, to_metadata, with_compression
 from .route import Route, Routes
 from .sent import OneMessage
-from .status import Ended, broken_here, error_of, let_go, refused, unread
+from .status import Ended, broken_here, error_of, let_go, refused, unread, without_answer
 from .stream import StreamCall
 
 Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
@@ -135,7 +136,7 @@ class TriMethod:
         """Make the outcome of an answer to *attempt*, with which *metadata* came; None is no answer, but for "OK"."""
         del attempt, metadata
         if data is None:
-            return Outcome(error=RemoteProtocolError("the provider says OK, and sent no answer", in_doubt=True))
+            return Outcome(error=without_answer())
         try:
             return Outcome(self._types.deserialize(data))
         except RpcError as ours:
@@ -202,7 +203,7 @@ class UnaryCall:
         try:
             data, call = unary.with_call(
                 message,
-                attempt.timeout,
+                bound_of(attempt.timeout),
                 metadata,
                 options.credentials,
                 options.wait_for_ready,
@@ -235,7 +236,7 @@ class UnaryCall:
         try:
             call = begin(
                 request,
-                attempt.timeout,
+                bound_of(attempt.timeout),
                 metadata,
                 options.credentials,
                 options.wait_for_ready,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -43,7 +43,8 @@ _NOT_CONNECTED = ("failed to connect to all addresses", "errors resolving", "DNS
 _RESET = re.compile(r"RST_STREAM with error code \d+")
 # What gRPC core says of a stream that was reset, whatever status that becomes. A refused stream (7) has reached no
 # method, but the text does not prove it: a provider may relay it from a provider of its own.
-_RESET_ALONE = re.compile(r"(Received )?RST_STREAM with error code \d+")
+_RESET_ALONE = re.compile(r"(?:Stream removed \(RST_STREAM \()?(?:Received )?RST_STREAM with error code (\d+)(?:\)\))?")
+_HTTP2_CANCEL = "8"
 # A server that drains, or has no room, cancels calls that no method has seen, and says nothing else.
 _NO_TEXT = ("", "CANCELLED")
 _STREAM_ENDED = "Stream removed ("
@@ -89,6 +90,8 @@ class Ended:
 
 def error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcError:
     """Make the error of one failed attempt; *policy* names the settings that its message mentions."""
+    if _ran_out_there(ended):
+        ended = replace(ended, code=grpc.StatusCode.DEADLINE_EXCEEDED)
     error = _error_of(ended, attempt, policy)
     error.status, error.status_text = ended.code.name, ended.text
     return error
@@ -96,10 +99,10 @@ def error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcErro
 
 def _error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcError:
     code, text = ended.code, ended.text
-    if _RESET_ALONE.fullmatch(text):
-        return _broken(text)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return _timeout(ended, attempt)
+    if _RESET_ALONE.fullmatch(text):
+        return _broken(text)
     if code is grpc.StatusCode.UNAVAILABLE:
         return _unavailable(ended, policy)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -115,6 +118,15 @@ def _error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcErr
     if code in _REJECTED:
         return Rejected(f"{code.name}: {text}", is_remote=True)
     return RemoteError(f"{code.name}: {text}", type_name=code.name, details=_details(ended.attachments))
+
+
+def _ran_out_there(ended: Ended) -> bool:
+    """Tell whether the provider cancelled the stream as its time ran out, which it may notice before this side does.
+
+    gRPC core means to see that, but looks at a clock that it has read before.
+    """
+    reset = _RESET_ALONE.fullmatch(ended.text)
+    return reset is not None and reset[1] == _HTTP2_CANCEL and not ended.is_early
 
 
 def _details(attachments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -233,6 +245,14 @@ def unread(error: Exception) -> LocalProtocolError:
     ours = LocalProtocolError(f"the end of the call cannot be read: {error!r}", in_doubt=True)
     ours.__cause__ = error
     return ours
+
+
+def without_answer() -> RemoteProtocolError:
+    """Make the error of a call that ended with OK alone, for which gRPC has a status of the client's own."""
+    text = "the provider says OK, and sent no answer"
+    error = RemoteProtocolError(text, in_doubt=True, status=grpc.StatusCode.UNIMPLEMENTED.name)
+    error.status_text = text
+    return error
 
 
 def _is_grpcios_own(error: BaseException) -> bool:
