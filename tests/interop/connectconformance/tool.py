@@ -15,7 +15,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -127,12 +126,9 @@ def _count(pattern: re.Pattern[str], said: str) -> int:
     return 0 if found is None else int(found[1])
 
 
-@cache
 def _cache() -> Path:
     caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(caches) / "callahead" / f"connectconformance-{VERSION}"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return Path(caches) / "callahead" / f"connectconformance-{VERSION}"
 
 
 def _program() -> Path:
@@ -146,6 +142,7 @@ def _generated() -> Path:
 
 def _build() -> None:
     """Build what is not built yet; safe to call from several processes at once."""
+    _cache().mkdir(parents=True, exist_ok=True)
     with _locked(_cache() / "build.lock"):
         if not _program().exists():
             _go("install", f"{_MODULE}/cmd/connectconformance@{VERSION}")
