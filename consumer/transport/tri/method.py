@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import grpc
 
@@ -18,6 +18,7 @@ from ...errors import ConsumerClosed, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
 from ...runtime.deadline import bound_of
 from ..api import TransportParts
+from ..large_answers import LARGE_BYTES, read_elsewhere
 from ..request_limit import check_request_size
 from .channels import SharedChannel
 from .metadata import Metadata, join_metadata, size_of, to_attachments, to_metadata, with_compression
@@ -26,6 +27,7 @@ from .sent import OneMessage
 from .status import Ended, broken_here, error_of, let_go, refused, unread, without_answer
 from .stream import StreamCall
 
+_Found = TypeVar("_Found")
 Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 
 
@@ -149,6 +151,10 @@ class TriMethod:
             failure.__cause__ = error
             return Outcome(error=failure)
 
+    def elsewhere(self, read: Callable[[], None], attempt: Attempt) -> None:
+        """Call *read*, which reads a large answer to *attempt*, on a thread that serves no channel."""
+        read_elsewhere(read, attempt.record, self._parts.callbacks)
+
     def soon(self, function: Callable[[], None]) -> None:
         """Call *function* on a thread that serves no channel."""
         self._parts.timer.call_at(self._parts.clock(), function)
@@ -253,8 +259,10 @@ class UnaryCall:
         call.add_done_callback(end)
 
     def _end_with(self, call: Any) -> None:
-        """Report how *call* ended; runs on the channel's thread."""
-        self._end(self._read(self._outcome_of, call))
+        """Report how *call* ended; runs on the channel's thread, or on the timer's."""
+        outcome = self._read(self._outcome_of, call)
+        if outcome is not None:
+            self._end(outcome)
 
     def _end_aside(self, call: Any) -> None:
         """Report how *call*, a client stream, ended, from another thread than the channel's.
@@ -274,13 +282,14 @@ class UnaryCall:
         except RuntimeError as error:  # no thread can be started
             self._end(Outcome(error=unread(error)))
 
-    def _read(self, look: Callable[[Any], Outcome], call: Any) -> Outcome:
+    def _read(self, look: Callable[[Any], _Found], call: Any) -> _Found | Outcome:
         try:
             return look(call)
         except Exception as error:  # whatever happens here, the call must end
             return Outcome(error=unread(error))
 
-    def _outcome_of(self, call: Any) -> Outcome:
+    def _outcome_of(self, call: Any) -> Outcome | None:
+        """Return how *call* ended; None where its answer is large, so that another thread reads it and reports."""
         # Each of grpcio's accessors takes a lock, so the status is asked for only where there is no answer.
         try:
             answer = call.result()
@@ -288,7 +297,15 @@ class UnaryCall:
             if error is call:
                 call.__traceback__ = None  # which would tie it to itself
             return self._failed(call)
-        return self._method.decode(answer, self._attempt, self._note_metadata(call))
+        metadata = self._note_metadata(call)
+        if answer is not None and len(answer) > LARGE_BYTES:
+            self._method.elsewhere(partial(self._end_large, answer, metadata), self._attempt)
+            return None
+        return self._method.decode(answer, self._attempt, metadata)
+
+    def _end_large(self, answer: bytes, metadata: Mapping[str, Any]) -> None:
+        """Report *answer*; runs on the thread that waits for it, or on one for callbacks."""
+        self._end(self._read(lambda data: self._method.decode(data, self._attempt, metadata), answer))
 
     def _failed(self, call: Any) -> Outcome:
         self._note_metadata(call)
