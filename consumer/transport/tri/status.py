@@ -143,7 +143,8 @@ def _timeout(ended: Ended, attempt: Attempt) -> CallTimeout:
     policy = attempt.policy
     unsent = attempt.wants_sent and not attempt.is_sent
     # That nothing was heard of the writing may only mean that the news is under way.
-    not_sent = unsent and not ended.text.startswith(_STREAM_ENDED) and ended.is_unconnected()
+    has_stream = ended.text.startswith(_STREAM_ENDED) or _RESET.search(ended.text) is not None
+    not_sent = unsent and not has_stream and ended.is_unconnected()
     what = "the request was not sent" if unsent else "no answer"
     setting, within = _bound(ended.timeout * 1000, policy)
     return CallTimeout(f"{what} within {within} ms ({setting})", not_sent=not_sent, in_doubt=not not_sent)

@@ -189,6 +189,7 @@ def test_a_stream_that_the_provider_cancelled_at_the_deadline(reset: str) -> Non
     assert (type(error), error.status) == (CallTimeout, "DEADLINE_EXCEEDED")
     assert error.message == "no answer within 300 ms (timeout 300 ms, built-in)"
     assert (error.not_sent, error.in_doubt) == (False, True)
+    assert made(Code.CANCELLED, reset.format(8), sent=False, is_unconnected=True).in_doubt  # it has seen the stream
     assert type(made(Code.INTERNAL, reset.format(2))) is TransportError
 
 
