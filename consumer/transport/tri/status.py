@@ -151,8 +151,12 @@ def _timeout(ended: Ended, attempt: Attempt) -> CallTimeout:
 
 
 def _bound(timeout_ms: float, policy: MethodPolicy) -> tuple[str, int]:
-    """Name the setting that made the attempt's time what it was, and that time; what the call itself took is no cut."""
-    if abs(timeout_ms - policy.timeout_ms) <= max(5, policy.timeout_ms / 100):
+    """Name the setting that made the attempt's time what it was, and that time; what the call itself took is no cut.
+
+    On a busy machine that is much. Where both settings are one time, as without retries, nothing else can have cut it.
+    """
+    is_one = policy.total_timeout_ms == policy.timeout_ms
+    if is_one or abs(timeout_ms - policy.timeout_ms) <= max(5, policy.timeout_ms / 100):
         return f"timeout {policy.timeout_ms} ms, {policy.origin('timeout_ms')}", policy.timeout_ms
     return f"total_timeout {policy.total_timeout_ms} ms, {policy.origin('total_timeout_ms')}", round(timeout_ms)
 

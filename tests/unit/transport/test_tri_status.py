@@ -32,12 +32,20 @@ REFUSED = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0
 Code = grpc.StatusCode
 
 
-def made(code: Code, text: str, *, sent: bool | None = None, timeout: float = 0.3, **facts: Any) -> RpcError:
+def made(
+    code: Code,
+    text: str,
+    *,
+    sent: bool | None = None,
+    timeout: float = 0.3,
+    policy: MethodPolicy = METHOD,
+    **facts: Any,
+) -> RpcError:
     """Make the error of one attempt; *sent* is None where nobody waits for it."""
     is_unconnected = facts.pop("is_unconnected", False)
     known = {"is_early": False, "address": "127.0.0.1:50051", "is_closed": False, **facts}
     known["is_unconnected"] = lambda: is_unconnected
-    attempt = attempt_of(METHOD, on_sent=None if sent is None else lambda: None)
+    attempt = attempt_of(policy, on_sent=None if sent is None else lambda: None)
     attempt.is_sent = bool(sent)
     return error_of(Ended(code=code, text=text, attachments={}, timeout=timeout, **known), attempt, POLICY)
 
@@ -109,6 +117,13 @@ def test_a_timeout_that_the_total_cut() -> None:
     """The setting that was the bound is the one that is named."""
     error = made(Code.DEADLINE_EXCEEDED, "Deadline Exceeded", timeout=0.12)
     assert error.message == "no answer within 120 ms (total_timeout 900 ms, built-in)"
+
+
+def test_a_timeout_of_which_the_call_itself_took_much() -> None:
+    """As the first call on a busy machine does: where the total is no other time, nothing else has cut it."""
+    alone = MethodPolicy(reference="g", method="hello", timeout_ms=300, total_timeout_ms=300)
+    error = made(Code.DEADLINE_EXCEEDED, "Deadline Exceeded", timeout=0.27, policy=alone)
+    assert error.message == "no answer within 300 ms (timeout 300 ms, built-in)"
 
 
 @pytest.mark.parametrize(
