@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from ..call.plain import plain_items
 from ..errors import RpcError
 from ..interface.proto.service import MethodTypes
 from ..reference.stream import begin_stream
+from ..runtime.deadline import bound_of
 from ..transport.api import MethodTransport
 from ..transport.tri.metadata import Metadata, with_compression
 from .faces import raise_face
@@ -57,7 +57,7 @@ class PassedStream:
             options = grpc_options(self._policy, *more)
             seconds = None if timeout is None else checked_timeout(timeout)
             attempt = begin_stream(self._binding, self._carrier, self._choose, (request,), {}, seconds)
-            bound = attempt.timeout if math.isfinite(attempt.timeout) else None
+            bound = bound_of(attempt.timeout)
 
             def begin(channel: grpc.Channel, own: Metadata) -> Any:
                 call = view(self._bind(channel))

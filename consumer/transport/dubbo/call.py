@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import CancelledError
-from contextvars import Context
 from functools import partial
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from ...call.attempt import Attempt
 from ...call.invocation import Done, Outcome
 from ...errors import CallTimeout
 from ...runtime.callbacks import CallbackExecutor
+from ..large_answers import read_elsewhere
 from ..trouble import Trouble
 
 
@@ -149,10 +149,7 @@ class Call:
         if self.is_held:  # by that very thread
             self.answer(status, body, peer)
             return
-        work = partial(self.answer, status, body, peer)
-        record = attempt.record
-        if not record.hand_over(work):
-            callbacks.submit(Context(), f"the answer to {record.name}", work, brings=record)
+        read_elsewhere(partial(self.answer, status, body, peer), attempt.record, callbacks)
 
     def fail(self, error: BaseException) -> None:
         """End with *error*."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import grpc
 
@@ -14,21 +14,24 @@ from callahead.config.policy import ReferencePolicy
 
 from ...call.attempt import Attempt
 from ...call.invocation import NO_ATTACHMENTS, Done, Outcome
-from ...errors import ConsumerClosed, RemoteProtocolError, RpcError, SerializationError
+from ...errors import ConsumerClosed, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
+from ...runtime.deadline import bound_of
 from ...runtime.weight import outweighs
 from ..api import TransportParts
+from ..large_answers import LARGE_BYTES, read_elsewhere
 from ..request_limit import check_request_size
 from .channels import SharedChannel
 from .metadata import Metadata, join_metadata, size_of, to_attachments, to_metadata, with_compression
 from .route import Route, Routes
 from .sent import OneMessage
-from .status import Ended, broken_here, error_of, let_go, refused, unread
+from .status import Ended, broken_here, error_of, let_go, refused, unread, without_answer
 from .stream import StreamCall
 
 if TYPE_CHECKING:
     from ...interface.java import JavaSignature
 
+_Found = TypeVar("_Found")
 Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 
 
@@ -155,7 +158,7 @@ class TriMethod:
         """Make the outcome of an answer to *attempt*, with which *metadata* came; None is no answer, but for "OK"."""
         del attempt, metadata
         if data is None:
-            return Outcome(error=RemoteProtocolError("the provider says OK, and sent no answer", in_doubt=True))
+            return Outcome(error=without_answer())
         try:
             return Outcome(self._types.deserialize(data))
         except RpcError as ours:
@@ -167,6 +170,10 @@ class TriMethod:
             failure = SerializationError(text, is_remote=True, in_doubt=True)
             failure.__cause__ = error
             return Outcome(error=failure)
+
+    def elsewhere(self, read: Callable[[], None], attempt: Attempt) -> None:
+        """Call *read*, which reads a large answer to *attempt*, on a thread that serves no channel."""
+        read_elsewhere(read, attempt.record, self._parts.callbacks)
 
     def soon(self, function: Callable[[], None]) -> None:
         """Call *function* on a thread that serves no channel."""
@@ -224,7 +231,7 @@ class UnaryCall:
         try:
             data, call = unary.with_call(
                 message,
-                attempt.timeout,
+                bound_of(attempt.timeout),
                 metadata,
                 options.credentials,
                 options.wait_for_ready,
@@ -257,7 +264,7 @@ class UnaryCall:
         try:
             call = begin(
                 request,
-                attempt.timeout,
+                bound_of(attempt.timeout),
                 metadata,
                 options.credentials,
                 options.wait_for_ready,
@@ -274,8 +281,10 @@ class UnaryCall:
         call.add_done_callback(end)
 
     def _end_with(self, call: Any) -> None:
-        """Report how *call* ended; runs on the channel's thread."""
-        self._end(self._read(self._outcome_of, call))
+        """Report how *call* ended; runs on the channel's thread, or on the timer's."""
+        outcome = self._read(self._outcome_of, call)
+        if outcome is not None:
+            self._end(outcome)
 
     def _end_aside(self, call: Any) -> None:
         """Report how *call*, a client stream, ended, from another thread than the channel's.
@@ -295,13 +304,14 @@ class UnaryCall:
         except RuntimeError as error:  # no thread can be started
             self._end(Outcome(error=unread(error)))
 
-    def _read(self, look: Callable[[Any], Outcome], call: Any) -> Outcome:
+    def _read(self, look: Callable[[Any], _Found], call: Any) -> _Found | Outcome:
         try:
             return look(call)
         except Exception as error:  # whatever happens here, the call must end
             return Outcome(error=unread(error))
 
-    def _outcome_of(self, call: Any) -> Outcome:
+    def _outcome_of(self, call: Any) -> Outcome | None:
+        """Return how *call* ended; None where its answer is large, so that another thread reads it and reports."""
         # Each of grpcio's accessors takes a lock, so the status is asked for only where there is no answer.
         try:
             answer = call.result()
@@ -309,7 +319,15 @@ class UnaryCall:
             if error is call:
                 call.__traceback__ = None  # which would tie it to itself
             return self._failed(call)
-        return self._method.decode(answer, self._attempt, self._note_metadata(call))
+        metadata = self._note_metadata(call)
+        if answer is not None and len(answer) > LARGE_BYTES:
+            self._method.elsewhere(partial(self._end_large, answer, metadata), self._attempt)
+            return None
+        return self._method.decode(answer, self._attempt, metadata)
+
+    def _end_large(self, answer: bytes, metadata: Mapping[str, Any]) -> None:
+        """Report *answer*; runs on the thread that waits for it, or on one for callbacks."""
+        self._end(self._read(lambda data: self._method.decode(data, self._attempt, metadata), answer))
 
     def _failed(self, call: Any) -> Outcome:
         self._note_metadata(call)

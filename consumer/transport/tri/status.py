@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -44,7 +44,8 @@ _NOT_CONNECTED = ("failed to connect to all addresses", "errors resolving", "DNS
 _RESET = re.compile(r"RST_STREAM with error code \d+")
 # What gRPC core says of a stream that was reset, whatever status that becomes. A refused stream (7) has reached no
 # method, but the text does not prove it: a provider may relay it from a provider of its own.
-_RESET_ALONE = re.compile(r"(Received )?RST_STREAM with error code \d+")
+_RESET_ALONE = re.compile(r"(?:Stream removed \(RST_STREAM \()?(?:Received )?RST_STREAM with error code (\d+)(?:\)\))?")
+_HTTP2_CANCEL = "8"
 # A server that drains, or has no room, cancels calls that no method has seen, and says nothing else.
 _NO_TEXT = ("", "CANCELLED")
 _STREAM_ENDED = "Stream removed ("
@@ -92,6 +93,8 @@ class Ended:
 
 def error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcError:
     """Make the error of one failed attempt; *policy* names the settings that its message mentions."""
+    if _ran_out_there(ended):
+        ended = replace(ended, code=grpc.StatusCode.DEADLINE_EXCEEDED)
     error = _error_of(ended, attempt, policy)
     error.status, error.status_text = ended.code.name, ended.text
     return error
@@ -99,10 +102,10 @@ def error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcErro
 
 def _error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcError:
     code, text = ended.code, ended.text
-    if _RESET_ALONE.fullmatch(text):
-        return _broken(text)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return _timeout(ended, attempt, policy)
+    if _RESET_ALONE.fullmatch(text):
+        return _broken(text)
     if code is grpc.StatusCode.UNAVAILABLE:
         return _unavailable(ended, policy)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -120,6 +123,15 @@ def _error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcErr
     return RemoteError(f"{code.name}: {text}", type_name=code.name, details=_details(ended.attachments))
 
 
+def _ran_out_there(ended: Ended) -> bool:
+    """Tell whether the provider cancelled the stream as its time ran out, which it may notice before this side does.
+
+    gRPC core means to see that, but looks at a clock that it has read before.
+    """
+    reset = _RESET_ALONE.fullmatch(ended.text)
+    return reset is not None and reset[1] == _HTTP2_CANCEL and not ended.is_early
+
+
 def _details(attachments: Mapping[str, Any]) -> Mapping[str, Any]:
     """Add what the provider put into the status for debugging."""
     if DETAILS_TRAILER not in attachments:
@@ -133,7 +145,8 @@ def _timeout(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> CallTim
         return CallTimeout(f"the provider said DEADLINE_EXCEEDED: {ended.text}", is_remote=True, in_doubt=True)
     unsent = attempt.wants_sent and not attempt.is_sent
     # That nothing was heard of the writing may only mean that the news is under way.
-    not_sent = unsent and not ended.text.startswith(_STREAM_ENDED) and ended.is_unconnected()
+    has_stream = ended.text.startswith(_STREAM_ENDED) or _RESET.search(ended.text) is not None
+    not_sent = unsent and not has_stream and ended.is_unconnected()
     what = "the request was not sent" if unsent else "no answer"
     setting, within = _bound(ended.timeout * 1000, attempt.policy)
     # That there is no connection now does not prove that there was none, so a call that may have left stays in doubt.
@@ -142,8 +155,12 @@ def _timeout(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> CallTim
 
 
 def _bound(timeout_ms: float, policy: MethodPolicy) -> tuple[str, int]:
-    """Name the setting that made the attempt's time what it was, and that time; what the call itself took is no cut."""
-    if abs(timeout_ms - policy.timeout_ms) <= max(5, policy.timeout_ms / 100):
+    """Name the setting that made the attempt's time what it was, and that time; what the call itself took is no cut.
+
+    On a busy machine that is much. Where both settings are one time, as without retries, nothing else can have cut it.
+    """
+    is_one = policy.total_timeout_ms == policy.timeout_ms
+    if is_one or abs(timeout_ms - policy.timeout_ms) <= max(5, policy.timeout_ms / 100):
         return f"timeout {policy.timeout_ms} ms, {policy.origin('timeout_ms')}", policy.timeout_ms
     return f"total_timeout {policy.total_timeout_ms} ms, {policy.origin('total_timeout_ms')}", round(timeout_ms)
 
@@ -236,6 +253,14 @@ def unread(error: Exception) -> LocalProtocolError:
     ours = LocalProtocolError(f"the end of the call cannot be read: {error!r}", in_doubt=True)
     ours.__cause__ = error
     return ours
+
+
+def without_answer() -> RemoteProtocolError:
+    """Make the error of a call that ended with OK alone, for which gRPC has a status of the client's own."""
+    text = "the provider says OK, and sent no answer"
+    error = RemoteProtocolError(text, in_doubt=True, status=grpc.StatusCode.UNIMPLEMENTED.name)
+    error.status_text = text
+    return error
 
 
 def _is_grpcios_own(error: BaseException) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
@@ -16,6 +15,7 @@ from ...call.invocation import NO_ATTACHMENTS, Outcome
 from ...call.plain import plain_items
 from ...errors import LocalProtocolError, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
+from ...runtime.deadline import bound_of
 from .channels import SharedChannel
 from .metadata import Metadata, join_metadata, to_attachments
 from .status import refused
@@ -103,7 +103,7 @@ class StreamCall:
         self._method = method
         self._connection = connection
         self._attempt = attempt
-        self._timeout = attempt.timeout if math.isfinite(attempt.timeout) else None
+        self._timeout = bound_of(attempt.timeout)
         self._requests: _Requests | None = None
 
     def begin(self, types: MethodTypes, metadata: Metadata | None) -> Any:
