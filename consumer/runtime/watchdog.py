@@ -7,9 +7,9 @@ from functools import partial
 from typing import Protocol
 
 from ..call.invocation import CallRecord
-from ..runtime.deadline import GRACE_S, Clock
-from ..runtime.forking import fork_safe_lock
-from ..runtime.timer import Timer
+from .deadline import GRACE_S, Clock
+from .forking import fork_safe_lock
+from .timer import Timer
 
 _NEVER = float("inf")
 _PAUSE_S = 0.25
