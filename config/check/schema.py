@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..extension import TRANSPORT, available
 from ..read.keys import camel, kebab
 from .declared import ONLY
-from .listing import declaration, listing
+from .listing import declaration, is_local, listing
 from .models import RootModel
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -83,6 +84,7 @@ def _add_other_shapes(sections: Schema) -> None:
     root["reference"] = root["references"]
     named = {"type": "array", "items": _ref("NamedMethod")}
     methods = reference["methods"]
+    _let_local_ones_be_without_interface(sections["ReferenceModel"])
     reference["methods"] = {"description": methods.pop("description"), "anyOf": [_tidy(methods), named]}
     for properties in (reference, sections["ConsumerModel"]["properties"]):
         properties["registries"] = properties["registry"]
@@ -90,6 +92,12 @@ def _add_other_shapes(sections: Schema) -> None:
         properties["ssl"]["anyOf"] = [_ref("SslModel"), {"type": ["boolean", "string"]}]
     application = sections["ApplicationModel"]["properties"]
     application["shutwait"] = application["shutdown_timeout"]
+
+
+def _let_local_ones_be_without_interface(section: Schema) -> None:
+    local = [protocol for protocol in available(TRANSPORT) if is_local(protocol)]
+    section["if"] = {"properties": {"protocol": {"enum": local}}, "required": ["protocol"]}
+    section["else"] = {"required": section.pop("required")}
 
 
 def _with(section: Schema, key: str, *, required: bool) -> Schema:
