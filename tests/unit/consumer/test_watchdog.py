@@ -13,8 +13,8 @@ from support.shortage import no_threads
 from callahead.config.policy import MethodPolicy
 from callahead.consumer import CallTimeout
 from callahead.consumer.call.invocation import CallRecord
-from callahead.consumer.runtime.watchdog import Watchdog
 from callahead.consumer.runtime.timer import Timer
+from callahead.consumer.runtime.watchdog import Watchdog
 from callahead.consumer.testing.scripted_transport import ScriptedCall, ScriptedTransport
 
 
