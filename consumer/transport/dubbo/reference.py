@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...call.provider import Provider
@@ -35,6 +37,10 @@ class DubboReference:
         method = DubboMethod(found, self._policy, self._application, self._pool, self._providers)
         self._methods.append(method)
         return method
+
+    def attribute(self, name: str) -> Any:
+        """Have none: see `ReferenceTransport.attribute`."""
+        raise LookupError(name)
 
     def methods(self) -> tuple[str, ...]:
         """List the methods that are known; see `ReferenceTransport.methods`."""

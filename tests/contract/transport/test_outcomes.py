@@ -40,7 +40,7 @@ def test_answers_find_their_attempts(carrier: Carrier, peer: Peer, waits: bool) 
     }
 
 
-@over(by=True)
+@over("remote errors", by=True)
 def test_a_failure_of_the_method_is_remote(carrier: Carrier, peer: Peer, waits: bool) -> None:
     """A method that ran and failed leaves no doubt: the provider said so."""
     attempt = carrier.send(waits=waits)
@@ -129,7 +129,7 @@ def test_a_late_answer_reaches_nobody(carrier: Carrier, peer: Peer, late: int, w
     assert not any("key" in attempt.response_attachments for attempt in [*ended, after])
 
 
-@over(by=True)
+@over("attachments", by=True)
 def test_attachments_travel_both_ways(carrier: Carrier, peer: Peer, waits: bool) -> None:
     """Side data reaches the peer, and what it sends beside the answer comes back; neither stays for the next."""
     attempt = carrier.send(attachments={"trace": "t1"}, waits=waits)
