@@ -23,6 +23,7 @@ from callahead.consumer import (
     LocalProtocolError,
     RpcContext,
 )
+from callahead.consumer.transport.api import ConnectionCounts
 
 CONTEXT = RpcContext.get_context()
 
@@ -192,16 +193,18 @@ def test_a_timeout_of_a_running_method_leaves_it_in_doubt() -> None:
         with pytest.raises(CallTimeout, match="has not returned within 100 ms, and holds its thread") as caught:
             reference.wait()
         assert caught.value.in_doubt
-        [counts] = transport_counts(reference)
+        counts = counts_of(reference.wait)
         assert (counts.held, counts.unknown_answers) == (1, 0)
         client.release()
-        wait_until(lambda: transport_counts(reference)[0].held == 0)
-        assert transport_counts(reference)[0].unknown_answers == 1
+        wait_until(lambda: counts_of(reference.wait).held == 0)
+        assert counts_of(reference.wait).unknown_answers == 1
         assert reference.wait.with_options(timeout="30s")("again") == "again"
 
 
-def transport_counts(reference: Any) -> Any:
-    return reference.wait._caller.binding.runtime.owner.connections()
+def counts_of(method: Any) -> ConnectionCounts:
+    """What the consumer of a method tells of its threads."""
+    [counts] = method._caller.binding.runtime.owner.connections()
+    return counts  # type: ignore[no-any-return]
 
 
 def test_a_timeout_before_a_thread_is_free_is_not_sent() -> None:
@@ -289,15 +292,16 @@ def test_without_a_queue_there_are_as_many_calls_as_threads() -> None:
         for _ in range(3):
             futures = [reference.echo.future(number) for number in range(2)]
             assert [future.result(SOON)[0] for future in futures] == [(0,), (1,)]
-            wait_until(lambda: "0 of 2" in pool_of(reference).load())
+            wait_until(lambda: "0 of 2" in pool_of(reference.wait).load())
         running = [reference.wait.future(number) for number in range(2)]
         assert isinstance(reference.wait.future("refused").exception(SOON), LimitExceeded)
         client.release()
         assert [future.result(SOON) for future in running] == [0, 1]
 
 
-def pool_of(reference: Any) -> Any:
-    return reference.wait._caller._carrier._pool
+def pool_of(method: Any) -> Any:
+    """The pool that the calls of a method go to."""
+    return method._caller._carrier._pool
 
 
 def test_block_waits_for_room() -> None:
@@ -480,3 +484,30 @@ def test_calls_from_many_threads_get_their_own_answers() -> None:
         for thread in threads:
             thread.join()
         assert wrong == []
+
+
+def test_cancellations_race_with_threads() -> None:
+    """A call that was cancelled and one that runs are two things or one, but each runs at most once and ends once."""
+    client = Tally()
+    with held(client, threads=4, queue=100_000) as reference:
+        futures = [reference.mark.future(number) for number in range(4000)]
+        cancelled = [future.cancel() for future in reversed(futures)][::-1]
+        answers = [None if gone else future.result(SOON) for future, gone in zip(futures, cancelled, strict=True)]
+        assert [gone or answer == number for number, (gone, answer) in enumerate(zip(cancelled, answers, strict=True))]
+        wait_until(lambda: "0 of 4 threads are busy and 0 calls wait" in pool_of(reference.mark).load())
+        assert len(client.marked) == len(set(client.marked))
+        assert set(client.marked) >= {number for number, gone in enumerate(cancelled) if not gone}
+        counts = counts_of(reference.mark)
+        assert counts.held == 0
+        assert counts.unknown_answers == len(client.marked) - cancelled.count(False)
+
+
+class Tally:
+    """Notes each call."""
+
+    def __init__(self) -> None:
+        self.marked: list[int] = []
+
+    def mark(self, number: int) -> int:
+        self.marked.append(number)
+        return number

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from support.held_client import SOON, HeldClient, held
 
 from callahead.consumer import ConfigError, ConnectFailed, Consumer, ConsumerClosed
+from callahead.consumer.cli.main import main
 
 HERE = __name__
 
@@ -409,3 +411,23 @@ def test_two_names_of_one_object() -> None:
         first.wait.future("held")
         client.next()
         assert second.echo(1) == ((1,), {})
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "told"),
+    [
+        (["dumps", '{"obj": [1, 2]}'], 0, '"[1, 2]"'),
+        (["dumps", "[1, 2]"], 0, '"[1, 2]"'),
+        (["loads", '"["'], 1, "JSONDecodeError: Expecting value"),
+        (["laods", '"[]"'], 2, 'c.yml:3: references.client: the client has no method "laods"; did you mean "loads"?'),
+    ],
+)
+def test_a_method_can_be_called_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], status: int, told: str
+) -> None:
+    """One JSON object is its keywords, and anything else its arguments by position."""
+    (tmp_path / "c.yml").write_text("references:\n  client:\n    protocol: python\n    target: json\n")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["call", "c.yml", "client", *args])
+    assert result.exit_code == status
+    assert told in result.output

@@ -45,7 +45,7 @@ class Face:
         return ServiceDescription(name, source, methods, self.is_open)
 
 
-class Signature:
+class ClientMethod:
     """What is known of one method.
 
     Attributes:
@@ -72,14 +72,14 @@ def callable_of(client: Any, name: str) -> Any:
     return found if callable(found) and not isinstance(found, type) else None
 
 
-def _method(client: Any, name: str) -> Signature | None:
+def _method(client: Any, name: str) -> ClientMethod | None:
     if name.startswith("_") or isinstance(inspect.getattr_static(client, name, None), _COMPUTED):
         return None
     found = callable_of(client, name)
-    return None if found is None else Signature(found)
+    return None if found is None else ClientMethod(found)
 
 
-def _described(name: str, known: Signature) -> MethodDescription:
+def _described(name: str, known: ClientMethod) -> MethodDescription:
     signature = known.signature
     if signature is None:
         return MethodDescription(name=name)

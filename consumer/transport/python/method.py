@@ -8,8 +8,8 @@ from typing import Any
 
 from ...call.attempt import Attempt
 from ...call.invocation import Done
-from .pool import Pool
-from .task import Request, Task
+from .pool import BoundedPool
+from .task import Arguments, Task
 
 
 class PythonMethod:
@@ -19,11 +19,11 @@ class PythonMethod:
 
     is_streaming = False
 
-    def __init__(self, name: str, pool: Pool) -> None:
+    def __init__(self, name: str, pool: BoundedPool) -> None:
         self.name = name
         self._pool = pool
 
-    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Request:
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Arguments:
         """Keep the arguments as they are, with the context that the method is to run in."""
         return args, kwargs, contextvars.copy_context()
 

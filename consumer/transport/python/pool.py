@@ -28,7 +28,7 @@ _PAUSE_S: Final = 0.005
 """Seconds between two looks for tasks whose time is over."""
 
 
-class Pool:
+class BoundedPool:
     """The threads of one reference; of any thread.
 
     Threads start when they are needed and are daemons, since nothing can stop a method that blocks: the end of the

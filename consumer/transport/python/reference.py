@@ -11,9 +11,9 @@ from callahead.config.policy import MethodPolicy, ReferencePolicy
 from ...interface.description import ServiceDescription
 from ..api import ConnectionCounts, TransportParts
 from .clients import Clients
-from .face import Face, Signature, callable_of
+from .face import ClientMethod, Face, callable_of
 from .method import PythonMethod
-from .pool import Pool
+from .pool import BoundedPool
 
 
 class PythonReference:
@@ -26,7 +26,7 @@ class PythonReference:
         problems = [problem for name, one in policy.methods.items() for problem in self._problems(name, one)]
         if problems:
             raise ConfigError(problems)
-        self._pool = Pool(policy, self._clients, parts)
+        self._pool = BoundedPool(policy, self._clients, parts)
 
     def _look(self) -> Face:
         """See what a client offers; where each thread has its own, one is made for a moment."""
@@ -61,7 +61,7 @@ class PythonReference:
             raise policy.error("method", f"{spelled} is a coroutine function, and only blocking code runs here")
         return PythonMethod(spelled, self._pool)
 
-    def _known(self, name: str) -> tuple[str, Signature]:
+    def _known(self, name: str) -> tuple[str, ClientMethod]:
         """Return how the client spells *name*, and what is known of it; a name that it makes up answers for itself."""
         try:
             spelled = self._face.find(name)
@@ -72,7 +72,7 @@ class PythonReference:
             function = None if self._clients.is_per_thread else callable_of(self._clients.of_thread(), name)
             if function is None and not self._clients.is_per_thread:
                 raise
-            return name, Signature(function)
+            return name, ClientMethod(function)
 
     def attribute(self, name: str) -> Any:
         """Return an attribute of the client, where there is one client; see `ReferenceTransport.attribute`."""

@@ -12,7 +12,7 @@ from ...call.invocation import Done, Outcome
 from ...errors import CallTimeout, ConsumerClosed, LocalProtocolError, RpcError
 from .face import is_coroutine
 
-Request = tuple[tuple[Any, ...], Mapping[str, Any], Context]
+Arguments = tuple[tuple[Any, ...], Mapping[str, Any], Context]
 
 
 class Keeper(Protocol):
@@ -42,7 +42,7 @@ class Task:
         self._attempt: Attempt | None = attempt
         self._done: Done | None = done
         self._pool = pool
-        self._request: Request | None = attempt.request
+        self._request: Arguments | None = attempt.request
         self.ends = attempt.ends
         self.number = attempt.number
         self.has_begun = self.has_ended = False

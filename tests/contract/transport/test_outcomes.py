@@ -13,6 +13,7 @@ from callahead.consumer.errors import (
     ConnectFailed,
     RemoteError,
     RemoteProtocolError,
+    RpcError,
     SerializationError,
     TransportError,
 )
@@ -47,6 +48,17 @@ def test_a_failure_of_the_method_is_remote(carrier: Carrier, peer: Peer, waits: 
     peer.next().refuse()
     assert attempt.fate() == "remote"
     assert isinstance(attempt.error(), RemoteError)
+
+
+@over("own process")
+def test_a_failure_of_the_method_comes_out_as_it_is_or_is_remote(carrier: Carrier, peer: Peer) -> None:
+    """Where nothing leaves the process the very exception may be the end; never is it one of the carrying."""
+    attempt = carrier.send()
+    peer.next().refuse()
+    error = attempt.outcome().error
+    assert error is not None
+    assert "because" in str(error)
+    assert isinstance(error, RemoteError) or not isinstance(error, RpcError)
 
 
 @over("wire", by=True)
