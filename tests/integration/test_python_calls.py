@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import signal
 import threading
 from concurrent.futures import CancelledError
 from typing import Any
@@ -222,6 +223,35 @@ def test_a_timeout_before_a_thread_is_free_is_not_sent() -> None:
         assert client.ran == ["first", "third"]
 
 
+def test_a_call_is_repeated_beside_the_method_that_took_too_long() -> None:
+    """Where it is idempotent, on another thread and in the same context, which both run in at once."""
+    client = Second()
+    with held(client, {"ask": {"idempotent": True, "timeout": 200, "total_timeout": "30s", "retries": 1}}) as reference:
+        token = VARIABLE.set("mine")
+        assert reference.ask() == "mine"
+        VARIABLE.reset(token)
+
+
+class Second(HeldClient):
+    """Hangs at first, and answers then."""
+
+    def ask(self) -> str:
+        if not self.ran:
+            self.wait("first")
+        return VARIABLE.get("nothing")
+
+
+def test_a_repeated_call_waits_for_no_room() -> None:
+    """Whatever thread repeats it has others to serve."""
+    client = Second()
+    settings = {"idempotent": True, "timeout": 200, "total_timeout": "30s", "retries": 1}
+    with held(client, {"ask": settings}, threads=1, queue=0, when_full="block") as reference:
+        with pytest.raises(AllAttemptsFailed) as caught:
+            reference.ask()
+        assert [type(failure) for failure in caught.value.failures] == [CallTimeout, LimitExceeded]
+        assert "never blocks whoever repeats a call" in str(caught.value)
+
+
 def test_a_call_that_is_cancelled_before_it_begins_never_runs() -> None:
     """And what waits behind it goes on."""
     client = HeldClient()
@@ -324,6 +354,34 @@ def test_block_waits_no_longer_than_the_call_may() -> None:
         assert error.not_sent
         assert "there was no room in time" in error.message
         assert not running.done()
+
+
+class Stop(Exception):
+    """What a program's own handler may raise."""
+
+
+def test_a_signal_handler_breaks_into_the_wait_for_room() -> None:
+    """What it raised passes, the call is given up, and room is counted as before."""
+    client = HeldClient()
+
+    def stop(*_: object) -> None:
+        raise Stop
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    try:
+        with held(client, threads=1, queue=0, when_full="block") as reference:
+            running = reference.wait.future("running")
+            client.next()
+            here = threading.get_ident()
+            threading.Timer(0.1, signal.pthread_kill, (here, signal.SIGUSR1)).start()
+            with pytest.raises(Stop):
+                reference.wait.future("stopped")
+            client.release()
+            assert running.result(SOON) == "running"
+            assert reference.wait("after") == "after"
+            assert client.ran == ["running", "after"]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_block_never_blocks_an_event_loop() -> None:

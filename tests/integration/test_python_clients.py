@@ -34,12 +34,14 @@ class Shelf:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.given = args, kwargs
         self.closed_by: list[str] = []
+        self.reads = 0
         self.thread = threading.current_thread()
         self.made.append(self)
 
     @property
     def computed(self) -> str:
-        """Read anew each time."""
+        """Read anew each time, and only then."""
+        self.reads += 1
         return f"{len(self.made)} made"
 
     def arguments(self) -> Any:
@@ -201,6 +203,35 @@ def test_a_client_of_a_thread_that_cannot_be_made_fails_the_call() -> None:
         assert client.ask.with_options(retries=1)() == "answer"
 
 
+class SlowlyMade:
+    """A client that takes its time to be made, but for the first, which is only looked at."""
+
+    made = 0
+    gate = HeldClient()
+    asked = False
+
+    def __init__(self) -> None:
+        type(self).made += 1
+        if self.made > 1:
+            self.gate.wait()
+
+    def ask(self) -> None:
+        type(self).asked = True
+
+
+def test_a_call_that_is_cancelled_while_its_client_is_made_never_runs() -> None:
+    """Nor was it sent: the thread has not begun the method."""
+    with consumer(target=f"{HERE}:SlowlyMade", clients="per_thread", threads=1) as made:
+        client = made.reference("client")
+        future = client.ask.future()
+        SlowlyMade.gate.next()
+        assert future.cancel()
+        late = client.ask.with_options(timeout=50).future().exception(SOON)
+        assert getattr(late, "not_sent", False)
+        SlowlyMade.gate.release()
+    assert not SlowlyMade.asked
+
+
 class Sometimes:
     """A client that is not always to be had."""
 
@@ -328,9 +359,10 @@ def test_a_method_has_every_spelling(name: str) -> None:
 def test_a_method_looks_as_the_clients() -> None:
     """At a prompt: names, signature, and what a command line can show."""
     with consumer() as made:
-        client = made.wrap("client", Shelf())
+        client = made.wrap("client", shelf := Shelf())
         assert {"find", "used_by", "put"} <= set(dir(client))
         assert "computed" not in dir(client)
+        assert shelf.reads == 0
         assert str(inspect.signature(client.find)) == "(name: 'str', limit: 'int | None') -> 'list[str]'"
         assert client.find.__doc__.startswith("client.find(name: str, limit: int | None) -> list[str]")
         assert client.put.__doc__.startswith("client.put(...)")

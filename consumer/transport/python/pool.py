@@ -131,16 +131,17 @@ class BoundedPool:
 
     def _serve(self) -> None:
         while (task := self._take()) is not None:
-            try:
-                outcome = self._outcome(task)
-                if self._finish(task):
-                    task.tell(outcome)
-                del outcome
-            except Exception:
-                _LOG.exception("%s: the end of a call raised", self._policy.id)
-            del task  # an idle thread keeps nothing of the last call
+            self._run(task)
         self._clients.leave()
         self._leave()
+
+    def _run(self, task: Task) -> None:
+        try:
+            outcome = self._outcome(task)
+            if self._finish(task):
+                task.tell(outcome)
+        except Exception:
+            _LOG.exception("%s: the end of a call raised", self._policy.id)
 
     def _take(self) -> Task | None:
         with self._lock:

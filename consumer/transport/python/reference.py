@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from callahead.config.errors import ConfigError, Problem
@@ -78,10 +77,12 @@ class PythonReference:
         """Return an attribute of the client, where there is one client; see `ReferenceTransport.attribute`."""
         if self._clients.is_per_thread:
             raise LookupError(f'"{name}" is of one client, and each thread has its own')
-        client = self._clients.of_thread()
-        if name.startswith("_") or inspect.getattr_static(client, name, client) is client:
-            raise LookupError(name)
-        return getattr(client, name)
+        if name.startswith("_"):
+            raise LookupError(f'"{name}" is the client\'s own')
+        try:
+            return getattr(self._clients.of_thread(), name)
+        except AttributeError as error:
+            raise LookupError(str(error)) from error
 
     def methods(self) -> tuple[str, ...]:
         """List the methods of the client; see `ReferenceTransport.methods`."""
