@@ -68,7 +68,7 @@ class Clients:
         assert self._make is not None
         try:
             return self._make()
-        except BaseException as error:  # the target is anybody's code, and may even try to end the program
+        except Exception as error:
             raise ConnectFailed(f"a client cannot be made: {error!r}", not_sent=True) from error
 
     def leave(self) -> None:

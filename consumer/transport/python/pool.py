@@ -85,8 +85,8 @@ class BoundedPool:
     def _await_room(self, task: Task) -> LimitExceeded | None:
         why_not = self._why_not_block(task) if self._blocks else ""
         if self._blocks and not why_not:
-            self._room.wait_for(self._has_room, task.ends - self._clock())
-            if self._has_room():
+            left = task.ends - self._clock()
+            if task.hold_caller(lambda: self._room.wait_for(self._has_room, left)):
                 return None
             why_not = "; there was no room in time"
         origin = self._policy.origin("queue")
@@ -155,7 +155,7 @@ class BoundedPool:
     def _outcome(self, task: Task) -> Outcome:
         try:
             client = self._clients.of_thread()
-        except RpcError as error:
+        except BaseException as error:  # a target is anybody's code, and may even try to end the program
             return Outcome(error=error)
         with self._lock:
             if task.has_ended:  # by now, so that nobody will look at this outcome

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from contextvars import Context
 from typing import Any, Protocol
@@ -46,6 +46,20 @@ class Task:
         self.ends = attempt.ends
         self.number = attempt.number
         self.has_begun = self.has_ended = False
+
+    def hold_caller(self, wait: Callable[[], bool]) -> bool:
+        """Run *wait* on the thread that makes the attempt; what a signal handler raises into it must reach the caller.
+
+        Above, an exception out of a transport passes as it is where the attempt ``waits``, and is an error of the call
+        otherwise. So where *wait* raises the attempt is left as one that does.
+        """
+        attempt = self._attempt
+        if attempt is None:
+            return wait()
+        before, attempt.waits = attempt.waits, True
+        found = wait()
+        attempt.waits = before
+        return found
 
     def begin(self) -> None:
         """Note that a thread runs the method from now on; the pool sees to it that this comes before any end."""
