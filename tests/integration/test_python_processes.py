@@ -41,7 +41,7 @@ def programs(tmp_path: Path) -> Iterator[Programs]:
 def test_the_exit_waits_for_running_calls(programs: Programs) -> None:
     """Those that wait for a thread, too, and without a word."""
     done = programs.run("""
-    consumer = consume(**SLEEPS)
+    consumer = consume(threads=1, **SLEEPS)
     client = consumer.wrap("client", Client())
     for _ in range(4):
         client.sleep(0.1)
