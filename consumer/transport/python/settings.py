@@ -22,18 +22,18 @@ class PythonSettings(TransportSettings):
 
     target: Target | None = setting(
         None,
-        "What makes the client, such as boto3:client, or is it; a module too; default: what Consumer.wrap is given",
+        "what makes the client, such as boto3:client, or is it; a module too; default: what Consumer.wrap is given",
         after="stub",
         in_consumer=False,
     )
     arguments: Arguments = setting(
-        (), "Of target: a mapping of keywords, or a list; default none", in_consumer=False, is_shown=False
+        (), "of target: a mapping of keywords, or a list; default none", in_consumer=False, is_shown=False
     )
     clients: Annotated[str, *choice("one", "per_thread")] = setting(
-        "one", "One client for all threads, or one for each; default one", in_consumer=False
+        "one", "one client for all threads, or one for each; default one", in_consumer=False
     )
     close: Word | None = setting(
-        None, "Method that ends a client, called when the consumer is closed; default none", in_consumer=False
+        None, "method that ends a client, called when the consumer is closed; default none", in_consumer=False
     )
     threads: Annotated[int, *count(1, 1000)] = setting(
         10, "most threads of a reference, each for one call at a time, 1 to 1000; default 10"
