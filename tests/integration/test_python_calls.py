@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from support.dubbo_peer import wait_until
 from support.held_client import SOON, HeldClient, held
+from support.shortage import no_threads
 
 from callahead.consumer import (
     AllAttemptsFailed,
@@ -23,6 +24,7 @@ from callahead.consumer import (
     LimitExceeded,
     LocalProtocolError,
     RpcContext,
+    TransportError,
 )
 from callahead.consumer.transport.api import ConnectionCounts
 
@@ -569,3 +571,22 @@ class Tally:
     def mark(self, number: int) -> int:
         self.marked.append(number)
         return number
+
+
+def test_without_a_thread_a_call_is_not_sent() -> None:
+    """Where the system has none left the call ends at once, and works once there is one."""
+    with held(retries=0) as client:
+        with no_threads():
+            error = client.echo.future().exception(SOON)
+        assert type(error) is TransportError
+        assert error.not_sent
+        assert client.echo(1) == ((1,), {})
+
+
+def test_one_thread_does_the_work_of_those_that_cannot_start() -> None:
+    """Later, but it does."""
+    with held(threads=4) as client:
+        client.echo()
+        with no_threads():
+            futures = [client.echo.future(number) for number in range(3)]
+            assert [future.result(SOON)[0] for future in futures] == [(0,), (1,), (2,)]
