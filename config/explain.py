@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from .check.declared import DeclaredSetting
 from .check.listing import listing
 from .check.models import MethodModel, ReferenceModel, yaml_keys
 from .policy import BUILT_IN, MethodPolicy, ReferencePolicy, SslPolicy
-from .values.secret import masked, masked_value
+from .values.secret import masked, shown_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Setting:
 
     Attributes:
         key: As in the YAML.
-        value: True, False, a number, a text, a list or a mapping of texts, or None for nothing; secrets are masked.
+        value: True, False, a number, a text, a list or a mapping, or None for nothing; secrets are masked.
         unit: ``"ms"`` or ``"bytes"``, "" for none.
         origin: ``"conf/x.yml:14"``, several with commas between them, or ``"built-in"``; "" for a setting that the
             protocol of the reference does not honour, whose value is then None.
@@ -84,8 +84,6 @@ def _unit(attribute: str) -> str:
 def _plain(key: str, value: Any) -> Any:
     if isinstance(value, SslPolicy):
         return {name: text for name in SslPolicy.__slots__ if (text := getattr(value, name)) is not None}
-    if isinstance(value, Mapping):
-        return {name: masked_value(name, text) for name, text in value.items()}
     if isinstance(value, tuple):
-        return [masked(text) for text in value]
-    return masked_value(key, value) if isinstance(value, str) else value
+        return [masked(one) if isinstance(one, str) else shown_value("", one) for one in value]
+    return shown_value(key, value)

@@ -59,6 +59,7 @@ class MethodPolicy:
         total_timeout_ms: Longest time of the whole call, retries and queueing included, whole milliseconds, > 0.
         retries: Attempts after the first, >= 0.
         idempotent: The method may run twice, so an attempt in doubt may be repeated.
+        retry_on: ``module:Class`` of exceptions that may be repeated too, where the method is *idempotent*.
         cluster: Entry point name of the failure strategy.
         loadbalance: Entry point name of the load balancer.
         actives: Most calls at once, 0 for no limit; one more is refused with `LimitExceeded`.
@@ -84,6 +85,7 @@ class MethodPolicy:
     total_timeout_ms: int = 3000
     retries: int = 2
     idempotent: bool = False
+    retry_on: tuple[str, ...] = ()
     cluster: str = "failover"
     loadbalance: str = "random"
     actives: int = 0
@@ -168,6 +170,7 @@ class ReferencePolicy:
         generic: Every method is called through Dubbo's ``$invoke``, with or without known types.
         serialization: How the values of a Java interface become bytes.
         transport: What the transport of *protocol* declares as its settings, an immutable object of that class.
+        client: The object of this program that `Consumer.wrap` was given for the reference; None mostly.
         default: Policy of every method that the YAML does not name.
         methods: From a method's name in the YAML to its policy.
         origins: From attribute name to where it was set; of what *ssl* has from ``"ssl.ca"`` and its like.
@@ -192,9 +195,15 @@ class ReferencePolicy:
     generic: bool = False
     serialization: str = "hessian2"
     transport: Any = None  # each transport knows the class, nothing else reads it
+    client: Any = field(default=None, repr=False, compare=False)
     default: MethodPolicy
     methods: Mapping[str, MethodPolicy] = field(default_factory=_nothing)
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
+
+    @property
+    def is_local(self) -> bool:
+        """It is served in this process, so it has no addresses."""
+        return self.transport is not None and bool(self.transport.is_local)
 
     def origin(self, attribute: str) -> str:
         """Say where the value of *attribute* was set."""

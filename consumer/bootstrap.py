@@ -11,6 +11,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -92,6 +93,7 @@ class Consumer:
         self._transports: dict[str, Transport] = dict(transports or {})
         self._registries: dict[str, Registry] = dict(registries or {})
         self._own_registries: dict[str, Registry] = {}  # by reference: made of addresses, or merged
+        self._clients: dict[str, Any] = {}  # by reference: what `wrap` was given
         self._pipelines: dict[str, Pipeline] = {}
         self._references: dict[str, Reference] = {}
         self._runtime.owner = self
@@ -143,9 +145,29 @@ class Consumer:
             reference = self._references.get(name)
             if reference is None:
                 pipeline.transport.methods()  # finds the types now, so that a wrong one is no error of a call
-                reference = Reference(name, pipeline.policy.interface, pipeline.method, pipeline.transport.methods)
-                self._references[name] = reference
+                reference = self._references[name] = pipeline.reference(name)
             return reference
+
+    def wrap(self, name: str, client: Any) -> Reference:
+        """Return the reference that the configuration calls *name*, whose calls are those of *client*'s methods.
+
+        What the configuration says of the reference holds, but for its ``target``, in whose place *client* is. It is
+        yours: it is closed only where ``close`` says how.
+
+        Raises:
+            ConfigError: There is no such reference, its protocol serves nothing in this process, it has been made for
+                something else, or its settings do not fit *client*.
+            ConsumerClosed: After `close`.
+        """
+        policy = self._policy(name)
+        if not policy.is_local:
+            raise policy.error("protocol", f'protocol "{policy.protocol}" cannot call an object of this program')
+        with self._lock:
+            self._require_open()
+            if name in self._pipelines and self._pipelines[name].policy.client is not client:
+                raise policy.error("protocol", "has been made already, for another client")
+            self._clients[name] = client
+        return self.reference(name)
 
     def channel(self, name: str) -> ConsumerChannel:
         """Return a `grpc.Channel` for the service that the configuration calls *name*.
@@ -198,6 +220,8 @@ class Consumer:
             policy = self._policy(name)
             with self._lock:
                 self._require_open()
+                if name in self._clients:
+                    policy = replace(policy, client=self._clients[name])
                 around = self._surroundings(policy)
             pipeline = Pipeline(policy, around)
             with self._lock:
@@ -245,14 +269,14 @@ class Consumer:
     def _registry(self, policy: ReferencePolicy) -> Registry:
         from callahead.registry import DirectRegistry, MergedRegistry
 
-        if not policy.urls and len(policy.registries) == 1:
+        if len(policy.registries) == 1:
             return self._named_registry(policy.registries[0])
         registry = self._own_registries.get(policy.id)
         if registry is None:
-            if policy.urls:
-                registry = DirectRegistry.of(policy)
-            else:
+            if policy.registries:
                 registry = MergedRegistry([self._named_registry(name) for name in policy.registries])
+            else:
+                registry = DirectRegistry.of(policy)
             self._own_registries[policy.id] = registry
         return registry
 

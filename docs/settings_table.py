@@ -37,6 +37,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
     "call": {
         "total_timeout": f"{NONE}; ``enable-timeout-countdown`` is the nearest",
         "idempotent": NONE,
+        "retry_on": NONE,
         "interceptors": "``filter``",
         "oninvoke": "``oninvoke`` and ``oninvoke-method``",
         "onreturn": "``onreturn`` and ``onreturn-method``",
@@ -54,12 +55,19 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "connect_timeout": "``connect.timeout``",
         "max_queued_requests": NONE,
         "max_queued_bytes": NONE,
+        "threads": NONE,
+        "queue": NONE,
+        "when_full": NONE,
     },
     "reference": {
         "stub": f"{NONE}; Dubbo's ``stub`` is a Java class and another thing",
         "module": NONE,
         "proto": NONE,
         "proto_path": NONE,
+        "target": NONE,
+        "arguments": f"{NONE}; Dubbo's ``arguments`` are callbacks among the parameters",
+        "clients": NONE,
+        "close": NONE,
     },
     "consumer": {"callback_threads": f"{NONE}; ``threads`` sizes a JVM's pool"},
     "ssl": {

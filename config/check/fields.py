@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema
 from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, unknown
 from ..policy import LAZY
 from ..read.tree import Broken
-from ..settings import Duration, DurationOrZero, Flag, Size, Text, Word, Words, count, or_placeholder
+from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, choice, count, or_placeholder
 from ..values import text
 from ..values.quantity import MOST_RETRIES, Unfit, flag_or, show
 from . import installed
@@ -23,6 +23,7 @@ __all__ = [
     "Connections",
     "Duration",
     "DurationOrZero",
+    "Errors",
     "Flag",
     "Function",
     "Interceptors",
@@ -84,7 +85,6 @@ def _ssl(value: Any) -> Any:
     raise Unfit(f"must be true, false or a mapping, not {show(written)}")
 
 
-_UNOBSERVED = ("log", "raise", "ignore")
 _PARAMETER = {"type": ["string", "number", "boolean"], "description": "A value, which becomes text"}
 _TEXT = WithJsonSchema({"type": "string"})
 
@@ -95,11 +95,12 @@ Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
-Unobserved = Annotated[str, PlainValidator(text.one_of(*_UNOBSERVED)), or_placeholder(enum=list(_UNOBSERVED))]
+Unobserved = Annotated[str, *choice("log", "raise", "ignore")]
 Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), installed.URLS]
 Interceptors = Annotated[Words, installed.INTERCEPTORS]
 RegistryAddress = Annotated[Text, installed.REGISTRY_ADDRESS]
 Function = Annotated[str, PlainValidator(text.function_path), _TEXT]
+Errors = Annotated[tuple[str, ...], PlainValidator(text.object_paths), TEXTS]
 Stub = Annotated[str, PlainValidator(text.stub_path), _TEXT]
 Parameter = Annotated[str, PlainValidator(text.parameter), WithJsonSchema(_PARAMETER)]
 Protocol = Annotated[str, _entry_point(TRANSPORT), installed.one_of(TRANSPORT)]

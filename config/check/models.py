@@ -60,6 +60,9 @@ class CallModel(_Section):
     idempotent: f.Written[f.Flag] = Field(
         None, description="The method may run twice, so an attempt in doubt is repeated; default false"
     )
+    retry_on: f.Written[f.Errors] = Field(
+        None, description="module:Class of exceptions after which an idempotent method is tried again; default none"
+    )
     cluster: f.Written[f.Cluster] = Field(None, description="What to do when an attempt fails; default failover")
     loadbalance: f.Written[f.LoadBalance] = Field(None, description="How a provider is chosen; default random")
     actives: f.Written[f.Actives] = Field(None, description="Most calls at once, 0 for no limit; default 0")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
+from ..extension import TRANSPORT, available
 from ..read.keys import camel, kebab
 from ..settings import PLACEHOLDER
 from .declared import ONLY
-from .listing import declaration, listing
+from .listing import declaration, is_local, listing
 from .models import RootModel
 
 _DUBBO = "The whole configuration, as in Dubbo's own files"
@@ -94,6 +95,7 @@ def _add_other_shapes(sections: Schema) -> None:
     root, reference = sections["Root"]["properties"], sections["ReferenceModel"]["properties"]
     root["registry"] = {**_ref("SingleRegistry"), "description": "The only registry"}
     root["reference"] = root["references"]
+    _let_local_ones_be_without_interface(sections["ReferenceModel"])
     # Keywords of objects, of arrays and of texts leave one another alone, so that no anyOf is needed.
     reference["methods"] |= {"type": ["object", "array", "null"], "items": _ref("NamedMethod")}
     for properties in (reference, sections["ConsumerModel"]["properties"]):
@@ -103,6 +105,12 @@ def _add_other_shapes(sections: Schema) -> None:
         properties["ssl"] = {**_ref("SslModel"), **switch, "description": properties["ssl"]["description"]}
     application = sections["ApplicationModel"]["properties"]
     application["shutwait"] = application["shutdown_timeout"]
+
+
+def _let_local_ones_be_without_interface(section: Schema) -> None:
+    local = [protocol for protocol in available(TRANSPORT) if is_local(protocol)]
+    section["if"] = {"properties": {"protocol": {"enum": local}}, "required": ["protocol"]}
+    section["else"] = {"required": section.pop("required")}
 
 
 def _with(section: Schema, key: str, description: str, *, required: bool) -> Schema:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..check.listing import is_local
 from ..check.models import MethodModel, ReferenceModel, RegistryModel, RootModel
 from ..extension import REGISTRY, available, unknown
 from ..policy import LAZY, ConsumerConfig, MethodPolicy, ReferencePolicy, RegistryPolicy
@@ -25,7 +26,7 @@ from .transport import add_transport, note_misfits
 ANY = "*"
 
 _CALL = (
-    *("is_async", "sent", "returns", "timeout_ms", "total_timeout_ms", "retries", "idempotent", "cluster"),
+    *("is_async", "sent", "returns", "timeout_ms", "total_timeout_ms", "retries", "idempotent", "retry_on", "cluster"),
     *("loadbalance", "actives", "oninvoke", "onreturn", "onthrow", "unobserved", "parameter_types"),
 )
 _INTERFACE = (
@@ -108,7 +109,7 @@ def _reference(
 ) -> ReferencePolicy:
     own = levels[0]
     chosen = choose(_INTERFACE, levels, report)
-    _check_interface(own, report)
+    _check_interface(levels, report)
     add_source(chosen, levels, registries, report)
     add_transport(chosen, levels, folder, report)
     _add_ssl(chosen, levels, folder, report)
@@ -123,7 +124,7 @@ def _reference(
             }
         ),
         origins=MappingProxyType(chosen.origins),
-        **{"interface": "", **chosen.values},
+        **{"interface": name, **chosen.values},
     )
 
 
@@ -131,8 +132,9 @@ def _methods(level: Level) -> Mapping[str, MethodModel]:
     return level.model.methods if isinstance(level.model, ReferenceModel) else {}
 
 
-def _check_interface(own: Level, report: Report) -> None:
-    if own.written("interface") is None:
+def _check_interface(levels: Sequence[Level], report: Report) -> None:
+    own, level = levels[0], setter(levels, "protocol")
+    if own.written("interface") is None and not (level is not None and is_local(level.value("protocol"))):
         report.at(own.entry, "needs interface", "write the full name of the service")
 
 

@@ -35,8 +35,9 @@ def call(
 ) -> None:
     """Call METHOD of REFERENCE in FILE, wait for the answer and print it as JSON.
 
-    ARGS is JSON: one object with the fields of the request, in their JSON form, or a value for each parameter; @file
-    reads one from a file, - from the standard input. Before a negative number write --.
+    ARGS is JSON: one object with the fields of the request, in their JSON form, or with the keywords of a method of
+    protocol python, or a value for each parameter; @file reads one from a file, - from the standard input. Before a
+    negative number write --.
 
     The answer of a method whose return is false is null. A last line on stderr says how the call went, which provider
     was asked and how long it took. Exit status 0: answered; 1: the call failed; 2: the configuration or the command

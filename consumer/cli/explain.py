@@ -124,7 +124,11 @@ def _shown(setting: Setting) -> str:
     if isinstance(setting.value, str):
         return setting.value or '""'
     if isinstance(setting.value, list):
-        return ", ".join(setting.value)
+        return ", ".join(map(_item, setting.value))
     if isinstance(setting.value, dict):
-        return ", ".join(f"{key}: {value}" for key, value in setting.value.items()) or "true"
+        return ", ".join(f"{key}: {_item(value)}" for key, value in setting.value.items()) or "true"
     return f"{json.dumps(setting.value)} {setting.unit}".rstrip()
+
+
+def _item(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

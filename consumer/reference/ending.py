@@ -22,7 +22,7 @@ from ..runtime.deadline import GRACE_S, Clock
 from ..runtime.drain import Drain
 from ..runtime.forking import fork_safe_lock
 from ..runtime.timer import Timer
-from .watchdog import Watchdog
+from ..runtime.watchdog import Watchdog
 
 _LOG = logging.getLogger("callahead.consumer.call")
 

@@ -18,6 +18,7 @@ from ..call.provider import Provider
 from ..cluster.api import Cluster, ClusterParts
 from ..cluster.budget import RetryBudget
 from ..cluster.directory import Directory
+from ..cluster.retry import check_listed
 from ..errors import ConfigError, NoProviderAvailable, RpcError
 from ..interceptor.chain import fold
 from ..interceptor.metrics import CallMetrics, MethodCounts
@@ -30,7 +31,7 @@ from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
-from .reference import Method
+from .reference import Method, Reference
 from .stages import Transported, encoded, streamed
 from .stream import StreamMethod
 
@@ -117,6 +118,10 @@ class Pipeline:
                 self._methods[name] = method
             return method
 
+    def reference(self, name: str) -> Reference:
+        """Make what stands for the service in the program, which calls it *name*."""
+        return Reference(name, self.policy.interface, self.method, self.transport.methods, self.transport.attribute)
+
     def _made(self, carrier: MethodTransport) -> Method | StreamMethod:
         binding = self._bind(carrier.name, is_streaming=carrier.is_streaming)
         if carrier.is_streaming:
@@ -188,6 +193,7 @@ class Pipeline:
 
     def _fold_with(self, policy: MethodPolicy, loadbalance: LoadBalance) -> Chain:
         runtime = self.runtime
+        check_listed(policy)
         users = load_interceptors(policy)
         watcher = loadbalance if isinstance(loadbalance, AttemptWatcher) else None
         # Here and below a bound method: it is called in less than half the time of an object.

@@ -126,32 +126,48 @@ class Reference:
     """The stand-in of one remote service; made by `Consumer.reference`.
 
     Each method of the interface is an attribute, as the interface spells it and in snake_case: ``findFoo`` and
-    ``find_foo``. ``findFooAsync`` and ``find_foo_async`` are ``findFoo.future``.
+    ``find_foo``. ``findFooAsync`` and ``find_foo_async`` are ``findFoo.future``. That of a client in this process has
+    the client's other attributes, too, as they are at the moment.
     """
 
     def __init__(
-        self, name: str, interface: str, find: Callable[[str], Any], names: Callable[[], Iterable[str]]
+        self,
+        name: str,
+        interface: str,
+        find: Callable[[str], Any],
+        names: Callable[[], Iterable[str]],
+        attribute: Callable[[str], Any],
     ) -> None:
         self._name = name
         self._interface = interface
         self._find = find
         self._names = names
+        self._attribute = attribute
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        found = self._lookup(name)
+        try:
+            found = self._lookup(name)
+        except LookupError as error:
+            return self._other(name, str(error.args[0]))
         self.__dict__[name] = found  # from now on Python finds it without asking here
         return found
 
     def _lookup(self, name: str) -> Any:
         try:
             return self._find(name)
-        except LookupError as error:
+        except LookupError:
             for suffix in ("_async", "Async"):
                 if name.endswith(suffix) and len(name) > len(suffix):
                     return self._lookup(name.removesuffix(suffix)).future
-            raise AttributeError(f"{self._name}: {error.args[0]}", name=name, obj=self) from None
+            raise
+
+    def _other(self, name: str, why_no_method: str) -> Any:
+        try:
+            return self._attribute(name)
+        except LookupError:
+            raise AttributeError(f"{self._name}: {why_no_method}", name=name, obj=self) from None
 
     def __dir__(self) -> list[str]:
         names = set(self._names())

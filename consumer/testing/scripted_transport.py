@@ -134,6 +134,10 @@ class ScriptedTransport:
                 return ScriptedMethod(known, self)
         raise LookupError(f'no method "{name}"; {nearest(name, self._methods)}')
 
+    def attribute(self, name: str) -> Any:
+        """Have none; see `ReferenceTransport.attribute`."""
+        raise LookupError(name)
+
     def methods(self) -> tuple[str, ...]:
         """Name the methods that were given."""
         return self._methods

@@ -133,6 +133,12 @@ def test_the_package_index_can_show_it() -> None:
     assert 'Unknown interpreted text role "doc"' in faults.getvalue()
 
 
+def test_a_client_of_any_library_is_called_as_the_example_says() -> None:
+    """The example holds its own assertions, and the configuration above it loads."""
+    exec(blocks("python")[6], {})
+    assert load_text(blocks("yaml")[3]).references["s3"].is_local
+
+
 def test_the_configuration_is_the_file_that_it_names() -> None:
     """The YAML in the README is that of conf/shop.yml."""
     written = [

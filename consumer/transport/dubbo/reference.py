@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...interface.description import ServiceDescription
@@ -31,6 +33,10 @@ class DubboReference:
         if found is None:
             raise LookupError(f'{self._policy.interface} has no method "{name}"; {self._interface.nearest(name)}')
         return DubboMethod(found, self._policy, self._application, self._pool, self._providers)
+
+    def attribute(self, name: str) -> Any:
+        """Have none: see `ReferenceTransport.attribute`."""
+        raise LookupError(name)
 
     def methods(self) -> tuple[str, ...]:
         """List the methods that are known; see `ReferenceTransport.methods`."""

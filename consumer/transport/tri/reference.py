@@ -61,6 +61,10 @@ class TriReference:
             return self.stub_method(method, request_builder(method))
         return self._java(method)
 
+    def attribute(self, name: str) -> Any:
+        """Have none: see `ReferenceTransport.attribute`."""
+        raise LookupError(name)
+
     def methods(self) -> tuple[str, ...]:
         """List the methods of the interface; see `ReferenceTransport.methods`."""
         return tuple(self._load().methods)

@@ -89,6 +89,9 @@ class SlowReference:
     def method(self, name: str, policy: MethodPolicy) -> ScriptedMethod:
         return self._transport.method(name, policy)
 
+    def attribute(self, name: str) -> Any:
+        raise LookupError(name)
+
     def methods(self) -> tuple[str, ...]:
         self._transport.gate.pass_through()
         return ()
