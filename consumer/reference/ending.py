@@ -306,7 +306,7 @@ class DropEnding(Ending):
         self._invocation = invocation
         self._raises = raises
         self._context: Context = contextvars.copy_context()
-        super().__init__(runtime, metrics, invocation.record)  # last, as above
+        super().__init__(runtime, metrics, invocation.record)  # last: from here on anybody may end the call
 
     def ended(self, outcome: Outcome) -> None:
         """Count and tell a failure that the caller was not told of."""

@@ -17,7 +17,10 @@ from support.dubbo_peer import DubboPeer, echo, foo_config, wait_until
 from callahead.consumer import Consumer, LimitExceeded, RpcContext, SerializationError
 
 MIB = 1024 * 1024
-ECHO = {"interface": "a.Foo", "methods": {"echo": {"parameter_types": ["java.lang.String"], "timeout": "60s"}}}
+ECHO = {
+    "interface": "a.Foo",
+    "methods": {"echo": {"parameter_types": ["java.lang.String"], "timeout": "60s", "retries": 0}},
+}
 
 
 @pytest.fixture(params=["reads", "frozen"])
@@ -79,7 +82,7 @@ def test_requests_to_a_peer_that_never_answers_are_bounded_by_bytes(
     What is held counts: the arguments as they are in Python, and each copy of the bytes that were made of them.
     """
     url = silent.url.replace("tri", protocol)
-    methods = {"echo": {"parameter_types": [type_name], "timeout": "60s"}}
+    methods = {"echo": {"parameter_types": [type_name], "timeout": "60s", "retries": 0}}
     reference = {"interface": "a.Foo", "protocol": protocol, "url": url, "max_queued_bytes": 16 * MIB}
     with Consumer({"references": {"foo": {**reference, "methods": methods}}}) as consumer:
         foo = consumer.reference("foo")

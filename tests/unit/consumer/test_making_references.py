@@ -212,6 +212,12 @@ class DownRegistry:
         return None
 
 
+def of_transports() -> int:
+    """Count the references that transports have prepared and somebody holds, those of other tests included."""
+    gc.collect()
+    return sum(type(thing) in (DubboReference, TriReference) for thing in gc.get_objects())
+
+
 @pytest.mark.parametrize("protocol", ["dubbo", "tri"])
 def test_what_could_not_be_made_leaves_nothing(protocol: str) -> None:
     """A program that asks again and again while its registries are down does not grow."""
@@ -220,10 +226,9 @@ def test_what_could_not_be_made_leaves_nothing(protocol: str) -> None:
     foo = {"interface": "com.alibaba.foo.FooService", "protocol": protocol, "registry": ["one", "two"], **types}
     down: Any = {name: DownRegistry() for name in addresses}
     with Consumer({"registries": addresses, "references": {"foo": foo}}, registries=down) as consumer:
+        before = of_transports()
         for _ in range(10):
             with pytest.raises(RegistryError):
                 consumer.reference("foo")
-        gc.collect()
-        kept = [thing for thing in gc.get_objects() if type(thing) in (DubboReference, TriReference)]
-        assert kept == []
+        assert of_transports() <= before
         assert len(consumer._own_registries) == 1
