@@ -1,0 +1,128 @@
+"""The transports that the experiments run over. A new one is one line of `CARRIERS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Final, Protocol
+
+import grpc
+from ledger.damage import DUBBO, HTTP2, Framing
+
+from callahead.consumer.testing import EmbeddedProvider
+
+INTERFACE: Final = "helloworld.Greeter"
+METHOD: Final = "SayHello"
+MODULE: Final = "support.protos.helloworld_pb2"
+_DRAIN_S: Final = 5.0
+
+
+class Aborting(Protocol):
+    """What a handler ends a call with in place of an answer."""
+
+    def abort(self, code: Any, details: str) -> Any:
+        """End it."""
+
+
+Handler = Callable[[str, Aborting], str]
+
+
+class Served(Protocol):
+    """A provider that listens."""
+
+    def drain(self) -> None:
+        """Ask for no more calls, finish those that run, and stop listening."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """A transport, and what serves it.
+
+    Attributes:
+        name: Of the protocol.
+        reference: The YAML of a reference that has `METHOD`.
+        arguments: Makes the arguments that carry a text.
+        text_of: Reads the text of an answer.
+        serve: Serves a handler on a port, with so many threads.
+        refusal: The code by which a provider says that it has no room for a call.
+        failure: The code by which a method fails.
+        framing: How the answers are cut into frames, for damage that hits one of them.
+        recovers_threads: It goes on once threads can be started again.
+        drains_cleanly: A provider that stops says of each call whether it took it.
+    """
+
+    name: str
+    reference: Mapping[str, Any]
+    arguments: Callable[[str], tuple[Any, ...]]
+    text_of: Callable[[Any], str]
+    serve: Callable[[Handler, int, int], Served]
+    refusal: Any
+    failure: Any
+    framing: Framing
+    recovers_threads: bool = True
+    drains_cleanly: bool = True
+
+
+class _Dubbo:
+    def __init__(self, handler: Handler, port: int, threads: int) -> None:
+        self._provider = EmbeddedProvider(protocol="dubbo", port=port, threads=threads, keep_calls=1)
+        self._provider.serve(INTERFACE, {METHOD: handler})
+        self._provider.start()
+
+    def drain(self) -> None:
+        self._provider.stop()
+
+
+class _Grpc(grpc.GenericRpcHandler):
+    """A plain server of grpcio: an embedded one ends its calls when it stops, as no graceful server would."""
+
+    def __init__(self, handler: Handler, port: int, threads: int) -> None:
+        from support.protos import helloworld_pb2
+
+        self._handler, self._types = handler, helloworld_pb2
+        self._server = grpc.server(ThreadPoolExecutor(threads), handlers=[self])
+        self._server.add_insecure_port(f"127.0.0.1:{port}")
+        self._server.start()
+
+    def service(self, handler_call_details: Any) -> Any:
+        if not handler_call_details.method.endswith(METHOD):
+            return None
+        return grpc.unary_unary_rpc_method_handler(
+            lambda request, context: self._types.HelloReply(message=self._handler(request.name, context)),
+            self._types.HelloRequest.FromString,
+            self._types.HelloReply.SerializeToString,
+        )
+
+    def drain(self) -> None:
+        self._server.stop(_DRAIN_S).wait()
+
+
+CARRIERS: Final[Mapping[str, Carrier]] = {
+    carrier.name: carrier
+    for carrier in (
+        Carrier(
+            name="dubbo",
+            reference={"methods": {METHOD: {"parameter_types": ["java.lang.String"]}}},
+            arguments=lambda text: (text,),
+            text_of=str,
+            serve=_Dubbo,
+            refusal=100,
+            failure="com.alibaba.foo.NoSuchFoo",
+            framing=DUBBO,
+        ),
+        Carrier(
+            name="tri",
+            reference={"module": MODULE},
+            arguments=lambda text: ({"name": text},),
+            text_of=attrgetter("message"),
+            serve=_Grpc,
+            refusal=grpc.StatusCode.RESOURCE_EXHAUSTED,
+            failure=grpc.StatusCode.FAILED_PRECONDITION,
+            framing=HTTP2,
+            recovers_threads=False,  # grpcio itself does not
+            drains_cleanly=False,  # its server cancels calls that it has not begun, and does not tell them apart
+        ),
+    )
+}
