@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
 import queue
 import threading
 from collections import Counter
@@ -106,6 +107,7 @@ class Client:
         self._numbers = itertools.count(1)
         self._waiting: queue.SimpleQueue[Made | None] = queue.SimpleQueue()
         self._waits = waits
+        self._process = os.getpid()
         self._waiter = self._start_waiter()
 
     def forked(self, by: str) -> Client:
@@ -202,6 +204,8 @@ class Client:
             self._ledger.write("outcome", call, kind="ok", fate="-", answer=answer)
 
     def _tell(self, call: str, future: Future[Any]) -> None:
+        if os.getpid() != self._process:
+            return  # a forked child has a copy of the future, which ends there in its own way
         error: BaseException | None = CancelledError() if future.cancelled() else future.exception()
         self._ledger.write("told", call, kind="ok" if error is None else _end_of(error)["kind"])
 
@@ -238,7 +242,6 @@ class Client:
     def attempts(self) -> int:
         """How many attempts were made."""
         return sum(one.attempts for methods in self.consumer.counts().values() for one in methods.values())
-
 
     @property
     def unknown_answers(self) -> int | None:

@@ -12,7 +12,7 @@ from typing import Final
 from support.proxy import DOWN, UP, Cut
 
 Damage = Callable[[bytes, Random], bytes]
-"""Returns what goes on in place of a frame; b"" ends the connection."""
+"""Returns what goes on in place of a frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +99,10 @@ class CutAt:
         """Hand on what comes before."""
         if direction != self._direction:
             return data
-        if self._left <= 0:
-            raise Cut
-        kept, self._left = data[: self._left], self._left - len(data)
-        return kept
+        if len(data) > self._left:
+            raise Cut(data[: self._left])
+        self._left -= len(data)
+        return data
 
 
 class Counting:
@@ -172,9 +172,10 @@ class Damaging:
         """Hand on the requests as they are."""
         if direction == UP:
             return data
+        data = b"".join(self._carry(frame) for frame in self._frames.feed(data))
         if self._ends:
-            raise Cut
-        return b"".join(self._carry(frame) for frame in self._frames.feed(data))
+            raise Cut(data)
+        return data
 
     def _carry(self, frame: bytes) -> bytes:
         if self._ends:

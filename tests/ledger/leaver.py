@@ -16,6 +16,7 @@ from ledger.lines import Writer
 
 _SOON = 60
 _NEVER = 40
+_LONG_S = 20
 
 
 def main(protocol: str, url: str, ledger: str, how: str, by: str) -> None:
@@ -23,7 +24,14 @@ def main(protocol: str, url: str, ledger: str, how: str, by: str) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     client = Client(
-        Writer(Path(ledger)), CARRIERS[protocol], url, by=by, shutdown_timeout=800, waits=False, timeout=20_000, retries=0
+        Writer(Path(ledger)),
+        CARRIERS[protocol],
+        url,
+        by=by,
+        shutdown_timeout=800,
+        waits=False,
+        timeout=20_000,
+        retries=0,
     )
     for number in range(_SOON):
         client.ask(Ask(mode=("ahead", "future", "oneway")[number % 3], delay_ms=number))
@@ -31,7 +39,7 @@ def main(protocol: str, url: str, ledger: str, how: str, by: str) -> None:
         client.ask(Ask(mode="ahead", delay_ms=2500))
     print("made", flush=True)
     if how in ("Ctrl-C", "SIGTERM"):
-        time.sleep(20)
+        time.sleep(_LONG_S)
     elif how == "sys.exit":
         sys.exit(0)
     elif how == "uncaught error":

@@ -11,6 +11,11 @@ from pathlib import Path
 _END_S = 20.0
 
 
+def environment() -> dict[str, str]:
+    """Let a program import what this one can."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
 class ProviderAt:
     """A provider on a port that it keeps over `kill` and `start`.
 
@@ -44,7 +49,7 @@ class ProviderAt:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=environment(),
         )
         self._process = process
         assert process.stdout is not None

@@ -1,9 +1,9 @@
 """What must hold of a ledger: the rules L1 to L9.
 
-The client writes ``issue``, ``sent``, ``told`` (a callback heard of the end), ``cancel``, ``dropped`` (`on_drop` was
-called) and ``outcome``; the provider ``received``, ``executed``, ``replied`` and ``refused``. Beside the calls the client
-writes ``pause`` (the system did not let it run), ``slack``, ``waive`` (rules that an experiment cannot ask for, with its
-reason), ``level`` (what the process has open) and ``count``.
+Of a call the client writes ``issue``, ``sent``, ``told`` (a callback heard of the end), ``cancel``, ``dropped`` (by
+`on_drop`) and ``outcome``, and the provider ``received``, ``executed``, ``replied`` and ``refused``. Beside the calls
+stand ``pause`` (the system did not let the client run), ``slack``, ``waive`` (rules that an experiment cannot ask for),
+``level`` (what the process has open) and ``count``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Runs experiments: ``python -m ledger.run [NUMBER ...] [--over PROTOCOL ...] [--long] [--seed N]``.
 
-Each line of the report is one experiment over one transport; the exit status is 1 where a rule is broken. The ledgers of
-those stay, and their folder is named.
+Each line of the report is one experiment over one transport; the exit status is 1 where a rule is broken. The ledgers
+of those stay, and their folder is named.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from ledger import network
 from ledger.carriers import CARRIERS, Carrier
 from ledger.client import Ask, Client
 from ledger.experiments.table import EXPERIMENTS, LONG_S, READY, Experiment
 from ledger.lines import Writer
 from ledger.process import ProviderAt
 from ledger.round import Round, Verdict
+from ledger.system import give_back_freed_memory
 
 _SHOWN = 5
 
@@ -71,7 +73,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--long", action="store_true", help="a minute each, not some seconds")
     parser.add_argument("--seed", type=int, default=7, help="of all chance")
     given = parser.parse_args(arguments)
-    _be_quiet()
+    network.enter("ledger.run", arguments)
+    be_quiet()
+    give_back_freed_memory()
     broken = 0
     for name in given.over:
         warm_up(CARRIERS[name])
@@ -85,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
     return int(broken > 0)
 
 
-def _be_quiet() -> None:
+def be_quiet() -> None:
     """Say nothing of each failed call: they are meant to fail, and the ledger has them."""
     logging.getLogger("callahead").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)

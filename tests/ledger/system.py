@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import threading
 import time
@@ -11,9 +13,15 @@ from typing import Final
 from ledger.lines import Writer
 from support.sockets import sockets
 
+_M_MMAP_THRESHOLD: Final = -3
 _LOOK_S: Final = 0.02
 _WORTH_S: Final = 0.001
-_OTHERS: Final = ("grpc", "channel_spin", "_serve", "consume_request_iterator")  # grpcio's own, which end when they like
+_OTHERS: Final = (
+    "grpc",
+    "channel_spin",
+    "_serve",
+    "consume_request_iterator",
+)  # grpcio's own, which end when they like
 
 
 def level() -> dict[str, int]:
@@ -30,6 +38,12 @@ def settled_level(most: dict[str, int], within: float = 5.0) -> dict[str, int]:
         time.sleep(0.02)
         now = level()
     return now
+
+
+def give_back_freed_memory() -> None:
+    """Let what is freed and large go back to the system at once, so that what the process has is what it uses."""
+    with contextlib.suppress(OSError, AttributeError):  # another system
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 16)
 
 
 def resident_kb() -> int:

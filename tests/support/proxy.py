@@ -19,7 +19,11 @@ _END_S: Final = 5.0
 
 
 class Cut(Exception):
-    """Raised by a `Way`: both sides of this connection are reset now."""
+    """Raised by a `Way`: both sides of this connection are reset, once *last* has gone on."""
+
+    def __init__(self, last: bytes = b"") -> None:
+        super().__init__(last)
+        self.last = last
 
 
 class Way(Protocol):
@@ -71,8 +75,7 @@ class Proxy:
         """Reset every connection."""
         with self._lock:
             sockets = list(self._sockets)
-        for one in sockets:
-            _reset(one)
+        _reset(*sockets)
 
     def close(self) -> None:
         """Stop listening, and reset what is open."""
@@ -130,9 +133,12 @@ class Proxy:
                 if changed := way.carry(direction, data):
                     target.sendall(changed)
             target.shutdown(socket.SHUT_WR)
-        except (Cut, OSError):
-            _reset(source)
-            _reset(target)
+        except Cut as cut:
+            with contextlib.suppress(OSError):
+                target.sendall(cut.last)
+            _reset(source, target)
+        except OSError:
+            _reset(source, target)
 
     def __enter__(self) -> Self:
         return self
@@ -143,9 +149,10 @@ class Proxy:
         self.close()
 
 
-def _reset(one: socket.socket) -> None:
-    """Reset a connection, and wake who waits for it; it is closed by its own thread."""
-    with contextlib.suppress(OSError):
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    with contextlib.suppress(OSError):
-        one.shutdown(socket.SHUT_RDWR)
+def _reset(*sockets: socket.socket) -> None:
+    """Reset connections, and wake who waits for them; each is closed by its own thread."""
+    for one in sockets:
+        with contextlib.suppress(OSError):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with contextlib.suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)

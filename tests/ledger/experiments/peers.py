@@ -107,7 +107,7 @@ def mute(run: Round) -> None:
     way.is_mute = True
     ends = time.monotonic() + run.seconds
     while time.monotonic() < ends:
-        for _ in range(20):
+        for _ in range(5):
             client.ask(Ask(padding=100_000))
         most = max(most, resident_kb())
         time.sleep(0.02)
@@ -164,7 +164,9 @@ def refusing(run: Round) -> None:
     run.run_load(client, 1.0, choose=choose)
     books = run.books()
     calls = len(books.calls)
-    budget = 0.2 * calls + 10 * (run.seconds + 1.0) + 100  # what the budget promises: a share, so many a second, a burst
+    budget = (
+        0.2 * calls + 10 * (run.seconds + 1.0) + 100
+    )  # what the budget promises: a share, so many a second, a burst
     run.note("attempts for each call", f"{client.attempts / calls:.2f}")
     run.note("answered while one of three refuses", f"{answered(books, one_fails, one_fails + third):.3f}")
     run.note("answered once all are healed", f"{answered(books, healed):.3f}")

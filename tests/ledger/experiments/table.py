@@ -31,13 +31,13 @@ class Experiment:
     fault: str
     holds: str
     run: Callable[[Round], None] | None = None
-    short_s: float = 3.0
+    short_s: float = 2.0
     lacks: str = ""
 
 
 EXPERIMENTS: Final = (
     Experiment(
-        number=1, name="kill", run=peers.killed, short_s=4.0,
+        number=1, name="kill", run=peers.killed,
         fault="the provider is killed with calls in flight, and started again",
         holds="99 % answered from 3 s after it is back",
     ),
@@ -52,7 +52,7 @@ EXPERIMENTS: Final = (
         holds="no caller sees an error",
     ),
     Experiment(
-        number=4, name="cut", run=wires.cut_anywhere, short_s=5.0,
+        number=4, name="cut", run=wires.cut_anywhere, short_s=4.0,
         fault="the connection is reset behind each byte of request and answer",
         holds="the fate of each call is right at each offset",
     ),
@@ -77,8 +77,8 @@ EXPERIMENTS: Final = (
         holds="memory grows by at most the limit and 20 MB; the excess rejected",
     ),
     Experiment(
-        number=9, name="damage", run=wires.damaged, short_s=4.0,
-        fault="1 % of the frames of answers are truncated, lengthened, doubled, misaddressed; or have one bit turned over",
+        number=9, name="damage", run=wires.damaged, short_s=3.0,
+        fault="3 % of the frames of answers are truncated, too long, misaddressed and so on; or one bit is turned over",
         holds="only calls of that connection fail; no crash",
     ),
     Experiment(
@@ -122,7 +122,7 @@ EXPERIMENTS: Final = (
         holds="no child hangs; the parent loses nothing",
     ),
     Experiment(
-        number=18, name="exit", run=processes.exits, short_s=5.0,
+        number=18, name="exit", run=processes.exits,
         fault="programs end by sys.exit, an error, Ctrl-C, SIGTERM, or run out, with 40 calls that never end",
         holds="they end in 5 s and say exactly how many calls they gave up",
     ),

@@ -6,9 +6,11 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import product
+from typing import Final
 
+from ledger import network
 from ledger.client import Ask, Client
 from ledger.damage import Counting, CutAt, Damaging, Shuffling, Slow, flip
 from ledger.load import mixed
@@ -17,7 +19,8 @@ from ledger.round import Round, answered
 from ledger.system import resident_kb
 from support.proxy import DOWN, UP, Plain, Proxy, Way
 
-_KIB = 1024
+_KIB: Final = 1024
+_PACE: Final = 32 * _KIB
 
 
 def cut_anywhere(run: Round) -> None:
@@ -59,22 +62,26 @@ def _call_and_cut(run: Round, provider: ProviderAt, direction: str, offset: int,
 
 
 def silent_cable(run: Round) -> None:
-    """Let nothing through in either direction, and close nothing; then all of it at once."""
+    """Let nothing through in either direction, and close nothing; then all of it again."""
     provider = run.provider()
-    proxy = run.proxy(provider)
-    client = run.client(provider.url_at(proxy.port), timeout=300)
-    load = run.load(client)
-    time.sleep(0.7)
-    proxy.hold()
-    time.sleep(min(10.0, run.seconds / 2))
-    proxy.release()
-    since = time.monotonic()
-    time.sleep(max(3.0, run.seconds / 2))
-    load.stop()
-    client.wait()
-    share = answered(run.books(), since + 2.0)
-    run.note("share answered from 2 s after on", f"{share:.3f}")
-    run.require(share >= 0.99, f"answered only {share:.3f}, 2 s after the cable was back")
+    with Proxy(provider.port) as proxy:
+        pull, plug = (network.pull, network.plug) if network.is_own() else (proxy.hold, proxy.release)
+        client = Client(run.ledger, run.carrier, provider.url_at(proxy.port), timeout=300)
+        load = run.load(client)
+        time.sleep(0.7)
+        pull()
+        silence_s = min(10.0, run.seconds / 2)
+        time.sleep(silence_s)
+        plug()
+        since = time.monotonic()
+        time.sleep(max(3.0, run.seconds / 2))
+        load.stop()
+        client.close()
+    waits_s = max(2.0, silence_s)  # TCP repeats what was lost ever more rarely, at last after as long as it was silent
+    share = answered(run.books(), since + waits_s)
+    run.note("cable", "pulled" if network.is_own() else f"held in a proxy, for {network.missing()}")
+    run.note(f"share answered from {waits_s:.0f} s after on", f"{share:.3f}")
+    run.require(share >= 0.99, f"answered only {share:.3f}, {waits_s:.0f} s after the cable was back")
 
 
 @contextmanager
@@ -95,13 +102,16 @@ def _black_hole() -> Iterator[int]:
 def black_hole(run: Round) -> None:
     """Let an address take no connection and refuse none: beside a good provider, and alone."""
     provider = run.provider()
-    with _black_hole() as port:
-        beside = Client(run.ledger, run.carrier, provider.url, provider.url_at(port), connect_timeout=300, timeout=900)
+    with _black_hole() as port, network.black_route() as host:
+        nowhere = [f"{run.carrier.name}://{host}:{port}"] if host else []
+        beside = Client(
+            run.ledger, run.carrier, provider.url, provider.url_at(port), *nowhere, connect_timeout=300, timeout=900
+        )
         alone = Client(
             run.ledger, run.carrier, provider.url_at(port), by="alone", connect_timeout=300, timeout=900, retries=0
         )
         run.run_load(beside)
-        run.run_load(alone, 0.5, 100)
+        run.run_load(alone, 0.5, 100, lambda _: Ask())
         beside.close()
         alone.close()
     calls = run.books().calls.values()
@@ -109,6 +119,7 @@ def black_hole(run: Round) -> None:
     for by in ("c", "alone"):
         own = [call for call in calls if call.issue.get("by") == by and call.kind != "given"]
         shares[by] = sum(call.kind == "ok" or call.outcome.get("fate") == "remote" for call in own) / len(own)
+    run.note("route into nothing", host or f"none, for {network.missing()}")
     run.note("share answered beside a good provider", f"{shares['c']:.3f}")
     run.require(shares["c"] >= 0.99, f"the good provider answered only {shares['c']:.3f}")
     run.require(shares["alone"] == 0, "somebody answered from a black hole")
@@ -118,18 +129,20 @@ def slow_link(run: Round) -> None:
     """Carry 256 kbit/s and ask for more."""
     limit = 256 * _KIB
     provider = run.provider()
-    proxy = run.proxy(provider, lambda: Slow(32 * _KIB))
+    proxy = run.proxy(provider, Plain if network.is_own() else lambda: Slow(_PACE))
     client = run.client(provider.url_at(proxy.port), timeout=1500, retries=0, max_queued_bytes=limit)
     before = most = resident_kb()
     choose = mixed(1.0, [("future", 40), ("ahead", 20), ("again", 20), ("oneway", 20)])
-    load = run.load(client, 100, lambda random: Ask(mode=choose(random).mode, padding=4 * _KIB))
-    ends = time.monotonic() + run.seconds
-    while time.monotonic() < ends:
-        most = max(most, resident_kb())
-        time.sleep(0.05)
-    load.stop()
-    client.wait()
+    with network.slow_link(_PACE) if network.is_own() else nullcontext():
+        load = run.load(client, 100, lambda random: Ask(mode=choose(random).mode, padding=4 * _KIB))
+        ends = time.monotonic() + run.seconds
+        while time.monotonic() < ends:
+            most = max(most, resident_kb())
+            time.sleep(0.05)
+        load.stop()
+        client.wait()
     rejected = sum(call.kind == "rejected" for call in run.books().calls.values())
+    run.note("link", "tc tbf" if network.is_own() else f"a proxy, for {network.missing()}")
     run.note("limit", f"{limit // _KIB} KiB")
     run.note("memory grew by", f"{(most - before) / _KIB:.1f} MiB")
     run.require((most - before) / _KIB <= 20, f"memory grew by {(most - before) / _KIB:.1f} MiB")
@@ -140,8 +153,8 @@ def damaged(run: Round) -> None:
     """Damage one answer in a hundred so that it can be told; and turn a bit over anywhere, which cannot always be."""
     provider = run.provider()
     framing, random, done, flips = run.carrier.framing, run.random, Counter[str](), Counter[str]()
-    told = run.proxy(provider, lambda: Damaging(framing, 0.01, framing.damages, random, done))
-    untold = run.proxy(provider, lambda: Damaging(framing, 0.01, {"flip": flip}, random, flips))
+    told = run.proxy(provider, lambda: Damaging(framing, 0.03, framing.damages, random, done))
+    untold = run.proxy(provider, lambda: Damaging(framing, 0.03, {"flip": flip}, random, flips))
     client = run.client(provider.url_at(told.port), timeout=500)
     run.run_load(client, run.seconds / 2)
     other = run.client(provider.url_at(untold.port), by="flip", timeout=500)
