@@ -81,7 +81,8 @@ class _Grpc(grpc.GenericRpcHandler):
     def __init__(self, handler: Handler, port: int, threads: int) -> None:
         from support.protos import helloworld_pb2
 
-        self._handler, self._types = handler, helloworld_pb2
+        self._handler = handler
+        self._types: Any = helloworld_pb2
         self._server = grpc.server(ThreadPoolExecutor(threads), handlers=[self])
         self._server.add_insecure_port(f"127.0.0.1:{port}")
         self._server.start()

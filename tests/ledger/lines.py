@@ -39,7 +39,7 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
-    def write(self, event: str, call: str = "-", **fields: object) -> None:
+    def write(self, event: str, call: str = "-", /, **fields: object) -> None:
         """Add a line."""
         more = "".join(f"\t{name}={_plain(value)}" for name, value in fields.items())
         os.write(self._file, f"{time.monotonic():.6f}\t{event}\t{call}{more}\n".encode())

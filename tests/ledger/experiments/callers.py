@@ -7,7 +7,7 @@ import time
 from functools import partial
 from typing import Any
 
-from ledger.client import Ask, Client, Made
+from ledger.client import Ask, Client, Made, Watch
 from ledger.load import mixed
 from ledger.round import Round
 from ledger.rules import Books, Call
@@ -47,22 +47,25 @@ def _p99_ms(books: Books, calls: list[Call]) -> float:
 
 
 def _storm(run: Round, client: Client, until: float) -> None:
-    kinds = (_throw, partial(time.sleep, 0), partial(_call_again, client))
+    kinds: tuple[Watch, ...] = (_throw, _do_nothing, partial(_call_again, client))
     number = 0
     while time.monotonic() < until:
         number += 1
-        watch = kinds[number % len(kinds)]
-        client.ask(Ask(delay_ms=run.random.random() * 5), lambda _, watch=watch: watch())
+        client.ask(Ask(delay_ms=run.random.random() * 5), kinds[number % len(kinds)])
         if number % 50 == 0:
             client.ask(Ask(), lambda _: time.sleep(1))
         time.sleep(0.005)
 
 
-def _throw() -> None:
+def _throw(_: Any) -> None:
     raise RuntimeError("a callback that throws")
 
 
-def _call_again(client: Client) -> None:
+def _do_nothing(_: Any) -> None:
+    """As most callbacks do."""
+
+
+def _call_again(client: Client, _: Any) -> None:
     made = client.ask(Ask(delay_ms=5))
     assert made is not None
     client.cancel(made)
