@@ -50,7 +50,6 @@ class Carrier:
         failure: The code by which a method fails.
         framing: How the answers are cut into frames, for damage that hits one of them.
         recovers_threads: It goes on once threads can be started again.
-        drains_cleanly: A provider that stops says of each call whether it took it.
     """
 
     name: str
@@ -62,7 +61,6 @@ class Carrier:
     failure: Any
     framing: Framing
     recovers_threads: bool = True
-    drains_cleanly: bool = True
 
 
 class _Dubbo:
@@ -123,7 +121,6 @@ CARRIERS: Final[Mapping[str, Carrier]] = {
             failure=grpc.StatusCode.FAILED_PRECONDITION,
             framing=HTTP2,
             recovers_threads=False,  # grpcio itself does not
-            drains_cleanly=False,  # its server cancels calls that it has not begun, and does not tell them apart
         ),
     )
 }
