@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from operator import attrgetter
+from dataclasses import dataclass, field
+from operator import attrgetter, itemgetter
 from typing import Any, Final, Protocol
 
 import grpc
@@ -44,22 +44,28 @@ class Carrier:
         name: Of the protocol.
         reference: The YAML of a reference that has `METHOD`.
         arguments: Makes the arguments that carry a text.
+        text_in: Reads it back.
         text_of: Reads the text of an answer.
         serve: Serves a handler on a port, with so many threads.
         refusal: The code by which a provider says that it has no room for a call.
         failure: The code by which a method fails.
         framing: How the answers are cut into frames, for damage that hits one of them.
+        alert: Settings by which it soon notices that an answer goes on no more.
+        late_s: How late a call may end while the connection takes no more bytes.
         recovers_threads: It goes on once threads can be started again.
     """
 
     name: str
     reference: Mapping[str, Any]
     arguments: Callable[[str], tuple[Any, ...]]
+    text_in: Callable[[tuple[Any, ...]], str]
     text_of: Callable[[Any], str]
     serve: Callable[[Handler, int, int], Served]
     refusal: Any
     failure: Any
     framing: Framing
+    alert: Mapping[str, Any] = field(default_factory=dict)
+    late_s: float = 0.0
     recovers_threads: bool = True
 
 
@@ -105,21 +111,25 @@ CARRIERS: Final[Mapping[str, Carrier]] = {
             name="dubbo",
             reference={"methods": {METHOD: {"parameter_types": ["java.lang.String"]}}},
             arguments=lambda text: (text,),
+            text_in=itemgetter(0),
             text_of=str,
             serve=_Dubbo,
             refusal=100,
             failure="com.alibaba.foo.NoSuchFoo",
             framing=DUBBO,
+            alert={"heartbeat": 500},
         ),
         Carrier(
             name="tri",
             reference={"module": MODULE},
             arguments=lambda text: ({"name": text},),
+            text_in=lambda arguments: arguments[0]["name"],
             text_of=attrgetter("message"),
             serve=_Grpc,
             refusal=grpc.StatusCode.RESOURCE_EXHAUSTED,
             failure=grpc.StatusCode.FAILED_PRECONDITION,
             framing=HTTP2,
+            late_s=1.1,  # gRPC's core ends no call whose bytes it is writing; a second past its time the watchdog does
             recovers_threads=False,  # grpcio itself does not
         ),
     )

@@ -29,8 +29,6 @@ REFERENCES: Final[Mapping[str, Mapping[str, Any]]] = {
     "sent": {"async": True, "sent": True},
     "oneway": {"return": False},
 }
-
-
 WITHOUT_FUTURE: Final = ("sync", "oneway")
 
 
@@ -210,9 +208,8 @@ class Client:
         self._ledger.write("told", call, kind="ok" if error is None else _end_of(error)["kind"])
 
     def _on_drop(self, invocation: Invocation, error: BaseException) -> None:
-        (text,) = invocation.args
-        call = Asked.of(text if isinstance(text, str) else text["name"]).id
-        self._ledger.write("dropped", call, **_end_of(error))
+        asked = Asked.of(self._carrier.text_in(invocation.args))
+        self._ledger.write("dropped", asked.id, **_end_of(error))
 
     # Its end
 

@@ -50,6 +50,7 @@ class ProviderAt:
             stdout=subprocess.PIPE,
             text=True,
             env=environment(),
+            start_new_session=True,  # a group that nobody leads ends, when one of it is stopped
         )
         self._process = process
         assert process.stdout is not None

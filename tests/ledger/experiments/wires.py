@@ -128,6 +128,7 @@ def black_hole(run: Round) -> None:
 def slow_link(run: Round) -> None:
     """Carry 256 kbit/s and ask for more."""
     limit = 256 * _KIB
+    run.allow(run.carrier.late_s)
     provider = run.provider()
     proxy = run.proxy(provider, Plain if network.is_own() else lambda: Slow(_PACE))
     client = run.client(provider.url_at(proxy.port), timeout=1500, retries=0, max_queued_bytes=limit)
@@ -155,9 +156,9 @@ def damaged(run: Round) -> None:
     framing, random, done, flips = run.carrier.framing, run.random, Counter[str](), Counter[str]()
     told = run.proxy(provider, lambda: Damaging(framing, 0.03, framing.damages, random, done))
     untold = run.proxy(provider, lambda: Damaging(framing, 0.03, {"flip": flip}, random, flips))
-    client = run.client(provider.url_at(told.port), timeout=500)
+    client = run.client(provider.url_at(told.port), timeout=500, **run.carrier.alert)
     run.run_load(client, run.seconds / 2)
-    other = run.client(provider.url_at(untold.port), by="flip", timeout=500)
+    other = run.client(provider.url_at(untold.port), by="flip", timeout=500, **run.carrier.alert)
     run.waive(other, "L3", "L4", "L5", "L6")  # a flipped bit of an answer is another answer, and may be a lie
     run.run_load(other, run.seconds / 2)
     run.note("frames", f"{done.pop('frames', 0):,} and {flips['frames']:,}")
