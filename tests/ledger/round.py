@@ -146,6 +146,15 @@ def _end_of(kind: str, fate: str) -> str:
     return f"{kind} {fate}".replace("_", " ") if kind == "error" else kind or "without an end"
 
 
+def reconnects_within(down_s: float) -> float:
+    """Seconds within which a provider that is back is asked again, after it was not there for *down_s*.
+
+    The wait between two attempts to connect doubles, so that it is as long as all before it, and at most five seconds;
+    one more is for the attempt.
+    """
+    return min(5.0, down_s) + 1.0
+
+
 def answered(books: Books, since: float, until: float = float("inf")) -> float:
     """Tell which share of the calls that were issued in this time were answered; 1.0 where there were none."""
     own = [call for call in books.calls.values() if call.issues and since <= call.issues[0].at < until]

@@ -21,7 +21,7 @@ from ledger import network
 from ledger.carriers import CARRIERS
 from ledger.experiments.table import READY
 from ledger.run import be_quiet, run_one, warm_up
-from ledger.system import give_back_freed_memory, resident_kb
+from ledger.system import give_back_freed_memory, resident_kb, trim
 from support.sockets import descriptors
 
 _SETTLING: Final = 0.5
@@ -43,6 +43,7 @@ class Trend:
     def look(self) -> None:
         """Note it."""
         gc.collect()
+        trim()
         self.at_s.append(time.monotonic())
         self.memory_mib.append(resident_kb() / 1024)
         self.threads.append(threading.active_count())

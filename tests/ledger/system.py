@@ -46,6 +46,12 @@ def give_back_freed_memory() -> None:
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 16)
 
 
+def trim() -> None:
+    """Give back what is freed and small, too."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def resident_kb() -> int:
     """Tell how much memory this process has."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])

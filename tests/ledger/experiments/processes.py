@@ -16,7 +16,7 @@ from typing import Final
 from ledger.client import Ask, Client
 from ledger.lines import CLIENT
 from ledger.process import ProviderAt, environment
-from ledger.round import Round, answered
+from ledger.round import Round, answered, reconnects_within
 from support.forked import in_child
 from support.shortage import Shortage, no_descriptors, no_threads
 
@@ -47,14 +47,16 @@ def _be_short(run: Round, provider: ProviderAt, shortage: Shortage, by: str) -> 
     time.sleep(0.7)
     with shortage():
         provider.kill()
+        killed_at = time.monotonic()
         time.sleep(0.3)
     provider.start()
-    relieved = time.monotonic()
-    time.sleep(2.5)
+    waits_s = reconnects_within(time.monotonic() - killed_at)
+    since = time.monotonic() + waits_s
+    time.sleep(waits_s + 1.0)
     load.stop()
     client.wait()
-    share = answered(run.books(), relieved + 1.5)
-    run.require(share >= 0.99, f"answered only {share:.3f}, 1.5 s after there was room again")
+    share = answered(run.books(), since)
+    run.require(share >= 0.99, f"answered only {share:.3f}, {waits_s:.1f} s after there was room again")
 
 
 def forked(run: Round) -> None:

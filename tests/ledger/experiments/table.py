@@ -39,7 +39,7 @@ EXPERIMENTS: Final = (
     Experiment(
         number=1, name="kill", run=peers.killed,
         fault="the provider is killed with calls in flight, and started again",
-        holds="99 % answered from 3 s after it is back",
+        holds="99 % answered from 3 s after it is back, or from one wait between two attempts to connect",
     ),
     Experiment(
         number=2, name="freeze", run=peers.frozen,
@@ -104,7 +104,7 @@ EXPERIMENTS: Final = (
     Experiment(
         number=14, name="overload", run=peers.overloaded,
         fault="ten times the capacity, then half of it",
-        holds="80 % of the capacity used; 99 % answered from 2 s after the load dropped",
+        holds="the provider is busy for 80 % of the time; 99 % answered from 2 s after the load dropped",
     ),
     Experiment(
         number=15, name="retry storm", run=peers.refusing, lacks="a circuit breaker: it opens, probes, closes",
@@ -114,7 +114,7 @@ EXPERIMENTS: Final = (
     Experiment(
         number=16, name="shortage", run=processes.short,
         fault="no descriptor, then no thread, at the first calls and at a reconnect",
-        holds="99 % answered from 1.5 s after there is room",
+        holds="99 % answered from one wait between two attempts to connect after there is room",
     ),
     Experiment(
         number=17, name="fork", run=processes.forked,
