@@ -52,6 +52,7 @@ class Carrier:
         framing: How the answers are cut into frames, for damage that hits one of them.
         alert: Settings by which it soon notices that an answer goes on no more.
         late_s: How late a call may end while the connection takes no more bytes.
+        minds_time_of_day: A timeout is turned into a time of day and back, so that it must not jump between the two.
         recovers_threads: It goes on once threads can be started again.
     """
 
@@ -66,6 +67,7 @@ class Carrier:
     framing: Framing
     alert: Mapping[str, Any] = field(default_factory=dict)
     late_s: float = 0.0
+    minds_time_of_day: bool = False
     recovers_threads: bool = True
 
 
@@ -130,6 +132,7 @@ CARRIERS: Final[Mapping[str, Carrier]] = {
             failure=grpc.StatusCode.FAILED_PRECONDITION,
             framing=HTTP2,
             late_s=1.1,  # gRPC's core ends no call whose bytes it is writing; a second past its time the watchdog does
+            minds_time_of_day=True,  # within grpcio, whose core reads the system's clock and not Python's
             recovers_threads=False,  # grpcio itself does not
         ),
     )

@@ -128,7 +128,7 @@ EXPERIMENTS: Final = (
     ),
     Experiment(
         number=19, name="clock", run=processes.stopped,
-        fault="the time of day jumps by an hour to and fro; the client itself is stopped",
+        fault="the client itself is stopped; over dubbo the time of day jumps by an hour whenever it is read",
         holds="no call ends early or late",
     ),
     Experiment(
