@@ -58,6 +58,23 @@ def full(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "--full", *session.posargs)
 
 
+@nox.session(default=False)
+def ledger(session: nox.Session) -> None:
+    """Make every fault of tests/ledger for a minute over each transport; "-- 4 8 --over tri" for some of it."""
+    _run_of_the_ledger(session, "ledger.run", "--long")
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Make faults at random for eight hours; "-- --minutes 10 --seed 7" for another time and the same chance."""
+    _run_of_the_ledger(session, "ledger.soak")
+
+
+def _run_of_the_ledger(session: nox.Session, module: str, *arguments: str) -> None:
+    session.install("--editable", ".[test]")
+    session.run("python", "-m", module, *arguments, *session.posargs, env={"PYTHONPATH": str(ROOT / "tests")})
+
+
 @nox.session
 def wheel(session: nox.Session) -> None:
     """Run the quick tests on the built wheel, in a folder where the sources are not."""

@@ -11,6 +11,10 @@ from types import TracebackType
 from typing import Self
 
 SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
+_MOST = (1 << 31) - 1
+_WIDE_SETTINGS = b"\0\0\x06\x04\0\0\0\0\0" + struct.pack(">HI", 4, _MOST)
+_WIDE_WINDOW = b"\0\0\x04\x08\0\0\0\0\0" + struct.pack(">I", _MOST - 65_535)
+_SETTINGS_ACK = b"\0\0\0\x04\x01\0\0\0\0"
 _END_OF_REQUEST = b"\0\x01\0\0\0\x01"  # a DATA frame with END_STREAM on stream 1, behind its length
 
 
@@ -105,6 +109,11 @@ def after_request(then: Callable[[socket.socket], None]) -> Callable[[socket.soc
         then(connection)
 
     return serve
+
+
+def stop_reading(connection: socket.socket) -> None:
+    """Allow for as many bytes as HTTP/2 can, and read none of them."""
+    connection.sendall(_WIDE_SETTINGS + _WIDE_WINDOW + _SETTINGS_ACK)
 
 
 def hang_up(connection: socket.socket) -> None:

@@ -20,7 +20,16 @@ class DubboKind(EmbeddedKind):
     """`DubboTransport` over sockets of this machine."""
 
     name = protocol = "dubbo"
-    can = frozenset({*EmbeddedKind.can, "limits requests", "limits answers", "limits its queue", "tells every refusal"})
+    can = frozenset(
+        {
+            *EmbeddedKind.can,
+            "ends while it writes",
+            "limits requests",
+            "limits answers",
+            "limits its queue",
+            "tells every refusal",
+        }
+    )
     reference: ClassVar[Mapping[str, Any]] = {
         "interface": INTERFACE,
         "methods": {"echo": {"parameter_types": ["java.lang.String"]}},

@@ -86,6 +86,7 @@ class Kind(Protocol):
             ``own process``: its peers live in the process that calls, and so in a forked child;
             ``waits``: it blocks a thread that waits for the call anyway;
             ``tells of cancel``: a peer hears that an attempt was given up;
+            ``ends while it writes``: an attempt ends at its timeout though its connection takes no more bytes;
             ``tells every refusal``: it knows of each attempt whether a connection was there for it;
             ``limits requests``, ``limits answers``, ``limits its queue``: it obeys the settings of that name.
         reference: The YAML of a reference that has the method ``echo``.
@@ -125,7 +126,7 @@ class Kind(Protocol):
         """Give the URL of a peer that reads what comes, and never writes a byte."""
 
     def reads_nothing(self) -> str:
-        """Give the URL of a peer that accepts and never reads; only asked where there is ``limits its queue``."""
+        """Give the URL of a peer that connects and never reads; only asked where there is ``limits its queue``."""
 
     def close(self) -> None:
         """End every peer."""

@@ -14,7 +14,7 @@ from contract.transport.kinds import over
 from support.dubbo_peer import wait_until
 from support.sockets import descriptors, sockets_to
 
-from callahead.consumer.errors import ConsumerClosed
+from callahead.consumer.errors import CallTimeout, ConsumerClosed
 
 
 @over()
@@ -205,3 +205,12 @@ def test_carriers_leave_nothing_behind(carry: Carry, peer: Peer) -> None:
         use()
     # Less than one each: the peer has its own, in this very process, and takes its time.
     wait_until(lambda: len(descriptors()) + threading.active_count() < before + many)
+
+
+@over("ends while it writes", by=True)
+def test_an_attempt_whose_connection_takes_no_more_bytes(carry: Carry, kind: Kind, waits: bool) -> None:
+    """It ends at its timeout all the same, whether its own bytes are stuck or those before them."""
+    carrier = carry(kind.reads_nothing())
+    attempts = [carrier.send("x" * 300_000, timeout=0.3, waits=waits) for _ in range(20)]
+    attempts.append(carrier.send("small", timeout=0.3, waits=waits))
+    assert {type(attempt.error()) for attempt in attempts} == {CallTimeout}

@@ -26,6 +26,7 @@ class TriKind(EmbeddedKind):
     """`TriTransport` over sockets of this machine."""
 
     name = protocol = "tri"
+    # Not "ends while it writes": gRPC's core ends no call whose bytes it is writing, and the watchdog has to.
     # Not "tells every refusal": grpcio tells the state of a channel, and not when it came about.
     can = frozenset(
         {*EmbeddedKind.can, "tells of cancel", "limits requests", "limits answers", "limits its queue"},
@@ -73,8 +74,8 @@ class TriKind(EmbeddedKind):
         return self.opened(Peer(tri_peers.mute)).url
 
     def reads_nothing(self) -> str:
-        """Accept, and be silent."""
-        return self.opened(Peer(lambda _: None)).url
+        """Take the connection and none of what comes over it."""
+        return self.opened(Peer(tri_peers.stop_reading)).url
 
 
 def wrapped(address: str, options: Any, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:

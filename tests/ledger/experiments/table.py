@@ -1,0 +1,140 @@
+"""The experiments, as they are declared: ``docs/reliability.rst`` has the same names and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ledger.experiments import callers, peers, processes, wires
+from ledger.round import Round
+
+LONG_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """A fault that is made on purpose.
+
+    Attributes:
+        number: Its own for ever.
+        name: In a few words.
+        fault: What is done.
+        holds: What must hold beside the rules.
+        run: Does it, once for each transport; None where it cannot be yet.
+        short_s: How long the load lasts where nobody has time.
+        lacks: What is missing for it, or for a part of it.
+    """
+
+    number: int
+    name: str
+    fault: str
+    holds: str
+    run: Callable[[Round], None] | None = None
+    short_s: float = 2.0
+    lacks: str = ""
+
+
+EXPERIMENTS: Final = (
+    Experiment(
+        number=1, name="kill", run=peers.killed,
+        fault="the provider is killed with calls in flight, and started again",
+        holds="99 % answered from 3 s after it is back, or from one wait between two attempts to connect",
+    ),
+    Experiment(
+        number=2, name="freeze", run=peers.frozen,
+        fault="the provider is stopped (SIGSTOP), and goes on",
+        holds="calls end in time; late answers reach nobody",
+    ),
+    Experiment(
+        number=3, name="drain", run=peers.drained,
+        fault="one of two providers leaves in order, and comes back",
+        holds="every call is answered, but for one in 500 at most that was on its way at the end, and is in doubt",
+    ),
+    Experiment(
+        number=4, name="cut", run=wires.cut_anywhere, short_s=4.0,
+        fault="the connection is reset behind each byte of request and answer",
+        holds="the fate of each call is right at each offset",
+    ),
+    Experiment(
+        number=5, name="silent cable", run=wires.silent_cable,
+        fault="nothing passes in either direction, and nothing is closed; then all of it",
+        holds="calls end in time; 99 % answered from 2 s after on",
+    ),
+    Experiment(
+        number=6, name="black hole", run=wires.black_hole,
+        fault="an address takes no connection and refuses none",
+        holds="99 % answered where another provider is listed",
+    ),
+    Experiment(
+        number=7, name="slow link", run=wires.slow_link, lacks="the policies block and delay for a full queue",
+        fault="256 kbit/s, asked for more",
+        holds="memory bounded; the excess rejected",
+    ),
+    Experiment(
+        number=8, name="mute", run=peers.mute,
+        fault="calls of 100 kB to a provider that never answers",
+        holds="memory grows by at most the limit and 20 MB; the excess rejected",
+    ),
+    Experiment(
+        number=9, name="damage", run=wires.damaged, short_s=3.0,
+        fault="3 % of the frames of answers are truncated, too long, misaddressed and so on; or one bit is turned over",
+        holds="only calls of that connection fail; no crash",
+    ),
+    Experiment(
+        number=10, name="disorder", run=wires.reordered,
+        fault="answers in any order; over dubbo 1 % of them twice",
+        holds="every double counted",
+    ),
+    Experiment(
+        number=11, name="callback storm", run=callers.storm,
+        fault="callbacks throw, block for a second, call again, cancel",
+        holds="p99 of other callers at most doubled, and 50 ms",
+    ),
+    Experiment(
+        number=12, name="cancel race", run=callers.cancel_race,
+        fault="each call is cancelled 0 to 20 ms after it was made; the answer takes as long",
+        holds="cancel() is true where the outcome is cancelled, and only there",
+    ),
+    Experiment(
+        number=13, name="deadline race", run=callers.deadline_race,
+        fault="each call's time is over within some ms of its answer",
+        holds="one outcome, whichever comes first",
+    ),
+    Experiment(
+        number=14, name="overload", run=peers.overloaded,
+        fault="ten times the capacity, then half of it",
+        holds="the provider is busy for 80 % of the time; 99 % answered from 2 s after the load dropped",
+    ),
+    Experiment(
+        number=15, name="retry storm", run=peers.refusing, lacks="a circuit breaker: it opens, probes, closes",
+        fault="one of three providers refuses all, then all three",
+        holds="retries within the budget; all answered once healed",
+    ),
+    Experiment(
+        number=16, name="shortage", run=processes.short,
+        fault="no descriptor, then no thread, at the first calls and at a reconnect",
+        holds="99 % answered from one wait between two attempts to connect after there is room",
+    ),
+    Experiment(
+        number=17, name="fork", run=processes.forked,
+        fault="children are forked with calls in flight, call, and close",
+        holds="no child hangs; the parent loses nothing",
+    ),
+    Experiment(
+        number=18, name="exit", run=processes.exits,
+        fault="programs end by sys.exit, an error, Ctrl-C, SIGTERM, or run out, with 40 calls that never end",
+        holds="they end in 5 s and say exactly how many calls they gave up",
+    ),
+    Experiment(
+        number=19, name="clock", run=processes.stopped,
+        fault="the client itself is stopped; over dubbo the time of day jumps by an hour whenever it is read",
+        holds="no call ends early or late",
+    ),
+    Experiment(
+        number=20, name="hot reload", lacks="hot reload",
+        fault="1,000 edits of the YAML under load, one in three invalid",
+        holds="each call under one configuration",
+    ),
+)  # fmt: skip
+READY: Final = tuple(one for one in EXPERIMENTS if one.run is not None)

@@ -1,0 +1,50 @@
+"""A program that ends with calls that run: ``python -m ledger.leaver PROTOCOL URL LEDGER HOW BY``.
+
+It makes calls that end soon, calls that do not, and one-way calls, says so by a line, and goes as it is told.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+from ledger.carriers import CARRIERS
+from ledger.client import Ask, Client
+from ledger.lines import Writer
+
+_SOON = 60
+_NEVER = 40
+_LONG_S = 20
+
+
+def main(protocol: str, url: str, ledger: str, how: str, by: str) -> None:
+    """Make the calls, and go."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    client = Client(
+        Writer(Path(ledger)),
+        CARRIERS[protocol],
+        url,
+        by=by,
+        shutdown_timeout=800,
+        waits=False,
+        timeout=20_000,
+        retries=0,
+    )
+    for number in range(_SOON):
+        client.ask(Ask(mode=("ahead", "future", "oneway")[number % 3], delay_ms=number))
+    for _ in range(_NEVER):
+        client.ask(Ask(mode="ahead", delay_ms=2500))
+    print("made", flush=True)
+    if how in ("Ctrl-C", "SIGTERM"):
+        time.sleep(_LONG_S)
+    elif how == "sys.exit":
+        sys.exit(0)
+    elif how == "uncaught error":
+        raise RuntimeError("nobody catches this")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,68 @@
+"""Each experiment, in its short form, over each transport; ``nox -s ledger`` gives each a minute."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+from ledger.carriers import CARRIERS
+from ledger.experiments.table import READY, Experiment
+from ledger.process import environment
+
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+_MOST_S = 400
+
+
+class Running:
+    """All experiments over one transport, in a process that shares nothing with the tests."""
+
+    def __init__(self, protocol: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "ledger.run", "--over", protocol],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(),
+        )  # fmt: skip
+        self._said = ""
+        self._limit = threading.Timer(_MOST_S, self._process.kill)
+        self._limit.start()
+
+    def report_of(self, experiment: Experiment) -> str:
+        """Wait for the line of one, and give it with all that was said before."""
+        assert self._process.stdout is not None
+        head = f"\n{experiment.number} {experiment.name} over "
+        while head not in f"\n{self._said}" or self._is_explaining():
+            line = self._process.stdout.readline()
+            if not line:
+                break
+            self._said += line
+        return self._said
+
+    def _is_explaining(self) -> bool:
+        """What is broken has lines of its own, the last of which names the ledger."""
+        last = self._said.splitlines()[-1]
+        return ": broken (" in last or (last.startswith("  ") and "the ledger is in" not in last)
+
+    def close(self) -> None:
+        """End it."""
+        self._limit.cancel()
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[dict[str, Running]]:
+    """Let them run over every transport at once, since they mostly wait."""
+    made = {protocol: Running(protocol) for protocol in CARRIERS}
+    yield made
+    for one in made.values():
+        one.close()
+
+
+@pytest.mark.parametrize("experiment", READY, ids=lambda one: one.name.replace(" ", "-"))
+@pytest.mark.parametrize("protocol", CARRIERS)
+def test_nothing_is_lost(protocol: str, experiment: Experiment, running: dict[str, Running]) -> None:
+    """The ledger of both sides keeps every rule, and what the experiment itself asks for holds."""
+    said = running[protocol].report_of(experiment)
+    assert f"\n{experiment.number} {experiment.name} over {protocol}: held" in f"\n{said}", said

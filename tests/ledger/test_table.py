@@ -1,0 +1,36 @@
+"""The declared experiments, and the page that tells of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from ledger.experiments.table import EXPERIMENTS, READY
+from ledger.rules import RULES
+
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.rst"
+
+
+def test_the_numbers_are_those_of_a_list() -> None:
+    """Each experiment has its own number for ever, from 1 on, and a name that no other has."""
+    assert [one.number for one in EXPERIMENTS] == [*range(1, len(EXPERIMENTS) + 1)]
+    assert len({one.name for one in EXPERIMENTS}) == len(EXPERIMENTS)
+
+
+def test_what_cannot_run_says_what_it_lacks() -> None:
+    """Nothing is left out without a word."""
+    assert [one.name for one in EXPERIMENTS if one not in READY and not one.lacks] == []
+
+
+@pytest.mark.source
+def test_the_page_has_every_experiment() -> None:
+    """Its table has the numbers and names that are declared, in their order."""
+    rows = re.findall(r"^   \* - (\d+)\n     - (.+)$", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert [(int(number), name) for number, name in rows] == [(one.number, one.name) for one in EXPERIMENTS]
+
+
+@pytest.mark.source
+def test_the_page_has_every_rule() -> None:
+    """Its list of rules is the checker's."""
+    assert re.findall(r"^(L\d) ", PAGE.read_text("utf-8"), re.MULTILINE) == list(RULES)
