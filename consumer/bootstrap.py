@@ -35,6 +35,7 @@ from .transport.shortage import preparing
 
 if TYPE_CHECKING:
     from .channel.channel import ConsumerChannel
+    from .scope import OnError, Scope
 
 _LOG = logging.getLogger("callahead.consumer.call")
 
@@ -136,6 +137,12 @@ class Consumer:
 
         with self._making(name) as pipeline:
             return ConsumerChannel(pipeline)
+
+    def scope(self, *, timeout: float | None = None, on_error: OnError = "wait_all", retry_failed: int = 0) -> Scope:
+        """Collect the calls of a ``with`` block, and wait for them at its end; see `callahead.consumer.scope.Scope`."""
+        from .scope import Scope
+
+        return Scope(self._runtime, timeout=timeout, on_error=on_error, retry_failed=retry_failed)
 
     @contextmanager
     def _making(self, name: str) -> Iterator[Pipeline]:

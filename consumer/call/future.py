@@ -129,6 +129,16 @@ class InvocationFuture(SettlingFuture):
 
     def _wait(self, timeout: float | None) -> Outcome | None:
         """Wait for the end, which comes soon after the deadline at the latest, whoever fails to bring it."""
+        collected = self.record.collected
+        if collected is None or self.done():
+            return self._wait_until_due(timeout)
+        since = collected.now()
+        try:
+            return self._wait_until_due(timeout)
+        finally:
+            collected.waited(since)
+
+    def _wait_until_due(self, timeout: float | None) -> Outcome | None:
         ending = self._ending
         longest = self.invocation.deadline.remaining() + GRACE_S
         if ending is None or (timeout is not None and timeout < longest):
@@ -226,9 +236,13 @@ class InvocationFuture(SettlingFuture):
         waiter: asyncio.Future[Any] = loop.create_future()
         self.when_settled(partial(_wake, loop, waiter))
         waiter.add_done_callback(partial(_follow_waiter, self))
+        collected = None if self.done() else self.record.collected
+        since = 0.0 if collected is None else collected.now()
         try:
             return (yield from waiter.__await__())
         finally:
+            if collected is not None:
+                collected.waited(since)
             del self, waiter  # as in result()
 
     def __repr__(self) -> str:

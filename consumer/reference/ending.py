@@ -10,9 +10,11 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from contextvars import Context
+from typing import ClassVar
 
 from callahead.config.policy import MethodPolicy
 
+from ..call.collected import Collector
 from ..call.current import enter_callback
 from ..call.future import InvocationFuture
 from ..call.invocation import DECIDING, NO_KWARGS, CallRecord, Invocation, Outcome, blame
@@ -47,7 +49,10 @@ class Runtime:
         draining: Hears of the calls that end once it is closed.
         owner: The consumer, which hears of forks and of the exit, and must live as long as its calls and references.
         closed: No further call may begin, but for those that callbacks make while `drain` waits.
+        everywhere: Collects what no scope does, of whichever consumer and thread; None where nobody wants to know.
     """
+
+    everywhere: ClassVar[Collector | None] = None
 
     def __init__(self, clock: Clock, callbacks: CallbackExecutor, on_drop: OnDrop | None) -> None:
         self.clock = clock
@@ -134,6 +139,8 @@ class Ending:
         if runtime.closed and runtime.refuses() and runtime.running.pop(record, None) is not None:
             raise closed_error(record.policy, record.method)
         metrics.begin()
+        if record.collected is not None:
+            record.collected.begun(self)
 
     def __call__(self, outcome: Outcome) -> None:
         """End the call; of several ends only the first counts."""
@@ -151,6 +158,8 @@ class Ending:
         self._metrics.end(record.attempts, error)
         self.outcome = outcome
         self.ended(outcome)
+        if record.collected is not None:
+            record.collected.ended(outcome)
         handed = self._handed
         if handed is not None:
             handed.put(None)
@@ -165,6 +174,17 @@ class Ending:
         if is_first:
             self._record.cancel()
             self._end(Outcome(error=error))
+
+    def cancel(self) -> bool:
+        """End the call as cancelled; False where it ends in another way, which somebody may have been told already."""
+        record = self._record
+        with DECIDING:
+            is_first = not record.is_decided and self._take()
+            self._is_cancelled = is_first or self._is_cancelled
+        if is_first:
+            record.cancel()
+            self._end(Outcome(error=CancelledError()))
+        return self._is_cancelled
 
     def _take(self) -> bool:
         """Take the call from those that run; where nobody else has, its observers hear that it was given up."""
@@ -258,17 +278,6 @@ class FutureEnding(Ending):
         self.future = future  # first: once the call counts as running, anybody may end it
         super().__init__(runtime, metrics, future.invocation.record)
         future._ending = self
-
-    def cancel(self) -> bool:
-        """End the call as cancelled; False where it ends in another way, which somebody may have been told already."""
-        record = self._record
-        with DECIDING:
-            is_first = not record.is_decided and self._take()
-            self._is_cancelled = is_first or self._is_cancelled
-        if is_first:
-            record.cancel()
-            self._end(Outcome(error=CancelledError()))
-        return self._is_cancelled
 
     def ended(self, outcome: Outcome) -> None:
         """Settle the future."""

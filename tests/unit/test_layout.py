@@ -36,6 +36,7 @@ FLOORS = (
     ("consumer.interface", "consumer.interceptor", "consumer.loadbalance"),
     ("consumer.cluster", "consumer.transport"),
     ("consumer.reference",),
+    ("consumer.scope",),
     ("consumer.bootstrap", "consumer.channel", "consumer.testing", "consumer.cli"),
 )
 # Rooms inside config, likewise; its other modules are its doors, which import any of them.
