@@ -59,7 +59,14 @@ class MethodPolicy:
         idempotent: The method may run twice, so an attempt in doubt may be repeated.
         cluster: Entry point name of the failure strategy.
         loadbalance: Entry point name of the load balancer.
-        actives: Most calls at once, 0 for no limit; one more is refused with `LimitExceeded`.
+        actives: Most calls at once, 0 for no limit.
+        when_full: What one more does, here and at the limits of reference and consumer: ``reject`` (it fails with
+            `LimitExceeded`), ``block`` (the calling thread waits), ``delay`` (it waits in a queue), or ``shed_oldest``
+            (likewise, and where the queue is full the first in it is refused).
+        max_delayed: Most calls that wait at one limit, >= 0.
+        max_delayed_bytes: Most bytes of their requests, > 0.
+        max_pending: Most calls that have begun and not ended, 0 for no limit; set for this very method.
+        max_pending_bytes: Most bytes of their requests, 0 for no limit; likewise.
         interceptors: Names as in the YAML: entry points or ``module:Class``; ``-name`` removes an earlier one.
         oninvoke: ``module:function`` called with the arguments before the call, or None.
         onreturn: ``module:function`` called with the value, or None.
@@ -85,6 +92,11 @@ class MethodPolicy:
     cluster: str = "failover"
     loadbalance: str = "random"
     actives: int = 0
+    when_full: str = "reject"
+    max_delayed: int = 1000
+    max_delayed_bytes: int = 16 * 1024 * 1024
+    max_pending: int = 0
+    max_pending_bytes: int = 0
     interceptors: tuple[str, ...] = ()
     oninvoke: str | None = None
     onreturn: str | None = None
@@ -162,6 +174,8 @@ class ReferencePolicy:
         max_response_bytes: Largest response, in bytes, > 0.
         max_queued_requests: Most requests that one connection has begun and not ended, > 0.
         max_queued_bytes: Most bytes of these, > 0; a single request of any size may run where nothing else does.
+        max_pending: Most calls of the reference that have begun and not ended, 0 for no limit.
+        max_pending_bytes: Most bytes of their requests, 0 for no limit.
         connect_timeout_ms: Longest time of one connection attempt.
         generic: Every method is called through Dubbo's ``$invoke``, with or without known types.
         serialization: How the values of a Java interface become bytes.
@@ -186,6 +200,8 @@ class ReferencePolicy:
     max_response_bytes: int = 8 * 1024 * 1024
     max_queued_requests: int = 200_000
     max_queued_bytes: int = 64 * 1024 * 1024
+    max_pending: int = 0
+    max_pending_bytes: int = 0
     connect_timeout_ms: int = 3000
     generic: bool = False
     serialization: str = "hessian2"
@@ -243,6 +259,9 @@ class ConsumerConfig:
         shutdown_timeout_ms: How long `Consumer.close` waits for pending calls when not told otherwise; Dubbo
             ``shutwait``.
         callback_threads: Most threads that run users' callbacks, > 0.
+        max_pending: Most calls of the consumer that have begun and not ended, 0 for no limit.
+        max_pending_bytes: Most bytes of their requests, 0 for no limit.
+        origins: From the name of either of these to where it was set.
     """
 
     source: str
@@ -251,3 +270,10 @@ class ConsumerConfig:
     references: Mapping[str, ReferencePolicy] = field(default_factory=_nothing)
     shutdown_timeout_ms: int = 10_000
     callback_threads: int = 4
+    max_pending: int = 0
+    max_pending_bytes: int = 0
+    origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
+
+    def origin(self, attribute: str) -> str:
+        """Say where the value of *attribute* was set."""
+        return self.origins.get(attribute, BUILT_IN)

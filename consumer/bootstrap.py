@@ -25,6 +25,7 @@ from .call.invocation import CallRecord
 from .call.unseen import report_unseen
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
+from .limit import Gate, limits_of
 from .reference.ending import OnDrop, Runtime
 from .reference.pipeline import Pipeline, Surroundings
 from .reference.reference import Reference
@@ -73,6 +74,7 @@ class Consumer:
     ) -> None:
         self.config = config if isinstance(config, ConsumerConfig) else load_mapping(config)
         self._runtime = Runtime(clock, CallbackExecutor(self.config.callback_threads), on_drop)
+        self._runtime.gates = [Gate(limit, self._runtime.timer) for limit in limits_of(self.config)]
         self._random = Random() if random is None else random  # noqa: S311 - it spreads load, it keeps no secret
         self._lock = threading.RLock()
         self._turns: dict[str, threading.RLock] = {}

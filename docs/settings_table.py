@@ -38,12 +38,19 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "total_timeout": f"{NONE}; ``enable-timeout-countdown`` is the nearest",
         "idempotent": NONE,
         "interceptors": "``filter``",
+        "when_full": f"{NONE}; Dubbo blocks",
+        "max_delayed": NONE,
+        "max_delayed_bytes": NONE,
         "oninvoke": "``oninvoke`` and ``oninvoke-method``",
         "onreturn": "``onreturn`` and ``onreturn-method``",
         "onthrow": "``onthrow`` and ``onthrow-method``",
         "unobserved": NONE,
     },
-    "method": {"parameter_types": f"{NONE}; Java has the interface"},
+    "method": {
+        "parameter_types": f"{NONE}; Java has the interface",
+        "max_pending": f"{NONE}; ``actives`` is the nearest",
+        "max_pending_bytes": NONE,
+    },
     "interface": {
         "ssl": "``ssl`` at the root, for all",
         "max_request_bytes": "``payload``",
@@ -60,8 +67,14 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "module": NONE,
         "proto": NONE,
         "proto_path": NONE,
+        "max_pending": NONE,
+        "max_pending_bytes": NONE,
     },
-    "consumer": {"callback_threads": f"{NONE}; ``threads`` sizes a JVM's pool"},
+    "consumer": {
+        "callback_threads": f"{NONE}; ``threads`` sizes a JVM's pool",
+        "max_pending": NONE,
+        "max_pending_bytes": NONE,
+    },
     "ssl": {
         "enabled": NONE,
         "ca": "``client-trust-cert-collection-path``",
@@ -188,6 +201,8 @@ def _shown(name: str, value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if name.startswith("max_pending"):
+        return "no limit"
     if name.endswith("_bytes"):
         return f"{value // 1024**2} MiB"
     if name.endswith("_ms"):

@@ -18,6 +18,7 @@ __all__ = [
     "Actives",
     "Cluster",
     "Connections",
+    "Delayed",
     "Duration",
     "DurationOrZero",
     "Flag",
@@ -36,6 +37,7 @@ __all__ = [
     "Threads",
     "Unobserved",
     "Urls",
+    "WhenFull",
     "Word",
     "Words",
     "Written",
@@ -83,15 +85,18 @@ def _ssl(value: Any) -> Any:
 
 
 _UNOBSERVED = ("log", "raise", "ignore")
+_WHEN_FULL = ("block", "reject", "delay", "shed_oldest")
 _TEXT = WithJsonSchema({"type": "string"})
 
 Retries = Annotated[int, *count(0, MOST_RETRIES)]
 Actives = Annotated[int, *count(0, 1_000_000)]
+Delayed = Annotated[int, *count(0, 10_000_000)]
 Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
 Unobserved = Annotated[str, PlainValidator(text.one_of(*_UNOBSERVED)), or_placeholder(enum=list(_UNOBSERVED))]
+WhenFull = Annotated[str, PlainValidator(text.one_of(*_WHEN_FULL)), or_placeholder(enum=list(_WHEN_FULL))]
 Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), TEXTS]
 Function = Annotated[str, PlainValidator(text.function_path), _TEXT]
 Stub = Annotated[str, PlainValidator(text.stub_path), _TEXT]

@@ -59,7 +59,17 @@ class CallModel(_Section):
     )
     cluster: f.Written[f.Cluster] = Field(None, description="What to do when an attempt fails; default failover")
     loadbalance: f.Written[f.LoadBalance] = Field(None, description="How a provider is chosen; default random")
-    actives: f.Written[f.Actives] = Field(None, description="Most calls at once, 0 for no limit; default 0")
+    actives: f.Written[f.Actives] = Field(None, description="Most calls of a method at once, 0 for no limit; default 0")
+    when_full: f.Written[f.WhenFull] = Field(
+        None,
+        description="What a call does where actives or max_pending leave it no place: it is refused (reject), its"
+        " thread waits (block), it waits aside (delay), or does so in place of the one that waits longest"
+        " (shed_oldest); default reject",
+    )
+    max_delayed: f.Written[f.Delayed] = Field(
+        None, description="Most calls that wait for one limit, 0 to 10000000; default 1000"
+    )
+    max_delayed_bytes: f.Written[f.Size] = Field(None, description="Most bytes of such calls; default 16MiB")
     interceptors: f.Written[f.Words] = Field(
         None,
         description="Names or module:Class, after those of the levels above; -name removes one, -default all of them",
@@ -77,7 +87,16 @@ class CallModel(_Section):
     )
 
 
-class MethodModel(CallModel):
+class PendingModel(_Section):
+    """Limits of all calls of just the level that sets them, whose other levels do not take them over."""
+
+    max_pending: f.Written[f.Actives] = Field(
+        None, description="Most calls of this level that have begun and not ended, 0 for no limit; default 0"
+    )
+    max_pending_bytes: f.Written[f.Size] = Field(None, description="Most bytes of their requests; default no limit")
+
+
+class MethodModel(PendingModel, CallModel):
     """Settings of one method; they win over its reference's, and these over the consumer's."""
 
     parameter_types: f.Written[f.Words] = Field(None, description="Java types of the parameters, in order")
@@ -123,7 +142,7 @@ class InterfaceModel(CallModel):
     )
 
 
-class ConsumerModel(InterfaceModel):
+class ConsumerModel(PendingModel, InterfaceModel):
     """Defaults of every reference, and what the whole consumer shares."""
 
     callback_threads: f.Written[f.Threads] = Field(
@@ -131,7 +150,7 @@ class ConsumerModel(InterfaceModel):
     )
 
 
-class ReferenceModel(InterfaceModel):
+class ReferenceModel(PendingModel, InterfaceModel):
     """One remote service, by the id that Consumer.reference takes."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["interface"]})

@@ -10,8 +10,8 @@ CALL                why it stands there
 *head*              counts each call and logs its failure: above the user's, so that what they refuse or answer counts
 ``interceptors``    the user's own, in the order of the YAML; above those below, which see what they replaced
 ``notify``          oninvoke, onreturn, onthrow: below the user's interceptors, so they hear of what was really called
-``limit``           lowest, so that whatever is answered above takes no place among the ``actives``
 *encoding*          once per call, however many attempts follow
+*limits*            lowest, so that whatever is answered above takes no place, and requests can be counted by bytes
 *cluster*           everything beneath is repeated
 ==================  ====================================================================================================
 
@@ -23,7 +23,7 @@ ATTEMPT             why it stands there
 ==================  ====================================================================================================
 
 Source of the constraints: Finagle's ``StackClient``. A stage to come takes its place by the design: trace above the
-user's interceptors; validate, mock and cache between notify and limit.
+user's interceptors; validate, mock and cache below notify.
 """
 
 from __future__ import annotations
@@ -35,10 +35,9 @@ from callahead.config.extension import INTERCEPTOR, load, load_object
 from callahead.config.policy import MethodPolicy
 
 from .api import Interceptor, Observer
-from .limit import ActiveLimit
 from .notify import Notifier, wants_notice
 
-CALL_ORDER = ("interceptors", "notify", "limit")
+CALL_ORDER = ("interceptors", "notify")
 ATTEMPT_ORDER = ("interceptors",)
 
 _Chain = list[Interceptor | Observer]
@@ -49,7 +48,6 @@ def call_chain(policy: MethodPolicy, users: Sequence[Interceptor | Observer]) ->
     slots: dict[str, _Chain] = {
         "interceptors": [one for one in users if scope_of(one) == "call"],
         "notify": [Notifier(policy)] if wants_notice(policy) else [],
-        "limit": [ActiveLimit(policy)] if policy.actives else [],
     }
     return [one for slot in CALL_ORDER for one in slots[slot]]
 

@@ -20,6 +20,7 @@ from ..call.future import InvocationFuture
 from ..call.invocation import DECIDING, NO_KWARGS, CallRecord, Invocation, Outcome, blame
 from ..errors import CallTimeout, ConsumerClosed
 from ..interceptor.metrics import CallMetrics, log_failure
+from ..limit import Gates
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import GRACE_S, Clock
 from ..runtime.drain import Drain
@@ -48,6 +49,7 @@ class Runtime:
         on_drop: Hears of dropped failures, or None.
         draining: Hears of the calls that end once it is closed.
         owner: The consumer, which hears of forks and of the exit, and must live as long as its calls and references.
+        gates: Limits of all calls of the consumer.
         closed: No further call may begin, but for those that callbacks make while `drain` waits.
         everywhere: Collects what no scope does, of whichever consumer and thread; None where nobody wants to know.
     """
@@ -61,6 +63,7 @@ class Runtime:
         self.running: dict[CallRecord, Ending] = {}
         self.watchdog = Watchdog(clock, self.timer, self.running)
         self.on_drop = on_drop
+        self.gates: Gates = ()
         self.closed = False
         self.draining = Drain()
         self.owner: object = None

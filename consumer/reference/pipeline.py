@@ -24,6 +24,7 @@ from ..interceptor.metrics import CallMetrics, MethodCounts
 from ..interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
 from ..interface.description import MethodDescription
 from ..interface.spelling import Spellings
+from ..limit import Gate, limited, limits_of
 from ..loadbalance.api import AttemptWatcher, LoadBalance
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
@@ -73,6 +74,7 @@ class Pipeline:
         self.transport: ReferenceTransport = around.transport.open(policy, lambda: self.directory.providers)
         self._stream_balance: LoadBalance = load(LOADBALANCE, policy.default.loadbalance)(around.random)
         self._budget = RetryBudget(self._calls, runtime.clock)
+        self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
         key = ServiceKey(policy.interface, policy.group, policy.version)
         self._subscription: Subscription = around.registry.subscribe(key, self.directory.notify)
 
@@ -193,7 +195,10 @@ class Pipeline:
         bottom = Transported(self.directory, watcher, runtime.clock)
         attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
         cluster: Cluster = load(CLUSTER, policy.cluster)(self._parts(loadbalance, attempt, users))
-        stage = fold(call_chain(policy, users), encoded(cluster, runtime.clock), runtime.callbacks)
+        gates = [*(Gate(limit, runtime.timer) for limit in limits_of(policy)), *self._gates, *runtime.gates]
+        is_aside = any(scope_of(one) == "attempt" for one in users)
+        passed = limited(gates, cluster, runtime.callbacks, is_aside=is_aside)
+        stage = fold(call_chain(policy, users), encoded(passed, runtime.clock), runtime.callbacks)
         return Chain(policy, stage)
 
     def _parts(self, loadbalance: LoadBalance, attempt: AttemptStage, users: Sequence[object]) -> ClusterParts:

@@ -33,7 +33,7 @@ FLOORS = (
     ("registry",),
     ("consumer.errors", "consumer.runtime", "consumer.wire"),
     ("consumer.call", "consumer.codec"),
-    ("consumer.interface", "consumer.interceptor", "consumer.loadbalance"),
+    ("consumer.interface", "consumer.interceptor", "consumer.limit", "consumer.loadbalance"),
     ("consumer.cluster", "consumer.transport"),
     ("consumer.reference",),
     ("consumer.scope",),

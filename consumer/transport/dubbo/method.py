@@ -43,6 +43,11 @@ class EncodedCall(NamedTuple):
     signature: JavaSignature
     arguments: bytes | memoryview
 
+    @property
+    def size(self) -> int:
+        """Bytes of the arguments."""
+        return len(self.arguments)
+
 
 class _Overload(NamedTuple):
     """How the arguments of one signature are encoded, and how many bytes they may have in a request."""

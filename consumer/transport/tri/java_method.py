@@ -40,6 +40,11 @@ class _Request(NamedTuple):
     data: bytes
     signature: JavaSignature
 
+    @property
+    def size(self) -> int:
+        """Bytes of the message."""
+        return len(self.data)
+
 
 class JavaTriMethod(TriMethod):
     """A `TriMethod` for one method of a Java interface."""
