@@ -73,6 +73,12 @@ class MethodPolicy:
         onthrow: ``module:function`` called with the error, or None.
         unobserved: What becomes of a failed future that nobody looked at: ``log``, ``raise`` (through
             `sys.unraisablehook`) or ``ignore``.
+        mock: Rules of answers made on this side, as in YAML (``fail:return null``), in order.
+        validation: ``module:function`` called with the arguments before anything is sent, or None.
+        cache: ``lru`` keeps answers, ``none`` does not.
+        cache_size: Most answers that are kept, > 0.
+        cache_ttl_ms: How long each is kept, 0 for ever.
+        sticky: A call goes to the provider of the call before it, as long as that is there.
         attachments: Sent with each call, under those of the context; YAML ``parameters``, and *call_attachments*.
         call_attachments: Those of the call's own options, which go before those of the context.
         parameter_types: Java parameter types in order, or None where they are not declared.
@@ -102,6 +108,12 @@ class MethodPolicy:
     onreturn: str | None = None
     onthrow: str | None = None
     unobserved: str = "log"
+    mock: tuple[str, ...] = ()
+    validation: str | None = None
+    cache: str = "none"
+    cache_size: int = 1000
+    cache_ttl_ms: int = 180_000
+    sticky: bool = False
     attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     call_attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     parameter_types: tuple[str, ...] | None = None

@@ -45,6 +45,11 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "onreturn": "``onreturn`` and ``onreturn-method``",
         "onthrow": "``onthrow`` and ``onthrow-method``",
         "unobserved": NONE,
+        "mock": "``mock``, as text",
+        "validation": "``validation``, a switch",
+        "cache": "``cache``; ``lru`` and ``expiring``",
+        "cache_size": "``cache.size``",
+        "cache_ttl": "``cache.seconds``",
     },
     "method": {
         "parameter_types": f"{NONE}; Java has the interface",

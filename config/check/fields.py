@@ -11,11 +11,13 @@ from pydantic_core import CoreSchema
 from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, nearest
 from ..read.tree import Broken
 from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, count, or_placeholder
-from ..values import text
+from ..values import mock, text
 from ..values.quantity import MOST_RETRIES, Unfit, show
 
 __all__ = [
     "Actives",
+    "CacheKind",
+    "CacheSize",
     "Cluster",
     "Connections",
     "Delayed",
@@ -24,6 +26,7 @@ __all__ = [
     "Flag",
     "Function",
     "LoadBalance",
+    "Mock",
     "OrEmpty",
     "OrSwitch",
     "Parameter",
@@ -85,6 +88,7 @@ def _ssl(value: Any) -> Any:
 
 
 _UNOBSERVED = ("log", "raise", "ignore")
+_CACHES = ("none", "lru")
 _WHEN_FULL = ("block", "reject", "delay", "shed_oldest")
 _TEXT = WithJsonSchema({"type": "string"})
 
@@ -97,6 +101,9 @@ Threads = Annotated[int, *count(1, 1000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
 Unobserved = Annotated[str, PlainValidator(text.one_of(*_UNOBSERVED)), or_placeholder(enum=list(_UNOBSERVED))]
 WhenFull = Annotated[str, PlainValidator(text.one_of(*_WHEN_FULL)), or_placeholder(enum=list(_WHEN_FULL))]
+CacheKind = Annotated[str, PlainValidator(text.one_of(*_CACHES)), or_placeholder(enum=list(_CACHES))]
+CacheSize = Annotated[int, *count(1, 10_000_000)]
+Mock = Annotated[tuple[str, ...], PlainValidator(mock.mock), WithJsonSchema({"type": ["string", "object"]})]
 Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), TEXTS]
 Function = Annotated[str, PlainValidator(text.function_path), _TEXT]
 Stub = Annotated[str, PlainValidator(text.stub_path), _TEXT]

@@ -82,6 +82,26 @@ class CallModel(_Section):
     unobserved: f.Written[f.Unobserved] = Field(
         None, description="A failed future that nobody looked at: log, raise or ignore it; default log"
     )
+    mock: f.Written[f.Mock] = Field(
+        None,
+        description='Answers made on this side: "force:return null" always, "fail:return empty" in place of a failure,'
+        " or a mapping of classes of errors to what is done then",
+    )
+    validation: f.Written[f.Function] = Field(
+        None, description="module:function called with the arguments, which refuses the call by raising"
+    )
+    cache: f.Written[f.CacheKind] = Field(
+        None, description="lru keeps answers for equal requests, none does not; default none"
+    )
+    cache_size: f.Written[f.CacheSize] = Field(
+        None, description="Most answers that a method keeps, 1 to 10000000; default 1000"
+    )
+    cache_ttl_ms: f.Written[f.DurationOrZero] = Field(
+        None, alias="cache_ttl", description="How long an answer is kept, 0 for ever; default 180s"
+    )
+    sticky: f.Written[f.Flag] = Field(
+        None, description="Calls go to the provider of the call before, as long as it is there; default false"
+    )
     attachments: dict[str, f.Parameter] | None = Field(
         None, alias="parameters", description="Sent with each call as attachments, merged key by key"
     )

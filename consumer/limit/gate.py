@@ -188,11 +188,11 @@ class Waiting:
         done: Called with the outcome where it never gets one.
     """
 
-    def __init__(self, gate: Gate, invocation: Invocation, size: int, go: Callable[[], None], done: Done) -> None:
+    def __init__(self, gate: Gate, invocation: Invocation, size: int, go: Callable[[], object], done: Done) -> None:
         self.size = size
         self._gate = gate
         self._invocation: Invocation | None = invocation
-        self._go: Callable[[], None] | None = go
+        self._go: Callable[[], object] | None = go
         self._done: Done | None = done
 
     def watch(self, timer: Timer) -> None:
@@ -234,7 +234,7 @@ class Waiting:
         text = f"no place became free within {waited:.0f} ms ({limit.key} of {limit.whose}, {limit.origin})"
         self.end(CallTimeout(text, not_sent=True))
 
-    def _forget(self) -> tuple[Callable[[], None] | None, Done | None]:
+    def _forget(self) -> tuple[Callable[[], object] | None, Done | None]:
         """Let go of what the timer would keep until the deadline."""
         go, done = self._go, self._done
         self._invocation = self._go = self._done = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import sys
 import threading
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from callahead.config.policy import ConsumerConfig, MethodPolicy, ReferencePolic
 
 from ..call.invocation import Done, Invocation, Outcome, Stage
 from ..errors import LimitExceeded
+from ..interceptor.later import Later
 from ..runtime.callbacks import CallbackExecutor
 from .gate import Gate, Limit, Waiting
 
@@ -37,31 +37,27 @@ def _pending(policy: MethodPolicy | ReferencePolicy | ConsumerConfig, whose: str
     return [Limit(whose, calls, size, origin=", ".join(dict.fromkeys(map(policy.origin, keys))))]
 
 
-def limited(gates: Gates, following: Stage, callbacks: CallbackExecutor, *, is_aside: bool) -> Stage:
-    """Make the stage that lets calls through *gates*, the first of them first.
-
-    A call that has waited goes on where its place became free, so perhaps on an I/O thread; where users' code follows
-    (*is_aside*) it goes on on a callback thread.
-    """
+def limited(gates: Gates, following: Stage, callbacks: CallbackExecutor, later: Later) -> Stage:
+    """Make the stage that lets calls through *gates*, the first of them first; *later* goes on with what has waited."""
     for gate in reversed(gates):
-        following = _Limited(gate, following, callbacks, is_aside=is_aside)
+        following = _Limited(gate, following, callbacks, later)
     return following
 
 
 class _Limited:
     """The stage of one gate."""
 
-    def __init__(self, gate: Gate, following: Stage, callbacks: CallbackExecutor, *, is_aside: bool) -> None:
+    def __init__(self, gate: Gate, following: Stage, callbacks: CallbackExecutor, later: Later) -> None:
         self._gate = gate
         self._following = following
         self._callbacks = callbacks
-        self._is_aside = is_aside
+        self._later = later
 
     def __call__(self, invocation: Invocation, done: Done) -> None:
         """Go on with a place, or do what ``when_full`` says; a `Stage`."""
         size = size_of(invocation.request)
         if self._gate.enter(size):
-            self._go(invocation, size, done)
+            self._go(size, invocation, done)
             return
         policy = invocation.policy
         if policy.when_full == "reject":
@@ -69,24 +65,18 @@ class _Limited:
         elif policy.when_full == "block":
             self._block(invocation, size, done)
         else:
-            waiting = Waiting(self._gate, invocation, size, self._later(invocation, size, done), done)
+            go = self._later(partial(self._go, size), invocation, done)
+            waiting = Waiting(self._gate, invocation, size, go, done)
             sheds = policy.when_full == "shed_oldest"
             self._gate.queue(waiting, policy.max_delayed, policy.max_delayed_bytes, sheds=sheds)
 
-    def _go(self, invocation: Invocation, size: int, done: Done) -> None:
+    def _go(self, size: int, invocation: Invocation, done: Done) -> None:
         leaving = _Leaving(self._gate, size, done)
         try:
             self._following(invocation, leaving)
         except BaseException:
             leaving.give_back()
             raise
-
-    def _later(self, invocation: Invocation, size: int, done: Done) -> partial[None]:
-        go = partial(self._go, invocation, size, done)
-        if not self._is_aside:
-            return go
-        name = f"delayed call of {invocation.record.name}"
-        return partial(self._callbacks.submit, contextvars.copy_context(), name, go)
 
     def _block(self, invocation: Invocation, size: int, done: Done) -> None:
         """Wait here for a place, but never where that would keep it from becoming free."""
@@ -107,7 +97,7 @@ class _Limited:
                 self._gate.admit()
             raise
         if turn.has_place:
-            self._go(invocation, size, done)
+            self._go(size, invocation, done)
 
     def _why_not_block(self) -> str:
         if self._callbacks.is_current():

@@ -45,6 +45,11 @@ class _Request(NamedTuple):
         """Bytes of the message."""
         return len(self.data)
 
+    @property
+    def key(self) -> bytes:
+        """The message, which names the types of the arguments too."""
+        return self.data
+
 
 class JavaTriMethod(TriMethod):
     """A `TriMethod` for one method of a Java interface."""
