@@ -54,11 +54,13 @@ def _of_calls(policy: MethodPolicy) -> Iterator[Setting]:
 
 def _of_reference(policy: ReferencePolicy) -> Iterator[Setting]:
     attributes = {key: attribute for attribute, key in yaml_keys(ReferenceModel).items()}
+    of_calls = yaml_keys(MethodModel).values()
     for key, declared in listing("reference").items():
         if declared:
             yield _of_transport(policy, declared)
         elif attributes[key] != "methods" and hasattr(policy, attributes[key]):
-            yield _setting(key, attributes[key], policy, policy.origin(attributes[key]))
+            shown = f"reference.{key}" if key in of_calls else key  # a method has one of its own, too
+            yield _setting(shown, attributes[key], policy, policy.origin(attributes[key]))
 
 
 def _of_transport(policy: ReferencePolicy, declared: tuple[DeclaredSetting, ...]) -> Setting:

@@ -27,6 +27,7 @@ from .call.invocation import CallRecord
 from .call.unseen import report_unseen
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
+from .limit import Gate, limits_of
 from .reference.declared import require_declared
 from .reference.ending import OnDrop, Runtime
 from .reference.pipeline import Pipeline, Surroundings
@@ -38,6 +39,7 @@ from .transport.shortage import preparing
 
 if TYPE_CHECKING:
     from .channel.channel import ConsumerChannel
+    from .scope import OnError, Scope
 
 S = TypeVar("S")
 
@@ -87,6 +89,7 @@ class Consumer:
     ) -> None:
         self.config = _configuration(config)
         self._runtime = Runtime(clock, CallbackExecutor(self.config.callback_threads), on_drop)
+        self._runtime.gates = [Gate(limit, self._runtime.timer) for limit in limits_of(self.config)]
         self._random = Random() if random is None else random  # noqa: S311 - it spreads load, it keeps no secret
         self._lock = threading.RLock()
         self._turns: dict[str, threading.RLock] = {}
@@ -186,6 +189,12 @@ class Consumer:
 
         with self._making(name) as pipeline:
             return ConsumerChannel(pipeline)
+
+    def scope(self, *, timeout: float | None = None, on_error: OnError = "wait_all", retry_failed: int = 0) -> Scope:
+        """Collect the calls of a ``with`` block, and wait for them at its end; see `callahead.consumer.scope.Scope`."""
+        from .scope import Scope
+
+        return Scope(self._runtime, timeout=timeout, on_error=on_error, retry_failed=retry_failed)
 
     @contextmanager
     def _making(self, name: str) -> Iterator[Pipeline]:

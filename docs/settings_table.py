@@ -39,12 +39,24 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "idempotent": NONE,
         "retry_on": NONE,
         "interceptors": "``filter``",
+        "when_full": f"{NONE}; Dubbo blocks",
+        "max_delayed": NONE,
+        "max_delayed_bytes": NONE,
         "oninvoke": "``oninvoke`` and ``oninvoke-method``",
         "onreturn": "``onreturn`` and ``onreturn-method``",
         "onthrow": "``onthrow`` and ``onthrow-method``",
         "unobserved": NONE,
+        "mock": "``mock``, as text",
+        "validation": "``validation``, a switch",
+        "cache": "``cache``; ``lru`` and ``expiring``",
+        "cache_size": "``cache.size``",
+        "cache_ttl": "``cache.seconds``",
     },
-    "method": {"parameter_types": f"{NONE}; Java has the interface"},
+    "method": {
+        "parameter_types": f"{NONE}; Java has the interface",
+        "max_pending": f"{NONE}; ``actives`` is the nearest",
+        "max_pending_bytes": NONE,
+    },
     "interface": {
         "ssl": "``ssl`` at the root, for all",
         "max_request_bytes": "``payload``",
@@ -57,7 +69,6 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "max_queued_bytes": NONE,
         "threads": NONE,
         "queue": NONE,
-        "when_full": NONE,
     },
     "reference": {
         "stub": f"{NONE}; Dubbo's ``stub`` is a Java class and another thing",
@@ -68,8 +79,14 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "arguments": f"{NONE}; Dubbo's ``arguments`` are callbacks among the parameters",
         "clients": NONE,
         "close": NONE,
+        "max_pending": NONE,
+        "max_pending_bytes": NONE,
     },
-    "consumer": {"callback_threads": f"{NONE}; ``threads`` sizes a JVM's pool"},
+    "consumer": {
+        "callback_threads": f"{NONE}; ``threads`` sizes a JVM's pool",
+        "max_pending": NONE,
+        "max_pending_bytes": NONE,
+    },
     "ssl": {
         "enabled": NONE,
         "ca": "``client-trust-cert-collection-path``",
@@ -201,6 +218,8 @@ def _shown(name: str, value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if name.startswith("max_pending"):
+        return "no limit"
     if name.endswith("_bytes"):
         return f"{value // 1024**2} MiB"
     if name.endswith("_ms"):

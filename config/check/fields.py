@@ -12,15 +12,18 @@ from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, unknown
 from ..policy import LAZY
 from ..read.tree import Broken
 from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, choice, count, or_placeholder
-from ..values import text
+from ..values import mock, text
 from ..values.quantity import MOST_RETRIES, Unfit, flag_or, show
 from . import installed
 
 __all__ = [
     "Actives",
     "Async",
+    "CacheKind",
+    "CacheSize",
     "Cluster",
     "Connections",
+    "Delayed",
     "Duration",
     "DurationOrZero",
     "Errors",
@@ -28,6 +31,7 @@ __all__ = [
     "Function",
     "Interceptors",
     "LoadBalance",
+    "Mock",
     "OrEmpty",
     "OrSwitch",
     "Parameter",
@@ -42,6 +46,7 @@ __all__ = [
     "Threads",
     "Unobserved",
     "Urls",
+    "WhenFull",
     "Word",
     "Words",
     "Written",
@@ -91,11 +96,16 @@ _TEXT = WithJsonSchema({"type": "string"})
 Async = Annotated[bool | str, PlainValidator(flag_or(LAZY)), or_placeholder(enum=[True, False, LAZY])]
 Retries = Annotated[int, *count(0, MOST_RETRIES)]
 Actives = Annotated[int, *count(0, 1_000_000)]
+Delayed = Annotated[int, *count(0, 10_000_000)]
 Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
 Unobserved = Annotated[str, *choice("log", "raise", "ignore")]
+WhenFull = Annotated[str, *choice("block", "reject", "delay", "shed_oldest")]
+CacheKind = Annotated[str, *choice("none", "lru")]
+CacheSize = Annotated[int, *count(1, 10_000_000)]
+Mock = Annotated[tuple[str, ...], PlainValidator(mock.mock), WithJsonSchema({"type": ["string", "object"]})]
 Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), installed.URLS]
 Interceptors = Annotated[Words, installed.INTERCEPTORS]
 RegistryAddress = Annotated[Text, installed.REGISTRY_ADDRESS]

@@ -65,7 +65,17 @@ class CallModel(_Section):
     )
     cluster: f.Written[f.Cluster] = Field(None, description="What to do when an attempt fails; default failover")
     loadbalance: f.Written[f.LoadBalance] = Field(None, description="How a provider is chosen; default random")
-    actives: f.Written[f.Actives] = Field(None, description="Most calls at once, 0 for no limit; default 0")
+    actives: f.Written[f.Actives] = Field(None, description="Most calls of a method at once, 0 for no limit; default 0")
+    when_full: f.Written[f.WhenFull] = Field(
+        None,
+        description="What a call does where actives or max_pending leave it no place: it is refused (reject), its"
+        " thread waits (block), it waits aside (delay), or does so in place of the one that waits longest"
+        " (shed_oldest); default reject",
+    )
+    max_delayed: f.Written[f.Delayed] = Field(
+        None, description="Most calls that wait for one limit, 0 to 10000000; default 1000"
+    )
+    max_delayed_bytes: f.Written[f.Size] = Field(None, description="Most bytes of such calls; default 16MiB")
     interceptors: f.Written[f.Interceptors] = Field(
         None,
         description="Names or module:Class, after those of the levels above; -name removes one, -default all of them",
@@ -78,12 +88,41 @@ class CallModel(_Section):
     unobserved: f.Written[f.Unobserved] = Field(
         None, description="A failed future that nobody looked at: log, raise or ignore it; default log"
     )
+    mock: f.Written[f.Mock] = Field(
+        None,
+        description='Answers made on this side: "force:return null" always, "fail:return empty" in place of a failure,'
+        " or a mapping of classes of errors to what is done then",
+    )
+    validation: f.Written[f.Function] = Field(
+        None, description="module:function called with the arguments, which refuses the call by raising"
+    )
+    cache: f.Written[f.CacheKind] = Field(
+        None, description="lru keeps answers for equal requests, none does not; default none"
+    )
+    cache_size: f.Written[f.CacheSize] = Field(
+        None, description="Most answers that a method keeps, 1 to 10000000; default 1000"
+    )
+    cache_ttl_ms: f.Written[f.DurationOrZero] = Field(
+        None, alias="cache_ttl", description="How long an answer is kept, 0 for ever; default 180s"
+    )
+    sticky: f.Written[f.Flag] = Field(
+        None, description="Calls go to the provider of the call before, as long as it is there; default false"
+    )
     attachments: dict[str, f.Parameter] | None = Field(
         None, alias="parameters", description="Sent with each call as attachments, merged key by key"
     )
 
 
-class MethodModel(CallModel):
+class PendingModel(_Section):
+    """Limits of all calls of just the level that sets them, whose other levels do not take them over."""
+
+    max_pending: f.Written[f.Actives] = Field(
+        None, description="Most calls of this level that have begun and not ended, 0 for no limit; default 0"
+    )
+    max_pending_bytes: f.Written[f.Size] = Field(None, description="Most bytes of their requests; default no limit")
+
+
+class MethodModel(PendingModel, CallModel):
     """Settings of one method; they win over its reference's, and these over the consumer's."""
 
     parameter_types: f.Written[f.Words] = Field(None, description="Java types of the parameters, in order")
@@ -129,7 +168,7 @@ class InterfaceModel(CallModel):
     )
 
 
-class ConsumerModel(InterfaceModel):
+class ConsumerModel(PendingModel, InterfaceModel):
     """Defaults of every reference, and what the whole consumer shares."""
 
     callback_threads: f.Written[f.Threads] = Field(
@@ -137,7 +176,7 @@ class ConsumerModel(InterfaceModel):
     )
 
 
-class ReferenceModel(InterfaceModel):
+class ReferenceModel(PendingModel, InterfaceModel):
     """One remote service, by the id that Consumer.reference takes."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["interface"]})

@@ -16,7 +16,7 @@ def _all(text: str, names: str) -> dict[str, str]:
 
 
 _METHOD = {
-    **_all(NOT_YET, "arguments cache forks merger mock sticky validation"),
+    **_all(NOT_YET, "arguments forks merger"),
     **_all(_LEGACY, "deprecated reliable stat"),
     **_all(_PROVIDER, "executes weight"),
 }

@@ -27,12 +27,15 @@ ANY = "*"
 
 _CALL = (
     *("is_async", "sent", "returns", "timeout_ms", "total_timeout_ms", "retries", "idempotent", "retry_on", "cluster"),
-    *("loadbalance", "actives", "oninvoke", "onreturn", "onthrow", "unobserved", "parameter_types"),
+    *("loadbalance", "actives", "when_full", "max_delayed", "max_delayed_bytes", "oninvoke", "onreturn", "onthrow"),
+    *("unobserved", "mock", "validation", "cache", "cache_size", "cache_ttl_ms", "sticky", "parameter_types"),
 )
 _INTERFACE = (
     *("interface", "group", "version", "check", "connections", "max_request_bytes", "max_response_bytes"),
     *("max_queued_requests", "max_queued_bytes", "connect_timeout_ms", "stub", "generic", "serialization"),
 )
+# What one level sets for itself alone.
+_OWN = ("max_pending", "max_pending_bytes")
 
 
 def resolve(root: RootModel, tree: Entry, folder: Path, report: Report) -> ConsumerConfig:
@@ -60,12 +63,15 @@ def resolve(root: RootModel, tree: Entry, folder: Path, report: Report) -> Consu
         "shutdown_timeout_ms": root.application.shutdown_timeout_ms,
         "callback_threads": root.consumer.callback_threads,
     }
+    own = choose(_OWN, [consumer], report)
     set_values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return ConsumerConfig(
         source=report.file,
         registries=MappingProxyType(registries),
         references=MappingProxyType(references),
+        origins=MappingProxyType(own.origins),
         **set_values,
+        **own.values,
     )
 
 
@@ -108,7 +114,7 @@ def _reference(
     name: str, levels: Sequence[Level], registries: Sequence[str], folder: Path, report: Report
 ) -> ReferencePolicy:
     own = levels[0]
-    chosen = choose(_INTERFACE, levels, report)
+    chosen = choose(_INTERFACE, levels, report).join(choose(_OWN, [own], report))
     _check_interface(levels, report)
     add_source(chosen, levels, registries, report)
     add_transport(chosen, levels, folder, report)
@@ -151,6 +157,7 @@ def _method(reference: str, method: str, levels: Sequence[Level], report: Report
         report.at(levels[0].entry, f"{show(method)} is not the name of a method")
     chosen = choose(_CALL, levels, report)
     if method != ANY:
+        chosen = chosen.join(choose(_OWN, levels[:1], report))
         chosen.origins["method"] = report.origin(levels[0].entry)
     add_interceptors(chosen, levels, report)
     add_attachments(chosen, levels, report)

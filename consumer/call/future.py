@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 from ..errors import ConsumerClosed
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import GRACE_S
+from ..runtime.loops import runs_loop
 from .current import enter_callback
 from .invocation import CallRecord, Done, Invocation, Outcome
 from .lean_future import SettlingFuture, raise_error
@@ -148,6 +148,16 @@ class InvocationFuture(SettlingFuture[T]):
 
     def _wait(self, timeout: float | None) -> Outcome | None:
         """Wait for the end, which comes soon after the deadline at the latest, whoever fails to bring it."""
+        collected = self.record.collected
+        if collected is None or self.done():
+            return self._wait_until_due(timeout)
+        since = collected.now()
+        try:
+            return self._wait_until_due(timeout)
+        finally:
+            collected.waited(since)
+
+    def _wait_until_due(self, timeout: float | None) -> Outcome | None:
         ending = self._ending
         longest = self.invocation.deadline.remaining() + GRACE_S
         if ending is None or (timeout is not None and timeout < longest):
@@ -292,20 +302,19 @@ class InvocationFuture(SettlingFuture[T]):
         waiter: asyncio.Future[T] = loop.create_future()
         self._when_settled(partial(_wake, loop, waiter))
         waiter.add_done_callback(partial(_follow_waiter, self))
+        collected = None if self.done() else self.record.collected
+        since = 0.0 if collected is None else collected.now()
         try:
             return (yield from waiter.__await__())
         finally:
+            if collected is not None:
+                collected.waited(since)
             del self, waiter  # as in result()
 
     def __repr__(self) -> str:
         state = "cancelled" if self.cancelled() else "done" if self.done() else "pending"
-        hint = _A_TASK if _is_in_loop() else ""
+        hint = _A_TASK if runs_loop() else ""
         return f"<InvocationFuture {self.record.name} {state}, provider {self.provider}{hint}>"
-
-
-def _is_in_loop() -> bool:
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and asyncio._get_running_loop() is not None
 
 
 def _follow_waiter(future: InvocationFuture, waiter: asyncio.Future[Any]) -> None:

@@ -72,6 +72,25 @@ class Waiter(Protocol):
         """Let it run *work*, soon; False where it waits no more. From any thread."""
 
 
+class Collected(Protocol):
+    """A call as whoever collects it, such as a scope, follows it; none of these blocks or raises. From any thread."""
+
+    def begun(self, ending: Stoppable, /) -> None:
+        """The call counts as running."""
+
+    def hold(self, future: Any, /) -> None:
+        """The answer will come to *future*, a `callahead.consumer.InvocationFuture`."""
+
+    def ended(self, outcome: Outcome, /) -> None:
+        """The call has ended; once, and where its consumer closes meanwhile perhaps before it has begun."""
+
+    def now(self) -> float:
+        """Return the monotonic second, of the clock by which the call is timed."""
+
+    def waited(self, since: float, /) -> None:
+        """The calling thread or task has waited for the answer since the second *since* of `now`."""
+
+
 class CallRecord:
     """The trace of one call; written by the stages, read by users through `RpcContext.last_call` and the future.
 
@@ -95,6 +114,7 @@ class CallRecord:
         overwrote: The call before it in its context, where nobody had asked for the future of that one.
         waiter: That thread, for work that would hold up others; None where none waits.
         first: The first attempt, while the call runs; likewise *further*, those after it. They may have ended.
+        collected: How whoever collects the calls of its context, such as a scope, follows it; else None.
     """
 
     ended: float | None = None
@@ -112,6 +132,7 @@ class CallRecord:
     is_decided: bool = False
     first: Stoppable | None = None
     further: tuple[Stoppable, ...] = ()
+    collected: Collected | None = None
 
     def __init__(self, policy: MethodPolicy, method: str, started: float) -> None:
         self.policy = policy
@@ -141,6 +162,10 @@ class CallRecord:
         code, instruction = self._site
         lines = (line for start, end, line in code.co_lines() if start <= instruction < end and line is not None)
         return f"{code.co_filename}:{next(lines, code.co_firstlineno)} in {code.co_name}"
+
+    def repeat(self, other: CallRecord) -> None:
+        """Take the call site of *other*, which this call repeats."""
+        self._site = other._site
 
     def begin_further(self, attempt: Stoppable) -> int:
         """Count *attempt*, which is not the first, and let the cancellation of the call stop it; returns its number."""

@@ -28,7 +28,7 @@ from typing import Any
 from callahead.config.policy import MethodPolicy
 
 from ..call import plain
-from ..call.current import enter_call, enter_future, take_attachments
+from ..call.current import current_collector, enter_call, enter_future, take_attachments
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation, Outcome, Stage
 from ..interceptor.metrics import CallMetrics
@@ -99,6 +99,7 @@ class MethodBinding:
 
         Raises:
             ConsumerClosed: The consumer is closed.
+            concurrent.futures.CancelledError: The scope that the call would belong to was given up.
         """
         runtime = self.runtime
         if runtime.closed and runtime.refuses():
@@ -116,6 +117,9 @@ class MethodBinding:
         )
         if options is not None:
             invocation.options = options
+        collector = current_collector() or runtime.everywhere
+        if collector is not None:
+            record.collected = collector.collect(self, invocation)
         return invocation
 
     def __repr__(self) -> str:
@@ -218,6 +222,8 @@ class Caller:
         future = self._future_class(invocation, runtime.callbacks)
         try:
             ending = future._ending = FutureEnding(runtime, binding.metrics, record, future)
+            if record.collected is not None:
+                record.collected.hold(future)
             enter_future(future, held=held)
             error = self._start(invocation, ending, wait=policy.sent)
         except BaseException as broken:  # as in sync()

@@ -9,14 +9,17 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from contextvars import Context
+from typing import ClassVar
 
 from callahead.config.policy import MethodPolicy
 
+from ..call.collected import Collector
 from ..call.current import enter_callback
 from ..call.future import InvocationFuture
 from ..call.invocation import DECIDING, NO_KWARGS, CallRecord, Invocation, Outcome, blame
 from ..errors import CallTimeout, ConsumerClosed
 from ..interceptor.metrics import CallMetrics, log_failure
+from ..limit import Gates
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import GRACE_S, Clock
 from ..runtime.drain import Drain
@@ -45,8 +48,12 @@ class Runtime:
         on_drop: Hears of dropped failures, or None.
         draining: Hears of the calls that end once it is closed.
         owner: The consumer, which hears of forks and of the exit, and must live as long as its calls and references.
+        gates: Limits of all calls of the consumer.
         closed: No further call may begin, but for those that callbacks make while `drain` waits.
+        everywhere: Collects what no scope does, of whichever consumer and thread; None where nobody wants to know.
     """
+
+    everywhere: ClassVar[Collector | None] = None
 
     def __init__(self, clock: Clock, callbacks: CallbackExecutor, on_drop: OnDrop | None) -> None:
         self.clock = clock
@@ -55,6 +62,7 @@ class Runtime:
         self.running: dict[CallRecord, Ending] = {}
         self.watchdog = Watchdog(clock, self.timer, self.running)
         self.on_drop = on_drop
+        self.gates: Gates = ()
         self.closed = False
         self.draining = Drain()
         self.owner: object = None
@@ -136,6 +144,8 @@ class Ending:
         if runtime.closed and runtime.refuses() and runtime.running.pop(record, None) is not None:
             raise closed_error(record.policy, record.method)
         metrics.begin()
+        if record.collected is not None:
+            record.collected.begun(self)
 
     def __call__(self, outcome: Outcome, *, is_taken: bool = False) -> None:
         """End the call, and tell all of it; of several ends only the first counts.
@@ -153,6 +163,8 @@ class Ending:
             self._end_otherwise(error)
         self.outcome = outcome
         self.ended(outcome)
+        if record.collected is not None:
+            record.collected.ended(outcome)
         handed = self._handed
         if handed is not None:
             handed.put(None)
@@ -173,6 +185,17 @@ class Ending:
         if is_first:
             self._record.cancel()
             self(Outcome(error=error), is_taken=True)
+
+    def cancel(self) -> bool:
+        """End the call as cancelled; False where it ends in another way, which somebody may have been told already."""
+        record = self._record
+        with DECIDING:
+            is_first = not record.is_decided and self._take()
+            self._is_cancelled = is_first or self._is_cancelled
+        if is_first:
+            record.cancel()
+            self(Outcome(error=CancelledError()), is_taken=True)
+        return self._is_cancelled
 
     def _take(self) -> bool:
         """Take the call from those that run; where nobody else has, its observers hear that it was given up."""
@@ -264,17 +287,6 @@ class FutureEnding(Ending):
     """The end of a call that has a future."""
 
     __slots__ = ()
-
-    def cancel(self) -> bool:
-        """End the call as cancelled; False where it ends in another way, which somebody may have been told already."""
-        record = self._record
-        with DECIDING:
-            is_first = not record.is_decided and self._take()
-            self._is_cancelled = is_first or self._is_cancelled
-        if is_first:
-            record.cancel()
-            self(Outcome(error=CancelledError()), is_taken=True)
-        return self._is_cancelled
 
     def ended(self, outcome: Outcome) -> None:
         """Settle the future."""

@@ -57,6 +57,9 @@ class MethodTransport(Protocol):
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Make of the arguments what `send` puts on the wire; once per call, before any provider is chosen.
 
+        It is bytes, or has its number of bytes as ``size``, so that limits can count it, and as ``key`` something
+        hashable that is equal for equal requests alone, without which nothing is cached.
+
         Raises:
             SerializationError: The arguments do not fit the method.
             LimitExceeded: The request is larger than ``max_request_bytes``.

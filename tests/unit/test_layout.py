@@ -33,9 +33,10 @@ FLOORS = (
     ("registry",),
     ("consumer.errors", "consumer.runtime", "consumer.wire"),
     ("consumer.call", "consumer.codec"),
-    ("consumer.interface", "consumer.interceptor", "consumer.loadbalance"),
+    ("consumer.interface", "consumer.interceptor", "consumer.limit", "consumer.loadbalance"),
     ("consumer.cluster", "consumer.transport"),
     ("consumer.reference",),
+    ("consumer.scope",),
     ("consumer.bootstrap", "consumer.channel", "consumer.testing", "consumer.cli"),
 )
 # Rooms inside config, likewise; its other modules are its doors, which import any of them.

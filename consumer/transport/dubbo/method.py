@@ -55,6 +55,16 @@ class EncodedCall(NamedTuple):
     arguments: bytes | memoryview
     more: int
 
+    @property
+    def size(self) -> int:
+        """Bytes of the arguments."""
+        return len(self.arguments)
+
+    @property
+    def key(self) -> tuple[str, bytes]:
+        """Equal for equal arguments of one overload."""
+        return self.signature.descriptor, bytes(self.arguments)
+
 
 class _Overload(NamedTuple):
     """How the arguments of one signature are encoded, and how many bytes they may have in a request."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import sys
 import threading
 from collections import OrderedDict
 from typing import Final
@@ -18,6 +17,7 @@ from callahead.config.policy import ReferencePolicy
 from ...call.invocation import Outcome
 from ...errors import ConsumerClosed, LimitExceeded, RpcError, TransportError
 from ...runtime.deadline import GRACE_S
+from ...runtime.loops import runs_loop
 from ...runtime.watchdog import Watchdog
 from ..api import ConnectionCounts, TransportParts
 from .clients import Clients
@@ -47,7 +47,6 @@ class BoundedPool:
         self._callbacks = parts.callbacks
         self._most: int = policy.transport.threads
         self._most_waiting: int = policy.transport.queue
-        self._blocks = policy.transport.when_full == "block"
         self._numbers = itertools.count()
         self._is_closed = False
         self._late = 0
@@ -83,8 +82,9 @@ class BoundedPool:
         return len(self._waiting) < self._most_waiting + free or self._is_closed
 
     def _await_room(self, task: Task) -> LimitExceeded | None:
-        why_not = self._why_not_block(task) if self._blocks else ""
-        if self._blocks and not why_not:
+        blocks = task.policy.when_full == "block"
+        why_not = self._why_not_block(task) if blocks else ""
+        if blocks and not why_not:
             left = task.ends - self._clock()
             if task.hold_caller(lambda: self._room.wait_for(self._has_room, left)):
                 return None
@@ -95,7 +95,7 @@ class BoundedPool:
 
     def _why_not_block(self, task: Task) -> str:
         """Say who would be blocked that must not be; "" where the caller may."""
-        if _is_in_event_loop():
+        if runs_loop():
             who = "an event loop"
         elif self._callbacks.is_current():
             who = "a callback"
@@ -105,7 +105,7 @@ class BoundedPool:
             who = "whoever repeats a call"
         else:
             return ""
-        return f"; when_full: block ({self._policy.origin('when_full')}) never blocks {who}"
+        return f"; when_full: block ({task.policy.origin('when_full')}) never blocks {who}"
 
     def _queue(self, task: Task) -> RpcError | None:
         if self._is_closed:
@@ -246,8 +246,3 @@ class BoundedPool:
         self._tasks.clear()
         self._watchdog.after_fork()
         self._begin_anew()
-
-
-def _is_in_event_loop() -> bool:
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and asyncio._get_running_loop() is not None

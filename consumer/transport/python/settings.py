@@ -41,9 +41,6 @@ class PythonSettings(TransportSettings):
     queue: Annotated[int, *count(0, 1_000_000)] = setting(
         1000, "most calls that wait for a thread, 0 to 1000000; default 1000"
     )
-    when_full: Annotated[str, *choice("reject", "block")] = setting(
-        "reject", "one call more than queue is refused, or blocks its caller until there is room; default reject"
-    )
 
     def conflicts(self, own: Collection[str]) -> Iterator[Conflict]:
         """Say what does nothing alone, or nothing at all."""

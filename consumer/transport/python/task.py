@@ -31,11 +31,23 @@ class Task:
     Attributes:
         ends: Monotonic second by which it must have ended.
         number: Of the attempt.
+        policy: What its call obeys.
         has_begun: A thread has begun the method; written by the pool, as is the next.
         has_ended: Somebody ends it.
     """
 
-    __slots__ = ("_attempt", "_done", "_name", "_pool", "_request", "ends", "has_begun", "has_ended", "number")
+    __slots__ = (
+        "_attempt",
+        "_done",
+        "_name",
+        "_pool",
+        "_request",
+        "ends",
+        "has_begun",
+        "has_ended",
+        "number",
+        "policy",
+    )
 
     def __init__(self, name: str, attempt: Attempt, done: Done, pool: Keeper) -> None:
         self._name = name
@@ -45,6 +57,7 @@ class Task:
         self._request: Arguments | None = attempt.request
         self.ends = attempt.ends
         self.number = attempt.number
+        self.policy = attempt.policy
         self.has_begun = self.has_ended = False
 
     def hold_caller(self, wait: Callable[[], bool]) -> bool:

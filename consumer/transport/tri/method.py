@@ -66,6 +66,16 @@ class EncodedCall(NamedTuple):
     more: int
     signature: JavaSignature | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of the message."""
+        return len(self.message)
+
+    @property
+    def key(self) -> bytes:
+        """The message, which over Java interfaces names the types of the arguments too."""
+        return self.message
+
 
 class TriMethod:
     """A `MethodTransport` for gRPC methods.
