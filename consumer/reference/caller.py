@@ -265,7 +265,7 @@ class Caller:
     def _start(self, invocation: Invocation, ending: Ending, *, wait: bool) -> BaseException | None:
         """Begin the call; with *wait*, return what went wrong before the request was written."""
         if wait:
-            invocation.on_sent = ending.sent
+            invocation.record.on_sent = ending.sent
         watchdog = self.binding.runtime.watchdog
         if invocation.ends < watchdog.next_end:
             watchdog.expect(invocation.ends)

@@ -17,6 +17,7 @@ from ..call.collected import Collector
 from ..call.current import enter_callback
 from ..call.future import InvocationFuture
 from ..call.invocation import DECIDING, NO_KWARGS, CallRecord, Invocation, Outcome, blame
+from ..call.sending import end_sending
 from ..errors import CallTimeout, ConsumerClosed
 from ..interceptor.metrics import CallMetrics, log_failure
 from ..limit import Gates
@@ -295,10 +296,11 @@ class FutureEnding(Ending):
         future = self._future
         assert future is not None
         invocation = future.invocation
-        # A future may be held for long, and what it asked must not be. on_sent refers back to this very object.
-        invocation.on_sent = invocation.request = None
+        invocation.request = None  # a future may be held for long, and what it asked must not be
         invocation.args, invocation.kwargs = (), NO_KWARGS
         future._settle(outcome)
+        if self._record.on_sent is not None:  # looked at once the future is settled, by which who asks later goes
+            end_sending(self._record, outcome)
         future._ending = None  # only now: until then the future is not to be cancelled by itself
 
     def after_fork(self) -> None:
@@ -323,7 +325,8 @@ class DropEnding(Ending):
     def ended(self, outcome: Outcome) -> None:
         """Count and tell a failure that the caller was not told of."""
         error, record = outcome.error, self._record
-        self._invocation.on_sent = self._invocation.request = None  # as above, but that on_drop gets the arguments
+        self._invocation.request = None  # as above, but that on_drop gets the arguments
+        record.on_sent = None  # which refers back to this very object
         if error is None or (self._raises and not self.is_sent):
             return
         self._metrics.drop()
