@@ -32,10 +32,12 @@ if TYPE_CHECKING:
         RpcError,
         SerializationError,
         TransportError,
+        TwowayOnlyError,
     )
     from .interceptor import CallNext, Interceptor, Observer, answer
     from .reference.declared import remote
     from .reference.reference import Method, Reference
+    from .reference.views import async_view, oneway, sync_view
 
 _MODULES = {
     "AllAttemptsFailed": "errors",
@@ -69,9 +71,13 @@ _MODULES = {
     "RpcError": "errors",
     "SerializationError": "errors",
     "TransportError": "errors",
+    "TwowayOnlyError": "errors",
     "answer": "interceptor",
+    "async_view": "reference.views",
+    "oneway": "reference.views",
     "remote": "reference.declared",
     "resolve": "call.plain",
+    "sync_view": "reference.views",
 }
 
 __all__ = [
@@ -106,9 +112,13 @@ __all__ = [
     "RpcError",
     "SerializationError",
     "TransportError",
+    "TwowayOnlyError",
     "answer",
+    "async_view",
+    "oneway",
     "remote",
     "resolve",
+    "sync_view",
 ]
 
 

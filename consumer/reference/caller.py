@@ -33,7 +33,7 @@ from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation, Outcome, Stage
 from ..interceptor.metrics import CallMetrics
 from ..transport.api import MethodTransport
-from .ending import DropEnding, Ending, FutureEnding, Runtime, closed_error
+from .ending import DropEnding, Ending, FutureEnding, Runtime, WrittenEnding, closed_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +207,12 @@ class Caller:
         options: Any = None,
         *,
         held: bool = False,
+        one_way: bool = False,
     ) -> InvocationFuture:
         """Call and return the future, which is the context's too; with ``sent`` once the request is written.
 
-        The context keeps a future that is *held* until somebody asks for it; else the caller decides its life.
+        The context keeps a future that is *held* until somebody asks for it; else the caller decides its life. Where
+        the call is *one_way* the future ends as soon as the request is written.
         """
         invocation = self.binding.begin(policy, self._carrier, args, kwargs, options, blocking=False)
         record = invocation.record
@@ -221,7 +223,10 @@ class Caller:
         runtime = binding.runtime
         future = self._future_class(invocation, runtime.callbacks)
         try:
-            ending = future._ending = FutureEnding(runtime, binding.metrics, record, future)
+            kind = WrittenEnding if one_way else FutureEnding
+            ending = future._ending = kind(runtime, binding.metrics, record, future)
+            if one_way:
+                invocation.one_way, record.on_sent = True, ending.sent
             if record.collected is not None:
                 record.collected.hold(future)
             enter_future(future, held=held)
