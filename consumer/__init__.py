@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         TwowayOnlyError,
     )
     from .interceptor import CallNext, Interceptor, Observer, answer
+    from .reference.batch_view import batch_oneway, flush_batch, flush_batch_async
     from .reference.declared import remote
     from .reference.reference import Method, Reference
     from .reference.views import async_view, oneway, sync_view
@@ -74,6 +75,9 @@ _MODULES = {
     "TwowayOnlyError": "errors",
     "answer": "interceptor",
     "async_view": "reference.views",
+    "batch_oneway": "reference.batch_view",
+    "flush_batch": "reference.batch_view",
+    "flush_batch_async": "reference.batch_view",
     "oneway": "reference.views",
     "remote": "reference.declared",
     "resolve": "call.plain",
@@ -115,6 +119,9 @@ __all__ = [
     "TwowayOnlyError",
     "answer",
     "async_view",
+    "batch_oneway",
+    "flush_batch",
+    "flush_batch_async",
     "oneway",
     "remote",
     "resolve",

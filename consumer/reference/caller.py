@@ -135,7 +135,7 @@ class Caller:
         future_class: Class of the futures it makes.
     """
 
-    __slots__ = ("_carrier", "_future_class", "binding")
+    __slots__ = ("_future_class", "binding", "carrier")
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class Caller:
         future_class: type[InvocationFuture] = InvocationFuture,
     ) -> None:
         self.binding = binding
-        self._carrier = carrier
+        self.carrier = carrier
         self._future_class = future_class
 
     def call(
@@ -172,7 +172,7 @@ class Caller:
         view: str = "",
     ) -> Any:
         """Call, wait, and return the value or raise the error."""
-        invocation = self.binding.begin(policy, self._carrier, args, kwargs, options, blocking=True)
+        invocation = self.binding.begin(policy, self.carrier, args, kwargs, options, blocking=True)
         record = invocation.record
         if view:
             record.view = view
@@ -214,7 +214,7 @@ class Caller:
         The context keeps a future that is *held* until somebody asks for it; else the caller decides its life. Where
         the call is *one_way* the future ends as soon as the request is written.
         """
-        invocation = self.binding.begin(policy, self._carrier, args, kwargs, options, blocking=False)
+        invocation = self.binding.begin(policy, self.carrier, args, kwargs, options, blocking=False)
         record = invocation.record
         record._site = (frame.f_code, frame.f_lasti)
         # Before the future copies the context: the copy must not keep the future of the call before alive.
@@ -248,7 +248,7 @@ class Caller:
     def _one_way(
         self, policy: MethodPolicy, args: tuple[Any, ...], kwargs: Mapping[str, Any], frame: FrameType, options: Any
     ) -> None:
-        invocation = self.binding.begin(policy, self._carrier, args, kwargs, options, blocking=False)
+        invocation = self.binding.begin(policy, self.carrier, args, kwargs, options, blocking=False)
         record = invocation.record
         invocation.one_way = True
         record._site = (frame.f_code, frame.f_lasti)

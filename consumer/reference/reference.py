@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic
 
@@ -145,6 +146,7 @@ class Reference:
         self._find = find
         self._names = names
         self._attribute = attribute
+        self._batches: weakref.WeakSet[Any] = weakref.WeakSet()  # of its batch views
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -188,10 +190,12 @@ def view_of(reference: Reference, change: Callable[[Any], Any]) -> Reference:
     if not isinstance(reference, Reference):
         raise TypeError(f"a view is made of a reference, as consumer.reference(...) gives it, not of {reference!r}")
     find = reference._find
-    return Reference(
+    view = Reference(
         reference._name,
         reference._interface,
         lambda name: change(find(name)),
         reference._names,
         reference._attribute,
     )
+    view._batches = reference._batches
+    return view

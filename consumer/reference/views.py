@@ -54,11 +54,20 @@ def _maker(kind: type[Method]) -> Callable[[Any], Any]:
     def make(method: Any) -> Any:
         if isinstance(method, Method):
             return kind(method._caller, method._describe, method._options)
-        if isinstance(method, StreamMethod) and kind is OneWayMethod:
-            raise TwowayOnlyError(f"{method!r} answers, and cannot be called one-way")
-        return method
+        return require_unary(method) if kind is OneWayMethod else method
 
     return make
+
+
+def require_unary(method: Any) -> Any:
+    """Return *method*, unless it streams.
+
+    Raises:
+        TwowayOnlyError: It does, which is an answer.
+    """
+    if isinstance(method, StreamMethod):
+        raise TwowayOnlyError(f"{method!r} streams, and cannot be called one-way")
+    return method
 
 
 class SyncMethod(Method[P, T]):
