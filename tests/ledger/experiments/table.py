@@ -103,8 +103,8 @@ EXPERIMENTS: Final = (
     ),
     Experiment(
         number=14, name="overload", run=peers.overloaded,
-        fault="ten times the capacity, then half of it",
-        holds="the provider is busy for 80 % of the time; 99 % answered from 2 s after the load dropped",
+        fault="ten times the capacity, then a quarter of it",
+        holds="the provider is busy for 80 % of the time; 90 % answered from 2 s after the load dropped",
     ),
     Experiment(
         number=15, name="retry storm", run=peers.refusing, lacks="a circuit breaker: it opens, probes, closes",
