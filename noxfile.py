@@ -53,8 +53,8 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def full(session: nox.Session) -> None:
-    """Run all tests and what is long, too: Java providers, which need a JDK and Maven, and the benchmarks' smoke."""
-    session.install("--editable", ".[test]")
+    """Run all tests and what is long, too: Java providers, which need a JDK and Maven; benchmarks; the manual."""
+    session.install("--editable", ".[test,docs]")
     session.run("python", "-m", "pytest", "--full", *session.posargs)
 
 
@@ -96,6 +96,20 @@ def wheel(session: nox.Session) -> None:
         shutil.copy(ROOT / part, elsewhere)
     session.chdir(elsewhere)
     session.run("python", "-m", "pytest", "-m", "not source and not slow", "--ignore=tests/interop", *session.posargs)
+
+
+@nox.session
+def sdist(session: nox.Session) -> None:
+    """Run the quick unit tests of the source distribution where it was unpacked, as whoever downloads it would."""
+    session.install("build")
+    built = pathlib.Path(session.create_tmp()) / "sdist"
+    shutil.rmtree(built, ignore_errors=True)
+    session.run("python", "-m", "build", "--sdist", "--outdir", str(built), str(ROOT))
+    (found,) = built.glob("*.tar.gz")
+    shutil.unpack_archive(found, built, filter="data")
+    session.chdir(built / found.name.removesuffix(".tar.gz"))
+    session.install("--editable", ".[test]")
+    session.run("python", "-m", "pytest", "-m", "not slow", "tests/unit", *session.posargs)
 
 
 @nox.session

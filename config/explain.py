@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from .check.declared import DeclaredSetting
 from .check.listing import listing
 from .check.models import MethodModel, ReferenceModel, yaml_keys
-from .policy import MethodPolicy, ReferencePolicy, SslPolicy
-from .values.secret import masked, masked_value
+from .policy import BUILT_IN, MethodPolicy, ReferencePolicy, SslPolicy
+from .values.secret import masked, shown_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Setting:
 
     Attributes:
         key: As in the YAML.
-        value: True, False, a number, a text, a list or a mapping of texts, or None for nothing; secrets are masked.
+        value: True, False, a number, a text, a list or a mapping, or None for nothing; secrets are masked.
         unit: ``"ms"`` or ``"bytes"``, "" for none.
         origin: ``"conf/x.yml:14"``, several with commas between them, or ``"built-in"``; "" for a setting that the
             protocol of the reference does not honour, whose value is then None.
@@ -31,6 +31,11 @@ class Setting:
     unit: str
     origin: str
     only: str = ""
+
+    @property
+    def is_set(self) -> bool:
+        """The configuration says it, on whatever level."""
+        return self.origin not in ("", BUILT_IN)
 
 
 def explain(reference: ReferencePolicy, method: str | None = None) -> tuple[Setting, ...]:
@@ -49,11 +54,16 @@ def _of_calls(policy: MethodPolicy) -> Iterator[Setting]:
 
 def _of_reference(policy: ReferencePolicy) -> Iterator[Setting]:
     attributes = {key: attribute for attribute, key in yaml_keys(ReferenceModel).items()}
+    of_calls = yaml_keys(MethodModel).values()
     for key, declared in listing("reference").items():
         if declared:
             yield _of_transport(policy, declared)
         elif attributes[key] != "methods" and hasattr(policy, attributes[key]):
-            yield _setting(key, attributes[key], policy, policy.origin(attributes[key]))
+            origin = policy.origin(attributes[key])
+            if key not in of_calls:
+                yield _setting(key, attributes[key], policy, origin)
+            elif origin != BUILT_IN:  # a method has one of its own, too
+                yield _setting(f"reference.{key}", attributes[key], policy, origin)
 
 
 def _of_transport(policy: ReferencePolicy, declared: tuple[DeclaredSetting, ...]) -> Setting:
@@ -79,8 +89,6 @@ def _unit(attribute: str) -> str:
 def _plain(key: str, value: Any) -> Any:
     if isinstance(value, SslPolicy):
         return {name: text for name in SslPolicy.__slots__ if (text := getattr(value, name)) is not None}
-    if isinstance(value, Mapping):
-        return {name: masked_value(name, text) for name, text in value.items()}
     if isinstance(value, tuple):
-        return [masked(text) for text in value]
-    return masked_value(key, value) if isinstance(value, str) else value
+        return [masked(one) if isinstance(one, str) else shown_value("", one) for one in value]
+    return shown_value(key, value)

@@ -12,6 +12,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .values.quantity import show
+
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
@@ -25,6 +27,19 @@ INTERCEPTOR = "callahead.interceptor"
 _MOST_NAMES = 10
 # What others call ours.
 _OTHER_NAMES = {"grpc": "tri", "grpcs": "tri", "triple": "tri"}
+# What Dubbo and dubbo-go have and nobody offers here, without dashes: none of these is a slip of the pen.
+_DUBBOS = {
+    CLUSTER: "adaptiveservice available broadcast failback failsafe forking mergeable mock zoneaware",
+    LOADBALANCE: "adaptive aliasmethod consistenthash consistenthashing interleavedweightedroundrobin leastactive p2c "
+    "shortestresponse",
+    REGISTRY: "apollo consul dns etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple nacos polaris redis "
+    "serviceconsul servicediscoveryregistry sofa xds zookeeper",
+    TRANSPORT: "hessian http injvm jsonrpc memcached mock nativethrift redis rest rmi thrift webservice",
+    INTERCEPTOR: "accesslog active activelimit adaptiveservice auth cache classloader clusterfilter collector "
+    "compatible consumercontext deprecated echo exception executelimit executionlimit future generic genericimpl "
+    "gracefulshutdown graceshutdown hystrixconsumer meshconsumer metrics monitor observationsender otelclienttrace "
+    "pshutdown routerstatus seata sentinelconsumer spring springcloud timeout token tps tracing validation",
+}
 
 
 @cache
@@ -50,6 +65,18 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"known: {', '.join(known[:_MOST_NAMES])}{more}" if known else ""
 
 
+def unknown(group: str, name: str) -> tuple[str, str]:
+    """Say what is wrong with a *name* that *group* does not offer, and what to do.
+
+    A name of Dubbo's is never taken for a slip of the pen: what it stands for is not what the nearest name does.
+    """
+    kind = group.removeprefix("callahead.").replace("transport", "protocol")
+    known = available(group)
+    if name.replace("-", "").replace("_", "").lower() in _DUBBOS.get(group, "").split():
+        return f"{kind} {show(name)} is not supported yet", f"known: {', '.join(known)}" if known else ""
+    return f"unknown {kind} {show(name)}", nearest(name, known)
+
+
 def load(group: str, name: str) -> Any:
     """Import the implementation that *name* stands for in *group*.
 
@@ -59,8 +86,7 @@ def load(group: str, name: str) -> Any:
     """
     point = _declared(group).get(name)
     if point is None:
-        kind = group.removeprefix("callahead.")
-        raise LookupError(f'unknown {kind} "{name}"; {nearest(name, available(group))}')
+        raise LookupError("; ".join(filter(None, unknown(group, name))))
     return point.load()
 
 

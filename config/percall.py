@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from .errors import ConfigError, Problem
-from .policy import CALL, MethodPolicy
-from .values.quantity import Unfit, count, duration_ms, flag, show
+from .policy import CALL, LAZY, MethodPolicy
+from .values.quantity import Unfit, count, duration_ms, flag, flag_or, show
 
 
 def _attachments(value: Any) -> Mapping[str, str]:
@@ -19,13 +19,14 @@ def _attachments(value: Any) -> Mapping[str, str]:
     return dict(value)
 
 
-# Option, attribute of MethodPolicy, and how its value is read.
+# Option, attribute of MethodPolicy, and how its value is read. "async" is a keyword of Python.
 _OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "timeout": ("timeout_ms", duration_ms(1)),
     "total_timeout": ("total_timeout_ms", duration_ms(1)),
     "retries": ("retries", count(0, 1000)),
     "idempotent": ("idempotent", flag),
     "attachments": ("attachments", _attachments),
+    "async_": ("is_async", flag_or(LAZY)),
 }
 
 
@@ -34,8 +35,8 @@ def override(policy: MethodPolicy, options: Mapping[str, Any]) -> MethodPolicy:
 
     Args:
         policy: What the configuration says.
-        options: ``timeout`` and ``total_timeout`` as in YAML, ``retries``, ``idempotent``, and ``attachments``, which
-            join the configured ones and go before those of the context.
+        options: ``timeout`` and ``total_timeout`` as in YAML, ``retries``, ``idempotent``, ``async_``, and
+            ``attachments``, which join the configured ones and go before those of the context.
 
     Raises:
         TypeError: An option is unknown.
@@ -44,6 +45,16 @@ def override(policy: MethodPolicy, options: Mapping[str, Any]) -> MethodPolicy:
     unknown = sorted(options.keys() - _OPTIONS.keys())
     if unknown:
         raise TypeError(f"unknown option {', '.join(unknown)}; known: {', '.join(_OPTIONS)}")
+    values = _values(policy, options)
+    own = values.get("attachments")
+    if own is not None:
+        values["attachments"] = MappingProxyType({**policy.attachments, **own})
+        values["call_attachments"] = MappingProxyType({**policy.call_attachments, **own})
+    return policy.override(**values)
+
+
+def _values(policy: MethodPolicy, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Read *options*, by attribute; all that is wrong with them comes at once."""
     values: dict[str, Any] = {}
     problems: list[Problem] = []
     for name, value in options.items():
@@ -51,12 +62,15 @@ def override(policy: MethodPolicy, options: Mapping[str, Any]) -> MethodPolicy:
         try:
             values[attribute] = read(value)
         except Unfit as error:
-            key = f"{policy.reference}.{policy.method}.with_options({name}=...)"
-            problems.append(Problem(file=CALL, line=0, key=key, text=str(error), hint=error.hint))
+            problems.append(_problem(policy, name, str(error), error.hint))
+    if values.get("is_async") == LAZY and not policy.returns:
+        hint = f"return is false, {policy.origin('returns')}"
+        problems.append(_problem(policy, "async_", "there is no answer to be lazy about", hint))
     if problems:
         raise ConfigError(problems)
-    own = values.get("attachments")
-    if own is not None:
-        values["attachments"] = MappingProxyType({**policy.attachments, **own})
-        values["call_attachments"] = MappingProxyType({**policy.call_attachments, **own})
-    return policy.override(**values)
+    return values
+
+
+def _problem(policy: MethodPolicy, option: str, text: str, hint: str) -> Problem:
+    key = f"{policy.reference}.{policy.method}.with_options({option}=...)"
+    return Problem(file=CALL, line=0, key=key, text=text, hint=hint)

@@ -12,13 +12,14 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from .errors import ConfigError, Problem
 
 DEFAULT_PROTOCOL = "tri"
 BUILT_IN = "built-in"
 CALL = "call"
+LAZY: Final = "lazy"
 # These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
 NEVER_SENT = frozenset({"async", "retries", "return", "sent"})
 
@@ -50,22 +51,37 @@ class MethodPolicy:
         reference: Id of the reference, as in the YAML.
         method: Name as the YAML or, for a method that it does not name, as the interface spells it; ``"*"`` in the
             policy of all the methods that the YAML does not name.
-        is_async: YAML ``async``: the call returns None at once, the answer is in the context's future.
+        is_async: YAML ``async``: the call returns at once and the answer is in the context's future. It returns None,
+            or, where this is ``"lazy"``, an object that becomes the answer at its first use.
         sent: The call returns once the request was handed to this machine's transport.
         returns: YAML ``return``: False drops the answer, and no future is made.
         timeout_ms: Longest time of one attempt, whole milliseconds, > 0.
         total_timeout_ms: Longest time of the whole call, retries and queueing included, whole milliseconds, > 0.
         retries: Attempts after the first, >= 0.
         idempotent: The method may run twice, so an attempt in doubt may be repeated.
+        retry_on: ``module:Class`` of exceptions that may be repeated too, where the method is *idempotent*.
         cluster: Entry point name of the failure strategy.
         loadbalance: Entry point name of the load balancer.
-        actives: Most calls at once, 0 for no limit; one more is refused with `LimitExceeded`.
+        actives: Most calls at once, 0 for no limit.
+        when_full: What one more does, here and at the limits of reference and consumer: ``reject`` (it fails with
+            `LimitExceeded`), ``block`` (the calling thread waits), ``delay`` (it waits in a queue), or ``shed_oldest``
+            (likewise, and where the queue is full the first in it is refused).
+        max_delayed: Most calls that wait at one limit, >= 0.
+        max_delayed_bytes: Most bytes of their requests, > 0.
+        max_pending: Most calls that have begun and not ended, 0 for no limit; set for this very method.
+        max_pending_bytes: Most bytes of their requests, 0 for no limit; likewise.
         interceptors: Names as in the YAML: entry points or ``module:Class``; ``-name`` removes an earlier one.
         oninvoke: ``module:function`` called with the arguments before the call, or None.
         onreturn: ``module:function`` called with the value, or None.
         onthrow: ``module:function`` called with the error, or None.
         unobserved: What becomes of a failed future that nobody looked at: ``log``, ``raise`` (through
             `sys.unraisablehook`) or ``ignore``.
+        mock: Rules of answers made on this side, as in YAML (``fail:return null``), in order.
+        validation: ``module:function`` called with the arguments before anything is sent, or None.
+        cache: ``lru`` keeps answers, ``none`` does not.
+        cache_size: Most answers that are kept, > 0.
+        cache_ttl_ms: How long each is kept, 0 for ever.
+        sticky: A call goes to the provider of the call before it, as long as that is there.
         attachments: Sent with each call, under those of the context; YAML ``parameters``, and *call_attachments*.
         call_attachments: Those of the call's own options, which go before those of the context.
         parameter_types: Java parameter types in order, or None where they are not declared.
@@ -75,21 +91,33 @@ class MethodPolicy:
 
     reference: str
     method: str
-    is_async: bool = False
+    is_async: bool | Literal["lazy"] = False
     sent: bool = False
     returns: bool = True
     timeout_ms: int = 1000
     total_timeout_ms: int = 3000
     retries: int = 2
     idempotent: bool = False
+    retry_on: tuple[str, ...] = ()
     cluster: str = "failover"
     loadbalance: str = "random"
     actives: int = 0
+    when_full: str = "reject"
+    max_delayed: int = 1000
+    max_delayed_bytes: int = 16 * 1024 * 1024
+    max_pending: int = 0
+    max_pending_bytes: int = 0
     interceptors: tuple[str, ...] = ()
     oninvoke: str | None = None
     onreturn: str | None = None
     onthrow: str | None = None
     unobserved: str = "log"
+    mock: tuple[str, ...] = ()
+    validation: str | None = None
+    cache: str = "none"
+    cache_size: int = 1000
+    cache_ttl_ms: int = 180_000
+    sticky: bool = False
     attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     call_attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     parameter_types: tuple[str, ...] | None = None
@@ -162,13 +190,16 @@ class ReferencePolicy:
         max_response_bytes: Largest response, in bytes, > 0.
         max_queued_requests: Most requests that one connection has begun and not ended, > 0.
         max_queued_bytes: Most bytes of these, > 0; a single request of any size may run where nothing else does.
+        max_pending: Most calls of the reference that have begun and not ended, 0 for no limit.
+        max_pending_bytes: Most bytes of their requests, 0 for no limit.
         connect_timeout_ms: Longest time of one connection attempt.
         generic: Every method is called through Dubbo's ``$invoke``, with or without known types.
         serialization: How the values of a Java interface become bytes.
         transport: What the transport of *protocol* declares as its settings, an immutable object of that class.
+        client: The object of this program that `Consumer.wrap` was given for the reference; None mostly.
         default: Policy of every method that the YAML does not name.
         methods: From a method's name in the YAML to its policy.
-        origins: From attribute name to where it was set.
+        origins: From attribute name to where it was set; of what *ssl* has from ``"ssl.ca"`` and its like.
     """
 
     id: str
@@ -186,13 +217,21 @@ class ReferencePolicy:
     max_response_bytes: int = 8 * 1024 * 1024
     max_queued_requests: int = 200_000
     max_queued_bytes: int = 64 * 1024 * 1024
+    max_pending: int = 0
+    max_pending_bytes: int = 0
     connect_timeout_ms: int = 3000
     generic: bool = False
     serialization: str = "hessian2"
     transport: Any = None  # each transport knows the class, nothing else reads it
+    client: Any = field(default=None, repr=False, compare=False)
     default: MethodPolicy
     methods: Mapping[str, MethodPolicy] = field(default_factory=_nothing)
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
+
+    @property
+    def is_local(self) -> bool:
+        """It is served in this process, so it has no addresses."""
+        return self.transport is not None and bool(self.transport.is_local)
 
     def origin(self, attribute: str) -> str:
         """Say where the value of *attribute* was set."""
@@ -243,6 +282,9 @@ class ConsumerConfig:
         shutdown_timeout_ms: How long `Consumer.close` waits for pending calls when not told otherwise; Dubbo
             ``shutwait``.
         callback_threads: Most threads that run users' callbacks, > 0.
+        max_pending: Most calls of the consumer that have begun and not ended, 0 for no limit.
+        max_pending_bytes: Most bytes of their requests, 0 for no limit.
+        origins: From the name of either of these to where it was set.
     """
 
     source: str
@@ -251,3 +293,10 @@ class ConsumerConfig:
     references: Mapping[str, ReferencePolicy] = field(default_factory=_nothing)
     shutdown_timeout_ms: int = 10_000
     callback_threads: int = 4
+    max_pending: int = 0
+    max_pending_bytes: int = 0
+    origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
+
+    def origin(self, attribute: str) -> str:
+        """Say where the value of *attribute* was set."""
+        return self.origins.get(attribute, BUILT_IN)

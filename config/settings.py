@@ -16,14 +16,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic.config import JsonDict
 
-from .values import quantity, text
+from .values import quantity, structure, text
 
-_PLACEHOLDER: Final = {"type": "string", "pattern": r"\$\{"}
+PLACEHOLDER: Final = r"\$\{"
 _TEXT: Final = {"type": "string"}
 
 
@@ -46,7 +46,13 @@ class TransportSettings(BaseModel):
 
     A field is made by `setting`, and its default is the only one there is. Its type is one of this module's, which take
     placeholders, units and a key without a value as every setting does, or any that pydantic knows.
+
+    Attributes:
+        is_local: Its references are served in this process: they have neither addresses nor a registry, and may do
+            without ``interface``. Each has one provider, and may be given an object by `Consumer.wrap`.
     """
+
+    is_local: ClassVar[bool] = False
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
 
@@ -75,6 +81,7 @@ def setting(
     after: str | None = None,
     instead: str = "remove it",
     in_consumer: bool = True,
+    is_shown: bool = True,
 ) -> Any:
     """Make the field of one setting.
 
@@ -85,9 +92,10 @@ def setting(
         after: Key behind which it is listed; by default that of the setting declared before it.
         instead: What to do where the reference has another protocol.
         in_consumer: ``consumer`` may set it for all references.
+        is_shown: It stands in the ``repr`` of the settings; False for what may hold a secret.
     """
     extra: JsonDict = {"after": after, "instead": instead, "in_consumer": in_consumer}
-    return Field(default, alias=key, description=description, json_schema_extra=extra)
+    return Field(default, alias=key, description=description, json_schema_extra=extra, repr=is_shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,11 @@ class Located:
     """
 
     find: Callable[[Path, Any], tuple[Any, list[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Spelt:
+    """Marks a type whose mappings have keys of the user's own, which are kept as they are spelt."""
 
 
 def unreadable(path: Path) -> str:
@@ -122,9 +135,18 @@ def _folders(folder: Path, written: tuple[str, ...]) -> tuple[tuple[str, ...], l
     return tuple(map(str, paths)), [f"{path} is not a folder" for path in paths if not path.is_dir()]
 
 
-def or_placeholder(**schema: Any) -> WithJsonSchema:
-    """Describe to editors a value of *schema*, or a ``${...}`` in its place."""
-    return WithJsonSchema({"anyOf": [schema, _PLACEHOLDER]})
+def or_placeholder(pattern: str = "", **schema: Any) -> WithJsonSchema:
+    """Describe to editors a value of *schema*, or a ``${...}`` in its place.
+
+    Args:
+        pattern: What a text may look like, too.
+        schema: An ``enum``, or one ``type`` and keywords that mean nothing to a text.
+    """
+    # No anyOf, whose every branch an editor would blame for one value.
+    if "enum" in schema:
+        return WithJsonSchema({"if": {"type": "string", "pattern": PLACEHOLDER}, "else": schema})
+    texts = f"{pattern}|{PLACEHOLDER}" if pattern else PLACEHOLDER
+    return WithJsonSchema({**schema, "type": [schema["type"], "string"], "pattern": texts})
 
 
 def count(least: int, most: int) -> tuple[PlainValidator, WithJsonSchema]:
@@ -133,10 +155,13 @@ def count(least: int, most: int) -> tuple[PlainValidator, WithJsonSchema]:
     return PlainValidator(quantity.count(least, most)), schema
 
 
+def choice(*words: str) -> tuple[PlainValidator, WithJsonSchema]:
+    """Describe one of *words*: ``Annotated[str, *choice("grey", "white")]``."""
+    return PlainValidator(text.one_of(*words)), or_placeholder(enum=list(words))
+
+
 def _amount(least: int, most: int, units: str) -> WithJsonSchema:
-    number = {"type": "number", "minimum": least, "maximum": most}
-    worded = {"type": "string", "pattern": rf"^[0-9]+(\.[0-9]+)? ?({units})$"}
-    return WithJsonSchema({"anyOf": [number, worded, _PLACEHOLDER]})
+    return or_placeholder(rf"^[0-9]+(\.[0-9]+)? ?({units})$", type="number", minimum=least, maximum=most)
 
 
 def _duration(least: int) -> tuple[PlainValidator, WithJsonSchema]:
@@ -145,7 +170,10 @@ def _duration(least: int) -> tuple[PlainValidator, WithJsonSchema]:
 
 
 _BYTES: Final = _amount(1, quantity.LARGEST_BYTES, "[bB]|[kKmMgG][iI]?[bB]")
-TEXTS: Final = WithJsonSchema({"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]})
+_ARGUMENTS: Final[JsonDict] = {"type": ["object", "array"]}
+TEXTS: Final = WithJsonSchema(
+    {"type": ["string", "array"], "items": {"type": "string", "description": "One of several"}}
+)
 
 Flag = Annotated[bool, PlainValidator(quantity.flag), or_placeholder(type="boolean")]
 Duration = Annotated[int, *_duration(1)]
@@ -156,4 +184,6 @@ Word = Annotated[str, PlainValidator(text.word), WithJsonSchema(_TEXT)]
 Words = Annotated[tuple[str, ...], PlainValidator(text.words), TEXTS]
 Module = Annotated[str, PlainValidator(text.module_path), WithJsonSchema(_TEXT)]
 File = Annotated[str, PlainValidator(text.text), WithJsonSchema(_TEXT), Located(_file)]
+Target = Annotated[str, PlainValidator(text.target_path), WithJsonSchema(_TEXT)]
+Arguments = Annotated[Any, PlainValidator(structure.arguments), WithJsonSchema(_ARGUMENTS), Spelt()]
 Folders = Annotated[tuple[str, ...], PlainValidator(text.words), TEXTS, Located(_folders)]

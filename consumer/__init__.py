@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .call.context import LastCall, NoFutureError, RpcContext
     from .call.future import InvocationFuture
     from .call.invocation import CallRecord, Invocation, Outcome
+    from .call.plain import resolve
     from .errors import (
         AllAttemptsFailed,
         CallaheadError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         TransportError,
     )
     from .interceptor import CallNext, Interceptor, Observer, answer
+    from .reference.declared import remote
     from .reference.reference import Method, Reference
 
 _MODULES = {
@@ -68,6 +70,8 @@ _MODULES = {
     "SerializationError": "errors",
     "TransportError": "errors",
     "answer": "interceptor",
+    "remote": "reference.declared",
+    "resolve": "call.plain",
 }
 
 __all__ = [
@@ -103,6 +107,8 @@ __all__ = [
     "SerializationError",
     "TransportError",
     "answer",
+    "remote",
+    "resolve",
 ]
 
 

@@ -9,22 +9,26 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from random import Random
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from callahead.config import load_file, load_mapping
 from callahead.config.errors import ConfigError
 from callahead.config.extension import TRANSPORT, load, nearest
 from callahead.config.policy import ConsumerConfig, ReferencePolicy
+from callahead.config.values.quantity import show
 from callahead.registry.api import Registry
 
 from .call.invocation import CallRecord
 from .call.unseen import report_unseen
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
+from .limit import Gate, limits_of
+from .reference.declared import require_declared
 from .reference.ending import OnDrop, Runtime
 from .reference.pipeline import Pipeline, Surroundings
 from .reference.reference import Reference
@@ -35,10 +39,23 @@ from .transport.shortage import preparing
 
 if TYPE_CHECKING:
     from .channel.channel import ConsumerChannel
+    from .scope import OnError, Scope
+
+S = TypeVar("S")
+
+# References whose names are shown of many.
+_NAMED = 10
 
 _LOG = logging.getLogger("callahead.consumer.call")
 
 _CONSUMERS: weakref.WeakSet[Consumer] = weakref.WeakSet()
+
+
+def _configuration(given: Any) -> ConsumerConfig:
+    if isinstance(given, str | os.PathLike):
+        text = f"a Consumer is made of settings, and {show(os.fspath(given))} is the name of a file"
+        raise ConfigError.one(text, hint=f"write Consumer.from_file({os.fspath(given)!r})")
+    return given if isinstance(given, ConsumerConfig) else load_mapping(given)
 
 
 class Consumer:
@@ -70,14 +87,16 @@ class Consumer:
         clock: Clock = time.monotonic,
         random: Random | None = None,
     ) -> None:
-        self.config = config if isinstance(config, ConsumerConfig) else load_mapping(config)
+        self.config = _configuration(config)
         self._runtime = Runtime(clock, CallbackExecutor(self.config.callback_threads), on_drop)
+        self._runtime.gates = [Gate(limit, self._runtime.timer) for limit in limits_of(self.config)]
         self._random = Random() if random is None else random  # noqa: S311 - it spreads load, it keeps no secret
         self._lock = threading.RLock()
         self._turns: dict[str, threading.RLock] = {}
         self._transports: dict[str, Transport] = dict(transports or {})
         self._registries: dict[str, Registry] = dict(registries or {})
         self._own_registries: dict[str, Registry] = {}  # by reference: made of addresses, or merged
+        self._clients: dict[str, Any] = {}  # by reference: what `wrap` was given
         self._pipelines: dict[str, Pipeline] = {}
         self._references: dict[str, Reference] = {}
         self._runtime.owner = self
@@ -92,8 +111,17 @@ class Consumer:
         """
         return cls(load_file(path), **options)
 
-    def reference(self, name: str) -> Reference:
+    @overload
+    def reference(self, name: str) -> Reference: ...
+    @overload
+    def reference(self, name: str, stub: Callable[..., S]) -> S: ...
+    def reference(self, name: str, stub: Callable[..., Any] | None = None) -> Any:
         """Return the stand-in of the service that the configuration calls *name*; the same object each time.
+
+        Args:
+            name: As under ``references``.
+            stub: A class or Protocol that declares its methods, as which a type checker then sees the stand-in; see
+                `callahead.consumer.remote`. It changes nothing else: the configuration says where the types come from.
 
         The first call of a name asks registries and looks for types, which may take seconds. Who asks for that name
         meanwhile waits for it, others do not; a failure is not kept, so the next call tries again.
@@ -104,20 +132,45 @@ class Consumer:
             RegistryError: The registry cannot be read.
             TransportError: The system has no descriptor, no thread or no memory left to make it.
             ConsumerClosed: After `close`, or closed meanwhile.
+            TypeError: *stub* declares a method that the service does not have, or none at all.
         """
         with self._lock:
             reference = self._references.get(name)
             self._require_open(is_made=reference is not None)
-        return self._make_reference(name) if reference is None else reference
+        if reference is None:
+            reference = self._make_reference(name)
+        if stub is not None:
+            require_declared(reference, stub)
+        return reference
 
     def _make_reference(self, name: str) -> Reference:
         with self._making(name) as pipeline:
             reference = self._references.get(name)
             if reference is None:
                 pipeline.transport.methods()  # finds the types now, so that a wrong one is no error of a call
-                reference = Reference(name, pipeline.policy.interface, pipeline.method, pipeline.transport.methods)
-                self._references[name] = reference
+                reference = self._references[name] = pipeline.reference(name)
             return reference
+
+    def wrap(self, name: str, client: Any) -> Reference:
+        """Return the reference that the configuration calls *name*, whose calls are those of *client*'s methods.
+
+        What the configuration says of the reference holds, but for its ``target``, in whose place *client* is. It is
+        yours: it is closed only where ``close`` says how.
+
+        Raises:
+            ConfigError: There is no such reference, its protocol serves nothing in this process, it has been made for
+                something else, or its settings do not fit *client*.
+            ConsumerClosed: After `close`.
+        """
+        policy = self._policy(name)
+        if not policy.is_local:
+            raise policy.error("protocol", f'protocol "{policy.protocol}" cannot call an object of this program')
+        with self._lock:
+            self._require_open()
+            if name in self._pipelines and self._pipelines[name].policy.client is not client:
+                raise policy.error("protocol", "has been made already, for another client")
+            self._clients[name] = client
+        return self.reference(name)
 
     def channel(self, name: str) -> ConsumerChannel:
         """Return a `grpc.Channel` for the service that the configuration calls *name*.
@@ -136,6 +189,12 @@ class Consumer:
 
         with self._making(name) as pipeline:
             return ConsumerChannel(pipeline)
+
+    def scope(self, *, timeout: float | None = None, on_error: OnError = "wait_all", retry_failed: int = 0) -> Scope:
+        """Collect the calls of a ``with`` block, and wait for them at its end; see `callahead.consumer.scope.Scope`."""
+        from .scope import Scope
+
+        return Scope(self._runtime, timeout=timeout, on_error=on_error, retry_failed=retry_failed)
 
     @contextmanager
     def _making(self, name: str) -> Iterator[Pipeline]:
@@ -170,6 +229,8 @@ class Consumer:
             policy = self._policy(name)
             with self._lock:
                 self._require_open()
+                if name in self._clients:
+                    policy = replace(policy, client=self._clients[name])
                 around = self._surroundings(policy)
             pipeline = Pipeline(policy, around)
             with self._lock:
@@ -217,14 +278,14 @@ class Consumer:
     def _registry(self, policy: ReferencePolicy) -> Registry:
         from callahead.registry import DirectRegistry, MergedRegistry
 
-        if not policy.urls and len(policy.registries) == 1:
+        if len(policy.registries) == 1:
             return self._named_registry(policy.registries[0])
         registry = self._own_registries.get(policy.id)
         if registry is None:
-            if policy.urls:
-                registry = DirectRegistry.of(policy)
-            else:
+            if policy.registries:
                 registry = MergedRegistry([self._named_registry(name) for name in policy.registries])
+            else:
+                registry = DirectRegistry.of(policy)
             self._own_registries[policy.id] = registry
         return registry
 
@@ -265,7 +326,7 @@ class Consumer:
             runtime.closed = True
             pipelines = list(self._pipelines.values())
         began = time.monotonic()
-        runtime.drain(self.config.shutdown_timeout_ms / 1000 if timeout is None else timeout)
+        runtime.drain(began + (self.config.shutdown_timeout_ms / 1000 if timeout is None else timeout))
         if timeout != 0:
             self._say_given_up("the consumer is closed", began, self._running())
         for ending in list(runtime.running.values()):
@@ -333,7 +394,9 @@ class Consumer:
 
     def __repr__(self) -> str:
         state = "closed" if self._runtime.closed else f"{len(self._runtime.running)} calls running"
-        return f"<Consumer of {self.config.source}: {len(self.config.references)} references, {state}>"
+        names = ", ".join(self.references[:_NAMED]) or "no references"
+        more = f" and {len(self.references) - _NAMED} more" if len(self.references) > _NAMED else ""
+        return f"<Consumer of {self.config.source}: {names}{more}; {state}>"
 
 
 def _after_fork_in_child() -> None:

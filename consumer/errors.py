@@ -23,7 +23,7 @@
           LocalProtocolError             -                             INVALID_ARGUMENT     no
           RemoteProtocolError            METHOD_NOT_FOUND 11 / 40, 50  UNIMPLEMENTED        no
         SerializationError               SERIALIZATION 5 / 25          INTERNAL (local)     no
-        RemoteError(.type_name .details) BIZ 3 / 70, 80                any other status     never
+        RemoteError(.type_name .details) BIZ 3 / 70, 80                any other status     no, unless listed
         ConsumerClosed                   -                             -                    no
 
 Source: Dubbo ``RpcException``, ``Response`` and gRPC's status codes; differs: every error says whether the provider can
@@ -184,7 +184,7 @@ class SerializationError(RpcError):
 
 
 class RemoteError(RpcError):
-    """The provider ran the method, and the method failed; never tried again.
+    """The provider ran the method, and the method failed; tried again only where ``retry_on`` lists it.
 
     Attributes:
         type_name: The provider's own name for the error: a Java class or a gRPC status.

@@ -37,13 +37,26 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
     "call": {
         "total_timeout": f"{NONE}; ``enable-timeout-countdown`` is the nearest",
         "idempotent": NONE,
+        "retry_on": NONE,
         "interceptors": "``filter``",
+        "when_full": f"{NONE}; Dubbo blocks",
+        "max_delayed": NONE,
+        "max_delayed_bytes": NONE,
         "oninvoke": "``oninvoke`` and ``oninvoke-method``",
         "onreturn": "``onreturn`` and ``onreturn-method``",
         "onthrow": "``onthrow`` and ``onthrow-method``",
         "unobserved": NONE,
+        "mock": "``mock``, as text",
+        "validation": "``validation``, a switch",
+        "cache": "``cache``; ``lru`` and ``expiring``",
+        "cache_size": "``cache.size``",
+        "cache_ttl": "``cache.seconds``",
     },
-    "method": {"parameter_types": f"{NONE}; Java has the interface"},
+    "method": {
+        "parameter_types": f"{NONE}; Java has the interface",
+        "max_pending": f"{NONE}; ``actives`` is the nearest",
+        "max_pending_bytes": NONE,
+    },
     "interface": {
         "ssl": "``ssl`` at the root, for all",
         "max_request_bytes": "``payload``",
@@ -54,14 +67,26 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "connect_timeout": "``connect.timeout``",
         "max_queued_requests": NONE,
         "max_queued_bytes": NONE,
+        "threads": NONE,
+        "queue": NONE,
     },
     "reference": {
         "stub": f"{NONE}; Dubbo's ``stub`` is a Java class and another thing",
         "module": NONE,
         "proto": NONE,
         "proto_path": NONE,
+        "target": NONE,
+        "arguments": f"{NONE}; Dubbo's ``arguments`` are callbacks among the parameters",
+        "clients": NONE,
+        "close": NONE,
+        "max_pending": NONE,
+        "max_pending_bytes": NONE,
     },
-    "consumer": {"callback_threads": f"{NONE}; ``threads`` sizes a JVM's pool"},
+    "consumer": {
+        "callback_threads": f"{NONE}; ``threads`` sizes a JVM's pool",
+        "max_pending": NONE,
+        "max_pending_bytes": NONE,
+    },
     "ssl": {
         "enabled": NONE,
         "ca": "``client-trust-cert-collection-path``",
@@ -144,21 +169,26 @@ def _sections() -> Mapping[str, Any]:
 
 
 def _words(schema: Mapping[str, Any]) -> str:
-    kinds = schema.get("anyOf", [schema])
-    first = next(kind for kind in kinds if kind.get("pattern") != r"\$\{")
-    if any("[mM]?[sS]" in kind.get("pattern", "") for kind in kinds):
-        return f"duration, {'0 or more' if first['minimum'] == 0 else 'more than 0'}"
-    if any("[bB]" in kind.get("pattern", "") for kind in kinds):
+    names = schema.get("else", {}).get("enum")
+    if names:
+        return " or ".join(_shown("", value) for value in names)
+    kinds = [kind for one in schema.get("anyOf", [schema]) for kind in _types(one["type"])]
+    pattern = schema.get("pattern", "")
+    if "[mM]?[sS]" in pattern:
+        return f"duration, {'0 or more' if schema['minimum'] == 0 else 'more than 0'}"
+    if "[iI]?[bB]" in pattern:
         return "size"
-    if "enum" in first:
-        return " or ".join(f"``{value}``" for value in first["enum"])
-    if "minimum" in first:
-        return f"whole number, {first['minimum']:,} to {first['maximum']:,}"
-    if "$ref" in first:
-        return "true, false or a mapping"
-    if any(kind.get("type") == "array" for kind in kinds):
-        return "mapping or list" if "additionalProperties" in first else "list, or one text"
-    return {"boolean": "true or false", "string": "text"}.get(str(first.get("type")), "mapping")
+    if "integer" in kinds:
+        return f"whole number, {schema['minimum']:,} to {schema['maximum']:,}"
+    if "boolean" in kinds:
+        return "true, false or a mapping" if "object" in kinds else "true or false"
+    if "array" in kinds:
+        return "mapping or list" if "object" in kinds else "list, or one text"
+    return "text" if "string" in kinds else "mapping"
+
+
+def _types(written: Any) -> list[str]:
+    return written if isinstance(written, list) else [written]
 
 
 def default_of(table: str, name: str) -> str:
@@ -188,6 +218,8 @@ def _shown(name: str, value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if name.startswith("max_pending"):
+        return "no limit"
     if name.endswith("_bytes"):
         return f"{value // 1024**2} MiB"
     if name.endswith("_ms"):

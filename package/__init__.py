@@ -5,6 +5,7 @@ The public names are those of `callahead.consumer`. Nothing is imported before i
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from .consumer import *  # noqa: F403 - whatever is public there
 
     __version__: str
+
+
+# What gRPC core has to say is in our errors, and it would say it on the program's stderr, for every refused connection
+# and every fork. It looks once, when grpcio is imported, by whomever; a level that the user has set stays.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 def __getattr__(name: str) -> Any:

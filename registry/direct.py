@@ -39,9 +39,13 @@ class DirectRegistry:
     def of(cls, policy: ReferencePolicy) -> Self:
         """Read the ``url`` of a reference: URLs that may be lists; its ``protocol`` where a URL has none.
 
+        One without any has its one provider in this process.
+
         Raises:
             ConfigError: A URL cannot be understood, or has no host or port.
         """
+        if not policy.urls:
+            return cls((Endpoint(protocol=policy.protocol, host=policy.id, port=0),), "this process")
         key = f"references.{policy.id}.url"
         origin = policy.origins.get("urls", "")
         try:

@@ -76,6 +76,7 @@ class FileRegistry:
             raise policy.error(
                 "address", f'"{masked(policy.address)}" names no file', "write it like file:providers.yml"
             )
+        self._named_at = policy.origins.get("address", "")
         reject_unknown(policy, ("interval",))
         self._interval_s = duration_ms(policy, "interval", _INTERVAL_MS) / 1000
         self._queue = NotifyQueue(policy.id, self._find)
@@ -116,9 +117,16 @@ class FileRegistry:
         return f"<FileRegistry {self._path}{': ' + self.problem if self.problem else ''}>"
 
     def _first(self) -> _State:
-        signature = _signature(self._path)
-        content = _content(self._path)
+        try:
+            signature = _signature(self._path)
+            content = _content(self._path)
+        except RegistryUnavailable as error:
+            raise RegistryUnavailable(f"{error}{self._whose()}") from error.__cause__
         return _State(read_listing(content, self._path), content, _trusted(signature))
+
+    def _whose(self) -> str:
+        """Tell where the file was named, for who has mistyped it; the log names the registry."""
+        return f" (registries.{self._id}.address, {self._named_at})" if self._named_at else ""
 
     def _begin(self, first: _State) -> None:
         with self._lock:

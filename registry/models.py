@@ -56,8 +56,8 @@ class Endpoint:
 
     Attributes:
         protocol: Name of the transport it speaks, such as ``tri``.
-        host: Name or address; IPv6 without brackets.
-        port: 1..65535.
+        host: Name or address, IPv6 without brackets; the reference's id where the provider is in this process.
+        port: 1..65535, or 0 where it is in this process.
         path: Path of the provider's URL without its first slash, mostly the interface; "" where the URL has none.
         weight: 0..10000; 0 is never chosen while another is above 0.
         parameters: All parameters of the provider's URL, unknown ones included. Not in the ``repr``: one of them may be
@@ -73,9 +73,9 @@ class Endpoint:
 
     @property
     def address(self) -> str:
-        """``host:port``, with brackets around an IPv6 host."""
+        """``host:port``, with brackets around an IPv6 host; the host alone where there is no port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return f"{host}:{self.port}" if self.port else host
 
     def __str__(self) -> str:
         return f"{self.protocol}://{self.address}"

@@ -45,6 +45,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[_LEFT_OUT] = len(left_out)
 
 
+def pytest_collection_finish() -> None:
+    """Take what was collected out of the collector's sight: it would look at thousands of tests in every test."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what was left out."""
     count = config.stash.get(_LEFT_OUT, 0)

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from ..policy import ReferencePolicy
 from ..read.keys import normalise
 from ..read.tree import BROKEN, Entry
-from ..settings import Located, TransportSettings
+from ..settings import Located, Spelt, TransportSettings
 from ..values.quantity import Unfit, show
 from .fields import Written
 from .models import ConsumerModel, InterfaceModel, ReferenceModel, yaml_keys
@@ -46,6 +46,7 @@ class DeclaredSetting:
         instead: What to do where the reference has another protocol.
         sections: Which of `SECTIONS` take it.
         located: How its value is joined to the folder of the file, None where it is no path.
+        is_spelt: The keys within it are the user's own.
     """
 
     protocol: str
@@ -56,6 +57,11 @@ class DeclaredSetting:
     instead: str
     sections: tuple[str, ...]
     located: Located | None
+    is_spelt: bool
+
+    def plain(self, entry: Entry) -> Any:
+        """Give what stands at *entry*, for pydantic."""
+        return entry.spelt() if self.is_spelt else entry.plain()
 
 
 @dataclass(slots=True)
@@ -116,7 +122,7 @@ class Declaration:
         places = {one.attribute: entry.section[key] for key, one in self.by_key.items() if key in taken}
         if places:
             found.places = places
-            model = self._fitting({key: entry.section[key].plain() for key in taken}, entry, found)
+            model = self._fitting({key: self.by_key[key].plain(entry.section[key]) for key in taken}, entry, found)
             found.values = {attribute: getattr(model, attribute) for attribute in places}
         return found
 
@@ -148,6 +154,7 @@ def _setting(protocol: str, attribute: str, info: FieldInfo, before: str) -> Dec
         instead=extra.get("instead", "remove it"),
         sections=tuple(SECTIONS) if extra.get("in_consumer", True) else ("reference",),
         located=next((mark for mark in _marks(info) if isinstance(mark, Located)), None),
+        is_spelt=any(isinstance(mark, Spelt) for mark in _marks(info)),
     )
 
 

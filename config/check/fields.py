@@ -8,26 +8,36 @@ from typing import Annotated, Any, TypeVar, Union, get_args
 from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema
 
-from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, nearest
+from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, unknown
+from ..policy import LAZY
 from ..read.tree import Broken
-from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, count, or_placeholder
-from ..values import text
-from ..values.quantity import MOST_RETRIES, Unfit, show
+from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, choice, count, or_placeholder
+from ..values import mock, text
+from ..values.quantity import MOST_RETRIES, Unfit, flag_or, show
+from . import installed
 
 __all__ = [
     "Actives",
+    "Async",
+    "CacheKind",
+    "CacheSize",
     "Cluster",
     "Connections",
+    "Delayed",
     "Duration",
     "DurationOrZero",
+    "Errors",
     "Flag",
     "Function",
+    "Interceptors",
     "LoadBalance",
+    "Mock",
     "OrEmpty",
     "OrSwitch",
     "Parameter",
     "Protocol",
     "Queued",
+    "RegistryAddress",
     "Retries",
     "Serialization",
     "Size",
@@ -36,6 +46,7 @@ __all__ = [
     "Threads",
     "Unobserved",
     "Urls",
+    "WhenFull",
     "Word",
     "Words",
     "Written",
@@ -57,13 +68,10 @@ Written = Annotated[T | None, _AsWritten()]
 
 
 def _entry_point(group: str) -> PlainValidator:
-    what = group.removeprefix("callahead.").replace("transport", "protocol")
-
     def convert(value: Any) -> str:
         name = text.text(value)
-        known = available(group)
-        if name not in known:
-            raise Unfit(f"unknown {what} {show(name)}", nearest(name, known))
+        if name not in available(group):
+            raise Unfit(*unknown(group, name))
         return name
 
     return PlainValidator(convert)
@@ -82,23 +90,32 @@ def _ssl(value: Any) -> Any:
     raise Unfit(f"must be true, false or a mapping, not {show(written)}")
 
 
-_UNOBSERVED = ("log", "raise", "ignore")
+_PARAMETER = {"type": ["string", "number", "boolean"], "description": "A value, which becomes text"}
 _TEXT = WithJsonSchema({"type": "string"})
 
+Async = Annotated[bool | str, PlainValidator(flag_or(LAZY)), or_placeholder(enum=[True, False, LAZY])]
 Retries = Annotated[int, *count(0, MOST_RETRIES)]
 Actives = Annotated[int, *count(0, 1_000_000)]
+Delayed = Annotated[int, *count(0, 10_000_000)]
 Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
-Unobserved = Annotated[str, PlainValidator(text.one_of(*_UNOBSERVED)), or_placeholder(enum=list(_UNOBSERVED))]
-Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), TEXTS]
+Unobserved = Annotated[str, *choice("log", "raise", "ignore")]
+WhenFull = Annotated[str, *choice("block", "reject", "delay", "shed_oldest")]
+CacheKind = Annotated[str, *choice("none", "lru")]
+CacheSize = Annotated[int, *count(1, 10_000_000)]
+Mock = Annotated[tuple[str, ...], PlainValidator(mock.mock), WithJsonSchema({"type": ["string", "object"]})]
+Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), installed.URLS]
+Interceptors = Annotated[Words, installed.INTERCEPTORS]
+RegistryAddress = Annotated[Text, installed.REGISTRY_ADDRESS]
 Function = Annotated[str, PlainValidator(text.function_path), _TEXT]
+Errors = Annotated[tuple[str, ...], PlainValidator(text.object_paths), TEXTS]
 Stub = Annotated[str, PlainValidator(text.stub_path), _TEXT]
-Parameter = Annotated[str, PlainValidator(text.parameter), WithJsonSchema({"type": ["string", "number", "boolean"]})]
-Protocol = Annotated[str, _entry_point(TRANSPORT), _TEXT]
-Cluster = Annotated[str, _entry_point(CLUSTER), _TEXT]
-LoadBalance = Annotated[str, _entry_point(LOADBALANCE), _TEXT]
+Parameter = Annotated[str, PlainValidator(text.parameter), WithJsonSchema(_PARAMETER)]
+Protocol = Annotated[str, _entry_point(TRANSPORT), installed.one_of(TRANSPORT)]
+Cluster = Annotated[str, _entry_point(CLUSTER), installed.one_of(CLUSTER)]
+LoadBalance = Annotated[str, _entry_point(LOADBALANCE), installed.one_of(LOADBALANCE)]
 
 OrEmpty = BeforeValidator(_or_empty)
 OrSwitch = BeforeValidator(_ssl)

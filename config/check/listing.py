@@ -28,6 +28,14 @@ def declaration(protocol: str) -> Declaration:
     return Declaration(protocol, model)
 
 
+def is_local(protocol: str) -> bool:
+    """Tell whether references of *protocol* are served in this process; not where it cannot be used at all."""
+    try:
+        return declaration(protocol).model.is_local
+    except Exception:  # whoever names it hears of it
+        return False
+
+
 def declarations() -> Iterator[Declaration]:
     """Give those of all installed transports, by name; one that cannot be used declares nothing, as who names it hears.
 

@@ -36,8 +36,11 @@ class SslModel(_Section):
 class CallModel(_Section):
     """Settings of calls, which every level may make; the lowest level wins."""
 
-    is_async: f.Written[f.Flag] = Field(
-        None, alias="async", description="The call returns at once, its future is in RpcContext; default false"
+    is_async: f.Written[f.Async] = Field(
+        None,
+        alias="async",
+        description="The call returns at once, its future is in RpcContext; lazy: what it returns becomes the answer "
+        "at its first use; default false",
     )
     sent: f.Written[f.Flag] = Field(
         None, description="The call returns once the request is handed to the socket; default false"
@@ -57,10 +60,23 @@ class CallModel(_Section):
     idempotent: f.Written[f.Flag] = Field(
         None, description="The method may run twice, so an attempt in doubt is repeated; default false"
     )
+    retry_on: f.Written[f.Errors] = Field(
+        None, description="module:Class of exceptions after which an idempotent method is tried again; default none"
+    )
     cluster: f.Written[f.Cluster] = Field(None, description="What to do when an attempt fails; default failover")
     loadbalance: f.Written[f.LoadBalance] = Field(None, description="How a provider is chosen; default random")
-    actives: f.Written[f.Actives] = Field(None, description="Most calls at once, 0 for no limit; default 0")
-    interceptors: f.Written[f.Words] = Field(
+    actives: f.Written[f.Actives] = Field(None, description="Most calls of a method at once, 0 for no limit; default 0")
+    when_full: f.Written[f.WhenFull] = Field(
+        None,
+        description="What a call does where actives or max_pending leave it no place: it is refused (reject), its"
+        " thread waits (block), it waits aside (delay), or does so in place of the one that waits longest"
+        " (shed_oldest); default reject",
+    )
+    max_delayed: f.Written[f.Delayed] = Field(
+        None, description="Most calls that wait for one limit, 0 to 10000000; default 1000"
+    )
+    max_delayed_bytes: f.Written[f.Size] = Field(None, description="Most bytes of such calls; default 16MiB")
+    interceptors: f.Written[f.Interceptors] = Field(
         None,
         description="Names or module:Class, after those of the levels above; -name removes one, -default all of them",
     )
@@ -72,12 +88,41 @@ class CallModel(_Section):
     unobserved: f.Written[f.Unobserved] = Field(
         None, description="A failed future that nobody looked at: log, raise or ignore it; default log"
     )
+    mock: f.Written[f.Mock] = Field(
+        None,
+        description='Answers made on this side: "force:return null" always, "fail:return empty" in place of a failure,'
+        " or a mapping of classes of errors to what is done then",
+    )
+    validation: f.Written[f.Function] = Field(
+        None, description="module:function called with the arguments, which refuses the call by raising"
+    )
+    cache: f.Written[f.CacheKind] = Field(
+        None, description="lru keeps answers for equal requests, none does not; default none"
+    )
+    cache_size: f.Written[f.CacheSize] = Field(
+        None, description="Most answers that a method keeps, 1 to 10000000; default 1000"
+    )
+    cache_ttl_ms: f.Written[f.DurationOrZero] = Field(
+        None, alias="cache_ttl", description="How long an answer is kept, 0 for ever; default 180s"
+    )
+    sticky: f.Written[f.Flag] = Field(
+        None, description="Calls go to the provider of the call before, as long as it is there; default false"
+    )
     attachments: dict[str, f.Parameter] | None = Field(
         None, alias="parameters", description="Sent with each call as attachments, merged key by key"
     )
 
 
-class MethodModel(CallModel):
+class PendingModel(_Section):
+    """Limits of all calls of just the level that sets them, whose other levels do not take them over."""
+
+    max_pending: f.Written[f.Actives] = Field(
+        None, description="Most calls of this level that have begun and not ended, 0 for no limit; default 0"
+    )
+    max_pending_bytes: f.Written[f.Size] = Field(None, description="Most bytes of their requests; default no limit")
+
+
+class MethodModel(PendingModel, CallModel):
     """Settings of one method; they win over its reference's, and these over the consumer's."""
 
     parameter_types: f.Written[f.Words] = Field(None, description="Java types of the parameters, in order")
@@ -123,7 +168,7 @@ class InterfaceModel(CallModel):
     )
 
 
-class ConsumerModel(InterfaceModel):
+class ConsumerModel(PendingModel, InterfaceModel):
     """Defaults of every reference, and what the whole consumer shares."""
 
     callback_threads: f.Written[f.Threads] = Field(
@@ -131,7 +176,7 @@ class ConsumerModel(InterfaceModel):
     )
 
 
-class ReferenceModel(InterfaceModel):
+class ReferenceModel(PendingModel, InterfaceModel):
     """One remote service, by the id that Consumer.reference takes."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["interface"]})
@@ -155,7 +200,7 @@ class RegistryModel(_Section):
 
     model_config = ConfigDict(json_schema_extra={"required": ["address"]})
 
-    address: f.Written[f.Text] = Field(None, description="URL such as file:providers.yml or memory://shop")
+    address: f.Written[f.RegistryAddress] = Field(None, description="URL such as file:providers.yml or memory://shop")
     parameters: dict[str, f.Parameter] | None = Field(None, description="Anything that the registry itself takes")
 
 
@@ -173,10 +218,18 @@ class ApplicationModel(_Section):
 class RootModel(_Section):
     """A callahead configuration."""
 
-    application: Annotated[ApplicationModel, f.OrEmpty] = Field(default_factory=ApplicationModel)
-    registries: Annotated[dict[str, Annotated[RegistryModel, f.OrEmpty]], f.OrEmpty] = Field(default_factory=dict)
-    consumer: Annotated[ConsumerModel, f.OrEmpty] = Field(default_factory=ConsumerModel)
-    references: Annotated[dict[str, Annotated[ReferenceModel, f.OrEmpty]], f.OrEmpty] = Field(default_factory=dict)
+    application: Annotated[ApplicationModel, f.OrEmpty] = Field(
+        default_factory=ApplicationModel, description="This program"
+    )
+    registries: Annotated[dict[str, Annotated[RegistryModel, f.OrEmpty]], f.OrEmpty] = Field(
+        default_factory=dict, description="Places that know where providers are, by id"
+    )
+    consumer: Annotated[ConsumerModel, f.OrEmpty] = Field(
+        default_factory=ConsumerModel, description="Defaults of every reference, and what the whole consumer shares"
+    )
+    references: Annotated[dict[str, Annotated[ReferenceModel, f.OrEmpty]], f.OrEmpty] = Field(
+        default_factory=dict, description="Remote services, by the id that Consumer.reference takes"
+    )
 
 
 def yaml_keys(model: type[BaseModel]) -> dict[str, str]:

@@ -16,7 +16,7 @@ def _all(text: str, names: str) -> dict[str, str]:
 
 
 _METHOD = {
-    **_all(NOT_YET, "arguments cache forks merger mock sticky validation"),
+    **_all(NOT_YET, "arguments forks merger"),
     **_all(_LEGACY, "deprecated reliable stat"),
     **_all(_PROVIDER, "executes weight"),
 }
@@ -67,7 +67,7 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
     "consumer": {
         **_INTERFACE,
         **_all(NOT_YET, "mesh_enable references share_connections shareconnections"),
-        **_all(_JAVA, "corethreads queues refer_background refer_thread_num threadpool threads url_merge_processor"),
+        **_all(_JAVA, "corethreads queues refer_background refer_thread_num threadpool url_merge_processor"),
     },
     "reference": _INTERFACE,
     "method": _METHOD,

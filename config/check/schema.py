@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
+from ..extension import TRANSPORT, available
 from ..read.keys import camel, kebab
+from ..settings import PLACEHOLDER
 from .declared import ONLY
-from .listing import declaration, listing
+from .listing import declaration, is_local, listing
 from .models import RootModel
 
+_DUBBO = "The whole configuration, as in Dubbo's own files"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # Root keys that only hold anchors.
-_ANCHORS: dict[str, Any] = {"^x-": {}}
-_WORD = {"type": "string", "minLength": 1}
+_ANCHORS: dict[str, Any] = {"^x-": {"description": "Anything: a place for YAML anchors"}}
+
+# What may stand there in place of a mapping depends on the place.
+_SHAPED_BY_PLACE = ("Root", "SslModel")
 
 Schema = dict[str, Any]
 
@@ -25,15 +31,20 @@ def json_schema() -> Schema:
     nested = _add_declared(sections)
     _add_other_shapes(sections)
     for name, section in sections.items():
-        section["type"] = "object" if name == "SslModel" else ["object", "null"]
+        if name in _SHAPED_BY_PLACE:
+            section.pop("type", None)
+        else:
+            section["type"] = ["object", "null"]
         _open_spellings(section)
     root["patternProperties"] = _ANCHORS
     return {
         "$schema": _DIALECT,
+        "$id": f"urn:callahead:configuration:{version('callahead')}",
         "title": "callahead configuration",
+        "description": "A callahead configuration, as the distributions installed beside callahead extend it",
         "if": {"type": "object", "required": ["dubbo"]},
         "then": {
-            "properties": {"dubbo": _ref("Root")},
+            "properties": {"dubbo": {"type": ["object", "null"], **_ref("Root"), "description": _DUBBO}},
             "patternProperties": _ANCHORS,
             "additionalProperties": False,
         },
@@ -71,30 +82,41 @@ def _either(schemas: list[Schema]) -> Schema:
     if not others:
         return first
     texts = [schema["description"] for schema in schemas]
-    return {"anyOf": schemas, "description": "; ".join(texts), ONLY: [schema[ONLY] for schema in schemas]}
+    told = {"description": "; ".join(texts), ONLY: [schema[ONLY] for schema in schemas]}
+    values = [{key: value for key, value in schema.items() if key not in told} for schema in schemas]
+    alike = all(one == values[0] for one in values)
+    return {**values[0], **told} if alike else {"anyOf": schemas, **told}
 
 
 def _add_other_shapes(sections: Schema) -> None:
     """Allow, beside the shape of the models, whatever `shape` brings into it."""
-    sections["NamedMethod"] = _with(sections["MethodModel"], "name", required=True)
-    sections["SingleRegistry"] = _with(sections["RegistryModel"], "id", required=False)
+    sections["NamedMethod"] = _with(sections["MethodModel"], "name", "Name of the method", required=True)
+    sections["SingleRegistry"] = _with(sections["RegistryModel"], "id", "Id of the registry", required=False)
     root, reference = sections["Root"]["properties"], sections["ReferenceModel"]["properties"]
-    root["registry"] = _ref("SingleRegistry")
+    root["registry"] = {**_ref("SingleRegistry"), "description": "The only registry"}
     root["reference"] = root["references"]
-    named = {"type": "array", "items": _ref("NamedMethod")}
-    methods = reference["methods"]
-    reference["methods"] = {"description": methods.pop("description"), "anyOf": [_tidy(methods), named]}
+    _let_local_ones_be_without_interface(sections["ReferenceModel"])
+    # Keywords of objects, of arrays and of texts leave one another alone, so that no anyOf is needed.
+    reference["methods"] |= {"type": ["object", "array", "null"], "items": _ref("NamedMethod")}
     for properties in (reference, sections["ConsumerModel"]["properties"]):
         properties["registries"] = properties["registry"]
         properties["payload"] = {**properties["max_request_bytes"], "description": "Largest request and response"}
-        properties["ssl"]["anyOf"] = [_ref("SslModel"), {"type": ["boolean", "string"]}]
+        switch = {"type": ["object", "boolean", "string"], "pattern": PLACEHOLDER}
+        properties["ssl"] = {**_ref("SslModel"), **switch, "description": properties["ssl"]["description"]}
     application = sections["ApplicationModel"]["properties"]
     application["shutwait"] = application["shutdown_timeout"]
 
 
-def _with(section: Schema, key: str, *, required: bool) -> Schema:
+def _let_local_ones_be_without_interface(section: Schema) -> None:
+    local = [protocol for protocol in available(TRANSPORT) if is_local(protocol)]
+    section["if"] = {"properties": {"protocol": {"enum": local}}, "required": ["protocol"]}
+    section["else"] = {"required": section.pop("required")}
+
+
+def _with(section: Schema, key: str, description: str, *, required: bool) -> Schema:
     needs = [*section.get("required", []), *([key] if required else [])]
-    return {**section, "properties": {**section["properties"], key: _WORD}, "required": needs}
+    word = {"type": "string", "minLength": 1, "description": description}
+    return {**section, "properties": {**section["properties"], key: word}, "required": needs}
 
 
 def _open_spellings(section: Schema) -> None:
@@ -109,4 +131,8 @@ def _open_spellings(section: Schema) -> None:
 def _tidy(schema: Schema) -> Schema:
     """Leave out a made-up title, and the default of None that stands for "not set"; allow an empty mapping."""
     tidy = {key: value for key, value in schema.items() if key not in {"title", "default"}}
+    match tidy.get("anyOf"):
+        case [{"type": "object"} as mapping, {"type": "null"}]:
+            del tidy["anyOf"]
+            tidy = {**mapping, **tidy}
     return {**tidy, "type": ["object", "null"]} if tidy.get("type") == "object" else tidy

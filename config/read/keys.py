@@ -9,7 +9,7 @@ from collections.abc import Iterable
 # The keys of these mappings are names that the user made up; what lies under them is sections again.
 NAMED = frozenset({"methods", "reference", "references", "registries"})
 # Here keys are the user's own and every value is text.
-FREE = frozenset({"parameters"})
+FREE = frozenset({"mock", "parameters"})
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import yaml
@@ -40,6 +40,24 @@ class Composer(yaml.SafeLoader):
 
 Composer.add_implicit_resolver(INT, _INT, list("-+0123456789"))
 Composer.add_implicit_resolver(FLOAT, _FLOAT, list("-+.0123456789"))
+
+
+def _quick_composer() -> Callable[[str], yaml.composer.Composer] | None:
+    """Make a `Composer` over libyaml's parser; None where PyYAML comes without."""
+    if not yaml.__with_libyaml__:
+        return None
+
+    class Quick(yaml.composer.Composer, yaml.CSafeLoader):  # the composer stays Python's
+        yaml_implicit_resolvers = Composer.yaml_implicit_resolvers
+
+        def __init__(self, text: str) -> None:
+            yaml.CSafeLoader.__init__(self, text)
+            yaml.composer.Composer.__init__(self)
+
+    return Quick
+
+
+QuickComposer: Final = _quick_composer()
 
 
 def of_tag(tag: str, text: str) -> Any:

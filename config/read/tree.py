@@ -41,6 +41,15 @@ class Entry:
             return [entry.plain() for entry in self.value]
         return self.value
 
+    def spelt(self) -> Any:
+        """Copy of the values alone, with keys as the user spells them."""
+        if isinstance(self.value, dict):
+            start = len(self.path) + 1
+            return {entry.path[start:]: entry.spelt() for entry in self.value.values()}
+        if isinstance(self.value, list):
+            return [entry.spelt() for entry in self.value]
+        return self.value
+
     def find(self, location: Sequence[str | int]) -> Entry:
         """Walk down *location* as far as it exists."""
         found = self

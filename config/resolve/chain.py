@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import MappingProxyType
 
-from ..extension import INTERCEPTOR, available, nearest
+from ..extension import INTERCEPTOR, available, nearest, unknown
 from ..policy import NEVER_SENT
-from ..read.keys import similar
 from ..read.report import Report
 from ..values.text import is_object_path
 from .levels import Chosen, Level
@@ -45,9 +44,8 @@ def _add(names: list[str], name: str, level: Level, report: Report) -> None:
     elif name in known or is_object_path(name):
         names.append(name)
     else:
-        near = similar(name, known)
-        hint = f'did you mean "{near}"?' if near else "name one of your own as package.module:Class"
-        report.at(place, f'unknown interceptor "{name}"', hint)
+        text, hint = unknown(INTERCEPTOR, name)
+        report.at(place, text, hint or "name one of your own as package.module:Class")
 
 
 def add_attachments(chosen: Chosen, levels: Sequence[Level], report: Report) -> None:

@@ -9,15 +9,15 @@ from ..check.models import SslModel
 from ..policy import SslPolicy
 from ..read.report import Report
 from ..read.tree import Entry
-from ..settings import unreadable
+from .pem import misfit
 
 
-def readable_file(folder: Path, path: str, entry: Entry, report: Report) -> str:
-    """Join *path* to *folder* and see that the file can be read; what is wrong is noted at *entry*."""
+def pem_file(folder: Path, path: str, setting: str, entry: Entry, report: Report) -> str:
+    """Join *path* to *folder* and see that the file holds what *setting* wants; what is wrong is noted at *entry*."""
     found = folder / path
-    wrong = unreadable(found)
+    wrong, hint = misfit(setting, found)
     if wrong:
-        report.at(entry, wrong)
+        report.at(entry, wrong, hint)
     return str(found)
 
 
@@ -29,7 +29,7 @@ def ssl_policy(model: SslModel, entry: Entry, folder: Path, report: Report) -> S
         if entry.get(one) is not None and entry.get(other) is None:
             report.at(entry.find([one]), f"needs {other} beside it")
     paths = {
-        name: readable_file(folder, path, entry.find([name]), report)
+        name: pem_file(folder, path, name, entry.find([name]), report)
         for name in ("ca", "cert", "key")
         if (path := getattr(model, name)) is not None
     }

@@ -52,6 +52,10 @@ class Chosen:
         self.values[attribute] = value
         self.origins[attribute] = origin
 
+    def join(self, other: Chosen) -> Chosen:
+        """Make one of both."""
+        return Chosen({**self.values, **other.values}, {**self.origins, **other.origins})
+
 
 def setter(levels: Sequence[Level], attribute: str) -> Level | None:
     """Find which of *levels*, most specific first, sets *attribute*."""

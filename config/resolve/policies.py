@@ -8,9 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..check.listing import is_local
 from ..check.models import MethodModel, ReferenceModel, RegistryModel, RootModel
-from ..extension import REGISTRY, available, nearest
-from ..policy import ConsumerConfig, MethodPolicy, ReferencePolicy, RegistryPolicy
+from ..extension import REGISTRY, available, unknown
+from ..policy import LAZY, ConsumerConfig, MethodPolicy, ReferencePolicy, RegistryPolicy
 from ..read.keys import normalise
 from ..read.report import Report
 from ..read.tree import Entry
@@ -25,13 +26,16 @@ from .transport import add_transport, note_misfits
 ANY = "*"
 
 _CALL = (
-    *("is_async", "sent", "returns", "timeout_ms", "total_timeout_ms", "retries", "idempotent", "cluster"),
-    *("loadbalance", "actives", "oninvoke", "onreturn", "onthrow", "unobserved", "parameter_types"),
+    *("is_async", "sent", "returns", "timeout_ms", "total_timeout_ms", "retries", "idempotent", "retry_on", "cluster"),
+    *("loadbalance", "actives", "when_full", "max_delayed", "max_delayed_bytes", "oninvoke", "onreturn", "onthrow"),
+    *("unobserved", "mock", "validation", "cache", "cache_size", "cache_ttl_ms", "sticky", "parameter_types"),
 )
 _INTERFACE = (
     *("interface", "group", "version", "check", "connections", "max_request_bytes", "max_response_bytes"),
     *("max_queued_requests", "max_queued_bytes", "connect_timeout_ms", "stub", "generic", "serialization"),
 )
+# What one level sets for itself alone.
+_OWN = ("max_pending", "max_pending_bytes")
 
 
 def resolve(root: RootModel, tree: Entry, folder: Path, report: Report) -> ConsumerConfig:
@@ -59,12 +63,15 @@ def resolve(root: RootModel, tree: Entry, folder: Path, report: Report) -> Consu
         "shutdown_timeout_ms": root.application.shutdown_timeout_ms,
         "callback_threads": root.consumer.callback_threads,
     }
+    own = choose(_OWN, [consumer], report)
     set_values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return ConsumerConfig(
         source=report.file,
         registries=MappingProxyType(registries),
         references=MappingProxyType(references),
+        origins=MappingProxyType(own.origins),
         **set_values,
+        **own.values,
     )
 
 
@@ -99,7 +106,7 @@ def _address(model: RegistryModel, entry: Entry, folder: Path, report: Report) -
     if not colon or (scheme not in known and rest[:1].isdecimal()):  # a host and its port have no scheme
         report.at(entry.find(["address"]), "has no scheme", "write a URL such as file:providers.yml")
     elif scheme not in known:
-        report.at(entry.find(["address"]), f'unknown registry "{scheme}"', nearest(scheme, known))
+        report.at(entry.find(["address"]), *unknown(REGISTRY, scheme))
     return file_url(model.address, folder) if scheme == "file" else model.address
 
 
@@ -107,8 +114,8 @@ def _reference(
     name: str, levels: Sequence[Level], registries: Sequence[str], folder: Path, report: Report
 ) -> ReferencePolicy:
     own = levels[0]
-    chosen = choose(_INTERFACE, levels, report)
-    _check_interface(own, report)
+    chosen = choose(_INTERFACE, levels, report).join(choose(_OWN, [own], report))
+    _check_interface(levels, report)
     add_source(chosen, levels, registries, report)
     add_transport(chosen, levels, folder, report)
     _add_ssl(chosen, levels, folder, report)
@@ -123,7 +130,7 @@ def _reference(
             }
         ),
         origins=MappingProxyType(chosen.origins),
-        **{"interface": "", **chosen.values},
+        **{"interface": name, **chosen.values},
     )
 
 
@@ -131,8 +138,9 @@ def _methods(level: Level) -> Mapping[str, MethodModel]:
     return level.model.methods if isinstance(level.model, ReferenceModel) else {}
 
 
-def _check_interface(own: Level, report: Report) -> None:
-    if own.written("interface") is None:
+def _check_interface(levels: Sequence[Level], report: Report) -> None:
+    own, level = levels[0], setter(levels, "protocol")
+    if own.written("interface") is None and not (level is not None and is_local(level.value("protocol"))):
         report.at(own.entry, "needs interface", "write the full name of the service")
 
 
@@ -141,6 +149,7 @@ def _add_ssl(chosen: Chosen, levels: Sequence[Level], folder: Path, report: Repo
     if level is not None:
         entry = level.place("ssl")
         chosen.set("ssl", ssl_policy(level.value("ssl"), entry, folder, report), report.origin(entry))
+        chosen.origins |= {f"ssl.{key}": report.origin(one) for key, one in entry.section.items()}
 
 
 def _method(reference: str, method: str, levels: Sequence[Level], report: Report) -> MethodPolicy:
@@ -148,10 +157,12 @@ def _method(reference: str, method: str, levels: Sequence[Level], report: Report
         report.at(levels[0].entry, f"{show(method)} is not the name of a method")
     chosen = choose(_CALL, levels, report)
     if method != ANY:
+        chosen = chosen.join(choose(_OWN, levels[:1], report))
         chosen.origins["method"] = report.origin(levels[0].entry)
     add_interceptors(chosen, levels, report)
     add_attachments(chosen, levels, report)
     _check_callbacks(levels, report)
+    _check_lazy(levels, report)
     policy = MethodPolicy(reference=reference, method=method, origins=MappingProxyType(chosen.origins), **chosen.values)
     if "total_timeout_ms" in chosen.values:
         return policy
@@ -172,3 +183,14 @@ def _check_callbacks(levels: Sequence[Level], report: Report) -> None:
                 report.at(one, text, f"return is set at {report.origin(other)}; take one of the two away")
             else:
                 report.at(other, text, f"{attribute} is set at {report.origin(one)}; take one of the two away")
+
+
+def _check_lazy(levels: Sequence[Level], report: Report) -> None:
+    """Refuse ``async: lazy`` where there is no answer; a method may drop its own though the level above is lazy."""
+    silent, lazy = setter(levels, "returns"), setter(levels, "is_async")
+    if silent is None or silent.value("returns") or lazy is None or lazy.value("is_async") != LAZY:
+        return
+    if levels.index(lazy) <= levels.index(silent):
+        origin = report.origin(silent.place("returns"))
+        text = "there is no answer to be lazy about where return is false"
+        report.at(lazy.place("is_async"), text, f"return is set at {origin}; take one of the two away")

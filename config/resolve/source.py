@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..extension import TRANSPORT, available, nearest
+from ..check.listing import is_local
+from ..extension import TRANSPORT, available, nearest, unknown
 from ..policy import DEFAULT_PROTOCOL
 from ..read.report import Report
 from .levels import Chosen, Level, choose, setter
@@ -28,8 +29,17 @@ def add_source(chosen: Chosen, levels: Sequence[Level], registries: Sequence[str
     chosen.origins |= protocol.origins
     if url is not None:
         _add_urls(chosen, own, report)
-    else:
+    if is_local(chosen.values.get("protocol", DEFAULT_PROTOCOL)):
+        _refuse_sources(own, report)
+    elif url is None:
         _add_registries(chosen, levels, registries, report)
+
+
+def _refuse_sources(own: Level, report: Report) -> None:
+    """Note what *own* says of addresses, where there are none; a registry of the consumer is for others."""
+    for attribute in ("urls", "registries"):
+        if own.written(attribute) is not None:
+            report.at(own.place(attribute), "has no meaning where the provider is in this process", "remove it")
 
 
 def _add_urls(chosen: Chosen, own: Level, report: Report) -> None:
@@ -48,10 +58,9 @@ def _add_urls(chosen: Chosen, own: Level, report: Report) -> None:
 
 
 def _check_scheme(scheme: str, own: Level, report: Report) -> None:
-    known = available(TRANSPORT)
     protocol = own.value("protocol")
-    if scheme not in known:
-        report.at(own.place("urls"), f'unknown protocol "{scheme}"', nearest(scheme, known))
+    if scheme not in available(TRANSPORT):
+        report.at(own.place("urls"), *unknown(TRANSPORT, scheme))
     if protocol is not None and protocol != scheme:
         report.at(own.place("urls"), f"says {scheme}, but protocol is {protocol}", "make them the same")
 

@@ -88,6 +88,18 @@ def flag(value: Any) -> bool:
     return written
 
 
+def flag_or(word: str) -> Callable[[Any], Any]:
+    """Make the conversion of true, false or *word*."""
+
+    def convert(value: Any) -> Any:
+        written = written_value(value)
+        if written == word or isinstance(written, bool):
+            return written
+        raise Unfit(f"must be true, false or {word}, not {show(written)}", _unquoted(written))
+
+    return convert
+
+
 def count(least: int, most: int) -> Callable[[Any], int]:
     """Make the conversion of a whole number from *least* to *most*."""
 

@@ -6,7 +6,8 @@ Rather too much is hidden than too little: what is shown goes to terminals and l
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import unquote
 
 MASK: Final = "***"
@@ -33,6 +34,17 @@ def masked(text: str) -> str:
 def masked_value(name: str, value: str) -> str:
     """Give what is shown of *value*, which the setting or parameter *name* has; it may be a URL itself."""
     return _masked_value(name, value, _MOST_LAYERS)
+
+
+def shown_value(name: str, value: Any) -> Any:
+    """Give what is shown of *value*, which may be a mapping or a list that holds secrets."""
+    if isinstance(value, Mapping):
+        return {key: shown_value(key, one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [shown_value(name, one) for one in value]
+    if isinstance(value, str):
+        return masked_value(name, value)
+    return MASK if value is not None and is_secret(name) else value
 
 
 def _masked(text: str, layers: int) -> str:

@@ -69,7 +69,14 @@ def _name(form: str, *patterns: re.Pattern[str]) -> Callable[[Any], str]:
 
 module_path: Final = _name("the name of a module such as shop.foo_pb2", _MODULE)
 stub_path: Final = _name("of the form package.module:Class", _MODULE, _OBJECT)
+object_path: Final = _name("of the form package.module:Class", _OBJECT)
+target_path: Final = _name("the name of a module, or of the form package.module:name", _MODULE, _OBJECT)
 function_path: Final = _name("of the form package.module:function", _OBJECT)
+
+
+def object_paths(value: Any) -> tuple[str, ...]:
+    """Convert names of objects in modules, as a list or as one text with commas between them."""
+    return tuple(map(object_path, words(value)))
 
 
 def serialization(value: Any) -> str:

@@ -17,6 +17,7 @@ from callahead.config.errors import CallaheadError
 from .current import hand_out, is_handed_out, last_record, next_attachments, set_attachments
 from .future import InvocationFuture
 from .invocation import NO_ATTACHMENTS, CallRecord
+from .plain import resolve
 
 
 class NoFutureError(CallaheadError, LookupError):
@@ -51,6 +52,7 @@ class Attachments(MutableMapping[str, Any]):
         return next_attachments()[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
+        value = resolve(value)
         if not (isinstance(key, str) and isinstance(value, str | bytes)):
             pair = f"{type(key).__name__} to {type(value).__name__}"
             raise TypeError(f"an attachment maps text to text or bytes, not {pair} (key {key!r})")
@@ -154,6 +156,10 @@ class RpcContext:
             return None
         policy = record.policy
         return LastCall(policy.reference, record.method, record.endpoint, record.attempts, record.elapsed_ms)
+
+    def __repr__(self) -> str:
+        record = last_record()
+        return f"<RpcContext, last call {'none yet' if record is None else record.name}>"
 
 
 _CONTEXT = RpcContext()

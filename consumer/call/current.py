@@ -11,6 +11,7 @@ from typing import Any
 
 from contextvars_extras import ContextVarsRegistry
 
+from .collected import Collector
 from .invocation import NO_ATTACHMENTS, CallRecord
 
 Holder = Callable[[], Any]
@@ -21,6 +22,7 @@ class _Variables(ContextVarsRegistry):  # type: ignore[misc]
     record: Any = None
     future: Any = None
     attachments: Any = NO_ATTACHMENTS
+    collector: Any = None
 
 
 # The descriptors' own methods are those of the context variables themselves: 0.1 us instead of 0.5 us. Their `get`
@@ -31,6 +33,8 @@ set_attachments: Callable[[Mapping[str, Any]], Any] = _Variables.attachments.set
 last_record: Callable[[], CallRecord | None] = _Variables.record.get_raw
 last_future: Callable[[], Holder | None] = _Variables.future.get_raw
 next_attachments: Callable[[], Mapping[str, Any]] = _Variables.attachments.get_raw
+set_collector: Callable[[Collector | None], Any] = _Variables.collector.set
+current_collector: Callable[[], Collector | None] = _Variables.collector.get_raw
 
 
 class _Held:
@@ -62,6 +66,13 @@ def _overwrite(lost: CallRecord, record: CallRecord) -> None:
 def enter_future(future: object, *, held: bool) -> None:
     """Make *future* that of the last call; not *held* where the caller has it already, who then decides its life."""
     _set_future(_Held(future) if held else weakref.ref(future))
+
+
+def let_go(future: object) -> None:
+    """Keep *future* no longer than others do, where it is that of the last call here: somebody uses its answer."""
+    holder = last_future()
+    if type(holder) is _Held and holder() is future:
+        _set_future(weakref.ref(future))
 
 
 def enter_callback(record: CallRecord, future: object | None) -> None:

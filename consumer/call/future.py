@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Callable, Generator, Mapping
+import threading
+import weakref
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import CancelledError
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from ..errors import ConsumerClosed
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import GRACE_S
+from ..runtime.loops import runs_loop
 from .current import enter_callback
 from .invocation import CallRecord, Done, Invocation, Outcome
-from .lean_future import SettlingFuture, value_or_raise
+from .lean_future import SettlingFuture, raise_error
+from .typed import T
 from .unseen import Unseen, look_at
 
 if TYPE_CHECKING:
     import asyncio
+
+U = TypeVar("U")
+
+
+_NO_LOOP = (
+    "a future of callahead is awaited in a running loop of asyncio, and there is none in this thread; under another"
+    " library, wait for its result() on a thread, as by trio.to_thread.run_sync(future.result)"
+)
+# `asyncio.create_task` takes no future, and shows it in the error.
+_A_TASK = "; await it, or make a task of it by asyncio.ensure_future"
 
 
 class CallEnding(Protocol):
@@ -32,7 +46,7 @@ class CallEnding(Protocol):
         """End it, which is long past its deadline."""
 
 
-class InvocationFuture(SettlingFuture):
+class InvocationFuture(SettlingFuture[T]):
     """The answer of one call, to come: a `concurrent.futures.Future` that can be awaited, too.
 
     ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``await`` from any running loop all work; a task is made of
@@ -48,6 +62,8 @@ class InvocationFuture(SettlingFuture):
     _inline = False
     # A user's, not one that only an interceptor sees; its failure is reported where nobody looks at it.
     _is_watched = True
+    # Gives the future that a function of `then` has returned, by which this one ends; held by what will settle it.
+    _followed: Callable[[], InvocationFuture | None] = staticmethod(lambda: None)
     _ending: CallEnding | None = None  # of the call that it is the answer of; None for an interceptor's own, and after
 
     def __init__(self, invocation: Invocation, callbacks: CallbackExecutor, context: Context | None = None) -> None:
@@ -93,12 +109,12 @@ class InvocationFuture(SettlingFuture):
         ending = self._ending
         if ending is not None and not self.done():
             return ending.cancel() or self.cancelled()
-        if not self.settle(Outcome(error=CancelledError())):
+        if not self._settle(Outcome(error=CancelledError())):
             return self.cancelled()
         self.record.cancel()
         return True
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> T:
         """Wait for the answer.
 
         Args:
@@ -112,8 +128,11 @@ class InvocationFuture(SettlingFuture):
         outcome = self._outcome or self._wait(timeout)
         if outcome is None:
             raise TimeoutError(self._no_answer(timeout))
+        if outcome.error is None:
+            answer: T = outcome.value
+            return answer
         try:
-            return value_or_raise(outcome)
+            raise_error(outcome)
         finally:
             del self, outcome  # they would tie the error to its own traceback
 
@@ -129,21 +148,64 @@ class InvocationFuture(SettlingFuture):
 
     def _wait(self, timeout: float | None) -> Outcome | None:
         """Wait for the end, which comes soon after the deadline at the latest, whoever fails to bring it."""
+        collected = self.record.collected
+        if collected is None or self.done():
+            return self._wait_until_due(timeout)
+        since = collected.now()
+        try:
+            return self._wait_until_due(timeout)
+        finally:
+            collected.waited(since)
+
+    def _wait_until_due(self, timeout: float | None) -> Outcome | None:
         ending = self._ending
         longest = self.invocation.deadline.remaining() + GRACE_S
         if ending is None or (timeout is not None and timeout < longest):
-            return super()._wait(timeout)
-        outcome = super()._wait(max(0.0, longest))
+            return self._sleep(timeout)
+        outcome = self._sleep(max(0.0, longest))
         if outcome is None:
             ending.expire()
             outcome = super()._wait(GRACE_S)  # another thread may be ending it at this very moment
         return outcome
 
+    def _sleep(self, timeout: float | None) -> Outcome | None:
+        callbacks = self._callbacks
+        if self._outcome is not None or timeout == 0 or not callbacks.is_current():
+            return super()._wait(timeout)
+        over = threading.Event()
+        self._once_done(lambda *_: over.set())
+        if not callbacks.wait(over, self._needs, timeout) and self._outcome is None:
+            raise RuntimeError(self._vain())
+        return self._outcome
+
+    def _before_wait(self) -> None:
+        """Refuse a wait that would be vain; one that becomes so while it lasts is not known here."""
+        callbacks = self._callbacks
+        if self._outcome is None and callbacks.is_current() and callbacks.would_be_vain(self._needs):
+            raise RuntimeError(self._vain())
+
+    def _needs(self, due: Iterable[object]) -> bool:
+        """Tell whether one of *due*, which are callbacks to come, brings the end."""
+        last = self
+        while (followed := last._followed()) is not None:
+            last = followed
+        record = last.record
+        is_running = record.ended is None  # else what else is due of that call brings the ends of other futures
+        return any(one is last or (is_running and getattr(one, "record", one) is record) for one in due)
+
+    def _vain(self) -> str:
+        count = self._callbacks.threads
+        return (
+            f"{self.record.name}: waiting in a callback for what a callback thread has to do, while every such thread"
+            f" waits likewise (callback_threads: {count}), would never end; go on by then() or add_done_callback, let"
+            " the interceptor be inline, or raise callback_threads"
+        )
+
     def _no_answer(self, timeout: float | None) -> str:
         left = max(0.0, self.invocation.deadline.remaining()) * 1000
         return f"{self.record.name} has no answer after {timeout} s; it goes on for at most {left:.0f} ms"
 
-    def add_done_callback(self, fn: Callable[[InvocationFuture], object]) -> None:
+    def add_done_callback(self, fn: Callable[[InvocationFuture[T]], object]) -> None:
         """Call ``fn(future)`` on a callback thread once settled, in a copy of the context that made the call.
 
         What *fn* raises is logged. Callbacks of one future may run at the same time.
@@ -151,16 +213,25 @@ class InvocationFuture(SettlingFuture):
         # Here and below the future comes as the argument: one in the closure would tie it to its own callback.
         self._once_done(lambda future, _: future._submit("done callback", fn, future))
 
-    def _submit(self, what: str, function: Callable[..., Any], *args: Any) -> None:
-        self._callbacks.submit(self._context, f"{what} of {self.record.name}", self._in_context, function, args)
+    def _submit(self, what: str, function: Callable[..., Any], *args: Any, brings: object = None) -> None:
+        what = f"{what} of {self.record.name}"
+        self._callbacks.submit(self._context, what, self._in_context, function, args, brings=brings)
 
     def _in_context(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         enter_callback(self.record, self)
         function(*args)
 
+    @overload
+    def then(self, on_value: Callable[[T], InvocationFuture[U]]) -> InvocationFuture[U]: ...
+    @overload
+    def then(self, on_value: Callable[[T], U]) -> InvocationFuture[U]: ...
+    @overload
+    def then(
+        self, on_value: Callable[[T], Any] | None = None, on_error: Callable[[BaseException], Any] | None = None
+    ) -> InvocationFuture: ...
     def then(
         self,
-        on_value: Callable[[Any], Any] | None = None,
+        on_value: Callable[[T], Any] | None = None,
         on_error: Callable[[BaseException], Any] | None = None,
     ) -> InvocationFuture:
         """Make a future of what *on_value* or *on_error* makes of this one's end; what interceptors build upon.
@@ -178,30 +249,32 @@ class InvocationFuture(SettlingFuture):
         def proceed(settled: InvocationFuture, outcome: Outcome) -> None:
             function = on_value if outcome.error is None else on_error
             if function is None:
-                derived.settle(outcome)
+                derived._settle(outcome)
             else:
                 given = outcome.value if outcome.error is None else outcome.error
-                settled._run_completion(derived._follow, function, given)
+                settled._run_completion(derived, function, given)
 
         self._once_done(proceed)
         return derived
 
-    def _run_completion(self, function: Callable[..., None], *args: Any) -> None:
-        if self._inline or self.record.on_callers_thread():
-            function(*args)
-        else:
-            self._submit("completion", function, *args)
+    def _run_completion(self, derived: InvocationFuture, function: Callable[[Any], Any], given: Any) -> None:
+        record = self.record
+        if self._inline or record.on_callers_thread():
+            derived._follow(function, given)
+        elif not record.hand_over(partial(derived._follow, function, given)):
+            self._submit("completion", derived._follow, function, given, brings=derived)
 
     def _follow(self, function: Callable[[Any], Any], given: Any) -> None:
         try:
             made = function(given)
         except BaseException as error:  # whatever an interceptor raises is the end of the call, not of this thread
-            self.settle(Outcome(error=error))
+            self._settle(Outcome(error=error))
             return
         if isinstance(made, InvocationFuture):
-            made.when_settled(self.settle)
+            self._followed = weakref.ref(made)
+            made._when_settled(self._settle)
         else:
-            self.settle(Outcome(made))
+            self._settle(Outcome(made))
 
     def _failure(self, error: BaseException) -> Outcome:
         record = self.record
@@ -209,31 +282,39 @@ class InvocationFuture(SettlingFuture):
             return Outcome(error=error)  # whoever closes, or forks, leaves many calls at once and is told of all in one
         return Unseen(error, record)
 
-    def when_settled(self, done: Done) -> None:
+    def _when_settled(self, done: Done) -> None:
         """Call *done* with the outcome on the very thread that settles, or now; for the framework's own stages only."""
         self._once_done(lambda _, outcome: done(outcome))
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Forget the lock, which a thread that the child does not have may hold."""
         self.__dict__.pop("_condition", None)
         self._is_awaited = False
 
-    def __await__(self) -> Generator[Any, None, Any]:
-        """Wait in the running loop; cancelling the waiting task cancels the call."""
+    def __await__(self) -> Generator[Any, None, T]:
+        """Wait in the running loop of asyncio; cancelling the waiting task cancels the call."""
         import asyncio
 
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Any] = loop.create_future()
-        self.when_settled(partial(_wake, loop, waiter))
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(_NO_LOOP) from None
+        waiter: asyncio.Future[T] = loop.create_future()
+        self._when_settled(partial(_wake, loop, waiter))
         waiter.add_done_callback(partial(_follow_waiter, self))
+        collected = None if self.done() else self.record.collected
+        since = 0.0 if collected is None else collected.now()
         try:
             return (yield from waiter.__await__())
         finally:
+            if collected is not None:
+                collected.waited(since)
             del self, waiter  # as in result()
 
     def __repr__(self) -> str:
         state = "cancelled" if self.cancelled() else "done" if self.done() else "pending"
-        return f"<InvocationFuture {self.record.name} {state}, provider {self.provider}>"
+        hint = _A_TASK if runs_loop() else ""
+        return f"<InvocationFuture {self.record.name} {state}, provider {self.provider}{hint}>"
 
 
 def _follow_waiter(future: InvocationFuture, waiter: asyncio.Future[Any]) -> None:

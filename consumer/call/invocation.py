@@ -11,7 +11,8 @@ import copy
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
-from types import CodeType, MappingProxyType
+from traceback import extract_tb
+from types import CodeType, MappingProxyType, TracebackType
 from typing import Any, Protocol
 
 from callahead.config.policy import MethodPolicy
@@ -22,6 +23,8 @@ from ..runtime.forking import fork_safe_lock
 
 NO_ATTACHMENTS: Mapping[str, Any] = MappingProxyType({})
 NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
+
+_DEEPEST_CAUSE = 20
 
 # Held for the count of a call's further attempts, which more than one thread may begin.
 _FURTHER = fork_safe_lock()
@@ -69,6 +72,25 @@ class Waiter(Protocol):
         """Let it run *work*, soon; False where it waits no more. From any thread."""
 
 
+class Collected(Protocol):
+    """A call as whoever collects it, such as a scope, follows it; none of these blocks or raises. From any thread."""
+
+    def begun(self, ending: Stoppable, /) -> None:
+        """The call counts as running."""
+
+    def hold(self, future: Any, /) -> None:
+        """The answer will come to *future*, a `callahead.consumer.InvocationFuture`."""
+
+    def ended(self, outcome: Outcome, /) -> None:
+        """The call has ended; once, and where its consumer closes meanwhile perhaps before it has begun."""
+
+    def now(self) -> float:
+        """Return the monotonic second, of the clock by which the call is timed."""
+
+    def waited(self, since: float, /) -> None:
+        """The calling thread or task has waited for the answer since the second *since* of `now`."""
+
+
 class CallRecord:
     """The trace of one call; written by the stages, read by users through `RpcContext.last_call` and the future.
 
@@ -92,6 +114,7 @@ class CallRecord:
         overwrote: The call before it in its context, where nobody had asked for the future of that one.
         waiter: That thread, for work that would hold up others; None where none waits.
         first: The first attempt, while the call runs; likewise *further*, those after it. They may have ended.
+        collected: How whoever collects the calls of its context, such as a scope, follows it; else None.
     """
 
     ended: float | None = None
@@ -109,6 +132,7 @@ class CallRecord:
     is_decided: bool = False
     first: Stoppable | None = None
     further: tuple[Stoppable, ...] = ()
+    collected: Collected | None = None
 
     def __init__(self, policy: MethodPolicy, method: str, started: float) -> None:
         self.policy = policy
@@ -138,6 +162,10 @@ class CallRecord:
         code, instruction = self._site
         lines = (line for start, end, line in code.co_lines() if start <= instruction < end and line is not None)
         return f"{code.co_filename}:{next(lines, code.co_firstlineno)} in {code.co_name}"
+
+    def repeat(self, other: CallRecord) -> None:
+        """Take the call site of *other*, which this call repeats."""
+        self._site = other._site
 
     def begin_further(self, attempt: Stoppable) -> int:
         """Count *attempt*, which is not the first, and let the cancellation of the call stop it; returns its number."""
@@ -177,6 +205,11 @@ class CallRecord:
     def is_over(self) -> bool:
         """Nobody waits for a further attempt: the call was given up, or has ended."""
         return self.is_cancelled or self.ended is not None
+
+    def hand_over(self, work: Callable[[], object]) -> bool:
+        """Let the thread that waits for the call run *work*, soon; False where none does. From any other thread."""
+        waiter = self.waiter
+        return waiter is not None and waiter.hand_over(work)
 
     def on_callers_thread(self) -> bool:
         """Tell whether this runs on the thread that waits for the call, where users' code may run without harm."""
@@ -267,13 +300,34 @@ def blame(error: BaseException, record: CallRecord, clock: Clock) -> None:
     blame_attempt(error, record, record.endpoint, record.attempts, clock)
 
 
+def _let_go(error: BaseException) -> None:
+    """Drop the tracebacks of whatever led to *error*; what is not its cause is shown to nobody, and goes."""
+    origin = error.__context__ = error.__cause__
+    for _ in range(_DEEPEST_CAUSE):
+        if origin is None:
+            return
+        if origin.__traceback__ is not None:
+            _note_place(origin, origin.__traceback__)
+            origin.__traceback__ = None
+        origin = origin.__cause__ or origin.__context__
+
+
+def _note_place(error: BaseException, traceback: TracebackType) -> None:
+    place = extract_tb(traceback, limit=-1)[0]
+    note = f"raised at {place.filename}:{place.lineno} in {place.name}"
+    if note not in getattr(error, "__notes__", ()):  # somebody may raise the same object again and again
+        error.add_note(note)
+
+
 def blame_attempt(error: BaseException, record: CallRecord, endpoint: str | None, number: int, clock: Clock) -> None:
     """Write into *error* which attempt of which call it ended; without effect on what is no `RpcError`, or told.
 
     Its traceback is dropped: it leads through this framework only, and its frames would tie the error to the call and
     all that the caller's stack holds, until the collector comes. The error tells the line that made the call instead.
+    So does what it came from, whose frames would keep the arguments, or an answer: a note tells where that was raised.
     """
     if isinstance(error, RpcError) and not error.reference:
         error.__traceback__ = None
+        _let_go(error)
         error.reference, error.method, error.endpoint = record.policy.reference, record.method, endpoint
         error.attempt, error.elapsed_ms = number, (clock() - record.started) * 1000

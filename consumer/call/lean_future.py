@@ -12,10 +12,11 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, InvalidStateError
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..runtime.forking import fork_safe_lock
 from .invocation import Outcome
+from .typed import T
 from .unseen import look_at
 
 _LOG = logging.getLogger("callahead.consumer.future")
@@ -32,7 +33,7 @@ Due = Callable[[Any, Outcome], object]
 """Takes a settled future and its outcome."""
 
 
-class SettlingFuture(Future[Any]):
+class SettlingFuture(Future[T]):
     """A future that settles once: with a result, an exception or a cancellation, whichever comes first."""
 
     # Kept by the class until they change, so that a pending future has little of its own.
@@ -44,15 +45,18 @@ class SettlingFuture(Future[Any]):
     def __init__(self) -> None:  # the base class' would make what this one is here to spare
         pass
 
-    def __getattr__(self, name: str) -> Any:
-        """Make, at first use, what only a waiter needs; Python asks here for missing attributes alone."""
-        if name == "_condition":
-            with _CHANGES:
-                self._is_awaited = True
-                return self.__dict__.setdefault("_condition", threading.Condition())
-        if name == "_waiters":
-            return self.__dict__.setdefault("_waiters", [])
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+    if not TYPE_CHECKING:  # which would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """Make, at first use, what only a waiter needs; Python asks here for missing attributes alone."""
+            if name == "_condition":
+                with _CHANGES:
+                    self._is_awaited = True
+                    return self.__dict__.setdefault("_condition", threading.Condition())
+            if name == "_waiters":
+                self._before_wait()
+                return self.__dict__.setdefault("_waiters", [])
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     # What else the base class has: newer asyncio reads them of a future that another thread has settled.
 
@@ -70,7 +74,7 @@ class SettlingFuture(Future[Any]):
     def _done_callbacks(self) -> list[Due]:
         return list(self._due or ())
 
-    def settle(self, outcome: Outcome) -> bool:
+    def _settle(self, outcome: Outcome) -> bool:
         """End with *outcome*; False, and without effect, where it has ended before.
 
         A `StopIteration` becomes the cause of a `RuntimeError`, as in generators: no future of asyncio takes it.
@@ -148,16 +152,16 @@ class SettlingFuture(Future[Any]):
 
     def cancel(self) -> bool:
         """End as cancelled; True where this, or an earlier call of it, did so."""
-        return self.settle(Outcome(error=CancelledError())) or self.cancelled()
+        return self._settle(Outcome(error=CancelledError())) or self.cancelled()
 
-    def set_result(self, result: Any) -> None:
+    def set_result(self, result: T) -> None:
         """End with *result*; raises `concurrent.futures.InvalidStateError` where it has ended."""
-        if not self.settle(Outcome(result)):
+        if not self._settle(Outcome(result)):
             raise InvalidStateError(f"{self._state}: {self!r}")
 
     def set_exception(self, exception: BaseException | None) -> None:
         """End with *exception*; raises `concurrent.futures.InvalidStateError` where it has ended."""
-        if not self.settle(Outcome(error=exception)):
+        if not self._settle(Outcome(error=exception)):
             raise InvalidStateError(f"{self._state}: {self!r}")
 
     def set_running_or_notify_cancel(self) -> bool:
@@ -176,6 +180,9 @@ class SettlingFuture(Future[Any]):
         """Tell whether it has ended."""
         return self._state is not _PENDING
 
+    def _before_wait(self) -> None:
+        """Be told that the calling thread is about to wait, by what the standard library does from outside."""
+
     def _wait(self, timeout: float | None) -> Outcome | None:
         """Wait for the end; None where *timeout* seconds were not enough."""
         if self._outcome is None:
@@ -190,11 +197,10 @@ def _carried(error: StopIteration) -> RuntimeError:
     return carrier
 
 
-def value_or_raise(outcome: Outcome) -> Any:
-    """Return the value of *outcome*, or raise its error."""
+def raise_error(outcome: Outcome) -> NoReturn:
+    """Raise the error of *outcome*."""
     error = outcome.error
-    if error is None:
-        return outcome.value
+    assert error is not None
     look_at(outcome)
     try:
         raise CancelledError if isinstance(error, CancelledError) else error

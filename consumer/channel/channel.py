@@ -25,6 +25,7 @@ from ..errors import RpcError
 from ..interface.proto.load import streaming_problems
 from ..interface.proto.service import MethodTypes
 from ..reference.caller import Caller
+from ..runtime.deadline import UNBOUNDED_S
 from .faces import ChannelFuture, EndedCall, raise_face
 from .parts import StubTransport, checked_timeout, first, grpc_options, unchanged
 from .streams import PassedStream, PassedStreamStream, PassedStreamUnary, PassedUnaryStream
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from ..reference.pipeline import Pipeline
 
 _KEPT_TIMEOUTS = 64
-
-_UNBOUNDED_S = 86_400.0 * 365
-"""Stands for infinity, in a policy that has whole milliseconds."""
 
 
 class ConsumerChannel(grpc.Channel):
@@ -154,7 +152,7 @@ def _milliseconds(seconds: float) -> int:
     """Return a time of at least 1 ms where *seconds* are above 0, else none: the call then ends before it is sent."""
     if seconds <= 0:
         return 0
-    return max(1, round(min(seconds, _UNBOUNDED_S) * 1000))
+    return max(1, round(min(seconds, UNBOUNDED_S) * 1000))
 
 
 def _types(method: str | bytes, serialize: Any, deserialize: Any) -> MethodTypes:

@@ -203,11 +203,11 @@ class _Cancelled(CancelledError, grpc.FutureCancelledError):
 class ChannelFuture(InvocationFuture, grpc.Call, grpc.Future):  # type: ignore[misc, type-arg]
     """An `InvocationFuture` that is a `grpc.Future` and a `grpc.Call` as well, as grpcio's own are."""
 
-    def settle(self, outcome: Outcome) -> bool:
+    def _settle(self, outcome: Outcome) -> bool:
         """End the call; its error gets gRPC's face."""
         if isinstance(outcome.error, RpcError):
             outcome = Outcome(error=grpc_error(outcome.error))
-        return super().settle(outcome)
+        return super()._settle(outcome)
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the answer; see `InvocationFuture.result` and `grpc.Future.result`."""

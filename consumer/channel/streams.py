@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from ..call.plain import plain_items
 from ..errors import RpcError
 from ..interface.proto.service import MethodTypes
 from ..reference.stream import begin_stream
+from ..runtime.deadline import bound_of
 from ..transport.api import MethodTransport
 from ..transport.tri.metadata import Metadata, with_compression
 from .faces import raise_face
@@ -56,11 +57,11 @@ class PassedStream:
             options = grpc_options(self._policy, *more)
             seconds = None if timeout is None else checked_timeout(timeout)
             attempt = begin_stream(self._binding, self._carrier, self._choose, (request,), {}, seconds)
-            bound = attempt.timeout if math.isfinite(attempt.timeout) else None
+            bound = bound_of(attempt.timeout)
 
             def begin(channel: grpc.Channel, own: Metadata) -> Any:
                 call = view(self._bind(channel))
-                return call(request, bound, own + options.metadata or None, *options[1:])
+                return call(attempt.args[0], bound, own + options.metadata or None, *options[1:])
 
             return self._transport.pass_on(attempt, begin)
         except RpcError as error:
@@ -96,7 +97,8 @@ class PassedStreamStream(PassedStream, grpc.StreamStreamMultiCallable):  # type:
         compression: grpc.Compression | None = None,
     ) -> Any:
         """Begin the streams; the rest is grpcio's."""
-        return self._begin(_itself, request_iterator, timeout, metadata, credentials, wait_for_ready, compression)
+        requests = plain_items(request_iterator)
+        return self._begin(_itself, requests, timeout, metadata, credentials, wait_for_ready, compression)
 
 
 class PassedStreamUnary(PassedStream, grpc.StreamUnaryMultiCallable):  # type: ignore[type-arg]
@@ -112,7 +114,8 @@ class PassedStreamUnary(PassedStream, grpc.StreamUnaryMultiCallable):  # type: i
         compression: grpc.Compression | None = None,
     ) -> Any:
         """Stream requests, and wait for the answer."""
-        return self._begin(_itself, request_iterator, timeout, metadata, credentials, wait_for_ready, compression)
+        requests = plain_items(request_iterator)
+        return self._begin(_itself, requests, timeout, metadata, credentials, wait_for_ready, compression)
 
     def with_call(
         self,
@@ -124,7 +127,8 @@ class PassedStreamUnary(PassedStream, grpc.StreamUnaryMultiCallable):  # type: i
         compression: grpc.Compression | None = None,
     ) -> Any:
         """Stream requests, wait for the answer, and return it with its call."""
-        return self._begin(_with_call, request_iterator, timeout, metadata, credentials, wait_for_ready, compression)
+        requests = plain_items(request_iterator)
+        return self._begin(_with_call, requests, timeout, metadata, credentials, wait_for_ready, compression)
 
     def future(
         self,
@@ -137,7 +141,7 @@ class PassedStreamUnary(PassedStream, grpc.StreamUnaryMultiCallable):  # type: i
     ) -> Any:
         """Stream requests and return grpcio's future of the answer."""
         pairs = with_compression(tuple(metadata or ()), compression)
-        return self._begin(_future, request_iterator, timeout, pairs, credentials, wait_for_ready, None)
+        return self._begin(_future, plain_items(request_iterator), timeout, pairs, credentials, wait_for_ready, None)
 
 
 def _itself(callable_: Any) -> Any:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextvars
-import os
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import click
 
+from .durations import as_written
+from .importing import importing_from_here
 from .json_values import as_json, read_values
 
 
@@ -36,8 +35,9 @@ def call(
 ) -> None:
     """Call METHOD of REFERENCE in FILE, wait for the answer and print it as JSON.
 
-    ARGS is JSON: one object with the fields of the request, in their JSON form, or a value for each parameter; @file
-    reads one from a file, - from the standard input. Before a negative number write --.
+    ARGS is JSON: one object with the fields of the request, in their JSON form, or with the keywords of a method of
+    protocol python, or a value for each parameter; @file reads one from a file, - from the standard input. Before a
+    negative number write --.
 
     The answer of a method whose return is false is null. A last line on stderr says how the call went, which provider
     was asked and how long it took. Exit status 0: answered; 1: the call failed; 2: the configuration or the command
@@ -45,10 +45,10 @@ def call(
     """
     from .one_call import OneCall, ask
 
-    options = {"timeout": _duration(timeout), "retries": retries, "attachments": _attachments(attachments)}
+    options = {"timeout": as_written(timeout), "retries": retries, "attachments": _attachments(attachments)}
     given = {name: value for name, value in options.items() if value is not None}
     one = OneCall(file=file, reference=reference, method=method, values=read_values(arguments), options=given)
-    with _importing_from_here():
+    with importing_from_here():
         # A context of its own: what this thread has called before is nothing to this call.
         answer = contextvars.Context().run(ask, one)
     if as_document:
@@ -58,16 +58,6 @@ def call(
             click.echo(as_json(answer.value))
         click.echo(answer.status_line(), err=True)
     context.exit(0 if answer.error is None else 1)
-
-
-def _duration(text: str | None) -> float | str | None:
-    """Take a bare number as one, which on the command line is text like all else."""
-    if text is None:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        return text
 
 
 def _attachments(pairs: tuple[str, ...]) -> Mapping[str, str] | None:
@@ -80,17 +70,3 @@ def _attachments(pairs: tuple[str, ...]) -> Mapping[str, str] | None:
             raise click.BadParameter(f'"{key}" is given twice', param_hint="--attachment")
         found[key] = value
     return found or None
-
-
-@contextmanager
-def _importing_from_here() -> Iterator[None]:
-    """Let the stubs and interceptors of a project be found as ``python -m`` would, but after what is installed."""
-    here = os.getcwd()
-    if sys.flags.safe_path or here in sys.path:
-        yield
-        return
-    sys.path.append(here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)

@@ -1,4 +1,4 @@
-"""``callahead demo``: one call-site function under two configurations, and what the second one saves."""
+"""``callahead demo``: call sites under a synchronous, an asynchronous and a lazy YAML, and what the latter save."""
 
 from __future__ import annotations
 
@@ -6,27 +6,49 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import click
 
 from ..errors import CallaheadError
 from .demo_run import BAR_DELAY, FOO_DELAY, MODES, Run, document
 
+_PICTURE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+def _in_a_folder(_context: click.Context, _option: click.Parameter, file: Path | None) -> Path | None:
+    """Find out before the demo runs that the picture could not be written after it."""
+    if file is not None and not file.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {str(file.parent)!r}.")
+    return file
+
 
 @click.command(short_help="Show what asynchronous calls save, as a timeline.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, times in milliseconds.")
-def demo(as_json: bool) -> None:
+@click.option("--svg", "file", type=_PICTURE, callback=_in_a_folder, help="Draw the timeline to a file as well.")
+def demo(as_json: bool, file: Path | None) -> None:
     """Run one call-site function under a synchronous and an asynchronous YAML, and show what that saves.
 
-    Two providers, which take 0.5 s and 0.6 s, are started in a process of their own. Exit status 1 where that fails.
+    Then one that was never changed, under a YAML that says lazy. Two providers, which take 0.5 s and 0.6 s, are started
+    in a process of their own. Exit status 1 where that fails.
     """
+    runs = list(_runs()) if as_json else _show(_runs())
     if as_json:
-        click.echo(json.dumps(document(list(_runs())), indent=2, sort_keys=True))
-    else:
-        _show(_runs())
+        click.echo(json.dumps(document(runs), indent=2, sort_keys=True))
+    if file is not None:
+        _draw(runs, file)
 
 
-def _show(runs: Iterator[Run]) -> None:
+def _draw(runs: list[Run], file: Path) -> None:
+    from .demo_picture import picture
+
+    try:
+        file.write_text(picture(runs), encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"the picture cannot be written: {error}") from error
+
+
+def _show(runs: Iterator[Run]) -> list[Run]:
     """Print each part as soon as it is known: the runs take their time."""
     from .demo_view import DemoView
 
@@ -37,11 +59,10 @@ def _show(runs: Iterator[Run]) -> None:
         done.append(run)
         view.show_run(run, done[0].timeline.wall_ms)
     view.compare(done)
+    return done
 
 
 def _runs() -> Iterator[Run]:
-    # grpcio logs, as news, that the providers are gone, which Ctrl-C ends as well; read when it is first imported.
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         with _providers() as urls, _environment(urls):
             for mode in MODES:
@@ -54,13 +75,14 @@ def _run(mode: str) -> Run:
     from importlib.resources import as_file, files
 
     from ..bootstrap import Consumer
-    from .callsite import find_both
+    from ..call.plain import resolve
+    from .callsite import SITES
     from .timeline import recorded
 
     with as_file(files("callahead.conf") / MODES[mode]) as path, Consumer.from_file(path) as consumer:
         foo, bar = consumer.reference("fooService"), consumer.reference("barService")
         with recorded() as timeline:
-            found = find_both(foo, bar)
+            found = tuple(map(resolve, SITES[mode](foo, bar)))  # a lazy result waits when it is used
     return Run(mode=mode, timeline=timeline, found=found)
 
 

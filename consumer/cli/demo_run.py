@@ -1,14 +1,14 @@
-"""What one run of the demo is, and what two of them say together."""
+"""What one run of the demo is, and what several of them say together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from .timeline import Span, Timeline
+from .timeline import Span, Timeline, in_order
 
 # Mode and its configuration, a file of callahead.conf.
-MODES = {"sync": "demo-sync.yml", "async": "demo-async.yml"}
+MODES = {"sync": "demo-sync.yml", "async": "demo-async.yml", "lazy": "demo-lazy.yml"}
 FOO_DELAY, BAR_DELAY = "500ms", "600ms"
 
 
@@ -44,14 +44,9 @@ def _run_document(timeline: Timeline) -> dict[str, Any]:
     return {
         "sum_ms": round(timeline.sum_ms, 1),
         "wall_ms": round(timeline.wall_ms, 1),
-        "calls": [_call_document(span) for span in in_order(timeline)],
+        "calls": [_call_document(span) for span in in_order(timeline.spans)],
     }
 
 
 def _call_document(span: Span) -> dict[str, Any]:
     return {"name": span.name, "start_ms": round(span.start_ms, 1), "end_ms": round(span.end_ms, 1)}
-
-
-def in_order(timeline: Timeline) -> list[Span]:
-    """Sort the calls of *timeline* by their beginnings."""
-    return sorted(timeline.spans, key=lambda span: span.start_ms)

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from . import callsite
-from .demo_run import BAR_DELAY, FOO_DELAY, MODES, Run, in_order, saved
-from .timeline import Span
+from .demo_run import BAR_DELAY, FOO_DELAY, MODES, Run, saved
+from .timeline import Span, in_order
 
 # Below this width a call takes two lines, so that its bar can still be read.
 _NARROW = 50
@@ -34,14 +34,24 @@ class DemoView:
         self._head(f"The call site: one function; find_foo takes {FOO_DELAY}, find_bar {BAR_DELAY}")
         self._lines(inspect.getsource(callsite.find_both).rstrip())
         self._head("What differs is the YAML")
-        for line in difference():
+        self._show_difference("async")
+
+    def _introduce_unchanged(self) -> None:
+        self._head("A call site that was never changed, whose YAML says lazy")
+        self._lines(inspect.getsource(callsite.find_unchanged).rstrip())
+        self._show_difference("lazy")
+
+    def _show_difference(self, mode: str) -> None:
+        for line in difference(mode):
             self._lines(line, "green" if "+ " in line else "red")
 
     def show_run(self, run: Run, scale_ms: float) -> None:
         """Print the timeline of *run*; the whole width stands for *scale_ms*, or for its wall time if that is more."""
+        if run.mode == "lazy":
+            self._introduce_unchanged()
         self._head(f"{MODES[run.mode]}: {run.timeline.wall_ms / 1000:.3f} s")
         scale = max(scale_ms, run.timeline.wall_ms)
-        for span in in_order(run.timeline):
+        for span in in_order(run.timeline.spans):
             self._show_span(span, scale)
 
     def compare(self, runs: list[Run]) -> None:
@@ -90,9 +100,9 @@ def bar(span: Span, scale_ms: float, width: int, block: str) -> str:
     return " " * left + block * (right - left)
 
 
-def difference() -> Iterator[str]:
-    """Give each line in which the configurations differ, with its file and number."""
-    names = list(MODES.values())
+def difference(mode: str = "async") -> Iterator[str]:
+    """Give each line in which the configuration of *mode* differs from the synchronous one, with file and number."""
+    names = [MODES["sync"], MODES[mode]]
     texts = [(files("callahead.conf") / name).read_text(encoding="utf-8").splitlines() for name in names]
     for number, lines in enumerate(zip(*texts, strict=True), 1):
         if len(set(lines)) > 1:

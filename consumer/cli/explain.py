@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from callahead.config import ReferencePolicy
     from callahead.config.explain import Setting
 
 # Width of the table where no terminal sets one; a pipe should not fold long names.
 _WIDTH = 200
+# Lines and blanks of a table of three columns, and the width that a column of values needs to be read.
+_BORDERS = 10
+_LEAST_VALUE = 26
 
 
 @click.command(short_help="Show each effective setting and where it was set.")
 @click.argument("file", type=click.Path())
 @click.argument("reference")
 @click.argument("method", required=False)
+@click.option("--set", "only_set", is_flag=True, help="Leave out what has its built-in value.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def explain(file: str, reference: str, method: str | None, as_json: bool) -> None:
+def explain(file: str, reference: str, method: str | None, only_set: bool, as_json: bool) -> None:
     """Show every effective setting of METHOD of REFERENCE in FILE, and where it was set.
 
     Without METHOD, or with one that FILE does not name, these are the settings of all methods that it does not name.
@@ -32,6 +39,8 @@ def explain(file: str, reference: str, method: str | None, as_json: bool) -> Non
 
     policy = _reference(load_file(file).references, reference, file)
     settings = settings_of(policy, method)
+    if only_set:
+        settings = tuple(setting for setting in settings if setting.is_set)
     note = "" if method is None or method in policy.methods else _undeclared(policy, method, file)
     if as_json:
         click.echo(json.dumps(_document(reference, method, settings, note), indent=2))
@@ -76,18 +85,37 @@ def _document(reference: str, method: str | None, settings: tuple[Setting, ...],
 
 def _print_table(title: str, settings: tuple[Setting, ...], note: str) -> None:
     from rich.console import Console
+
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH
+    console = Console(width=width, markup=False, highlight=False)
+    if note:
+        console.print(note)
+    rows: list[tuple[str, ...]] = [
+        (setting.key, _shown(setting), setting.origin or f"only {setting.only}") for setting in settings
+    ]
+    headings: Sequence[str] = ("setting", "value", "set at")
+    if not _is_room([headings, *rows], console.width):
+        headings = ("setting", "value, and where it is set")
+        rows = [(key, f"{value}\n{place}") for key, value, place in rows]
+    console.print(_table(title, headings, rows))
+
+
+def _is_room(rows: Iterable[Sequence[str]], width: int) -> bool:
+    """Tell whether three columns go into *width*, with no more than the longest values folded."""
+    keys, values, places = (max(map(len, column)) for column in zip(*rows, strict=True))
+    return width - keys - places - _BORDERS >= min(values, _LEAST_VALUE)
+
+
+def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title, title_justify="left")
-    for heading in ("setting", "value", "set at"):
-        table.add_column(heading, overflow="fold")
-    for setting in settings:
-        table.add_row(*map(Text, (setting.key, _shown(setting), setting.origin or f"only {setting.only}")))
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False, highlight=False)
-    if note:
-        console.print(note)
-    console.print(table)
+    for heading in headings:
+        table.add_column(heading, overflow="fold", no_wrap=heading in {"setting", "set at"})
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def _shown(setting: Setting) -> str:
@@ -96,7 +124,11 @@ def _shown(setting: Setting) -> str:
     if isinstance(setting.value, str):
         return setting.value or '""'
     if isinstance(setting.value, list):
-        return ", ".join(setting.value)
+        return ", ".join(map(_item, setting.value))
     if isinstance(setting.value, dict):
-        return ", ".join(f"{key}: {value}" for key, value in setting.value.items()) or "true"
+        return ", ".join(f"{key}: {_item(value)}" for key, value in setting.value.items()) or "true"
     return f"{json.dumps(setting.value)} {setting.unit}".rstrip()
+
+
+def _item(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -172,14 +172,15 @@ def _value(consumer: Consumer, call: OneCall) -> Any:
         method = pipeline.method(call.method)
     except LookupError as error:
         key = f"references.{policy.id}"
-        raise ConfigError.at(policy.origin("interface"), key, str(error.args[0])) from error
+        place = policy.origin("protocol" if policy.is_local else "interface")
+        raise ConfigError.at(place, key, str(error.args[0])) from error
     if not isinstance(method, Method):
         text = f'"{call.method}" is a streaming method; callahead call makes calls of one request and one answer'
         raise ConfigError.at(policy.origin("interface"), f"references.{policy.id}", text)
     described = pipeline.transport.describe().find(call.method)
     method = _with_options(method, call.options)
-    values = _arguments(described, call.values)
-    return _plain(method.sync(*values) if method.policy.returns else method(*values))
+    args, kwargs = _given(policy.is_local, described, call.values)
+    return _plain(method.sync(*args, **kwargs) if method.policy.returns else method(*args, **kwargs))
 
 
 def _with_options(method: Method, options: Mapping[str, Any]) -> Method:
@@ -191,6 +192,15 @@ def _with_options(method: Method, options: Mapping[str, Any]) -> Method:
             hint = f" ({problem.hint})" if problem.hint else ""
             raise click.BadParameter(f"{problem.text}{hint}", param_hint=f"--{name}") from error
     return method
+
+
+def _given(
+    is_local: bool, described: Sequence[MethodDescription], values: tuple[Any, ...]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Make the arguments of the call: of a client in this process, one JSON object is the keywords."""
+    if is_local and len(values) == 1 and isinstance(values[0], dict):
+        return (), values[0]
+    return _arguments(described, values), {}
 
 
 def _arguments(described: Sequence[MethodDescription], values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -48,6 +48,11 @@ class Timeline:
     def now_ms(self, at: float) -> float:
         """Turn monotonic seconds into milliseconds since the beginning."""
         return (at - self.began) * 1000
+
+
+def in_order(spans: Iterable[Span]) -> list[Span]:
+    """Sort *spans* by their beginnings."""
+    return sorted(spans, key=lambda span: span.start_ms)
 
 
 _CURRENT: ContextVar[Timeline | None] = ContextVar("callahead_timeline", default=None)

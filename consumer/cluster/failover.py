@@ -10,17 +10,18 @@ from contextvars import Context
 from ..call.attempt import Attempt
 from ..call.invocation import Done, Invocation, Outcome
 from ..call.provider import Provider
-from ..errors import AllAttemptsFailed, CallTimeout, NoProviderAvailable, RpcError
+from ..errors import AllAttemptsFailed, CallTimeout, NoProviderAvailable, RemoteError, RpcError
 from .api import ClusterParts
 from .attempt import begin_attempt
-from .retry import may_repeat
+from .retry import is_listed, may_repeat
 
 
 class FailoverCluster:
     """Repeats a failed attempt at a provider not yet tried, up to ``retries`` times.
 
     Stops at an answer, at a failure that must not be repeated (see `may_repeat`), at the deadline, at a cancellation,
-    and where the retry budget is spent. A single failure is handed up as it is, several as `AllAttemptsFailed`.
+    and where the retry budget is spent. A single failure is handed up as it is, several as `AllAttemptsFailed`; but an
+    exception of a client in this process, which ``retry_on`` lists, as it is in any case.
     Source: Dubbo ``FailoverClusterInvoker``; differs: acts on completion, so asynchronous calls are repeated too.
     """
 
@@ -82,7 +83,7 @@ class _Failover:
         self._done = done
         self._loop = _Loop(0)
         self._tried: list[Provider] = []
-        self._failures: list[RpcError] = []
+        self._failures: list[BaseException] = []
         self._context = context
 
     def run(self) -> None:
@@ -110,7 +111,7 @@ class _Failover:
     def go_on_after(self, outcome: Outcome) -> None:
         """End the call by *outcome*, or make another attempt."""
         error = outcome.error
-        if error is None or not isinstance(error, RpcError):
+        if error is None or not (isinstance(error, RpcError) or is_listed(error, self._invocation.policy)):
             self._attempt.decide()
             self._done(outcome)
             return
@@ -123,7 +124,7 @@ class _Failover:
         else:
             self._end(error)
 
-    def _may_go_on(self, error: RpcError) -> bool:
+    def _may_go_on(self, error: BaseException) -> bool:
         policy = self._invocation.policy
         if len(self._failures) > policy.retries or not may_repeat(error, policy):
             return False
@@ -143,22 +144,27 @@ class _Failover:
     def _go_on(self) -> None:
         callbacks, record = self._parts.callbacks, self._invocation.record
         if callbacks is not None and self._context is not None and not record.on_callers_thread():
-            callbacks.submit(self._context, f"retry of {record.name}", self.run)
+            if not record.hand_over(self.run):
+                callbacks.submit(self._context, f"retry of {record.name}", self.run, brings=record)
         elif self._loop.thread == threading.get_ident():
             self._loop.again = True
         else:
             self.run()
 
-    def _end(self, error: RpcError) -> None:
+    def _end(self, error: BaseException) -> None:
         self._attempt.decide()
         failures = self._failures
         if error not in failures:
             failures.append(error)
-        self._done(Outcome(error=error if len(failures) == 1 else self._all_failed(failures)))
+        if len(failures) > 1 and isinstance(error, RpcError):
+            error = self._all_failed(failures, error)
+        elif len(failures) > 1:
+            error.add_note(f"{self._invocation.record.name} was tried {len(failures)} times")
+        self._done(Outcome(error=error))
 
-    def _all_failed(self, failures: list[RpcError]) -> AllAttemptsFailed:
+    def _all_failed(self, causes: list[BaseException], last: RpcError) -> AllAttemptsFailed:
         invocation = self._invocation
-        last = failures[-1]
+        failures = [cause if isinstance(cause, RpcError) else _told_of(cause) for cause in causes]
         asked = dict.fromkeys(str(failure.endpoint) for failure in failures if failure.endpoint)
         known = len(self._parts.directory.providers)
         why = " by the deadline" if isinstance(last, CallTimeout) and invocation.deadline.remaining() <= 0 else ""
@@ -176,3 +182,11 @@ class _Failover:
         error.elapsed_ms = (self._parts.clock() - invocation.record.started) * 1000
         error.__cause__ = last
         return error
+
+
+def _told_of(error: BaseException) -> RemoteError:
+    """Make an error of ours that stands for the exception of a client in this process, among others of ours."""
+    kind = type(error)
+    told = RemoteError(f"{kind.__name__}: {error}", type_name=f"{kind.__module__}:{kind.__qualname__}")
+    told.__cause__ = error
+    return told

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeGuard, TypeVar
 
 from ..call.attempt import Attempt
@@ -58,7 +59,7 @@ def answer(invocation: Invocation, value: Any = None, error: BaseException | Non
     """Make a settled future: how an interceptor answers without a provider."""
     future = InvocationFuture(invocation, _NO_CALLBACKS)
     future._is_watched = False
-    future.settle(Outcome(value, error))
+    future._settle(Outcome(value, error))
     return future
 
 
@@ -115,8 +116,9 @@ def _aside(invocation: Invocation, finish: Done, callbacks: CallbackExecutor) ->
     def done(outcome: Outcome) -> None:
         if record.on_callers_thread():
             finish(outcome)
-        else:
-            callbacks.submit(context, f"interceptor of {record.name}", _finish_in_context, record, finish, outcome)
+        elif not record.hand_over(partial(finish, outcome)):
+            what = f"interceptor of {record.name}"
+            callbacks.submit(context, what, _finish_in_context, record, finish, outcome, brings=record)
 
     return done
 
@@ -134,7 +136,7 @@ def _intercepted(interceptor: Interceptor, following: Stage, callbacks: Callback
         invocation.record.is_decided = False  # whatever observers were told before, the call goes on
         future = InvocationFuture(invocation, callbacks)
         future._inline, future._is_watched = inline, False
-        following(invocation, future.settle)
+        following(invocation, future._settle)
         return future
 
     def stage(invocation: Invocation, done: Done) -> None:
@@ -146,6 +148,6 @@ def _intercepted(interceptor: Interceptor, following: Stage, callbacks: Callback
         except Exception as error:  # whatever an interceptor raises is the end of this call
             done(Outcome(error=error))
             return
-        future.when_settled(done)
+        future._when_settled(done)
 
     return stage

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..call.invocation import CallRecord
@@ -31,21 +33,42 @@ class MethodCounts:
     dropped: int
 
 
+class _Count:
+    """A number that grows by one; from any thread.
+
+    Attributes:
+        add: Counts one more, in C and so neither with a lock nor in parts.
+    """
+
+    __slots__ = ("_looks", "add")
+
+    def __init__(self) -> None:
+        self.add: Callable[[], int] = itertools.count().__next__
+        self._looks = itertools.count()
+
+    @property
+    def value(self) -> int:
+        """How often it was counted; each look counts too, and is taken off."""
+        return self.add() - next(self._looks)
+
+
 class CallMetrics:
-    """Counts the calls of one method; from any thread."""
+    """Counts the calls of one method; from any thread.
+
+    Attributes:
+        begin: Counts a call.
+        end_well: Counts the end of one that its first attempt has answered, as nearly all do.
+    """
 
     def __init__(self) -> None:
         self._lock = fork_safe_lock()
+        self._begun, self._well = _Count(), _Count()
+        self.begin = self._begun.add
+        self.end_well = self._well.add
         self._failures: Counter[str] = Counter()
-        self.calls = 0
         self._ended = 0
         self._attempts = 0
         self._dropped = 0
-
-    def begin(self) -> None:
-        """Count a call."""
-        with self._lock:
-            self.calls += 1
 
     def end(self, attempts: int, error: BaseException | None) -> None:
         """Count the end of a call that took so many *attempts*."""
@@ -55,16 +78,24 @@ class CallMetrics:
             if error is not None:
                 self._failures[type(error).__name__] += 1
 
+    @property
+    def calls(self) -> int:
+        """Calls begun."""
+        with self._lock:
+            return self._begun.value
+
     def drop(self) -> None:
         """Count a failure that nobody is told of."""
         with self._lock:
             self._dropped += 1
 
     def counts(self) -> MethodCounts:
-        """Return all counts as of one moment."""
+        """Return all counts; of a call that ends meanwhile its beginning at least."""
         with self._lock:
-            running = self.calls - self._ended
-            return MethodCounts(self.calls, running, self._attempts, dict(self._failures), self._dropped)
+            well = self._well.value
+            begun = self._begun.value
+            running = begun - well - self._ended
+            return MethodCounts(begun, running, well + self._attempts, dict(self._failures), self._dropped)
 
 
 def log_failure(record: CallRecord, error: BaseException) -> None:

@@ -55,6 +55,8 @@ def _function(policy: MethodPolicy, key: str) -> Callable[..., Any] | None:
         function = load_object(path)
     except (LookupError, ImportError) as error:
         raise policy.error(key, str(error)) from error
+    except Exception as error:  # the user's module runs, so anything may come out of it
+        raise policy.error(key, f'cannot import "{path}": {type(error).__name__}: {error}') from error
     if not callable(function):
         raise policy.error(key, f'"{path}" is {type(function).__name__}, which cannot be called')
     return function  # type: ignore[no-any-return]

@@ -6,12 +6,15 @@ async return sent  the call gives           RpcContext future  failure before it
 false true   any   the value                cleared            raised                        raised
 true  true   false None, at once            this call's        in the future                 in the future
 true  true   true  None, once written       this call's        raised, and in the future     in the future
+lazy  true   false an object, at once       this call's        raised at its first use       raised at its first use
+lazy  true   true  an object, once written  this call's        raised at the call            raised at its first use
 any   false  false None, at once            cleared            counted, logged, ``on_drop``  the same
 any   false  true  None, once written       cleared            raised                        counted, logged, on_drop
 ===== ====== ===== ======================== ================== ============================= =========================
 
-"Written" is handed to this machine's transport, never "the provider has it". Source: Dubbo ``DubboInvoker`` and
-``AbstractInvoker``; differs: ``sent`` is false unless set and means the same at every level and in every mode.
+The object becomes the answer at its first use. "Written" is handed to this machine's transport, never "the provider has
+it". Source: Dubbo ``DubboInvoker`` and ``AbstractInvoker``; differs: ``sent`` is false unless set and means the same at
+every level and in every mode.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from typing import Any
 
 from callahead.config.policy import MethodPolicy
 
-from ..call.current import enter_call, enter_future, take_attachments
+from ..call import plain
+from ..call.current import current_collector, enter_call, enter_future, take_attachments
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation, Outcome, Stage
 from ..interceptor.metrics import CallMetrics
@@ -95,10 +99,13 @@ class MethodBinding:
 
         Raises:
             ConsumerClosed: The consumer is closed.
+            concurrent.futures.CancelledError: The scope that the call would belong to was given up.
         """
         runtime = self.runtime
         if runtime.closed and runtime.refuses():
             raise closed_error(policy, self.name)
+        if plain.lazy_kind is not None:  # before the call begins, whose timeout is not that of another
+            args, kwargs = plain.plain_arguments(args, kwargs)
         attachments = take_attachments()
         if policy.attachments:
             attachments = {**policy.attachments, **attachments, **policy.call_attachments}
@@ -110,6 +117,9 @@ class MethodBinding:
         )
         if options is not None:
             invocation.options = options
+        collector = current_collector() or runtime.everywhere
+        if collector is not None:
+            record.collected = collector.collect(self, invocation)
         return invocation
 
     def __repr__(self) -> str:
@@ -149,8 +159,8 @@ class Caller:
         if not policy.returns:
             return self._one_way(policy, args, kwargs, frame, options)
         if policy.is_async:
-            self.future(policy, args, kwargs, frame, options, held=True)
-            return None
+            future = self.future(policy, args, kwargs, frame, options, held=True)
+            return None if policy.is_async is True else _lazy(future)
         return self.sync(policy, args, kwargs, options)
 
     def sync(
@@ -211,17 +221,19 @@ class Caller:
         runtime = binding.runtime
         future = self._future_class(invocation, runtime.callbacks)
         try:
-            ending = FutureEnding(runtime, binding.metrics, future)
+            ending = future._ending = FutureEnding(runtime, binding.metrics, record, future)
+            if record.collected is not None:
+                record.collected.hold(future)
             enter_future(future, held=held)
             error = self._start(invocation, ending, wait=policy.sent)
         except BaseException as broken:  # as in sync()
-            future.when_settled(_told)
+            future._when_settled(_told)
             runtime.give_up(record, broken)
             del future
             raise
         if error is None:
             return future
-        future.when_settled(_told)
+        future._when_settled(_told)
         del future, ending  # they would tie the error to its own traceback
         try:
             raise error
@@ -264,6 +276,12 @@ class Caller:
             ending.wait(invocation.ends, for_sent=True)
         outcome = ending.outcome
         return None if outcome is None or ending.is_sent else outcome.error
+
+
+def _lazy(future: InvocationFuture) -> Any:
+    from ..call.lazy import LazyResult  # which imports wrapt
+
+    return LazyResult(future)
 
 
 def _told(outcome: Outcome) -> None:

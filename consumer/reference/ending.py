@@ -5,25 +5,27 @@ from __future__ import annotations
 import contextvars
 import logging
 import queue
-import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from contextvars import Context
+from typing import ClassVar
 
 from callahead.config.policy import MethodPolicy
 
+from ..call.collected import Collector
 from ..call.current import enter_callback
 from ..call.future import InvocationFuture
 from ..call.invocation import DECIDING, NO_KWARGS, CallRecord, Invocation, Outcome, blame
 from ..errors import CallTimeout, ConsumerClosed
 from ..interceptor.metrics import CallMetrics, log_failure
+from ..limit import Gates
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import GRACE_S, Clock
 from ..runtime.drain import Drain
 from ..runtime.forking import fork_safe_lock
 from ..runtime.timer import Timer
-from .watchdog import Watchdog
+from ..runtime.watchdog import Watchdog
 
 _LOG = logging.getLogger("callahead.consumer.call")
 
@@ -46,8 +48,12 @@ class Runtime:
         on_drop: Hears of dropped failures, or None.
         draining: Hears of the calls that end once it is closed.
         owner: The consumer, which hears of forks and of the exit, and must live as long as its calls and references.
+        gates: Limits of all calls of the consumer.
         closed: No further call may begin, but for those that callbacks make while `drain` waits.
+        everywhere: Collects what no scope does, of whichever consumer and thread; None where nobody wants to know.
     """
+
+    everywhere: ClassVar[Collector | None] = None
 
     def __init__(self, clock: Clock, callbacks: CallbackExecutor, on_drop: OnDrop | None) -> None:
         self.clock = clock
@@ -56,26 +62,20 @@ class Runtime:
         self.running: dict[CallRecord, Ending] = {}
         self.watchdog = Watchdog(clock, self.timer, self.running)
         self.on_drop = on_drop
+        self.gates: Gates = ()
         self.closed = False
         self.draining = Drain()
         self.owner: object = None
         self._is_drained = False
-        self._idle = threading.Condition()
-
-    def tell_idle(self) -> None:
-        """Wake `drain`, for a call has ended."""
-        with self._idle:
-            self._idle.notify_all()
 
     def refuses(self) -> bool:
         """Tell whether no call may begin here, once the consumer is closed: a callback is to finish what it is at."""
         return self._is_drained or not self.callbacks.is_current()
 
-    def drain(self, timeout: float) -> None:
-        """Wait until no call and no callback runs, for at most *timeout* seconds; no callback waits for itself."""
-        self.callbacks.tell_idle = self.tell_idle
-        with self._idle:
-            self._idle.wait_for(self._is_idle, timeout)
+    def drain(self, ends: float) -> None:
+        """Wait until no call and no callback runs, not past the second *ends*; no callback waits for itself."""
+        self.callbacks.tell_idle = self.draining.look_again
+        self.draining.wait(self._is_idle, ends)
         self._is_drained = True
 
     def _is_idle(self) -> bool:
@@ -90,7 +90,7 @@ class Runtime:
         draining, callbacks = self.draining, self.callbacks
         callbacks.leave_to(draining.look_again)
         left = draining.expect(record for record in list(self.running) if not record.thread)
-        while draining.wait(left, ends, callbacks.has_due):
+        while draining.wait(lambda: not left or callbacks.has_due(), ends) and callbacks.has_due():
             callbacks.run_due()
 
     def give_up(self, record: CallRecord, error: BaseException) -> None:
@@ -106,7 +106,6 @@ class Runtime:
         self.timer.after_fork()
         self.draining = Drain()
         self.watchdog.after_fork()
-        self._idle = threading.Condition()
         for ending in list(self.running.values()):
             ending.after_fork()
 
@@ -114,16 +113,27 @@ class Runtime:
 class Ending:
     """How one call ends: exactly once, whoever ends it; the waiting thread, if there is one, is woken.
 
+    Args:
+        runtime: Of the consumer.
+        metrics: Of the method.
+        record: Of the call.
+        future: What the caller has of it; None where that is none.
+
     Raises:
         ConsumerClosed: The consumer was closed before the call could be counted as running.
     """
 
-    __slots__ = ("_handed", "_has_left", "_is_cancelled", "_metrics", "_record", "_runtime", "is_sent", "outcome")
+    __slots__ = (
+        "_future", "_handed", "_has_left", "_is_cancelled", "_metrics", "_record", "_runtime", "is_sent", "outcome",
+    )  # fmt: skip
 
-    def __init__(self, runtime: Runtime, metrics: CallMetrics, record: CallRecord) -> None:
+    def __init__(
+        self, runtime: Runtime, metrics: CallMetrics, record: CallRecord, future: InvocationFuture | None = None
+    ) -> None:
         self._runtime = runtime
         self._metrics = metrics
         self._record = record
+        self._future = future
         self._handed: queue.SimpleQueue[_Work | None] | None = None
         self._has_left = False
         self._is_cancelled = False
@@ -134,29 +144,39 @@ class Ending:
         if runtime.closed and runtime.refuses() and runtime.running.pop(record, None) is not None:
             raise closed_error(record.policy, record.method)
         metrics.begin()
+        if record.collected is not None:
+            record.collected.begun(self)
 
-    def __call__(self, outcome: Outcome) -> None:
-        """End the call; of several ends only the first counts."""
-        if self._runtime.running.pop(self._record, None) is not None:
-            self._end(outcome)
+    def __call__(self, outcome: Outcome, *, is_taken: bool = False) -> None:
+        """End the call, and tell all of it; of several ends only the first counts.
 
-    def _end(self, outcome: Outcome) -> None:
-        """Tell all of the end, for whoever has taken the call from those that run."""
+        It is the first of one that *is_taken* from those that run.
+        """
         runtime, record = self._runtime, self._record
+        if not is_taken and runtime.running.pop(record, None) is None:
+            return
         record.end(runtime.clock())
         error = outcome.error
-        if error is not None:
-            blame(error, record, runtime.clock)
-            log_failure(record, error)
-        self._metrics.end(record.attempts, error)
+        if error is None and record.attempts == 1:
+            self._metrics.end_well()
+        else:
+            self._end_otherwise(error)
         self.outcome = outcome
         self.ended(outcome)
+        if record.collected is not None:
+            record.collected.ended(outcome)
         handed = self._handed
         if handed is not None:
             handed.put(None)
         if runtime.closed:
             runtime.draining.ended(record)
-            runtime.tell_idle()
+
+    def _end_otherwise(self, error: BaseException | None) -> None:
+        record = self._record
+        if error is not None:
+            blame(error, record, self._runtime.clock)
+            log_failure(record, error)
+        self._metrics.end(record.attempts, error)
 
     def give_up(self, error: BaseException) -> None:
         """End the call with *error*, whatever comes back from the attempts that are stopped by this."""
@@ -164,7 +184,18 @@ class Ending:
             is_first = self._take()
         if is_first:
             self._record.cancel()
-            self._end(Outcome(error=error))
+            self(Outcome(error=error), is_taken=True)
+
+    def cancel(self) -> bool:
+        """End the call as cancelled; False where it ends in another way, which somebody may have been told already."""
+        record = self._record
+        with DECIDING:
+            is_first = not record.is_decided and self._take()
+            self._is_cancelled = is_first or self._is_cancelled
+        if is_first:
+            record.cancel()
+            self(Outcome(error=CancelledError()), is_taken=True)
+        return self._is_cancelled
 
     def _take(self) -> bool:
         """Take the call from those that run; where nobody else has, its observers hear that it was given up."""
@@ -240,51 +271,40 @@ class Ending:
             while True:
                 work = handed.get_nowait()
                 if work is not None:
-                    runtime.callbacks.submit(Context(), f"the answer to {self._record.name}", work)
+                    what = f"the answer to {self._record.name}"
+                    runtime.callbacks.submit(Context(), what, work, brings=self._record)
 
     def expire(self) -> None:
         """End a call that is long past its deadline."""
         text = f"something holds the call past its total timeout of {self._record.policy.total_timeout_ms} ms"
         held_by = "an interceptor that does not settle its future, or a transport"
+        if self._runtime.callbacks.has_due():
+            held_by = "callback threads, every one of which is busy"
         self.give_up(CallTimeout(f"{text}: {held_by}", in_doubt=True))
 
 
 class FutureEnding(Ending):
-    """The end of an asynchronous call."""
+    """The end of a call that has a future."""
 
-    __slots__ = ("future",)
-
-    def __init__(self, runtime: Runtime, metrics: CallMetrics, future: InvocationFuture) -> None:
-        self.future = future  # first: once the call counts as running, anybody may end it
-        super().__init__(runtime, metrics, future.invocation.record)
-        future._ending = self
-
-    def cancel(self) -> bool:
-        """End the call as cancelled; False where it ends in another way, which somebody may have been told already."""
-        record = self._record
-        with DECIDING:
-            is_first = not record.is_decided and self._take()
-            self._is_cancelled = is_first or self._is_cancelled
-        if is_first:
-            record.cancel()
-            self._end(Outcome(error=CancelledError()))
-        return self._is_cancelled
+    __slots__ = ()
 
     def ended(self, outcome: Outcome) -> None:
         """Settle the future."""
         if outcome.error is not None:
             _note_site(outcome.error, self._record)
-        future = self.future
+        future = self._future
+        assert future is not None
         invocation = future.invocation
         # A future may be held for long, and what it asked must not be. on_sent refers back to this very object.
         invocation.on_sent = invocation.request = None
         invocation.args, invocation.kwargs = (), NO_KWARGS
-        future.settle(outcome)
+        future._settle(outcome)
         future._ending = None  # only now: until then the future is not to be cancelled by itself
 
     def after_fork(self) -> None:
         """End the child's copy of the future."""
-        self.future.after_fork()
+        if self._future is not None:
+            self._future._after_fork()
         text = "the process was forked while the call ran; its answer goes to the parent"
         self(Outcome(error=ConsumerClosed(text, in_doubt=True)))
 
@@ -298,12 +318,12 @@ class DropEnding(Ending):
         self._invocation = invocation
         self._raises = raises
         self._context: Context = contextvars.copy_context()
-        super().__init__(runtime, metrics, invocation.record)  # last, as above
+        super().__init__(runtime, metrics, invocation.record)  # last: from here on anybody may end the call
 
     def ended(self, outcome: Outcome) -> None:
         """Count and tell a failure that the caller was not told of."""
         error, record = outcome.error, self._record
-        self._invocation.on_sent = None  # as above
+        self._invocation.on_sent = self._invocation.request = None  # as above, but that on_drop gets the arguments
         if error is None or (self._raises and not self.is_sent):
             return
         self._metrics.drop()

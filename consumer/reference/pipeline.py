@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,24 +14,30 @@ from callahead.registry.api import Registry, Subscription
 from callahead.registry.models import ServiceKey
 
 from ..call.attempt import AttemptStage
+from ..call.future import InvocationFuture
 from ..call.invocation import Invocation
 from ..call.provider import Provider
 from ..cluster.api import Cluster, ClusterParts
 from ..cluster.budget import RetryBudget
 from ..cluster.directory import Directory
-from ..errors import ConfigError, NoProviderAvailable, RpcError
+from ..cluster.retry import check_listed
+from ..errors import ConfigError, LocalProtocolError, NoProviderAvailable, RpcError
+from ..interceptor.cache import Cache
 from ..interceptor.chain import fold
+from ..interceptor.later import aside, here
 from ..interceptor.metrics import CallMetrics, MethodCounts
 from ..interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
 from ..interface.description import MethodDescription
 from ..interface.spelling import Spellings
+from ..limit import Gate, limited, limits_of
 from ..loadbalance.api import AttemptWatcher, LoadBalance
+from ..loadbalance.sticky import Sticky
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
-from .reference import Method
+from .reference import Method, Reference
 from .stages import Transported, encoded, streamed
 from .stream import StreamMethod
 
@@ -73,6 +80,7 @@ class Pipeline:
         self.transport: ReferenceTransport = around.transport.open(policy, lambda: self.directory.providers)
         self._stream_balance: LoadBalance = load(LOADBALANCE, policy.default.loadbalance)(around.random)
         self._budget = RetryBudget(self._calls, runtime.clock)
+        self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
         key = ServiceKey(policy.interface, policy.group, policy.version)
         self._subscription: Subscription = around.registry.subscribe(key, self.directory.notify)
 
@@ -117,10 +125,14 @@ class Pipeline:
                 self._methods[name] = method
             return method
 
+    def reference(self, name: str) -> Reference:
+        """Make what stands for the service in the program, which calls it *name*."""
+        return Reference(name, self.policy.interface, self.method, self.transport.methods, self.transport.attribute)
+
     def _made(self, carrier: MethodTransport) -> Method | StreamMethod:
         binding = self._bind(carrier.name, is_streaming=carrier.is_streaming)
         if carrier.is_streaming:
-            return StreamMethod(binding, carrier, self.choose)
+            return StreamMethod(binding, carrier, self.choose, self._describe)
         return Method(Caller(binding, carrier), self._describe)
 
     def _describe(self, name: str) -> Sequence[MethodDescription]:
@@ -188,13 +200,30 @@ class Pipeline:
 
     def _fold_with(self, policy: MethodPolicy, loadbalance: LoadBalance) -> Chain:
         runtime = self.runtime
+        check_listed(policy)
         users = load_interceptors(policy)
         watcher = loadbalance if isinstance(loadbalance, AttemptWatcher) else None
-        bottom = Transported(self.directory, watcher, runtime.clock)
+        # Here and below a bound method: it is called in less than half the time of an object.
+        bottom = Transported(self.directory, watcher, runtime.clock).__call__
         attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
-        cluster: Cluster = load(CLUSTER, policy.cluster)(self._parts(loadbalance, attempt, users))
-        stage = fold(call_chain(policy, users), encoded(cluster, runtime.clock), runtime.callbacks)
-        return Chain(policy, stage)
+        chooser = Sticky(loadbalance) if policy.sticky else loadbalance
+        cluster: Cluster = load(CLUSTER, policy.cluster)(self._parts(chooser, attempt, users))
+        gates = [*(Gate(limit, runtime.timer) for limit in limits_of(policy)), *self._gates, *runtime.gates]
+        later = aside(runtime.callbacks) if any(scope_of(one) == "attempt" for one in users) else here
+        passed = limited(gates, cluster.__call__, runtime.callbacks, later)
+        if policy.cache != "none":
+            passed = Cache(policy, runtime.timer).stage(passed, later)
+        chain = call_chain(policy, users, self._describe, self._call_other)
+        return Chain(policy, fold(chain, encoded(passed, runtime.clock), runtime.callbacks))
+
+    def _call_other(self, name: str, invocation: Invocation) -> InvocationFuture:
+        """Call another method in the place of one of ours; the context still tells of ours."""
+        method = self.method(name)
+        if isinstance(method, StreamMethod):
+            text = f"{self.policy.id}.{name} streams, and cannot answer for {invocation.method}"
+            raise LocalProtocolError(text, not_sent=True)
+        context = contextvars.copy_context()
+        return context.run(method.future, *invocation.args, **invocation.kwargs)
 
     def _parts(self, loadbalance: LoadBalance, attempt: AttemptStage, users: Sequence[object]) -> ClusterParts:
         runtime = self.runtime

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Generic
 
-from callahead.config.policy import MethodPolicy
+from callahead.config.policy import LAZY, MethodPolicy
 
 from ..call.future import InvocationFuture
+from ..call.plain import plain_arguments
+from ..call.typed import P, T
 from ..interface.spelling import snake_case
 from .caller import Caller
-from .prompt import Overloads, Shown, documentation_of, signature_of
-
-Describe = Callable[[str], Overloads]
-"""Gives what is known of a method's types."""
+from .prompt import Describe, Overloads, show_types
 
 
 def _nothing(_: str) -> Overloads:
     return ()
 
 
-class Method:
+class Method(Generic[P, T]):
     """One method of a reference; call it as the plain method that it stands for.
 
     ``foo.find_foo(x)`` obeys the configuration; the other ways to call it do not:
@@ -60,12 +59,13 @@ class Method:
                 policy = override(policy, options)
         return current, policy
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call as the configuration says.
 
         Returns:
             The value of a synchronous call; None for an asynchronous one, whose future is
-            ``RpcContext.get_context().get_future()``, and for one whose ``return`` is false.
+            ``RpcContext.get_context().get_future()``, and for one whose ``return`` is false. Where ``async`` is
+            ``lazy``, an object that becomes the value at its first use.
 
         Raises:
             RpcError: The call failed, in a mode that says so here.
@@ -73,80 +73,101 @@ class Method:
         """
         policy = self.policy if self._options else self._caller.binding.chain.policy  # a property costs a call
         if policy.returns and not policy.is_async:
-            return self._caller.sync(policy, args, kwargs)
-        return self._caller.call(policy, args, kwargs, sys._getframe(1))
+            answer: T = self._caller.sync(policy, args, kwargs)
+        else:
+            answer = self._caller.call(policy, args, kwargs, sys._getframe(1))
+        return answer
 
-    def future(self, *args: Any, **kwargs: Any) -> InvocationFuture:
+    def future(self, *args: P.args, **kwargs: P.kwargs) -> InvocationFuture[T]:
         """Call and return the future, whatever the configuration says of ``async`` and ``return``."""
         policy = self.policy if self._options else self._caller.binding.chain.policy
         return self._caller.future(policy, args, kwargs, sys._getframe(1))
 
-    def sync(self, *args: Any, **kwargs: Any) -> Any:
+    def sync(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call, wait and return the value, whatever the configuration says of ``async`` and ``return``."""
-        return self._caller.sync(self.policy, args, kwargs, view="it was called through .sync")
+        answer: T = self._caller.sync(self.policy, args, kwargs, view="it was called through .sync")
+        return answer
 
-    def with_options(self, **options: Any) -> Method:
+    def with_options(self, **options: Any) -> Method[P, T]:
         """Return this method with settings for the calls made through what is returned.
 
         Args:
             options: ``timeout`` and ``total_timeout`` as in YAML (milliseconds, or text such as ``"1.5s"``),
-                ``retries``, ``idempotent``, and ``attachments``, which go before the configured ones and the context's.
+                ``retries``, ``idempotent``, ``async_`` for the ``async`` of YAML, and ``attachments``, which go before
+                the configured ones and the context's.
 
         Raises:
             TypeError: An option is unknown.
             ConfigError: A value is out of its range.
         """
-        return Method(self._caller, self._describe, (*self._options, options))
+        _, plain = plain_arguments((), options)
+        return Method(self._caller, self._describe, (*self._options, plain))
 
     def __repr__(self) -> str:
         policy = self.policy
-        mode = "one-way" if not policy.returns else "async" if policy.is_async else "sync"
-        return f"<method {policy.reference}.{policy.method}, {mode}>"
+        return f"<method {policy.reference}.{policy.method}, {_mode(policy)}>"
 
 
-def _signature(method: Method) -> Any:
-    return signature_of(method._describe(method._caller.binding.name))
+def _mode(policy: MethodPolicy) -> str:
+    if not policy.returns:
+        return "one-way"
+    return LAZY if policy.is_async == LAZY else "async" if policy.is_async else "sync"
 
 
-def _documentation(method: Method) -> str:
+def _named(method: Method) -> tuple[str, Overloads]:
     name = method._caller.binding.name
-    return documentation_of(f"{method.policy.reference}.{name}", method._describe(name))
+    return f"{method.policy.reference}.{name}", method._describe(name)
 
 
-Method.__signature__ = Shown(_signature)  # type: ignore[attr-defined]  # inspect asks for it
-Method.__doc__ = Shown(_documentation, Method.__doc__)  # type: ignore[assignment]
+show_types(Method, _named, "`callahead.consumer.Method` tells of the ways to call it.")
 
 
 class Reference:
     """The stand-in of one remote service; made by `Consumer.reference`.
 
     Each method of the interface is an attribute, as the interface spells it and in snake_case: ``findFoo`` and
-    ``find_foo``. ``findFooAsync`` and ``find_foo_async`` are ``findFoo.future``.
+    ``find_foo``. ``findFooAsync`` and ``find_foo_async`` are ``findFoo.future``. That of a client in this process has
+    the client's other attributes, too, as they are at the moment.
     """
 
     def __init__(
-        self, name: str, interface: str, find: Callable[[str], Any], names: Callable[[], Iterable[str]]
+        self,
+        name: str,
+        interface: str,
+        find: Callable[[str], Any],
+        names: Callable[[], Iterable[str]],
+        attribute: Callable[[str], Any],
     ) -> None:
         self._name = name
         self._interface = interface
         self._find = find
         self._names = names
+        self._attribute = attribute
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        found = self._lookup(name)
+        try:
+            found = self._lookup(name)
+        except LookupError as error:
+            return self._other(name, str(error.args[0]))
         self.__dict__[name] = found  # from now on Python finds it without asking here
         return found
 
     def _lookup(self, name: str) -> Any:
         try:
             return self._find(name)
-        except LookupError as error:
+        except LookupError:
             for suffix in ("_async", "Async"):
                 if name.endswith(suffix) and len(name) > len(suffix):
                     return self._lookup(name.removesuffix(suffix)).future
-            raise AttributeError(f"{self._name}: {error.args[0]}", name=name, obj=self) from None
+            raise
+
+    def _other(self, name: str, why_no_method: str) -> Any:
+        try:
+            return self._attribute(name)
+        except LookupError:
+            raise AttributeError(f"{self._name}: {why_no_method}", name=name, obj=self) from None
 
     def __dir__(self) -> list[str]:
         names = set(self._names())

@@ -22,8 +22,6 @@ def encoded(following: Stage, clock: Clock) -> Stage:
             invocation.request = invocation.carrier.encode(invocation.args, invocation.kwargs)
         except Exception as error:  # a codec may raise anything over a user's arguments
             ours = _ours(error, invocation, "the arguments cannot be encoded", not_sent=True)
-            if ours.__cause__ is None:  # what nobody is shown has frames that would keep the arguments
-                ours.__context__ = None
             blame(ours, invocation.record, clock)
             done(Outcome(error=ours))
             return
@@ -62,8 +60,11 @@ def _too_late(invocation: Invocation) -> BaseException:
     """Make the error of an attempt for which there is no time, or of whose call the request may have been let go."""
     if invocation.record.ended is not None:
         return CancelledError()
-    total = invocation.policy.total_timeout_ms
-    return CallTimeout(f"the total timeout of {total} ms had passed before the attempt began", not_sent=True)
+    record = invocation.record
+    given = (invocation.ends - record.started) * 1000  # a scope or an interceptor may have given less than the policy
+    is_own = invocation.ends >= record.ends
+    what = f"total timeout of {given:.0f} ms" if is_own else f"{given:.0f} ms that a scope or an interceptor left it"
+    return CallTimeout(f"the {what} had passed before the attempt began", not_sent=True)
 
 
 class Transported:

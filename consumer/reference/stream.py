@@ -14,6 +14,7 @@ from ..call.provider import Provider
 from ..runtime.deadline import Clock
 from ..transport.api import MethodTransport, ResponseStream
 from .caller import MethodBinding
+from .prompt import Describe, Overloads, show_types
 
 Choose = Callable[[Invocation], Provider]
 """Returns the provider of a streaming call; raises `NoProviderAvailable`."""
@@ -61,10 +62,11 @@ class StreamMethod:
     configuration sets one: the built-in second of a unary call would end any stream worth the name.
     """
 
-    def __init__(self, binding: MethodBinding, carrier: MethodTransport, choose: Choose) -> None:
+    def __init__(self, binding: MethodBinding, carrier: MethodTransport, choose: Choose, describe: Describe) -> None:
         self._binding = binding
         self._carrier = carrier
         self._choose = choose
+        self._describe = describe
 
     @property
     def policy(self) -> MethodPolicy:
@@ -90,6 +92,14 @@ class StreamMethod:
 
     def __repr__(self) -> str:
         return f"<streaming method {self.policy.reference}.{self._binding.name}>"
+
+
+def _named(method: StreamMethod) -> tuple[str, Overloads]:
+    name = method._binding.name
+    return f"{method.policy.reference}.{name}", method._describe(name)
+
+
+show_types(StreamMethod, _named, "A stream of requests is one iterable; one of answers is iterated, and has cancel().")
 
 
 class _Watch:

@@ -12,6 +12,18 @@ GRACE_S = 1.0
 """How long past its deadline a call may take to say so, before whatever holds it is given up on."""
 
 
+UNBOUNDED_S = 86_400.0 * 365
+"""Stands for infinity, where whole milliseconds are wanted."""
+
+
+def bound_of(timeout: float) -> float | None:
+    """Return the seconds that a provider is told of *timeout*; None where it stands for infinity.
+
+    What stands for it grows shorter on its way through a call, by the time that the way takes.
+    """
+    return timeout if timeout < UNBOUNDED_S / 2 else None
+
+
 class Deadline:
     """A point in monotonic time; a *timeout*, by contrast, is a duration.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable
 
 
 class Drain:
-    """Hears of each call that has ended, and of nothing before somebody expects it."""
+    """Hears of each call that has ended, and lets others wait for that."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -30,16 +30,14 @@ class Drain:
             self._changed.notify_all()
 
     def look_again(self) -> None:
-        """Let `wait` see whether something else is due."""
+        """Let `wait` ask again."""
         with self._changed:
             self._changed.notify_all()
 
-    def wait(self, left: set[Hashable], ends: float, is_due: Callable[[], bool] = lambda: False) -> bool:
-        """Wait until *left* is empty or something else *is_due*, not past the monotonic second *ends*.
+    def wait(self, is_over: Callable[[], bool], ends: float) -> bool:
+        """Wait until *is_over*, which is asked again at each end and `look_again`; False once *ends* has passed.
 
-        Returns:
-            What *is_due* says.
+        *ends* is a monotonic second.
         """
         with self._changed:
-            self._changed.wait_for(lambda: not left or is_due(), max(0.0, ends - time.monotonic()))
-        return is_due()
+            return self._changed.wait_for(is_over, max(0.0, ends - time.monotonic()))

@@ -28,6 +28,10 @@ class Timer:
         self._thread: threading.Thread | None = None
         self._closed = False
 
+    def now(self) -> float:
+        """Return the second that its clock shows."""
+        return self._clock()
+
     def call_at(self, when: float, function: Callable[[], None]) -> None:
         """Call *function* once the clock shows *when*; never, where the timer is closed before.
 

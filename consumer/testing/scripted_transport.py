@@ -6,9 +6,9 @@ import queue
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import CancelledError
-from typing import Any
+from typing import Any, NamedTuple
 
 from callahead.config.extension import nearest
 from callahead.config.policy import MethodPolicy, ReferencePolicy
@@ -134,6 +134,10 @@ class ScriptedTransport:
                 return ScriptedMethod(known, self)
         raise LookupError(f'no method "{name}"; {nearest(name, self._methods)}')
 
+    def attribute(self, name: str) -> Any:
+        """Have none; see `ReferenceTransport.attribute`."""
+        raise LookupError(name)
+
     def methods(self) -> tuple[str, ...]:
         """Name the methods that were given."""
         return self._methods
@@ -182,6 +186,23 @@ class ScriptedTransport:
         self._timer.after_fork()
 
 
+class _Request(NamedTuple):
+    """The arguments of a call, in place of bytes."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+    @property
+    def key(self) -> Hashable | None:
+        """What is equal for equal arguments; None where they cannot tell."""
+        key = (self.args, *sorted(self.kwargs.items()))
+        try:
+            hash(key)
+        except TypeError:
+            return None
+        return key
+
+
 class ScriptedMethod:
     """A `MethodTransport` of a `ScriptedTransport`."""
 
@@ -193,7 +214,7 @@ class ScriptedMethod:
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Keep the arguments as they are."""
-        return args, kwargs
+        return _Request(args, kwargs)
 
     def send(self, attempt: Attempt, done: Done) -> None:
         """Make one attempt; see `MethodTransport.send`."""

@@ -57,6 +57,9 @@ class MethodTransport(Protocol):
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Make of the arguments what `send` puts on the wire; once per call, before any provider is chosen.
 
+        It is bytes, or has its number of bytes as ``size``, so that limits can count it, and as ``key`` something
+        hashable that is equal for equal requests alone, without which nothing is cached.
+
         Raises:
             SerializationError: The arguments do not fit the method.
             LimitExceeded: The request is larger than ``max_request_bytes``.
@@ -68,12 +71,12 @@ class MethodTransport(Protocol):
         Args:
             attempt: Whom to ask (``provider``), what (``request``, which `encode` made, and ``attachments``), and for
                 how long (``timeout``, seconds, > 0). Where it ``waits`` this may block until the answer is there and
-                call *done* on the calling thread; else it never blocks. Where it ``wants_sent``, its ``sent`` is called
-                once the whole request was handed to this machine's network stack, and never after *done*. What came
-                back beside the answer is noted on it before *done*.
+                call *done* on the calling thread; else it never blocks, unless a setting asks for just that. Where it
+                ``wants_sent``, its ``sent`` is called once the whole request was handed to this machine's network
+                stack, and never after *done*. What came back beside the answer is noted on it before *done*.
             done: Takes a value, or an `RpcError` whose ``not_sent`` and ``in_doubt`` are right, or
                 `concurrent.futures.CancelledError`. Never a foreign error, but for one that a signal handler raised in
-                the thread that waits.
+                the thread that waits, and what a method in this process has raised.
 
         What stops the attempt is left with ``attempt.carried_by``; a stopped attempt reports too. Nothing of an attempt
         is kept for another, and two attempts of one call may run at the same time.
@@ -109,6 +112,13 @@ class ReferenceTransport(Protocol):
 
         Raises:
             LookupError: There is no such method; the message names the nearest.
+        """
+
+    def attribute(self, name: str) -> Any:
+        """Return what *name* stands for where that is no method: only a client in this process has such a thing.
+
+        Raises:
+            LookupError: It stands for nothing.
         """
 
     def methods(self) -> tuple[str, ...]:
@@ -168,6 +178,7 @@ class ConnectionCounts:
         unknown_answers: Answers to no running call: late, duplicate or made up; they reached nobody; None likewise.
         bad_events: Events that mean nothing in the protocol; None likewise.
         trailing_bytes: Bytes behind the end of an answer, which were left out; None likewise.
+        held: Threads that calls hold which were given up and go on; None where no call holds a thread.
     """
 
     endpoint: str
@@ -176,3 +187,4 @@ class ConnectionCounts:
     unknown_answers: int | None = None
     bad_events: int | None = None
     trailing_bytes: int | None = None
+    held: int | None = None

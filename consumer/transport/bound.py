@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from ..call.provider import Provider
 from .api import Providers
@@ -14,13 +15,13 @@ BoundT = TypeVar("BoundT")
 
 
 class Bound(dict[Provider, BoundT]):
-    """What one method has prepared for each provider; made when it is first asked for.
+    """What one method has prepared for each provider; made when it is first asked for, by `SharedConnections.bound`.
 
     A dict, so that a call which finds what it asks for enters no function of ours.
 
     Args:
         bind: Prepares the method for a provider; may raise, and then nothing is kept.
-        release: Gives back what the transport holds open for a provider, as `Transport.release` does.
+        release: Forgets a provider that has left, here too, and gives back what is open for it.
         providers: Returns those that are known now.
     """
 
@@ -36,16 +37,8 @@ class Bound(dict[Provider, BoundT]):
         with preparing():
             bound = self[provider] = self._bind(provider)
         if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
-            self.forget(provider)
             self._release(provider)
         return bound
-
-    def forget(self, provider: Provider | None) -> None:
-        """Drop what was prepared for *provider*, or for all."""
-        if provider is None:
-            self.clear()
-        else:
-            self.pop(provider, None)
 
 
 class Shared(Protocol):
@@ -77,9 +70,20 @@ class SharedConnections(Generic[KeyT, SharedT]):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        # By id, since a dict has no hash; as long as somebody else has them, such as a method of a reference.
+        self._bound: WeakValueDictionary[int, Bound[Any]] = WeakValueDictionary()
         self._open: dict[KeyT, SharedT] = {}
         self._draining: list[SharedT] = []
         self._closed = False
+
+    def bound(self, bind: Callable[[Provider], BoundT], providers: Providers) -> Bound[BoundT]:
+        """Make what keeps *bind*'s work for each of *providers*, until that is released."""
+        made = Bound(bind, self.release, providers)
+        self._bound[id(made)] = made
+        return made
+
+    def _all_bound(self) -> list[Bound[Any]]:
+        return [bound for reference in self._bound.valuerefs() if (bound := reference()) is not None]
 
     def get(self, key: KeyT, provider: Provider, make: Callable[[], SharedT]) -> SharedT | None:
         """Return the connection of *key*, made where there is none, and note its user; None once all are closed."""
@@ -98,7 +102,9 @@ class SharedConnections(Generic[KeyT, SharedT]):
             return tuple(self._open.values())
 
     def release(self, provider: Provider) -> None:
-        """Drain every connection of which *provider* was the last user."""
+        """Forget what was bound to *provider*, and drain every connection of which it was the last user."""
+        for bound in self._all_bound():
+            bound.pop(provider, None)
         with self._lock:
             unused = [key for key, connection in self._open.items() if _leave(connection, provider)]
             idle = [self._open.pop(key) for key in unused]
@@ -115,8 +121,10 @@ class SharedConnections(Generic[KeyT, SharedT]):
             connection.close()
 
     def after_fork(self) -> list[SharedT]:
-        """Forget the parent's connections, and return them."""
+        """Forget the parent's connections and what was bound to them, and return them."""
         self._lock = threading.Lock()
+        for bound in self._all_bound():
+            bound.clear()
         return self._take_all()
 
     def _take_all(self) -> list[SharedT]:

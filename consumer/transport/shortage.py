@@ -11,12 +11,17 @@ from ..errors import TransportError
 _SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
+def is_shortage(error: OSError) -> bool:
+    """Tell whether *error* says that the system has no descriptor or no memory left."""
+    return error.errno in _SHORT
+
+
 @contextmanager
 def preparing() -> Iterator[None]:
     """Raise `TransportError`, not sent, where the system has no descriptor or no memory left."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _SHORT:
+        if not is_shortage(error):
             raise
         raise TransportError(f"nothing can be prepared for the call: {error}", not_sent=True) from None

@@ -100,11 +100,6 @@ class FrameReader:
         self.is_broken = False
 
     @property
-    def is_inside_frame(self) -> bool:
-        """A frame has begun and not ended: a peer that closes the connection now has cut it off."""
-        return self._skipping > 0 or len(self._held) > 0
-
-    @property
     def missing(self) -> int:
         """Bytes without which nothing more can be read; 0 where no frame has begun."""
         return self._skipping or (max(1, self._needed - len(self._held)) if self._held else 0)

@@ -142,9 +142,15 @@ def test_a_time_that_has_passed(greeting: Greeting, provider: EmbeddedProvider, 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_no_bound(greeting: Greeting, provider: EmbeddedProvider, call: str) -> None:
-    """Infinity is none."""
+    """Infinity is none, and the provider is told of none."""
     CALLS[call](stub_of(greeting(provider.url)), ann(), timeout=math.inf)
-    assert provider.count() == 1
+    assert [call.timeout for call in provider.calls] == [None]
+
+
+def test_no_bound_where_sent_is_waited_for(greeting: Greeting, provider: EmbeddedProvider) -> None:
+    """Such a call is carried in another way."""
+    stub_of(greeting(provider.url, sent=True)).SayHello.future(ann(), timeout=math.inf).result()
+    assert [call.timeout for call in provider.calls] == [None]
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -7,7 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -16,8 +19,9 @@ MAIN = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from callahead.consumer.cli.main import main; main({!r})"
 )
-DEMO = [sys.executable, "-c", MAIN.format(["demo"])]
-JSON = [sys.executable, "-c", MAIN.format(["demo", "--json"])]
+MADE = [sys.executable, "-c"]
+DEMO = [*MADE, MAIN.format(["demo"])]
+JSON = [*MADE, MAIN.format(["demo", "--json"])]
 
 
 def start(tmp_path: Path, command: list[str] = DEMO, **environment: str) -> subprocess.Popen[str]:
@@ -37,25 +41,43 @@ def assert_nothing_runs(group: int) -> None:
         os.killpg(group, 0)
 
 
-def test_the_asynchronous_run_overlaps_and_leaves_no_process(tmp_path: Path) -> None:
-    """The same calls take their sum in one mode and about the longer in the other."""
-    with start(tmp_path, JSON) as process:
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of ``demo --json --svg demo.svg``."""
+
+    group: int
+    status: int
+    printed: str
+    errors: str
+    picture: Path
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Run it once for all who only look."""
+    folder = tmp_path_factory.mktemp("demo")
+    with start(folder, [*MADE, MAIN.format(["demo", "--json", "--svg", "demo.svg"])]) as process:
         printed, errors = process.communicate(timeout=60)
+    return Ran(process.pid, process.returncode, printed, errors, folder / "demo.svg")
 
-    assert (process.returncode, errors) == (0, "")
-    found = json.loads(printed)
-    assert printed == json.dumps(found, indent=2, sort_keys=True) + "\n"
-    first, second = found["sync"], found["async"]
+
+def test_the_asynchronous_runs_overlap_and_leave_no_process(ran: Ran) -> None:
+    """The same calls take their sum in one mode and about the longer in the others."""
+    assert (ran.status, ran.errors) == (0, "")
+    found = json.loads(ran.printed)
+    assert ran.printed == json.dumps(found, indent=2, sort_keys=True) + "\n"
+    first, second, third = found["sync"], found["async"], found["lazy"]
     assert first["wall_ms"] >= first["sum_ms"] >= 1100
-    assert second["sum_ms"] >= 1100
-    assert 600 <= second["wall_ms"] < 1000
-    assert second["calls"][1]["start_ms"] < second["calls"][0]["end_ms"]
+    for overlapping in (second, third):
+        assert overlapping["sum_ms"] >= 1100
+        assert 600 <= overlapping["wall_ms"] < overlapping["sum_ms"]
+        assert overlapping["calls"][1]["start_ms"] < overlapping["calls"][0]["end_ms"]
     assert first["calls"][1]["start_ms"] >= first["calls"][0]["end_ms"]
-    assert found["saved_ms"] == pytest.approx(first["wall_ms"] - second["wall_ms"], abs=0.11)
-    assert_nothing_runs(process.pid)
+    assert found["saved_ms"] == pytest.approx(first["wall_ms"] - third["wall_ms"], abs=0.11)
+    assert_nothing_runs(ran.group)
 
 
-def test_it_prints_both_timelines_without_colour_and_past_a_proxy(tmp_path: Path) -> None:
+def test_it_prints_each_timeline_without_colour_and_past_a_proxy(tmp_path: Path) -> None:
     """Neither the environment's proxy nor a plain, narrow terminal is in the way."""
     proxy = dict.fromkeys(("http_proxy", "https_proxy", "grpc_proxy"), "http://127.0.0.1:9")
     with start(tmp_path, COLUMNS="40", TERM="dumb", NO_COLOR="1", PYTHONIOENCODING="ascii", **proxy) as process:
@@ -63,8 +85,36 @@ def test_it_prints_both_timelines_without_colour_and_past_a_proxy(tmp_path: Path
 
     assert (process.returncode, errors) == (0, "")
     assert "\x1b" not in printed
-    assert sum(set(line.strip()) == {"#"} for line in printed.splitlines()) == 4
+    assert sum(set(line.strip()) == {"#"} for line in printed.splitlines()) == 6
     assert printed.splitlines()[-1].endswith("the same answers")
+
+
+def overlaps(bars: list[tuple[float, float]]) -> int:
+    """How many pairs of bars have more than a unit in common, which is beyond what rounding does."""
+    return sum(min(one[1], other[1]) - max(one[0], other[0]) > 1 for one, other in combinations(bars, 2))
+
+
+def test_the_picture_shows_the_figures_of_its_run(ran: Ran) -> None:
+    """The bars are those of the JSON; they lie one above the other in all runs but the synchronous one."""
+    found = json.loads(ran.printed)
+    groups = ET.parse(ran.picture).getroot().findall("{*}g[@class='panel']")
+    for group, mode in zip(groups, ("sync", "async", "lazy"), strict=True):
+        bars = [bar.attrib for bar in group.findall("{*}rect")]
+        assert [
+            {"name": bar["data-name"], "start_ms": float(bar["data-start-ms"]), "end_ms": float(bar["data-end-ms"])}
+            for bar in bars
+        ] == found[mode]["calls"]
+        drawn = [(float(bar["x"]), float(bar["x"]) + float(bar["width"])) for bar in bars]
+        assert overlaps(drawn) == (mode != "sync")
+
+
+def test_a_picture_that_could_not_be_written_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    """Its folder is not there."""
+    with start(tmp_path, [*MADE, MAIN.format(["demo", "--svg", "no/such/demo.svg"])]) as process:
+        printed, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, printed) == (2, "")
+    assert "there is no folder 'no/such'" in errors
 
 
 @pytest.mark.parametrize("seen", ["What differs is the YAML", "demo-sync.yml: "])

@@ -8,13 +8,12 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.dubbo_peer import DubboPeer, Link, connections_of, echo, foo_config, mute, wait_until
 from support.shortage import no_descriptors
 
-from callahead.consumer import AllAttemptsFailed, CallTimeout, ConfigError, ConnectFailed, Consumer, TransportError
+from callahead.consumer import AllAttemptsFailed, CallTimeout, ConnectFailed, Consumer, TransportError
 
 Consume = Callable[..., Consumer]
 
@@ -246,7 +245,8 @@ def test_a_peer_that_is_mute_in_the_handshake(consume: Consume, certificates: Pa
         assert consumer.reference("bar").echo(1) == 1
         error = future.exception(5)
         assert isinstance(error, ConnectFailed)
-        assert error.message == "no connection: not within 300 ms (connect_timeout), shaking hands by TLS"
+        text = "no connection: not within 300 ms (connect_timeout), shaking hands by TLS, which the"
+        assert error.message.startswith(text)
 
 
 def test_a_peer_without_tls(consume: Consume, certificates: Path) -> None:
@@ -260,14 +260,6 @@ def test_a_peer_without_tls(consume: Consume, certificates: Path) -> None:
         foo = consume(foo_config(peer.url, ssl={"ca": str(certificates / "ca.pem")})).reference("foo")
         with pytest.raises(ConnectFailed, match="the TLS handshake failed: "):
             foo.echo(1)
-
-
-def test_certificates_that_cannot_be_used(consume: Consume, tmp_path: Path) -> None:
-    """A file that holds no certificate is a ConfigError at its line, and nothing is started."""
-    (tmp_path / "ca.pem").write_text("nothing")
-    settings: dict[str, Any] = {"ssl": {"ca": str(tmp_path / "ca.pem")}}
-    with pytest.raises(ConfigError, match="references.foo.ssl.*the certificates cannot be used"):
-        consume(foo_config("dubbo://127.0.0.1:1", **settings)).reference("foo")
 
 
 def test_all_providers_gone(consume: Consume, refusing: int) -> None:

@@ -210,7 +210,7 @@ def test_what_is_cancelled_in_the_queue_never_leaves(consume: Consume) -> None:
 def test_memory_is_bounded(consume: Consume) -> None:
     """However much is asked of a peer that does not read, no more than the limits is kept."""
     with DubboPeer(deaf, receive_buffer=4096) as peer:
-        consumer = consume(foo_config(peer.url, max_queued_bytes=4_000_000, timeout=300))
+        consumer = consume(foo_config(peer.url, max_queued_bytes=8_000_000, timeout=300))
         foo = consumer.reference("foo")
         fill(consumer, peer)
         (connection,) = connections_of(consumer)

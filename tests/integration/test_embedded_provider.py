@@ -295,7 +295,9 @@ def test_a_scripted_answer_replaces_the_function(provider: EmbeddedProvider, stu
 def test_a_hanging_call_ends_with_its_client(provider: EmbeddedProvider, stub: Any) -> None:
     """The deadline passes, and the provider sees that nobody waits any more."""
     provider.script("findFoo", hang=True)
-    assert status(lambda: stub.findFoo(Request(foo_id=9), timeout=0.05))[0] == "DEADLINE_EXCEEDED"
+    future = stub.findFoo.future(Request(foo_id=9), timeout=0.5)
+    provider.wait_for_calls("findFoo", 1)
+    assert status(future.result)[0] == "DEADLINE_EXCEEDED"
     (call,) = provider.calls
     assert call.wait_ended(5) == "CANCELLED"
     assert call.request.foo_id == 9
@@ -316,7 +318,9 @@ def test_a_delayed_call_that_is_cancelled_never_runs(provider: EmbeddedProvider,
     ran: list[Any] = []
     provider.serve(FOO, module="callahead.conf.foo_pb2", findFoo=ran.append)
     provider.script("findFoo", delay=700, times=1)
-    status(lambda: stub.findFoo(Request(foo_id=1), timeout=0.01))
+    future = stub.findFoo.future(Request(foo_id=1))
+    provider.wait_for_calls("findFoo", 1)
+    future.cancel()
     provider.calls[0].wait_ended(5)
     provider.script("findFoo", delay=800, times=1)
     stub.findFoo(Request(foo_id=2))
@@ -332,7 +336,9 @@ def test_a_function_can_wait_for_the_end(provider: EmbeddedProvider, stub: Any) 
             woke.set()
 
     provider.serve(FOO, module="callahead.conf.foo_pb2", findFoo=slow)
-    status(lambda: stub.findFoo(Request(), timeout=0.05))
+    future = stub.findFoo.future(Request())
+    provider.wait_for_calls("findFoo", 1)
+    future.cancel()
     assert woke.wait(5)
 
 

@@ -6,7 +6,7 @@ import gc
 import socket
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,13 @@ import pytest
 from support import tri_peers
 from support.dubbo_peer import DubboPeer, echo, foo_config, wait_until
 
-from callahead.consumer import Consumer, LimitExceeded, SerializationError
+from callahead.consumer import Consumer, LimitExceeded, RpcContext, SerializationError
 
 MIB = 1024 * 1024
-ECHO = {"interface": "a.Foo", "methods": {"echo": {"parameter_types": ["java.lang.String"], "timeout": "60s"}}}
+ECHO = {
+    "interface": "a.Foo",
+    "methods": {"echo": {"parameter_types": ["java.lang.String"], "timeout": "60s", "retries": 0}},
+}
 
 
 @pytest.fixture(params=["reads", "frozen"])
@@ -25,6 +28,16 @@ def silent(request: pytest.FixtureRequest) -> Iterator[tri_peers.Peer]:
     """A peer that never answers, whether it reads or not."""
     with tri_peers.Peer(tri_peers.mute if request.param == "reads" else lambda _: None) as peer:
         yield peer
+
+
+def texts() -> Iterator[str]:
+    """Make 2,000 texts of 100 kB, no two of them the same object."""
+    return (f"{number:05}" * 20_000 for number in range(2000))
+
+
+def numbers() -> Iterator[list[int]]:
+    """Make 200 lists that hold 700 kB each, a tenth of which is what they are on the wire."""
+    return (list(range(number * 1000 + 1000, number * 1000 + 21_000)) for number in range(200))
 
 
 class Strange:
@@ -56,19 +69,43 @@ def _resident() -> int:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
 
 
+@pytest.mark.parametrize(
+    ("payloads", "type_name"),
+    [(texts, "java.lang.String"), pytest.param(numbers, "java.util.List", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("protocol", ["dubbo", "tri"])
-def test_requests_to_a_peer_that_never_answers_are_bounded_by_bytes(protocol: str, silent: tri_peers.Peer) -> None:
-    """2,000 calls of 100 kB grow by the limit and 20 MB at most; those beyond it are refused, and keep nothing."""
+def test_requests_to_a_peer_that_never_answers_are_bounded_by_bytes(
+    protocol: str, silent: tri_peers.Peer, payloads: Callable[[], Iterator[Any]], type_name: str
+) -> None:
+    """They grow by the limit and 20 MB at most, with arguments of their own; those beyond are refused, and keep none.
+
+    What is held counts: the arguments as they are in Python, and each copy of the bytes that were made of them.
+    """
     url = silent.url.replace("tri", protocol)
-    reference = {**ECHO, "protocol": protocol, "url": url, "max_queued_bytes": 16 * MIB}
-    text = "x" * 100_000
+    methods = {"echo": {"parameter_types": [type_name], "timeout": "60s", "retries": 0}}
+    reference = {"interface": "a.Foo", "protocol": protocol, "url": url, "max_queued_bytes": 16 * MIB}
+    with Consumer({"references": {"foo": {**reference, "methods": methods}}}) as consumer:
+        foo = consumer.reference("foo")
+        futures = [foo.echo.future(None)]
+        resident = Resident()
+        futures += [foo.echo.future(payload) for payload in payloads()]
+        wait_until(lambda: sum(future.done() for future in futures) > 0.8 * len(futures))
+        assert resident.growth() <= 16 * MIB + 20_000_000
+        assert {type(future.exception(0)) for future in futures if future.done()} == {LimitExceeded}
+        consumer.close(0)
+
+
+@pytest.mark.parametrize("protocol", ["dubbo", "tri"])
+def test_attachments_of_requests_count_among_their_bytes(protocol: str, silent: tri_peers.Peer) -> None:
+    """Attachments alone fill the room of a connection."""
+    reference = {**ECHO, "protocol": protocol, "url": silent.url.replace("tri", protocol), "max_queued_bytes": MIB}
     with Consumer({"references": {"foo": reference}}) as consumer:
         foo = consumer.reference("foo")
-        futures = [foo.echo.future("")]
-        resident = Resident()
-        futures += [foo.echo.future(text) for _ in range(2000)]
-        wait_until(lambda: sum(future.done() for future in futures) > 1800)
-        assert resident.growth() <= 16 * MIB + 20_000_000
+        futures = []
+        for _ in range(20):
+            RpcContext.get_context().attachments["big"] = "x" * 100_000
+            futures.append(foo.echo.future("small"))
+        wait_until(lambda: sum(future.done() for future in futures) > 10)
         assert {type(future.exception(0)) for future in futures if future.done()} == {LimitExceeded}
         consumer.close(0)
 

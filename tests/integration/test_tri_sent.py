@@ -72,7 +72,7 @@ def test_sent_to_a_closed_port(greeting: Greeting, closed_port: str) -> None:
 def test_sent_to_a_mute_peer(greeting: Greeting) -> None:
     """A peer that accepts and never speaks raises at the call by its deadline, as not sent."""
     with Peer(tri_peers.mute) as peer:
-        greeter = greeting(peer.url, methods=SENT, timeout=300).reference("greeter")
+        greeter = greeting(peer.url, methods=SENT, timeout=300, total_timeout="30s").reference("greeter")
         began = time.monotonic()
         with pytest.raises(CallTimeout, match="the request was not sent within 300 ms") as caught:
             greeter.say_hello(name="Ann")

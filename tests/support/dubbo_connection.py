@@ -14,6 +14,7 @@ from callahead.consumer.transport.dubbo.call import Call, Peer
 from callahead.consumer.transport.dubbo.connection import Connection
 from callahead.consumer.transport.dubbo.settings import ConnectionSettings
 from callahead.consumer.transport.request_limit import Room
+from callahead.consumer.transport.trouble import Trouble
 
 from .attempts import attempt_of
 from .clock import FakeClock
@@ -58,13 +59,24 @@ def held(port: int = 1) -> Held:
     return Held(connection, thread, clock)
 
 
+class Numbered(NamedTuple):
+    """A method whose every answer is its number."""
+
+    number: int
+
+    def decode(self, status: int, body: bytes, peer: Peer, attempt: Attempt) -> Outcome:
+        """Give the number."""
+        del status, body, peer, attempt
+        return Outcome(self.number)
+
+    def worded(self, trouble: Trouble) -> str:
+        """Leave out the settings, of which it has none."""
+        return trouble.text
+
+
 def call_of(number: int, timeout: float, expires: float, done: Callable[[Outcome], object], **fields: Any) -> Call:
     """Make a call; its answer would be its number; *fields* are further ones of its invocation."""
     attempt = attempt_of(_POLICY, **fields)
     attempt.timeout, attempt.ends = timeout, expires
 
-    def decode(status: int, body: bytes, peer: Peer, attempt: Attempt) -> Outcome:
-        del status, body, peer, attempt
-        return Outcome(number)
-
-    return Call(number, b"frame", True, attempt, decode, done)
+    return Call(number, b"frame", 5, True, attempt, Numbered(number), done)

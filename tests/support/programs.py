@@ -47,7 +47,7 @@ class Programs:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
+            env={**_inherited(), "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
             start_new_session=True,
         )
         self._started.append(process)
@@ -68,6 +68,11 @@ class Programs:
         for process in self._started:
             if process.poll() is None:
                 _kill(process)
+
+
+def _inherited() -> dict[str, str]:
+    """Give the environment without what importing callahead put into that of the tests."""
+    return {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
 
 
 def _kill(process: subprocess.Popen[str]) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What the type checker knows of the public interface; checked by tests/unit/consumer/test_typing.py, never run."""
+"""What type checkers know of the public interface; checked by tests/unit/consumer/test_typing.py, never run."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from callahead.consumer import (
     RpcContext,
     RpcError,
     answer,
+    resolve,
 )
 
 
@@ -59,6 +60,11 @@ def methods(method: Method) -> None:
     assert_type(method.with_options(retries=0).sync(1), Any)
 
 
+def lazy_results(declared: str) -> None:
+    assert_type(resolve(declared), str)
+    assert_type(callahead.resolve(declared), str)
+
+
 async def futures(future: InvocationFuture) -> None:
     plain: Future[Any] = future
     del plain
@@ -67,7 +73,7 @@ async def futures(future: InvocationFuture) -> None:
     assert_type(future.provider, str | None)
     assert_type(future.attempts, int)
     assert_type(future.call_site, str)
-    assert_type(future.then(str), InvocationFuture)
+    assert_type(future.then(str), InvocationFuture[str])
     future.add_done_callback(lambda done: print(done.response_attachments))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
 import re
 import sys
 import typing
@@ -17,12 +16,14 @@ from uuid import UUID
 
 import click
 import pytest
+from support.manual import DOCS, ROOT, module_of_docs
 
+from callahead import consumer
 from callahead.config import ConfigError, extension, load_file, load_text
 from callahead.config.check.listing import listing
 from callahead.config.check.models import yaml_keys
 from callahead.config.check.refused import REFUSED
-from callahead.consumer import errors
+from callahead.consumer import errors, testing
 from callahead.consumer.cli.main import main
 from callahead.consumer.codec import hessian2
 from callahead.consumer.interceptor.order import ATTEMPT_ORDER, CALL_ORDER
@@ -30,8 +31,6 @@ from callahead.consumer.interface.java.annotations import JavaName, java_type_of
 from callahead.consumer.testing import EmbeddedProvider
 from callahead.registry.listing import read_listing
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
 PAGES = sorted(path.stem for path in DOCS.glob("*.rst"))
 pytestmark = pytest.mark.source
 
@@ -85,12 +84,7 @@ def section(page: str, title: str) -> str:
 @pytest.fixture(scope="module")
 def tables() -> ModuleType:
     """The module that makes the tables of the settings."""
-    spec = importlib.util.spec_from_file_location("docs_settings_table", DOCS / "settings_table.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of_docs("settings_table")
 
 
 def shop() -> EmbeddedProvider:
@@ -124,7 +118,8 @@ def folder(tmp_path: Path, page: str) -> Path:
     """Make the folder that a page's examples run in, with its files and those that it only mentions."""
     for name in ("ca.pem", "client.pem", "client.key"):
         (tmp_path / "tls").mkdir(exist_ok=True)
-        (tmp_path / "tls" / name).write_text("")
+        kind = "PRIVATE KEY" if name.endswith(".key") else "CERTIFICATE"
+        (tmp_path / "tls" / name).write_text(f"-----BEGIN {kind}-----")
     (tmp_path / "conf").symlink_to(ROOT / "conf")
     for block in blocks(page):
         if block.caption:
@@ -256,6 +251,23 @@ def test_every_command_and_option_is_described() -> None:
         assert f"``callahead {name}" in page
         options = [option for one in command.params if isinstance(one, click.Option) for option in one.opts]
         assert [option for option in options if f"``{option}" not in page] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_begins_with_what_it_is_about(page: str) -> None:
+    """A sentence or two stand between its title and all else."""
+    _, _, text = text_of(page).partition("====\n\n")
+
+    assert re.match(r"[^.\n].*\n(.+\n)*\n", text)
+    assert not re.match(r".+\n-{3,}\n", text)
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    """What callahead.consumer and callahead.consumer.testing offer, each once; other packages are listed by Sphinx."""
+    listed = re.findall(r"^\.\. auto(?:class|exception|function):: ([\w.]+)$", text_of("api"), re.MULTILINE)
+    names = [name.removeprefix("callahead.consumer.testing.") for name in listed]
+
+    assert sorted(name for name in names if "." not in name) == sorted([*consumer.__all__, *testing.__all__])
 
 
 def test_every_entry_point_group_is_described() -> None:

@@ -33,9 +33,10 @@ FLOORS = (
     ("registry",),
     ("consumer.errors", "consumer.runtime", "consumer.wire"),
     ("consumer.call", "consumer.codec"),
-    ("consumer.interface", "consumer.interceptor", "consumer.loadbalance"),
+    ("consumer.interface", "consumer.interceptor", "consumer.limit", "consumer.loadbalance"),
     ("consumer.cluster", "consumer.transport"),
     ("consumer.reference",),
+    ("consumer.scope",),
     ("consumer.bootstrap", "consumer.channel", "consumer.testing", "consumer.cli"),
 )
 # Rooms inside config, likewise; its other modules are its doors, which import any of them.
@@ -287,7 +288,7 @@ def test_the_package_can_be_run_and_imported_from_anywhere(folder: Path) -> None
 
 def test_importing_the_consumer_imports_no_heavy_package() -> None:
     """The facades cost next to nothing: grpc, pydantic, yaml, asyncio and click wait until they are needed."""
-    heavy = ("grpc", "pydantic", "yaml", "asyncio", "click", "rich", "google.protobuf")
+    heavy = ("grpc", "pydantic", "yaml", "asyncio", "click", "rich", "wrapt", "google.protobuf")
     code = f"import callahead, callahead.consumer, sys; print([m for m in {heavy!r} if m in sys.modules])"
 
     assert "[]" == _in_fresh_python(code).strip()

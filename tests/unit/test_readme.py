@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 import types
@@ -60,6 +61,23 @@ def test_the_lines_at_the_top_bring_both_answers(shop: EmbeddedProvider) -> None
         assert ("foo 1", "bar 2") == (names["foo"].name, names["bar"].name)
 
 
+def test_the_line_that_needs_no_change_brings_both_answers(
+    shop: EmbeddedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It works word for word where the YAML says lazy, as that of the demo's third run does."""
+    for name in ("CALLAHEAD_DEMO_FOO", "CALLAHEAD_DEMO_BAR"):
+        monkeypatch.setenv(name, shop.url)
+    [line] = re.findall(r"^``(foo, bar = .*)``$", README, re.MULTILINE)
+    with Consumer.from_file("conf/demo-lazy.yml") as consumer:
+        names: dict[str, Any] = {
+            "foo_service": consumer.reference("fooService"),
+            "bar_service": consumer.reference("barService"),
+        }
+        exec(line, names)
+
+        assert ("foo 1", "bar 2") == (names["foo"].name, names["bar"].name)
+
+
 def test_the_whole_program_runs(shop: EmbeddedProvider, capsys: pytest.CaptureFixture[str]) -> None:
     """The program prints both answers, and those of the other views."""
     exec(blocks("python")[1], {})
@@ -102,6 +120,23 @@ def test_the_interceptors_are_what_they_claim() -> None:
 
     assert isinstance(names["Audit"](), Observer)
     assert isinstance(names["Fallback"](), Interceptor)
+
+
+def test_the_package_index_can_show_it() -> None:
+    """The index shows nothing at all of a page with one fault in it; its own renderer finds none."""
+    rst = pytest.importorskip("readme_renderer.rst", reason="the extra test is needed: pip install -e '.[test]'")
+    faults = io.StringIO()
+
+    assert rst.render(README, stream=faults) is not None
+    assert faults.getvalue() == ""
+    rst.render(f"{README}\n:doc:`index`\n", stream=faults)
+    assert 'Unknown interpreted text role "doc"' in faults.getvalue()
+
+
+def test_a_client_of_any_library_is_called_as_the_example_says() -> None:
+    """The example holds its own assertions, and the configuration above it loads."""
+    exec(blocks("python")[6], {})
+    assert load_text(blocks("yaml")[3]).references["s3"].is_local
 
 
 def test_the_configuration_is_the_file_that_it_names() -> None:

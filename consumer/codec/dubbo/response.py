@@ -24,6 +24,7 @@ _KINDS = 6
 _PROTOCOL_ENTRY = b"\x05dubbo\x052.0.2"
 # What Java writes where the provider's code added no attachment: nearly always.
 _PLAIN_END = b"H" + _PROTOCOL_ENTRY + b"Z"
+_END_BYTES = len(_PLAIN_END)
 _PLAIN_VALUE = _FIRST_KIND + _WITH_ATTACHMENTS + VALUE
 _PLAIN_NULL = bytes((_FIRST_KIND + _WITH_ATTACHMENTS + NULL,)) + _PLAIN_END
 
@@ -47,16 +48,13 @@ def decode_response(
     """
     # The commonest answers first: an ASCII string of up to 1023 characters, and null.
     if body.endswith(_PLAIN_END):
-        start, length = 0, -1
         if body[0] == _PLAIN_VALUE:
-            tag = body[1]
-            if tag < 0x20:
-                start, length = 2, tag
-            elif 0x30 <= tag < 0x34:
-                start, length = 3, (tag - 0x30) << 8 | body[2]
-        if len(body) - start - length == len(_PLAIN_END):
-            text = body[start : start + length]
-            if text.isascii():
+            tag, text = body[1], None
+            if 0x30 <= tag < 0x34:
+                text, length = body[3:-_END_BYTES], (tag - 0x30) << 8 | body[2]
+            elif tag < 0x20:
+                text, length = body[2:-_END_BYTES], tag
+            if text is not None and len(text) == length and text.isascii():
                 return VALUE, text.decode(), NO_ATTACHMENTS
         elif body == _PLAIN_NULL:
             return NULL, None, NO_ATTACHMENTS

@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from ...call.future import InvocationFuture
 from ...codec.hessian2.binding import camel_case
 from .declared import declared, unbound
 from .signature import JavaSignature
@@ -36,6 +37,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _MARK = "__java_method__"
 _IDENTIFIER = re.compile(r"[^\W\d][\w$]*")
 _NAMED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_NOT_EVALUATED = (NameError, TypeError, AttributeError, SyntaxError)
 _NO_SERVICE = (object, Protocol, typing.Generic)
 
 
@@ -93,7 +95,7 @@ class Declared:
         """
         try:
             hints = typing.get_type_hints(self.function, include_extras=True)
-        except (NameError, TypeError, AttributeError, SyntaxError) as error:
+        except _NOT_EVALUATED as error:
             raise ValueError(f"{self.key}: an annotation cannot be evaluated: {error}") from error
         parameters = self.parameters
         answer = hints.get("return")
@@ -121,7 +123,10 @@ class Declared:
 
 
 def declarations(stub: type[Any]) -> Iterator[Declared]:
-    """List the public functions of a class and its bases, the most derived of each name, every overload of it."""
+    """List the public functions of a class and its bases, the most derived of each name, every overload of it.
+
+    One that returns an `InvocationFuture`, such as ``find_foo_async``, declares no method, but a view of one.
+    """
     found: dict[str, tuple[type[Any], Any]] = {}
     for cls in reversed(stub.__mro__):
         if cls in _NO_SERVICE:
@@ -132,7 +137,16 @@ def declarations(stub: type[Any]) -> Iterator[Declared]:
         if not isinstance(function, types.FunctionType):
             continue
         for each in _overloads(cls, name) or [function]:
-            yield _declared(name, each, isinstance(value, staticmethod))
+            if not _is_view(each):
+                yield _declared(name, each, isinstance(value, staticmethod))
+
+
+def _is_view(function: Any) -> bool:
+    try:
+        answer = typing.get_type_hints(function).get("return")
+    except _NOT_EVALUATED:  # `Declared.signature` tells of it
+        return False
+    return (typing.get_origin(answer) or answer) is InvocationFuture
 
 
 def _overloads(cls: type[Any], name: str) -> list[Any]:

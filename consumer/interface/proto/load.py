@@ -81,5 +81,5 @@ def streaming_problems(default: MethodPolicy, method: MethodPolicy) -> list[Prob
     ]
 
 
-def _yaml(value: bool) -> str:
-    return "true" if value else "false"
+def _yaml(value: bool | str) -> str:
+    return value if isinstance(value, str) else "true" if value else "false"

@@ -36,6 +36,10 @@ MOST_FILES = 1000
 OTHER_SOURCES = "give stub:, module: or proto:"
 
 
+class NoReflection(ConfigError):
+    """The server tells nothing of the service by reflection, which says nothing of whether it has it."""
+
+
 def from_reflection(policy: ReferencePolicy, open_channel: OpenChannel) -> ServiceTypes:
     """Ask the server behind *open_channel* what the interface of *policy* is.
 
@@ -43,7 +47,8 @@ def from_reflection(policy: ReferencePolicy, open_channel: OpenChannel) -> Servi
     channel is opened for this and closed after it.
 
     Raises:
-        ConfigError: grpcio-reflection is not installed, the server has no reflection, or no such service.
+        NoReflection: grpcio-reflection is not installed, or the server has no reflection, or no file for the service.
+        ConfigError: It has no such service.
         ConnectFailed: The server cannot be reached, or no thread be started.
         CallTimeout: It did not answer in time.
         RemoteError: It refused to answer.
@@ -52,7 +57,7 @@ def from_reflection(policy: ReferencePolicy, open_channel: OpenChannel) -> Servi
     if find_spec("grpc_reflection") is None:
         hint = f"pip install callahead[reflection], or {OTHER_SOURCES}"
         text = "asking the server for its methods needs the package grpcio-reflection, which is not installed"
-        raise policy.error("interface", text, hint)
+        raise NoReflection([policy.problem("interface", text, hint)])
     _require_thread(policy)
     with open_channel() as channel:
         for path in PATHS:
@@ -62,7 +67,7 @@ def from_reflection(policy: ReferencePolicy, open_channel: OpenChannel) -> Servi
                 if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
                     _fail(policy, error)
     text = f'the server cannot say what methods "{policy.interface}" has: it serves no reflection'
-    raise policy.error("interface", text, OTHER_SOURCES)
+    raise NoReflection([policy.problem("interface", text, OTHER_SOURCES)])
 
 
 def _require_thread(policy: ReferencePolicy) -> None:
@@ -95,7 +100,8 @@ def _no_file(policy: ReferencePolicy, services: list[str]) -> ConfigError:
         return policy.error("interface", text, nearest(policy.interface, services))
     # Dubbo's reflection lists Java interfaces without protobuf, of which there is no file.
     text = f'the server has "{policy.interface}", but its reflection has no file for it'
-    return policy.error("interface", text, "for a Java interface give stub:, parameter_types: or generic: true")
+    hint = "for a Java interface give stub:, parameter_types: or generic: true"
+    return NoReflection([policy.problem("interface", text, hint)])
 
 
 def _fail(policy: ReferencePolicy, error: grpc.RpcError) -> NoReturn:

@@ -114,7 +114,8 @@ class MethodHandler:
             call = begin(request, context)
             if not step.hang:
                 timer = workers.later(step.delay_s, lambda: self._send(step, call, request, context, send))
-                context.add_callback(timer.cancel)  # type: ignore[arg-type]  # what it returns is not looked at
+                if not context.add_callback(timer.cancel):  # type: ignore[arg-type]  # what that returns is not looked at
+                    timer.cancel()  # the call has ended meanwhile
 
         held.experimental_non_blocking = True  # type: ignore[attr-defined]
         return grpc.unary_stream_rpc_method_handler(held, self._decode, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import CancelledError
-from contextvars import Context
 from functools import partial
 from typing import Protocol
 
@@ -11,6 +10,8 @@ from ...call.attempt import Attempt
 from ...call.invocation import Done, Outcome
 from ...errors import CallTimeout
 from ...runtime.callbacks import CallbackExecutor
+from ..large_answers import read_elsewhere
+from ..trouble import Trouble
 
 
 class Peer(Protocol):
@@ -23,11 +24,14 @@ class Peer(Protocol):
         """Note that it is about to stop."""
 
 
-class Decode(Protocol):
-    """Makes the outcome of an answer; never raises."""
+class CalledMethod(Protocol):
+    """What is called; never raises."""
 
-    def __call__(self, status: int, body: bytes, peer: Peer, attempt: Attempt, /) -> Outcome:
+    def decode(self, status: int, body: bytes, peer: Peer, attempt: Attempt, /) -> Outcome:
         """Read *body* as the answer of *peer* to *attempt*."""
+
+    def worded(self, trouble: Trouble, /) -> str:
+        """Word *trouble* with the places of the settings that decide it."""
 
 
 class Carrier(Protocol):
@@ -52,14 +56,14 @@ class Call:
         two_way: An answer is expected; otherwise the attempt ends when the frame is written.
         expires: Monotonic second at which it times out.
         number: Its place in the order of its connection's frames, from 1; 0 until it has one.
-        size: Bytes of the request.
+        size: Bytes that its request holds, with what that was made of.
         ended: The outcome is out, or held.
         is_held: The end is kept here until `hand_out`, since whoever brings it about holds the connection.
         wants_written: Somebody must be told when the frame is written.
     """
 
     __slots__ = (
-        "_attempt", "_connection", "_decode", "_done", "_held",
+        "_attempt", "_connection", "_done", "_held", "_method",
         "ended", "expires", "frame", "id", "is_held", "number", "size", "two_way", "wants_written",
     )  # fmt: skip
 
@@ -67,21 +71,22 @@ class Call:
         self,
         number: int,
         frame: bytes,
+        size: int,
         two_way: bool,
         attempt: Attempt,
-        decode: Decode,
+        method: CalledMethod,
         done: Done,
     ) -> None:
         self.id = number
         self.frame: bytes | None = frame
-        self.size = len(frame)
+        self.size = size
         self.two_way = two_way
         self.expires = attempt.ends
         self.number = 0
         self.ended = False
         self.wants_written = not two_way or attempt.invocation.on_sent is not None
         self._attempt: Attempt | None = attempt
-        self._decode = decode
+        self._method = method
         self._done: Done | None = done
         self._connection: Carrier | None = None
         self.is_held = False
@@ -99,8 +104,10 @@ class Call:
         self._connection = connection
         if attempt.waits and connection.lead(self):
             return
-        attempt.carried_by(self)
+        attempt.carried = self
         connection.post(self)
+        if attempt.is_cancelled:  # looked at once it is posted: who has cancelled before that stopped nothing
+            self.cancel()
 
     def be_stoppable(self) -> None:
         """Let the attempt's cancellation stop this from now on."""
@@ -132,7 +139,7 @@ class Call:
             self._held = (status, body, peer)
             return
         self._done = self._attempt = self.frame = self._connection = None
-        done(self._decode(status, body, peer, attempt))
+        done(self._method.decode(status, body, peer, attempt))
 
     def answer_elsewhere(self, status: int, body: bytes, peer: Peer, callbacks: CallbackExecutor) -> None:
         """End as `answer` does, but let the thread that waits read the answer, or else one of *callbacks*."""
@@ -142,11 +149,7 @@ class Call:
         if self.is_held:  # by that very thread
             self.answer(status, body, peer)
             return
-        work = partial(self.answer, status, body, peer)
-        record = attempt.record
-        waiter = record.waiter
-        if waiter is None or not waiter.hand_over(work):
-            callbacks.submit(Context(), f"the answer to {record.name}", work)
+        read_elsewhere(partial(self.answer, status, body, peer), attempt.record, callbacks)
 
     def fail(self, error: BaseException) -> None:
         """End with *error*."""
@@ -170,9 +173,13 @@ class Call:
         held, self._held = self._held, None
         attempt = self._attempt
         if held is not None and attempt is not None:
-            self.end(held if isinstance(held, Outcome) else self._decode(*held, attempt))
+            self.end(held if isinstance(held, Outcome) else self._method.decode(*held, attempt))
 
-    def time_out(self, *, not_sent: bool, why: str) -> None:
+    def worded(self, trouble: Trouble) -> str:
+        """Word *trouble* with the places of the settings that decide it."""
+        return self._method.worded(trouble)
+
+    def time_out(self, *, not_sent: bool, why: Trouble) -> None:
         """End as timed out."""
         attempt = self._attempt
         if attempt is None:
@@ -180,7 +187,7 @@ class Call:
         policy = attempt.policy
         what = "the request was not sent" if not_sent else "no answer"
         setting = f"timeout {policy.timeout_ms} ms, {policy.origin('timeout_ms')}"
-        text = f"{what} within {attempt.timeout * 1000:.0f} ms ({setting}{why})"
+        text = f"{what} within {attempt.timeout * 1000:.0f} ms ({setting}{self.worded(why)})"
         self.fail(CallTimeout(text, not_sent=not_sent, in_doubt=not not_sent))
 
     def be_cancelled(self) -> None:

@@ -10,7 +10,6 @@ import itertools
 import logging
 import socket
 import ssl
-from collections import deque
 from concurrent.futures import CancelledError
 from enum import Enum
 from random import Random
@@ -28,10 +27,12 @@ from ..tcp.outbox import Outbox
 from ..tcp.ownership import Ownership
 from ..tcp.poller import READ, WRITE
 from ..tcp.stream import Stream
+from ..trouble import Trouble
 from .call import Call
 from .counters import Counters
 from .inbox import Inbox
-from .posted import LARGE_BYTES, PostedBytes
+from .loss import being_made, broken, closed, not_connected, wordless
+from .posted import Posted
 from .running import RunningCalls
 from .settings import ConnectionSettings
 from .stop_notice import StopNotice
@@ -40,6 +41,7 @@ _LOG = logging.getLogger("callahead.consumer.dubbo")
 _READ_BYTES = 64 * 1024  # a buffer of 128 KiB or more is mapped anew for every read, at 18 us
 _IDLE_HEARTBEATS = 3
 _STOPPING_S = 2.0
+_NO_TROUBLE = Trouble("")
 _HEARTBEAT_IDS = itertools.count(-1, -1)  # no call has a negative id
 
 
@@ -97,6 +99,7 @@ class Connection:
             written=calls.written,
             lost=self._lost,
             turned_away=self._turned_away,
+            speaks="dubbo",
         )
         self._leading = Leading(
             self._owner, self._stream, self._outbox, calls.by_id, thread, clock,
@@ -106,8 +109,7 @@ class Connection:
             address, tls, settings.connect_timeout, thread, clock, random,
             opened=self._opened, failed=self._not_opened,
         )  # fmt: skip
-        self._posted: deque[Call] = deque()
-        self._posted_bytes = PostedBytes(calls, settings.room, self.name)
+        self._posted = Posted(calls, settings.room, self.name)
         self._is_posted = False
         self._is_flushing = False
         self._is_draining = False
@@ -117,12 +119,10 @@ class Connection:
 
     def post(self, call: Call) -> None:
         """Hand *call* to the I/O thread; where that cannot be started it ends here, as do those posted with it."""
-        if call.size > LARGE_BYTES:
-            refusal = self._posted_bytes.add(call.size)
-            if refusal is not None:
-                call.fail(refusal)
-                return
-        self._posted.append(call)
+        refusal = self._posted.put(call)
+        if refusal is not None:
+            call.fail(refusal)
+            return
         if not self._is_posted:
             self._is_posted = True
             try:
@@ -137,16 +137,8 @@ class Connection:
     def _take_back(self, why: ConnectFailed) -> None:
         # Before the calls are taken, as in `_accept_posted`.
         self._is_posted = False
-        while (call := self._next_posted()) is not None:
-            if call.size > LARGE_BYTES:
-                self._posted_bytes.remove(call.size)
+        for call in self._posted:
             call.fail(ConnectFailed(why.message, not_sent=True))
-
-    def _next_posted(self) -> Call | None:
-        try:
-            return self._posted.popleft()
-        except IndexError:
-            return None
 
     def post_cancel(self, call: Call) -> None:
         """Let the I/O thread stop *call*."""
@@ -179,12 +171,7 @@ class Connection:
         # Before the calls are taken: what is posted after this line is posted anew.
         self._is_posted = False
         try:
-            posted = self._posted
-            for _call in range(len(posted)):
-                try:
-                    call = posted.popleft()
-                except IndexError:  # who could not start the thread a moment ago has taken them back
-                    break
+            for call in self._posted:
                 self._accept(call)
             if self._outbox.count and self.state is State.OPEN:
                 self._flush_soon()
@@ -193,14 +180,10 @@ class Connection:
 
     def _accept(self, call: Call) -> None:
         calls = self._calls
-        if call.size > LARGE_BYTES:
-            self._posted_bytes.remove(call.size)
-        is_usual = self.state is State.OPEN and not call.is_cancelled
-        refusal = calls.refuse_if_full(call) if is_usual else self._refuse(call)
+        refusal = (None if self.state is State.OPEN else self._refuse(call)) or calls.put(call)
         if refusal is not None:
             call.fail(refusal)
             return
-        calls.put(call)
         if call.expires < calls.next_expiry:
             self._thread.tick_at(self, calls.expect(call.expires))
         if self.state is State.IDLE:
@@ -214,10 +197,8 @@ class Connection:
             if self._is_draining:
                 return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)
             return ConsumerClosed("the connection was closed before the call", not_sent=True)
-        full = self._calls.refuse_if_full(call)
-        if full is None and self.state is State.IDLE:
-            return self._connecting.refusal()
-        return full
+        trouble = self._connecting.refusal() if self.state is State.IDLE else None
+        return None if trouble is None else not_connected(trouble, call)
 
     def _cancel(self, call: Call) -> None:
         if not self._owner.enter(self._cancel, call):
@@ -290,7 +271,9 @@ class Connection:
             return NEVER
         try:
             is_open = self.state is State.OPEN
-            expiry = self._calls.expire(now, "" if is_open else f"; the connection is {self.state.value}")
+            expiry = self._calls.expire(
+                now, _NO_TROUBLE if is_open else being_made(self.state.value, self._connecting.stage)
+            )
             heartbeat = self._keep_alive(now) if is_open else NEVER
             self._close_if_drained()
             return NEVER if self.state is State.CLOSED else min(expiry, heartbeat)
@@ -330,13 +313,13 @@ class Connection:
         self._stream.write()
         self._close_if_drained()
 
-    def _not_opened(self, problem: str) -> None:
-        if not self._owner.enter(self._not_opened, problem):
+    def _not_opened(self, trouble: Trouble) -> None:
+        if not self._owner.enter(self._not_opened, trouble):
             return
         try:
             if self.state is State.DIALLING:
                 self.state = State.IDLE
-                self._calls.fail_all(lambda _: ConnectFailed(f"no connection: {problem}", not_sent=True))
+                self._calls.fail_all(lambda call, _: not_connected(trouble, call))
                 self._close_if_drained()
         finally:
             self._owner.leave()
@@ -361,18 +344,17 @@ class Connection:
 
     def _lost(self, problem: str) -> None:
         _LOG.info("the connection to %s is lost: %s", self.name, problem)
+        trouble = wordless(problem, is_tls=self._is_tls) if self._stream.is_new else Trouble(problem)
         self._drop_socket()
         self.state = State.IDLE
         self.stop_notice.end(self._clock() + _STOPPING_S)
-        self._calls.fail_all(
-            lambda begun: ConnectionLost(f"the connection broke: {problem}", not_sent=not begun, in_doubt=begun)
-        )
+        self._calls.fail_all(lambda call, begun: broken(trouble, call, begun=begun))
 
-    def _turned_away(self, problem: str) -> None:
+    def _turned_away(self, trouble: Trouble) -> None:
         self._drop_socket()
         self.state = State.IDLE
-        self._connecting.turned_away(problem)
-        self._calls.fail_all(lambda _: ConnectFailed(f"no connection: {problem}", not_sent=True))
+        self._connecting.turned_away(trouble)
+        self._calls.fail_all(lambda call, _: not_connected(trouble, call))
 
     def _drop_socket(self) -> None:
         self._owner.forget()
@@ -417,9 +399,7 @@ class Connection:
         self._drop_socket()
         self._owner.close()
         self._thread.tick_never(self)
-        self._calls.fail_all(
-            lambda begun: ConsumerClosed("the connection was closed under the call", not_sent=not begun, in_doubt=begun)
-        )
+        self._calls.fail_all(lambda _, begun: closed(begun=begun))
 
     def after_fork(self) -> None:
         """Close this process' copies of the parent's sockets, and forget the parent's calls."""
@@ -428,7 +408,6 @@ class Connection:
         self._owner.after_fork()
         self._leading.after_fork()
         self._posted.clear()
-        self._posted_bytes.clear()
         self._is_posted = self._is_flushing = False
         self._calls.clear()
         self._inbox.clear()

@@ -10,13 +10,13 @@ from ...runtime.callbacks import CallbackExecutor
 from ...wire.events import BadEvent, BadResponse, BrokenStream, Heartbeat, HeartbeatAnswer, ReadOnly, Response, Writable
 from ...wire.header import heartbeat_answer_frame
 from ...wire.reader import FrameReader
+from ..large_answers import LARGE_BYTES
 from .counters import Counters
 from .running import RunningCalls
 from .settings import ConnectionSettings
 from .stop_notice import StopNotice
 
 _LOG = logging.getLogger("callahead.consumer.dubbo")
-_LARGE = 64 * 1024  # what takes longer to read than to hand to another thread, and would hold up all connections
 
 _PROGRESS_BYTES = 256
 """More than the heartbeats of both sides are together, while a connection that is silent otherwise is not yet lost.
@@ -86,7 +86,7 @@ class Inbox:
                     self._counters.unknown_answers += 1
                     continue
                 calls.size -= call.size  # as `RunningCalls.take` does, without a function for each answer
-                if len(body) <= _LARGE:
+                if len(body) <= LARGE_BYTES:
                     call.answer(status, body, self)
                 else:
                     call.answer_elsewhere(status, body, self, self._callbacks)

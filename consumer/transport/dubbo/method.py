@@ -19,29 +19,51 @@ from ...codec.dubbo.response import EXCEPTION, decode_response
 from ...codec.hessian2.limits import limits_for
 from ...errors import ConsumerClosed, LocalProtocolError, RpcError, SerializationError
 from ...interface.java import JavaMethod, JavaSignature
+from ...runtime.weight import outweighs
 from ...wire.header import HEADER_BYTES, OK, request_frame
 from ..api import Providers
-from ..bound import Bound
 from ..identity import ServiceIdentity
 from ..request_limit import check_request_size
+from ..trouble import Trouble
 from .call import Call, Peer
 from .connection import Connection
 from .pool import Pool
-from .posted import LARGE_BYTES
 
 # Ids are this process' own, and begin anywhere, so that the answer to an earlier process' call is nobody's.
 _IDS = itertools.count(secrets.randbits(31))
 _KEPT = 256
+_SMALL = 256  # what fewer bytes are made of weighs no more than the rest of a call
+_LARGE = 4096  # to share fewer costs more than it spares; plain values that are smaller weigh about as much as they
+_COPIES = 2
+"""A request is in memory twice until it ends: as its frame, and as the arguments and attachments it was made of."""
+
 _REFUSED = NEVER_SENT | REDIRECTING
 _CLOSING = "closing"
 _new = tuple.__new__
 
 
 class EncodedCall(NamedTuple):
-    """What `DubboMethod.encode` makes of a call's arguments, whoever will be asked; large ones are part of a frame."""
+    """What `DubboMethod.encode` makes of a call's arguments, whoever will be asked.
+
+    Attributes:
+        signature: Theirs.
+        arguments: As bytes; large ones are part of a frame.
+        more: By how many bytes the arguments themselves, which the call keeps, are larger.
+    """
 
     signature: JavaSignature
     arguments: bytes | memoryview
+    more: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the arguments."""
+        return len(self.arguments)
+
+    @property
+    def key(self) -> tuple[str, bytes]:
+        """Equal for equal arguments of one overload."""
+        return self.signature.descriptor, bytes(self.arguments)
 
 
 class _Overload(NamedTuple):
@@ -86,8 +108,7 @@ class DubboMethod:
         self._pool = pool
         self._overloads: dict[str, _Overload] = {}
         self._services: dict[ServiceIdentity, _Service] = {}
-        self._bound = Bound(self._bind, pool.release, providers)
-        self._decoder = self._decode
+        self._bound = pool.bound(self._bind, providers)
         self._turn = itertools.count()
         # The size of an answer is limited once, where it is read off the wire.
         self._limits = limits_for(policy.max_response_bytes)
@@ -100,17 +121,18 @@ class DubboMethod:
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> EncodedCall:
         """Choose the overload and serialize the arguments; see `MethodTransport.encode`."""
         signature = self._method.only
-        arguments = None
+        arguments, small = None, _LARGE
         if signature is not None and not kwargs:
             overload = self._overloads.get(signature.descriptor) or self._overload(signature)
             arguments = overload.encoder.encode_plain(args)
         if signature is None or arguments is None:
             signature, values = self._method.select(args, kwargs)
             overload = self._overloads.get(signature.descriptor) or self._overload(signature)
-            arguments = overload.encoder.encode(values)
-        if len(arguments) > overload.room:
-            check_request_size(self._policy.max_request_bytes + len(arguments) - overload.room, self._policy)
-        return _new(EncodedCall, (signature, arguments))
+            arguments, small = overload.encoder.encode(values), _SMALL
+        size = len(arguments)
+        if size > overload.room:
+            check_request_size(self._policy.max_request_bytes + size - overload.room, self._policy)
+        return _new(EncodedCall, (signature, arguments, 0 if size <= small else outweighs(size, args, kwargs)))
 
     def _overload(self, signature: JavaSignature) -> _Overload:
         around = self._envelope(signature, ServiceIdentity.asked(self._policy)).size
@@ -144,7 +166,8 @@ class DubboMethod:
             return
         connections = bound.connections
         connection = connections[0] if len(connections) == 1 else connections[next(self._turn) % len(connections)]
-        Call(number, frame, two_way, attempt, self._decoder, done).begin(connection)
+        held = len(frame) * _COPIES + attempt.request.more
+        Call(number, frame, held, two_way, attempt, self, done).begin(connection)
 
     def _bind(self, provider: Provider) -> _BoundMethod:
         connections = self._pool.connections(provider, self._policy)
@@ -162,7 +185,7 @@ class DubboMethod:
         return made
 
     def _frame(self, number: int, attempt: Attempt, bound: _BoundMethod, two_way: bool) -> bytes:
-        signature, arguments = attempt.request
+        signature, arguments, more = attempt.request
         service = bound.service
         before, after = service.envelopes.get(signature.descriptor) or self._new_envelope(signature, service)
         if attempt.attachments:
@@ -171,12 +194,17 @@ class DubboMethod:
         timeout_ms = round(attempt.timeout * 1000)
         tail = service.tails.get(timeout_ms) or _tail(service, timeout_ms)
         frame = request_frame(number, b"".join((before, arguments, after, tail)), two_way=two_way)
-        if len(arguments) > LARGE_BYTES:  # to share fewer costs more than it spares
+        if len(arguments) > _LARGE:
             start = HEADER_BYTES + len(before)
-            _share(attempt, EncodedCall(signature, memoryview(frame)[start : start + len(arguments)]))
+            _share(attempt, EncodedCall(signature, memoryview(frame)[start : start + len(arguments)], more))
         return frame
 
-    def _decode(self, status: int, body: bytes, peer: Peer, attempt: Attempt) -> Outcome:
+    def worded(self, trouble: Trouble) -> str:
+        """Word *trouble* with the places of this reference's settings; see `CalledMethod.worded`."""
+        return trouble.of(self._policy)
+
+    def decode(self, status: int, body: bytes, peer: Peer, attempt: Attempt) -> Outcome:
+        """Read an answer; see `CalledMethod.decode`."""
         try:
             if status != OK:
                 return Outcome(error=status_error(status, body, trailing=peer.count_trailing))
@@ -201,10 +229,6 @@ class DubboMethod:
     def stream(self, attempt: Attempt) -> Any:
         """Refuse: the dubbo protocol has no streams."""
         raise LocalProtocolError(f"{attempt} cannot be a stream: dubbo has none", not_sent=True)
-
-    def forget(self, provider: Provider | None) -> None:
-        """Drop what was prepared for *provider*, or for all."""
-        self._bound.forget(provider)
 
 
 def _share(attempt: Attempt, request: EncodedCall) -> None:

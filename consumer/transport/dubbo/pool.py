@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import ssl
+from collections.abc import Callable
 from random import Random
 
 from callahead.config.policy import ReferencePolicy, SslPolicy
@@ -11,8 +12,9 @@ from callahead.config.policy import ReferencePolicy, SslPolicy
 from ...call.provider import Provider
 from ...runtime.callbacks import CallbackExecutor
 from ...runtime.deadline import Clock
-from ..api import ConnectionCounts
-from ..bound import SharedConnections
+from ..api import ConnectionCounts, Providers
+from ..bound import Bound, BoundT, SharedConnections
+from ..certificates import client_context
 from ..request_limit import Room
 from ..tcp.io_thread import IoThread
 from .connection import Connection
@@ -49,7 +51,7 @@ class Pool:
         owned = [next(_OWN) for _ in range(policy.connections)] or [0]
         self._settings[policy.id] = tuple(_settings(policy, own) for own in owned)
         if policy.ssl is not None and policy.ssl not in self._contexts:
-            self._contexts[policy.ssl] = _context(policy, policy.ssl)
+            self._contexts[policy.ssl] = client_context(policy, policy.ssl)
 
     def connections(self, provider: Provider, policy: ReferencePolicy) -> tuple[Connection, ...]:
         """Return the connections that a reference uses in turn towards *provider*; none once closed."""
@@ -67,12 +69,16 @@ class Pool:
         named = None if tls is None else (self._contexts[tls], tls.server_name or address[0])
         return Connection(address, settings, self._thread, self._clock, self._random, self._callbacks, named)
 
+    def bound(self, bind: Callable[[Provider], BoundT], providers: Providers) -> Bound[BoundT]:
+        """Make what keeps the work of *bind* for each provider; see `SharedConnections.bound`."""
+        return self._shared.bound(bind, providers)
+
     def counts(self) -> tuple[ConnectionCounts, ...]:
         """Return what happened on each connection."""
         return tuple(connection.counts() for connection in self._shared.open())
 
     def release(self, provider: Provider) -> None:
-        """Drain every connection of which *provider* was the last user."""
+        """Forget *provider*; see `SharedConnections.release`."""
         self._shared.release(provider)
 
     def close(self) -> None:
@@ -99,14 +105,3 @@ def _settings(policy: ReferencePolicy, own: int) -> ConnectionSettings:
         max_body_setting=f"max_response_bytes ({policy.origin('max_response_bytes')})",
         own=own,
     )
-
-
-def _context(policy: ReferencePolicy, settings: SslPolicy) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=settings.ca)
-        if settings.cert is not None:
-            context.load_cert_chain(settings.cert, settings.key)
-    except (OSError, ValueError) as error:
-        text = f"the certificates cannot be used: {error}"
-        raise policy.error("ssl", text) from error
-    return context

@@ -1,48 +1,64 @@
-"""Large requests on their way to the thread that counts them with all others."""
+"""Calls on their way to the I/O thread, of which the large ones count with all others."""
 
 from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
 
 from ...errors import LimitExceeded
 from ...runtime.forking import fork_safe_lock
 from ..request_limit import Room
+from .call import Call
 from .running import RunningCalls
 
-LARGE_BYTES = 4096
-"""So few of smaller ones are made before the I/O thread has its turn that they need no count of their own."""
+_LARGE = 8192
+"""So few of smaller requests are made before the I/O thread has its turn that they need no count of their own."""
 
 
-class PostedBytes:
-    """Bytes of the large requests that were posted and not yet accepted; of any thread.
+class Posted:
+    """The calls that were posted and not yet accepted, in order; of any thread.
 
     Threads that make requests faster than the I/O thread refuses them would otherwise pass the limit meanwhile.
 
     Args:
-        calls: Those that were accepted.
+        running: Those that were accepted.
         room: How much may be begun and not ended.
         name: ``host:port``, for errors.
     """
 
-    def __init__(self, calls: RunningCalls, room: Room, name: str) -> None:
-        self._calls = calls
+    def __init__(self, running: RunningCalls, room: Room, name: str) -> None:
+        self._running = running
         self._room = room
         self._name = name
         self._lock = fork_safe_lock()
+        self._calls: deque[Call] = deque()
         self._bytes = 0
 
-    def add(self, size: int) -> LimitExceeded | None:
-        """Count a request of *size* bytes, or make the error of one that has no room."""
-        with self._lock:
-            others = self._bytes + self._calls.size
-            if others and others + size > self._room.size:
-                return self._room.too_large(self._name, others, size)
-            self._bytes += size
+    def put(self, call: Call) -> LimitExceeded | None:
+        """Post *call*, or make the error of a large one that has no room."""
+        if call.size > _LARGE:
+            with self._lock:
+                others = self._bytes + self._running.size
+                if others and others + call.size > self._room.size:
+                    return self._room.too_large(self._name, others, call.size)
+                self._bytes += call.size
+        self._calls.append(call)
         return None
 
-    def remove(self, size: int) -> None:
-        """Count it no more."""
-        with self._lock:
-            self._bytes -= size
+    def __iter__(self) -> Iterator[Call]:
+        """Take what is there now, one after the other."""
+        calls = self._calls
+        for _ in range(len(calls)):
+            try:
+                call = calls.popleft()
+            except IndexError:  # another thread was quicker: who could not start the I/O thread takes them back
+                return
+            if call.size > _LARGE:
+                with self._lock:
+                    self._bytes -= call.size
+            yield call
 
     def clear(self) -> None:
         """Forget all."""
+        self._calls.clear()
         self._bytes = 0

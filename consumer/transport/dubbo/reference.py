@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
-from ...call.provider import Provider
 from ...interface.description import ServiceDescription
 from ...interface.java import JavaInterface
 from ...interface.java.description import describe_interface
@@ -24,7 +25,6 @@ class DubboReference:
         self._interface = interface
         self._application = application
         self._pool = pool
-        self._methods: list[DubboMethod] = []
 
     def method(self, name: str, policy: MethodPolicy) -> DubboMethod:
         """Prepare a method by its types; see `ReferenceTransport.method`."""
@@ -32,9 +32,11 @@ class DubboReference:
         found = self._interface.find(name)
         if found is None:
             raise LookupError(f'{self._policy.interface} has no method "{name}"; {self._interface.nearest(name)}')
-        method = DubboMethod(found, self._policy, self._application, self._pool, self._providers)
-        self._methods.append(method)
-        return method
+        return DubboMethod(found, self._policy, self._application, self._pool, self._providers)
+
+    def attribute(self, name: str) -> Any:
+        """Have none: see `ReferenceTransport.attribute`."""
+        raise LookupError(name)
 
     def methods(self) -> tuple[str, ...]:
         """List the methods that are known; see `ReferenceTransport.methods`."""
@@ -43,8 +45,3 @@ class DubboReference:
     def describe(self) -> ServiceDescription:
         """Describe what can be called; see `ReferenceTransport.describe`."""
         return describe_interface(self._interface)
-
-    def forget(self, provider: Provider | None) -> None:
-        """Drop what was prepared for *provider*, or for all."""
-        for method in self._methods:
-            method.forget(provider)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ...errors import LimitExceeded, RpcError
 from ..tcp.io_thread import NEVER
 from ..tcp.outbox import Outbox
+from ..trouble import Trouble
 from .call import Call
 from .settings import ConnectionSettings
 
@@ -28,7 +29,7 @@ class RunningCalls:
 
     Attributes:
         by_id: The calls that were put and have not ended.
-        size: Bytes of their requests.
+        size: Bytes that their requests hold.
         next_expiry: Monotonic second before which none of them times out.
     """
 
@@ -47,8 +48,11 @@ class RunningCalls:
         self.next_expiry = NEVER
         self._next_look = 0.0
 
-    def put(self, call: Call) -> None:
-        """Queue the frame of *call*, which runs from now on."""
+    def put(self, call: Call) -> LimitExceeded | None:
+        """Queue the frame of *call*, which runs from now on, or make the error of one that has no room."""
+        room, count = self._room, len(self.by_id)
+        if count >= room.requests or (self.size + call.size > room.size and count):
+            return room.refusal(self._name, count, self.size, call.size)
         frame, call.frame = call.frame, None
         assert frame is not None
         call.number = self._outbox.put(frame)
@@ -56,12 +60,6 @@ class RunningCalls:
             self._outbox.watch(call)
         self.size += call.size
         self.by_id[call.id] = call
-
-    def refuse_if_full(self, call: Call) -> LimitExceeded | None:
-        """Make the error of a call that has no room beside those that run; None where it has."""
-        room, count = self._room, len(self.by_id)
-        if count >= room.requests or (self.size + call.size > room.size and count):
-            return room.refusal(self._name, count, self.size, call.size)
         return None
 
     def take(self, number: int) -> Call | None:
@@ -96,7 +94,7 @@ class RunningCalls:
         self.next_expiry = expires
         return max(expires, self._next_look)
 
-    def expire(self, now: float, why: str) -> float:
+    def expire(self, now: float, why: Trouble) -> float:
         """End what is due, and return when to look again; a frame that has not begun to leave never does.
 
         Looks at every running call: nothing is kept per call, for nearly all of them end long before.
@@ -110,9 +108,9 @@ class RunningCalls:
             self._next_look = now + len(running) * _LOOK_S
         return max(self.next_expiry, self._next_look)
 
-    def fail_all(self, make: Callable[[bool], RpcError]) -> None:
-        """End every running call; *make* gets whether a byte of its request may have left."""
+    def fail_all(self, make: Callable[[Call, bool], RpcError]) -> None:
+        """End every running call; *make* gets it, and whether a byte of its request may have left."""
         running, begun = list(self.by_id.values()), self._outbox.begun
         self.clear()
         for call in running:
-            call.fail(make(call.number <= begun))
+            call.fail(make(call, call.number <= begun))

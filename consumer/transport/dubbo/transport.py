@@ -24,12 +24,10 @@ class DubboTransport:
     settings: ClassVar[type[TransportSettings]] = DubboSettings
 
     def __init__(self, parts: TransportParts) -> None:
-        from ..open_references import OpenReferences
         from .pool import Pool
 
         self._application = parts.application
         self._pool = Pool(parts.clock, parts.random, parts.callbacks)
-        self._references = OpenReferences()
 
     def open(self, policy: ReferencePolicy, providers: Providers) -> DubboReference:
         """Prepare a reference; see `Transport.open`."""
@@ -37,9 +35,7 @@ class DubboTransport:
         from .reference import DubboReference
 
         self._pool.prepare(policy)
-        reference = DubboReference(policy, load_interface(policy), self._application, self._pool, providers)
-        self._references.add(reference)
-        return reference
+        return DubboReference(policy, load_interface(policy), self._application, self._pool, providers)
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
         """Say what happened on each connection; see `Transport.connections`."""
@@ -47,7 +43,6 @@ class DubboTransport:
 
     def release(self, provider: Provider) -> None:
         """Drain the connections that only *provider* used; see `Transport.release`."""
-        self._references.forget(provider)
         self._pool.release(provider)
 
     def close(self) -> None:
@@ -56,5 +51,4 @@ class DubboTransport:
 
     def after_fork(self) -> None:
         """Close this process' copies of the parent's sockets; see `Transport.after_fork`."""
-        self._references.forget(None)
         self._pool.after_fork()

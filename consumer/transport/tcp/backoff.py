@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from ...errors import ConnectFailed
+from ..trouble import Trouble
 
 _FIRST_S = 0.1
 _LONGEST_S = 5.0
@@ -16,24 +16,24 @@ class Backoff:
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self._last_error = ""
+        self._last = Trouble("")
         self._until = 0.0
         self.failures = 0
 
-    def begin(self, problem: str, now: float) -> None:
-        """Wait once more, because of *problem*."""
+    def begin(self, trouble: Trouble, now: float) -> None:
+        """Wait once more, because of *trouble*."""
         longest = min(_LONGEST_S, _FIRST_S * 2 ** min(self.failures, _MOST_DOUBLINGS))
         self.failures += 1
-        self._last_error = problem
+        self._last = trouble
         self._until = now + longest * (0.5 + self._random.random() / 2)
 
     def end(self) -> None:
         """Begin with the shortest wait again."""
         self.failures = 0
 
-    def refusal(self, now: float) -> ConnectFailed | None:
-        """Make the error of a call that comes during the wait; None where the wait is over."""
+    def refusal(self, now: float) -> Trouble | None:
+        """Say why a call is refused that comes during the wait; None where the wait is over."""
         if now >= self._until:
             return None
-        text = f"no connection: {self._last_error}; the next attempt is made in {(self._until - now) * 1000:.0f} ms"
-        return ConnectFailed(text, not_sent=True)
+        waits = f"the next attempt is made in {(self._until - now) * 1000:.0f} ms"
+        return Trouble(f"{self._last.text}; {waits}", self._last.about)

@@ -7,8 +7,8 @@ import ssl
 from collections.abc import Callable
 from random import Random
 
-from ...errors import ConnectFailed
 from ...runtime.deadline import Clock
+from ..trouble import Trouble
 from .backoff import Backoff
 from .dial import Dial
 from .io_thread import NEVER, IoThread
@@ -37,7 +37,7 @@ class Connecting:
         clock: Clock,
         random: Random,
         opened: Callable[[socket.socket], None],
-        failed: Callable[[str], None],
+        failed: Callable[[Trouble], None],
     ) -> None:
         self._address = address
         self._tls = tls
@@ -57,8 +57,13 @@ class Connecting:
         self._dial = Dial(self._address, self._tls, self._thread, self._succeed, self._fail)
         self._dial.start()
 
-    def refusal(self) -> ConnectFailed | None:
-        """Make the error of a call that comes before the next attempt may be made; None where it may."""
+    @property
+    def stage(self) -> Trouble:
+        """What the attempt is at, and what may be wrong if that does not end."""
+        return Trouble("") if self._dial is None else self._dial.stage
+
+    def refusal(self) -> Trouble | None:
+        """Say why a call is refused that comes before the next attempt may be made; None where it may."""
         return self._backoff.refusal(self._clock())
 
     def tick(self, now: float) -> float:
@@ -67,7 +72,8 @@ class Connecting:
         if dial is None or now < self._due:
             return self._due
         dial.abandon()
-        self._fail(f"not within {self._timeout * 1000:.0f} ms (connect_timeout), {dial.stage}")
+        stage, about = dial.stage
+        self._fail(Trouble(f"not within {self._timeout * 1000:.0f} ms (connect_timeout), {stage}", about))
         return NEVER
 
     def _succeed(self, opened: socket.socket) -> None:
@@ -75,14 +81,14 @@ class Connecting:
         self._backoff.end()
         self._opened(opened)
 
-    def _fail(self, problem: str) -> None:
+    def _fail(self, trouble: Trouble) -> None:
         self._forget()
-        self._backoff.begin(problem, self._clock())
-        self._failed(problem)
+        self._backoff.begin(trouble, self._clock())
+        self._failed(trouble)
 
-    def turned_away(self, problem: str) -> None:
-        """Note that the peer ended the connection that had come about; the next one waits as after any *problem*."""
-        self._backoff.begin(problem, self._clock())
+    def turned_away(self, trouble: Trouble) -> None:
+        """Note that the peer ended the connection that had come about; the next one waits as after any *trouble*."""
+        self._backoff.begin(trouble, self._clock())
 
     def abandon(self) -> None:
         """Stop dialling, and tell nobody."""

@@ -9,6 +9,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+from ..trouble import Trouble
+from .handshake import first_bytes, too_slow, why_failed
 from .io_thread import IoThread
 from .poller import READ, WRITE
 from .resolve import Address, resolve
@@ -25,6 +27,9 @@ class Dial:
         failed: Called with what is wrong.
 
     `abandon` is the third way.
+
+    Attributes:
+        stage: What it is at, and what may be wrong if that does not end.
     """
 
     def __init__(
@@ -33,7 +38,7 @@ class Dial:
         tls: tuple[ssl.SSLContext, str] | None,
         thread: IoThread,
         opened: Callable[[socket.socket], None],
-        failed: Callable[[str], None],
+        failed: Callable[[Trouble], None],
     ) -> None:
         self._address = address
         self._tls = tls
@@ -43,8 +48,9 @@ class Dial:
         self._left: list[Address] = []
         self._socket: socket.socket | None = None
         self._shaking_hands = False
+        self._answer = b""
         self._over = False
-        self.stage = "looking the host up"
+        self.stage = Trouble("looking the host up")
 
     def start(self) -> None:
         """Begin with the host's addresses."""
@@ -56,17 +62,17 @@ class Dial:
         if self._over:
             return
         if isinstance(found, OSError):
-            self._fail(f"{self._address[0]} cannot be looked up: {found.strerror or found}")
+            self._fail(Trouble(f"{self._address[0]} cannot be looked up: {found.strerror or found}"))
             return
         self._left = found
         self._next("the host has no address")
 
     def _next(self, problem: str) -> None:
         if not self._left:
-            self._fail(problem)
+            self._fail(Trouble(problem))
             return
         family, address = self._left.pop(0)
-        self.stage = "connecting"
+        self.stage = Trouble("connecting")
         try:
             code = self._connect(family, address)
         except OSError as error:  # no descriptor is left, or the system does not know the family
@@ -108,11 +114,11 @@ class Dial:
     def _begin_tls(self, context: ssl.SSLContext, server_name: str) -> None:
         assert self._socket is not None
         self._thread.forget(self._socket.fileno())
-        self.stage = "shaking hands by TLS"
+        self.stage = too_slow("shaking hands by TLS")
         try:
             self._socket = context.wrap_socket(self._socket, server_hostname=server_name, do_handshake_on_connect=False)
         except (OSError, ValueError) as error:
-            self._fail(f"the TLS handshake failed: {error}")
+            self._fail(why_failed(error, b""))
             return
         self._thread.serve(self._socket.fileno(), self)
         self._shaking_hands = True
@@ -120,6 +126,7 @@ class Dial:
 
     def _shake_hands(self) -> None:
         assert isinstance(self._socket, ssl.SSLSocket)
+        self._answer = self._answer or first_bytes(self._socket)
         try:
             self._socket.do_handshake()
         except ssl.SSLWantReadError:
@@ -127,7 +134,7 @@ class Dial:
         except ssl.SSLWantWriteError:
             self._watch(WRITE)
         except OSError as error:
-            self._fail(f"the TLS handshake failed: {error}")
+            self._fail(why_failed(error, self._answer))
         else:
             self._open()
 
@@ -138,9 +145,9 @@ class Dial:
         self._thread.forget(opened.fileno())
         self._opened(opened)
 
-    def _fail(self, problem: str) -> None:
+    def _fail(self, trouble: Trouble) -> None:
         self.abandon()
-        self._failed(problem)
+        self._failed(trouble)
 
     def abandon(self) -> None:
         """Give up, and tell nobody."""

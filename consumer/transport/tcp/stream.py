@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 from collections.abc import Callable
 from typing import Generic
 
 from ...runtime.deadline import Clock
+from ..trouble import TLS_ALERT, Trouble, language
+from .handshake import why_refused
 from .io_thread import Handler, IoThread
 from .outbox import Outbox, WatchedT
 from .poller import READ, WRITE
 
-_TLS_ALERT = b"\x15\x03"
-"""How a TLS server's complaint begins, all that a plain client hears of it."""
-_HANDSHAKE_ALERT = re.compile(r"ALERT_.*(CERT|UNKNOWN_CA|HANDSHAKE|ACCESS_DENIED|PROTOCOL_VERSION)")
 _ALERT_BYTES = 1024
 
 
@@ -29,9 +27,11 @@ class Stream(Generic[WatchedT]):
         received: Called with bytes that came.
         written: Called for each frame that was watched and has left whole.
         lost: Called with what is wrong; it drops the socket.
-        turned_away: Called in place of it where the peer cannot have read a word, since the two disagree over TLS.
+        turned_away: Called in place of it where the peer cannot have read a word, since it does not speak as this side.
+        speaks: Name of the protocol, as `language` has it.
 
     Attributes:
+        is_new: The peer has not said a word on this socket.
         is_led: A calling thread reads for itself, so the I/O thread does not wait for bytes.
         last_read: Monotonic second at which the last bytes came, or the socket was opened.
         watching: The events for which the I/O thread waits; 0 for none.
@@ -45,7 +45,8 @@ class Stream(Generic[WatchedT]):
         received: Callable[[bytes], None],
         written: Callable[[WatchedT], None],
         lost: Callable[[str], None],
-        turned_away: Callable[[str], None],
+        turned_away: Callable[[Trouble], None],
+        speaks: str,
     ) -> None:
         self._outbox = outbox
         self._thread = thread
@@ -54,9 +55,10 @@ class Stream(Generic[WatchedT]):
         self._written = written
         self._lost = lost
         self._turned_away = turned_away
-        self._is_new = False
+        self._speaks = speaks
         self._socket: socket.socket | None = None
         self._is_tls = False
+        self.is_new = False
         self.is_led = False
         self.last_read = 0.0
         self.watching = 0
@@ -65,7 +67,7 @@ class Stream(Generic[WatchedT]):
         """Use *opened* from now on, whose events *handler* hears; called on the I/O thread."""
         self._socket = opened
         self._is_tls = isinstance(opened, ssl.SSLSocket)
-        self._is_new = True
+        self.is_new = True
         self.last_read = self._clock()
         self._thread.serve(opened.fileno(), handler)
         self.watch(READ)
@@ -95,23 +97,28 @@ class Stream(Generic[WatchedT]):
     def _fail_to_write(self, opened: socket.socket, error: OSError) -> None:
         if self._is_tls:
             self._outbox.attempt()
-        complaint = self._last_words(opened) if self._is_new else ""
-        if complaint:
+        complaint = self._last_words(opened) if self.is_new else None
+        if complaint is not None:
             self._turned_away(complaint)
         else:
             self._lost(f"writing failed: {error.strerror or error}")
 
-    def _last_words(self, opened: socket.socket) -> str:
-        """Tell what the peer said of TLS before it closed the connection; "" for nothing."""
+    def _last_words(self, opened: socket.socket) -> Trouble | None:
+        """Tell what the peer said of this side's words before it closed the connection; None for nothing."""
         try:
             return self._complaint(opened.recv(_ALERT_BYTES))
         except OSError as error:
-            return _alert(error)
+            return why_refused(error)
 
-    def _complaint(self, first: bytes) -> str:
-        if self._is_tls or not first.startswith(_TLS_ALERT):
-            return ""
-        return "the provider speaks TLS there, and this reference has no ssl"
+    def _complaint(self, first: bytes) -> Trouble | None:
+        """Tell from the first bytes of a peer that it speaks something else, so that it cannot have read a request."""
+        if first.startswith(TLS_ALERT) and not self._is_tls:
+            text = "the provider speaks TLS there, and this reference has no ssl: it answered with a TLS alert"
+            return Trouble(text, ("ssl", "urls"))
+        spoken = language(first)
+        if spoken in ("", self._speaks):
+            return None
+        return Trouble(f"the provider speaks no {self._speaks} there: it answers like {spoken}", ("protocol", "urls"))
 
     def send(self, frame: bytes) -> int:
         """Send *frame* where nothing waits, and return its number; only what does not leave at once is queued."""
@@ -137,8 +144,8 @@ class Stream(Generic[WatchedT]):
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return
             except OSError as error:
-                complaint = _alert(error) if self._is_new else ""
-                if complaint:
+                complaint = why_refused(error) if self.is_new else None
+                if complaint is not None:
                     self._turned_away(complaint)
                 else:
                     self._lost(f"reading failed: {error.strerror or error}")
@@ -147,9 +154,10 @@ class Stream(Generic[WatchedT]):
                 self._lost("the provider closed it")
                 return
             self.last_read = self._clock()
-            if self._is_new:
-                self._is_new = False
-                if complaint := self._complaint(data):
+            if self.is_new:
+                self.is_new = False
+                complaint = self._complaint(data)
+                if complaint is not None:
                     self._turned_away(complaint)
                     return
             self._received(data)
@@ -187,10 +195,3 @@ class Stream(Generic[WatchedT]):
         self.is_led = False
         self.watching = 0
         return opened
-
-
-def _alert(error: OSError) -> str:
-    """Tell why the peer refused TLS, which by TLS 1.3 may be after this side's handshake; "" where it did not."""
-    if isinstance(error, ssl.SSLError) and _HANDSHAKE_ALERT.search(error.reason or ""):
-        return f"the provider refused the TLS handshake: {error}"
-    return ""

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 import grpc
 
-from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy, SslPolicy
 
 from ...call.provider import Provider
 from ...errors import ConsumerClosed, RpcError, TransportError
-from ..bound import SharedConnections
+from ..api import Providers
+from ..bound import Bound, BoundT, SharedConnections
+from ..certificates import client_context, content
 from ..request_limit import Room
 
 OpenChannel = Callable[[str, tuple[tuple[str, int | str], ...], grpc.ChannelCredentials | None], grpc.Channel]
@@ -24,6 +25,9 @@ OpenChannel = Callable[[str, tuple[tuple[str, int | str], ...], grpc.ChannelCred
 
 _LOOK_S = 0.25
 """Longest wait for the word of grpcio on a channel's state, which takes a thread of its own to come."""
+
+_LOOK_AGAIN_S = 1.0
+"""How old such a word may be in a message; many calls time out at once, and each look costs a thread."""
 
 _OWN = itertools.count(1)
 
@@ -73,7 +77,7 @@ def kinds_of(policy: ReferencePolicy) -> tuple[ConnectionKind, ...]:
     """Make the kinds of connection that a reference uses in turn: one shared, or ``connections`` of its own.
 
     Raises:
-        ConfigError: A file of ``ssl`` cannot be read.
+        ConfigError: A file of ``ssl`` cannot be used.
     """
     options = _options(policy)
     credentials = None if policy.ssl is None else _credentials(policy, policy.ssl)
@@ -114,25 +118,13 @@ def _options(policy: ReferencePolicy) -> tuple[tuple[str, int | str], ...]:
 
 
 def _credentials(policy: ReferencePolicy, ssl: SslPolicy) -> grpc.ChannelCredentials:
+    if ssl != SslPolicy(server_name=ssl.server_name):
+        client_context(policy, ssl)  # gRPC core takes any bytes, and says at each connection that something failed
     return grpc.ssl_channel_credentials(
-        root_certificates=_read(policy, ssl.ca),
-        private_key=_read(policy, ssl.key),
-        certificate_chain=_read(policy, ssl.cert),
+        root_certificates=content(policy, "ca", ssl.ca),
+        private_key=content(policy, "key", ssl.key),
+        certificate_chain=content(policy, "cert", ssl.cert),
     )
-
-
-def _read(policy: ReferencePolicy, path: str | None) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise _unreadable(policy, path, error) from error
-
-
-def _unreadable(policy: ReferencePolicy, path: str, error: OSError) -> ConfigError:
-    return policy.error("ssl", f"{path} cannot be read: {error.strerror}")
 
 
 class SharedChannel:
@@ -150,8 +142,8 @@ class SharedChannel:
     """
 
     __slots__ = (
-        "_aside", "_lock", "_room", "_running", "_size", "address", "channel", "closed", "draining", "is_stuck",
-        "providers",
+        "_aside", "_lock", "_next_look", "_room", "_running", "_seen_unconnected", "_size", "address", "channel",
+        "closed", "draining", "is_stuck", "providers",
     )  # fmt: skip
 
     def __init__(
@@ -168,6 +160,8 @@ class SharedChannel:
         self._room = room
         self._running: dict[object, int] = {}
         self._size = 0
+        self._next_look = 0.0
+        self._seen_unconnected = False
 
     def begin(self, call: object, size: int) -> None:
         """Count *call*, which holds *size* bytes, as running here.
@@ -254,6 +248,13 @@ class SharedChannel:
             return False
         return bool(states) and states[-1] is not grpc.ChannelConnectivity.READY
 
+    def seems_unconnected(self, now: float) -> bool:
+        """Tell at *now*, by the clock of the calls, what `is_unconnected` told within the last second."""
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_AGAIN_S
+            self._seen_unconnected = self.is_unconnected()
+        return self._seen_unconnected
+
 
 def _keep_for_ever(channel: grpc.Channel) -> None:
     """Let *channel* never be collected, not even as the interpreter ends: it would wait there, as in ``close``."""
@@ -313,12 +314,16 @@ class SharedChannels:
         _Process.used = True
         return self._open_channel(address, kind.options + self._mark, kind.credentials)
 
+    def bound(self, bind: Callable[[Provider], BoundT], providers: Providers) -> Bound[BoundT]:
+        """Make what keeps the work of *bind* for each provider; see `SharedConnections.bound`."""
+        return self._shared.bound(bind, providers)
+
     def addresses(self) -> list[str]:
         """List where the open connections go, ``host:port``."""
         return [connection.address for connection in self._shared.open()]
 
     def release(self, provider: Provider) -> None:
-        """Drain every connection of which *provider* was the last user."""
+        """Forget *provider*; see `SharedConnections.release`."""
         self._shared.release(provider)
 
     def _run_aside(self, close: Callable[[], None]) -> None:

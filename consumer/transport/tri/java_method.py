@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from callahead.config.policy import ReferencePolicy
 
@@ -25,20 +25,14 @@ from ...errors import RemoteProtocolError, RpcError
 from ...interface.java import JavaMethod, JavaSignature, convert_answer
 from ...interface.java.signature import INVOKE_SIGNATURE
 from ...interface.proto.service import MethodTypes
+from ...runtime.weight import outweighs
 from ..api import TransportParts
 from .channels import SharedChannel
-from .method import TriMethod
+from .method import EncodedCall, TriMethod
 from .route import Routes
 
 # Dubbo 3.3 has no status for it: for a name without methods it fails by a NullPointerException of its own.
 _NO_METHOD = re.compile(r'unimplemented method:|"methodDescriptors" is null')
-
-
-class _Request(NamedTuple):
-    """What `JavaTriMethod.encode` makes of a call's arguments."""
-
-    data: bytes
-    signature: JavaSignature
 
 
 class JavaTriMethod(TriMethod):
@@ -49,15 +43,11 @@ class JavaTriMethod(TriMethod):
     ) -> None:
         super().__init__(types, method.select, policy, routes, parts)
 
-    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Request:
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> EncodedCall:
         """Choose the overload and serialize the arguments; see `MethodTransport.encode`."""
         chosen = self._build(args, kwargs)
-        return _Request(self._serialize(chosen), chosen[0])
-
-    def message(self, attempt: Attempt) -> bytes:
-        """Give the bytes that *attempt* sends."""
-        request: _Request = attempt.request
-        return request.data
+        message = self._serialize(chosen)
+        return EncodedCall(message, outweighs(len(message), args, kwargs), chosen[0])
 
     def decode(self, data: bytes | None, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
         """Make the outcome of an answer, which may be an exception."""
@@ -66,7 +56,8 @@ class JavaTriMethod(TriMethod):
             return outcome
         if metadata.get(EXCEPTION_HEADER, "0") != "0":
             return Outcome(error=error_of_thrown(outcome.value))
-        request: _Request = attempt.request
+        request: EncodedCall = attempt.request
+        assert request.signature is not None
         return Outcome(convert_answer(request.signature, outcome.value))
 
     def fail(self, call: Any, connection: SharedChannel, attempt: Attempt) -> RpcError:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import grpc
 
@@ -14,17 +14,24 @@ from callahead.config.policy import ReferencePolicy
 
 from ...call.attempt import Attempt
 from ...call.invocation import NO_ATTACHMENTS, Done, Outcome
-from ...errors import ConsumerClosed, RemoteProtocolError, RpcError, SerializationError
+from ...errors import ConsumerClosed, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
+from ...runtime.deadline import bound_of
+from ...runtime.weight import outweighs
 from ..api import TransportParts
+from ..large_answers import LARGE_BYTES, read_elsewhere
 from ..request_limit import check_request_size
 from .channels import SharedChannel
 from .metadata import Metadata, join_metadata, size_of, to_attachments, to_metadata, with_compression
 from .route import Route, Routes
 from .sent import OneMessage
-from .status import Ended, broken_here, error_of, let_go, refused, unread
+from .status import Ended, broken_here, error_of, let_go, refused, unread, without_answer
 from .stream import StreamCall
 
+if TYPE_CHECKING:
+    from ...interface.java import JavaSignature
+
+_Found = TypeVar("_Found")
 Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 
 
@@ -39,11 +46,35 @@ class GrpcOptions(NamedTuple):
 
 _NO_OPTIONS = GrpcOptions()
 
-_COPIES = 2
-"""A request is in memory twice until it ends: here, so that it can be repeated, and in gRPC core."""
+_COPIES = 3
+"""A request is in memory so often until it ends: as its arguments, as bytes that can be sent again, in gRPC core."""
 
 _EARLY_S = 0.005
 """How much before the deadline a status must come to be the provider's own: two clocks measure it."""
+
+
+class EncodedCall(NamedTuple):
+    """What a `TriMethod` makes of a call's arguments.
+
+    Attributes:
+        message: The bytes to send.
+        more: By how many bytes the arguments themselves, which the call keeps, are larger.
+        signature: Of the overload that was chosen, where the interface is one of Java.
+    """
+
+    message: bytes
+    more: int
+    signature: JavaSignature | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the message."""
+        return len(self.message)
+
+    @property
+    def key(self) -> bytes:
+        """The message, which over Java interfaces names the types of the arguments too."""
+        return self.message
 
 
 class TriMethod:
@@ -76,8 +107,13 @@ class TriMethod:
         """Whether one side or both send more than one message."""
         return self._types.streaming
 
-    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> EncodedCall:
         """Serialize the arguments; see `MethodTransport.encode`."""
+        message = self.serialize(args, kwargs)
+        return EncodedCall(message, outweighs(len(message), args, kwargs))
+
+    def serialize(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+        """Make the bytes of one request, which may be one of a stream."""
         return self._serialize(self._build(args, kwargs))
 
     def _serialize(self, request: Any) -> bytes:
@@ -95,10 +131,11 @@ class TriMethod:
         """Make one attempt; see `MethodTransport.send`."""
         try:
             route = self._routes.to(attempt.provider)
-            message = self.message(attempt)
-            metadata = self._metadata(route, attempt, len(message))
+            encoded: EncodedCall = attempt.request
+            message = encoded.message
+            metadata, size = self._metadata(route, attempt, len(message))
             call = UnaryCall(self, route.connection, attempt, done)
-            route.connection.begin(call, len(message) * _COPIES)
+            route.connection.begin(call, size * _COPIES + encoded.more)
         except RpcError as error:
             done(Outcome(error=error))
             return
@@ -109,33 +146,29 @@ class TriMethod:
         else:
             call.start(route.unary, message, metadata)
 
-    def message(self, attempt: Attempt) -> bytes:
-        """Give the bytes that *attempt* sends, which `encode` made."""
-        data: bytes = attempt.request
-        return data
-
-    def _metadata(self, route: Route, attempt: Attempt, size: int = 0) -> Metadata | None:
-        """Make the metadata of *attempt*, which has room in the request beside a message of *size* bytes."""
+    def _metadata(self, route: Route, attempt: Attempt, size: int = 0) -> tuple[Metadata | None, int]:
+        """Make the metadata of *attempt*, and return the size of a request that has a message of *size* bytes, too."""
         options = attempt.invocation.options
         if not attempt.attachments and options is None:
-            return route.fixed or None
+            return route.fixed or None, size
         own = to_metadata(attempt.attachments)
         if options is not None:
             own += options.metadata
-        check_request_size(size + size_of(own), self._policy)
-        return route.fixed + own or None
+        size += size_of(own)
+        check_request_size(size, self._policy)
+        return route.fixed + own or None, size
 
     def stream(self, attempt: Attempt) -> Any:
         """Begin a streaming call; see `MethodTransport.stream`."""
         route = self._routes.to(attempt.provider)
-        metadata = self._metadata(route, attempt)
+        metadata, _ = self._metadata(route, attempt)
         return StreamCall(self, route.connection, attempt).begin(replace(self._types, path=route.path), metadata)
 
     def decode(self, data: bytes | None, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
         """Make the outcome of an answer to *attempt*, with which *metadata* came; None is no answer, but for "OK"."""
         del attempt, metadata
         if data is None:
-            return Outcome(error=RemoteProtocolError("the provider says OK, and sent no answer", in_doubt=True))
+            return Outcome(error=without_answer())
         try:
             return Outcome(self._types.deserialize(data))
         except RpcError as ours:
@@ -148,21 +181,27 @@ class TriMethod:
             failure.__cause__ = error
             return Outcome(error=failure)
 
+    def elsewhere(self, read: Callable[[], None], attempt: Attempt) -> None:
+        """Call *read*, which reads a large answer to *attempt*, on a thread that serves no channel."""
+        read_elsewhere(read, attempt.record, self._parts.callbacks)
+
     def soon(self, function: Callable[[], None]) -> None:
         """Call *function* on a thread that serves no channel."""
         self._parts.timer.call_at(self._parts.clock(), function)
 
     def fail(self, call: Any, connection: SharedChannel, attempt: Attempt) -> RpcError:
         """Make the error of a call that gRPC ended with a status other than OK."""
+        now = self._parts.clock()
         error = error_of(
             Ended(
                 code=call.code(),
                 text=call.details() or "",
                 attachments=attempt.response_attachments,
                 timeout=attempt.timeout,
-                is_early=self._parts.clock() < attempt.ends - _EARLY_S,
+                is_early=now < attempt.ends - _EARLY_S,
                 address=connection.address,
                 is_unconnected=connection.is_unconnected,
+                seems_unconnected=partial(connection.seems_unconnected, now),
                 is_closed=connection.closed,
             ),
             attempt,
@@ -202,7 +241,7 @@ class UnaryCall:
         try:
             data, call = unary.with_call(
                 message,
-                attempt.timeout,
+                bound_of(attempt.timeout),
                 metadata,
                 options.credentials,
                 options.wait_for_ready,
@@ -235,7 +274,7 @@ class UnaryCall:
         try:
             call = begin(
                 request,
-                attempt.timeout,
+                bound_of(attempt.timeout),
                 metadata,
                 options.credentials,
                 options.wait_for_ready,
@@ -252,8 +291,10 @@ class UnaryCall:
         call.add_done_callback(end)
 
     def _end_with(self, call: Any) -> None:
-        """Report how *call* ended; runs on the channel's thread."""
-        self._end(self._read(self._outcome_of, call))
+        """Report how *call* ended; runs on the channel's thread, or on the timer's."""
+        outcome = self._read(self._outcome_of, call)
+        if outcome is not None:
+            self._end(outcome)
 
     def _end_aside(self, call: Any) -> None:
         """Report how *call*, a client stream, ended, from another thread than the channel's.
@@ -273,13 +314,14 @@ class UnaryCall:
         except RuntimeError as error:  # no thread can be started
             self._end(Outcome(error=unread(error)))
 
-    def _read(self, look: Callable[[Any], Outcome], call: Any) -> Outcome:
+    def _read(self, look: Callable[[Any], _Found], call: Any) -> _Found | Outcome:
         try:
             return look(call)
         except Exception as error:  # whatever happens here, the call must end
             return Outcome(error=unread(error))
 
-    def _outcome_of(self, call: Any) -> Outcome:
+    def _outcome_of(self, call: Any) -> Outcome | None:
+        """Return how *call* ended; None where its answer is large, so that another thread reads it and reports."""
         # Each of grpcio's accessors takes a lock, so the status is asked for only where there is no answer.
         try:
             answer = call.result()
@@ -287,7 +329,15 @@ class UnaryCall:
             if error is call:
                 call.__traceback__ = None  # which would tie it to itself
             return self._failed(call)
-        return self._method.decode(answer, self._attempt, self._note_metadata(call))
+        metadata = self._note_metadata(call)
+        if answer is not None and len(answer) > LARGE_BYTES:
+            self._method.elsewhere(partial(self._end_large, answer, metadata), self._attempt)
+            return None
+        return self._method.decode(answer, self._attempt, metadata)
+
+    def _end_large(self, answer: bytes, metadata: Mapping[str, Any]) -> None:
+        """Report *answer*; runs on the thread that waits for it, or on one for callbacks."""
+        self._end(self._read(lambda data: self._method.decode(data, self._attempt, metadata), answer))
 
     def _failed(self, call: Any) -> Outcome:
         self._note_metadata(call)

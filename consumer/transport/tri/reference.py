@@ -13,7 +13,7 @@ from callahead.config.policy import MethodPolicy, ReferencePolicy
 from ...call.attempt import Attempt
 from ...call.provider import Provider
 from ...codec.dubbo import INVOKE_ATTACHMENTS
-from ...errors import ConsumerClosed, NoProviderAvailable
+from ...errors import CallTimeout, ConnectFailed, ConsumerClosed, NoProviderAvailable, RpcError
 from ...interface.description import ServiceDescription
 from ...interface.kind import describe, load_service
 from ...interface.proto.arguments import request_builder
@@ -27,6 +27,7 @@ from .metadata import Metadata, fixed_metadata, size_of, to_metadata, travels
 from .method import Builder, TriMethod
 from .route import Routes
 from .stream import counted
+from .unconnected import why_silent, why_unconnected
 
 if TYPE_CHECKING:
     from ...interface.java import JavaInterface, JavaMethod
@@ -59,6 +60,10 @@ class TriReference:
         if isinstance(method, MethodTypes):
             return self.stub_method(method, request_builder(method))
         return self._java(method)
+
+    def attribute(self, name: str) -> Any:
+        """Have none: see `ReferenceTransport.attribute`."""
+        raise LookupError(name)
 
     def methods(self) -> tuple[str, ...]:
         """List the methods of the interface; see `ReferenceTransport.methods`."""
@@ -114,8 +119,20 @@ class TriReference:
     def _load(self) -> ServiceTypes | JavaInterface:
         with self._lock:
             if self._types is None:
-                self._types = load_service(self._policy, self._open_channel)
+                try:
+                    self._types = load_service(self._policy, self._open_channel)
+                except (ConnectFailed, CallTimeout) as error:
+                    raise self._worded(error) from error.__cause__
             return self._types
+
+    def _worded(self, error: ConnectFailed | CallTimeout) -> RpcError:
+        """Add to *error*, of asking the provider for its types, which settings to look at."""
+        policy = self._policy
+        if isinstance(error, ConnectFailed):
+            text = why_unconnected(error.message, policy).of(policy)
+        else:
+            text = f"{error.message}; {why_silent(policy).of(policy)}"
+        return type(error)(text, not_sent=error.not_sent, status=error.status)
 
     def _open_channel(self) -> grpc.Channel:
         providers = self._providers()
@@ -124,11 +141,6 @@ class TriReference:
             error.reference, error.method = self._policy.id, "(reflection)"
             raise error
         return self._connections.open(providers[0].endpoint.address, self._kinds[0])
-
-    def forget(self, provider: Provider | None) -> None:
-        """Drop what was prepared for *provider*, or for all."""
-        for routes in list(self._routes.values()):
-            routes.forget(provider)
 
 
 def _check_identity(policy: ReferencePolicy, application: str) -> None:

@@ -11,7 +11,6 @@ from callahead.config.policy import ReferencePolicy
 from ...call.provider import Provider
 from ...errors import ConsumerClosed
 from ..api import Providers
-from ..bound import Bound
 from ..identity import ServiceIdentity
 from .channels import ConnectionKind, SharedChannel, SharedChannels
 from .metadata import Metadata, fixed_metadata
@@ -60,7 +59,7 @@ class Routes:
         self._constant = constant
         self._kinds = kinds
         self._connections = connections
-        self._bound = Bound(self._bind, connections.release, providers)
+        self._bound = connections.bound(self._bind, providers)
         self._turn = itertools.count()
 
     def to(self, provider: Provider) -> Route:
@@ -87,7 +86,3 @@ class Routes:
         """Give the path of the method, which a Dubbo provider may have exported elsewhere than under its interface."""
         path, own = self._path, f"/{self._policy.interface}/"
         return f"/{identity.path}/{path.removeprefix(own)}" if path.startswith(own) else path
-
-    def forget(self, provider: Provider | None) -> None:
-        """Drop what was prepared for *provider*, or for all."""
-        self._bound.forget(provider)

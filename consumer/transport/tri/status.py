@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -33,6 +33,7 @@ from ...errors import (
     RpcError,
     TransportError,
 )
+from .unconnected import why_silent, why_unconnected
 
 _TOO_LARGE = re.compile(r"CLIENT: Received message larger than max \((\d+) vs\. (\d+)\)")
 # Only what this side received begins so; the provider's refusal of our metadata is its own status.
@@ -43,7 +44,8 @@ _NOT_CONNECTED = ("failed to connect to all addresses", "errors resolving", "DNS
 _RESET = re.compile(r"RST_STREAM with error code \d+")
 # What gRPC core says of a stream that was reset, whatever status that becomes. A refused stream (7) has reached no
 # method, but the text does not prove it: a provider may relay it from a provider of its own.
-_RESET_ALONE = re.compile(r"(Received )?RST_STREAM with error code \d+")
+_RESET_ALONE = re.compile(r"(?:Stream removed \(RST_STREAM \()?(?:Received )?RST_STREAM with error code (\d+)(?:\)\))?")
+_HTTP2_CANCEL = "8"
 # A server that drains, or has no room, cancels calls that no method has seen, and says nothing else.
 _NO_TEXT = ("", "CANCELLED")
 _STREAM_ENDED = "Stream removed ("
@@ -74,6 +76,7 @@ class Ended:
         is_early: It ended before that time.
         address: ``host:port`` of the provider, as the configuration has it.
         is_unconnected: Tells whether the channel is known to have no connection; asked only where it matters.
+        seems_unconnected: Tells whether it had none a moment ago; for messages.
         is_closed: This side closed the channel.
     """
 
@@ -84,11 +87,14 @@ class Ended:
     is_early: bool
     address: str
     is_unconnected: Callable[[], bool]
+    seems_unconnected: Callable[[], bool]
     is_closed: bool
 
 
 def error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcError:
     """Make the error of one failed attempt; *policy* names the settings that its message mentions."""
+    if _ran_out_there(ended):
+        ended = replace(ended, code=grpc.StatusCode.DEADLINE_EXCEEDED)
     error = _error_of(ended, attempt, policy)
     error.status, error.status_text = ended.code.name, ended.text
     return error
@@ -96,10 +102,10 @@ def error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcErro
 
 def _error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcError:
     code, text = ended.code, ended.text
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return _timeout(ended, attempt, policy)
     if _RESET_ALONE.fullmatch(text):
         return _broken(text)
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return _timeout(ended, attempt)
     if code is grpc.StatusCode.UNAVAILABLE:
         return _unavailable(ended, policy)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -117,6 +123,15 @@ def _error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcErr
     return RemoteError(f"{code.name}: {text}", type_name=code.name, details=_details(ended.attachments))
 
 
+def _ran_out_there(ended: Ended) -> bool:
+    """Tell whether the provider cancelled the stream as its time ran out, which it may notice before this side does.
+
+    gRPC core means to see that, but looks at a clock that it has read before.
+    """
+    reset = _RESET_ALONE.fullmatch(ended.text)
+    return reset is not None and reset[1] == _HTTP2_CANCEL and not ended.is_early
+
+
 def _details(attachments: Mapping[str, Any]) -> Mapping[str, Any]:
     """Add what the provider put into the status for debugging."""
     if DETAILS_TRAILER not in attachments:
@@ -125,21 +140,27 @@ def _details(attachments: Mapping[str, Any]) -> Mapping[str, Any]:
     return attachments if found is None else {**attachments, "debug_info": found}
 
 
-def _timeout(ended: Ended, attempt: Attempt) -> CallTimeout:
+def _timeout(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> CallTimeout:
     if ended.is_early:
         return CallTimeout(f"the provider said DEADLINE_EXCEEDED: {ended.text}", is_remote=True, in_doubt=True)
-    policy = attempt.policy
     unsent = attempt.wants_sent and not attempt.is_sent
     # That nothing was heard of the writing may only mean that the news is under way.
-    not_sent = unsent and not ended.text.startswith(_STREAM_ENDED) and ended.is_unconnected()
+    has_stream = ended.text.startswith(_STREAM_ENDED) or _RESET.search(ended.text) is not None
+    not_sent = unsent and not has_stream and ended.is_unconnected()
     what = "the request was not sent" if unsent else "no answer"
-    setting, within = _bound(ended.timeout * 1000, policy)
-    return CallTimeout(f"{what} within {within} ms ({setting})", not_sent=not_sent, in_doubt=not not_sent)
+    setting, within = _bound(ended.timeout * 1000, attempt.policy)
+    # That there is no connection now does not prove that there was none, so a call that may have left stays in doubt.
+    why = f"; there is no connection: {why_silent(policy).of(policy)}" if ended.seems_unconnected() else ""
+    return CallTimeout(f"{what} within {within} ms ({setting}){why}", not_sent=not_sent, in_doubt=not not_sent)
 
 
 def _bound(timeout_ms: float, policy: MethodPolicy) -> tuple[str, int]:
-    """Name the setting that made the attempt's time what it was, and that time; what the call itself took is no cut."""
-    if abs(timeout_ms - policy.timeout_ms) <= max(5, policy.timeout_ms / 100):
+    """Name the setting that made the attempt's time what it was, and that time; what the call itself took is no cut.
+
+    On a busy machine that is much. Where both settings are one time, as without retries, nothing else can have cut it.
+    """
+    is_one = policy.total_timeout_ms == policy.timeout_ms
+    if is_one or abs(timeout_ms - policy.timeout_ms) <= max(5, policy.timeout_ms / 100):
         return f"timeout {policy.timeout_ms} ms, {policy.origin('timeout_ms')}", policy.timeout_ms
     return f"total_timeout {policy.total_timeout_ms} ms, {policy.origin('total_timeout_ms')}", round(timeout_ms)
 
@@ -147,16 +168,15 @@ def _bound(timeout_ms: float, policy: MethodPolicy) -> tuple[str, int]:
 def _unavailable(ended: Ended, policy: ReferencePolicy) -> TransportError:
     text = ended.text
     if text.startswith(_NOT_CONNECTED) and _port_of(ended.address) in text and ended.is_unconnected():
-        return ConnectFailed(f"no connection: {_last_error(text)}{_hint(ended, policy)}", not_sent=True)
+        trouble = why_unconnected(f"{_last_error(text)}{_hint(ended, policy)}", policy)
+        return ConnectFailed(f"no connection: {trouble.of(policy)}", not_sent=True)
     if any(sign in text for sign in _CONNECTION_LOST):
         return _broken(text)
     return TransportError(f"UNAVAILABLE: {text}", in_doubt=True)
 
 
 def _hint(ended: Ended, policy: ReferencePolicy) -> str:
-    if policy.ssl is None:
-        return "; does the provider expect TLS?" if "HTTP/2" in ended.text else ""
-    if "Hostname Verification" not in ended.text:
+    if policy.ssl is None or "Hostname Verification" not in ended.text:
         return ""
     name = policy.ssl.server_name if policy.ssl.server_name is not None else ended.address.rpartition(":")[0]
     return f'; the provider\'s certificate is not for "{name}" (ssl.server_name)'
@@ -233,6 +253,14 @@ def unread(error: Exception) -> LocalProtocolError:
     ours = LocalProtocolError(f"the end of the call cannot be read: {error!r}", in_doubt=True)
     ours.__cause__ = error
     return ours
+
+
+def without_answer() -> RemoteProtocolError:
+    """Make the error of a call that ended with OK alone, for which gRPC has a status of the client's own."""
+    text = "the provider says OK, and sent no answer"
+    error = RemoteProtocolError(text, in_doubt=True, status=grpc.StatusCode.UNIMPLEMENTED.name)
+    error.status_text = text
+    return error
 
 
 def _is_grpcios_own(error: BaseException) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
@@ -13,8 +12,10 @@ import grpc
 
 from ...call.attempt import Attempt
 from ...call.invocation import NO_ATTACHMENTS, Outcome
+from ...call.plain import plain_items
 from ...errors import LocalProtocolError, RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
+from ...runtime.deadline import bound_of
 from .channels import SharedChannel
 from .metadata import Metadata, join_metadata, to_attachments
 from .status import refused
@@ -23,7 +24,7 @@ from .status import refused
 class StreamedMethod(Protocol):
     """What a stream asks its method, which knows the messages."""
 
-    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+    def serialize(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
         """Make bytes of one request."""
 
     def decode(self, data: bytes | None, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
@@ -102,7 +103,7 @@ class StreamCall:
         self._method = method
         self._connection = connection
         self._attempt = attempt
-        self._timeout = attempt.timeout if math.isfinite(attempt.timeout) else None
+        self._timeout = bound_of(attempt.timeout)
         self._requests: _Requests | None = None
 
     def begin(self, types: MethodTypes, metadata: Metadata | None) -> Any:
@@ -126,11 +127,11 @@ class StreamCall:
     def _request(self, types: MethodTypes) -> Any:
         args, kwargs = self._attempt.args, self._attempt.kwargs
         if not types.client_streaming:
-            return self._method.encode(args, kwargs)
+            return self._method.serialize(args, kwargs)
         if len(args) != 1 or kwargs or isinstance(args[0], str | bytes | Mapping) or not isinstance(args[0], Iterable):
             got = ", ".join([type(arg).__name__ for arg in args] + [f"{name}=" for name in kwargs]) or "nothing"
             raise SerializationError(f"{types.path}: expected one iterable of requests, got {got}", not_sent=True)
-        self._requests = _Requests(args[0], self._method.encode)
+        self._requests = _Requests(plain_items(args[0]), self._method.serialize)
         return self._requests
 
     def _gather(self, begin: Callable[[], Any]) -> Any:

@@ -31,21 +31,17 @@ class TriTransport:
     settings: ClassVar[type[TransportSettings]] = TriSettings
 
     def __init__(self, parts: TransportParts, open_channel: OpenChannel | None = None) -> None:
-        from ..open_references import OpenReferences
         from . import channels
 
         self._parts = parts
         self._connections = channels.SharedChannels(open_channel or channels.open_channel)
-        self._references = OpenReferences()
         self._inherited: list[SharedChannel] = []
 
     def open(self, policy: ReferencePolicy, providers: Providers) -> TriReference:
         """Prepare a reference; its types are loaded when they are first needed, which `Consumer.channel` never does."""
         from .reference import TriReference
 
-        reference = TriReference(policy, self._parts, providers, self._connections)
-        self._references.add(reference)
-        return reference
+        return TriReference(policy, self._parts, providers, self._connections)
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
         """Name each channel; grpcio keeps to itself what happened on it."""
@@ -55,7 +51,6 @@ class TriTransport:
 
     def release(self, provider: Provider) -> None:
         """Drain the channels that only *provider* used; see `Transport.release`."""
-        self._references.forget(provider)
         self._connections.release(provider)
 
     def close(self) -> None:
@@ -65,4 +60,3 @@ class TriTransport:
     def after_fork(self) -> None:
         """Leave the parent's channels alone; see `Transport.after_fork`."""
         self._inherited += self._connections.after_fork()
-        self._references.forget(None)

@@ -22,8 +22,7 @@ class DubboKind(EmbeddedKind):
     name = protocol = "dubbo"
     can = frozenset(
         {
-            "wire",
-            "waits",
+            *EmbeddedKind.can,
             "ends while it writes",
             "limits requests",
             "limits answers",

@@ -106,6 +106,7 @@ class EmbeddedKind(ABC):
         serving: Arguments of `EmbeddedProvider.serve`.
     """
 
+    can: ClassVar[frozenset[str]] = frozenset({"addresses", "attachments", "remote errors", "wire", "waits"})
     protocol: ClassVar[Any]
     method: ClassVar[str]
     serving: ClassVar[Mapping[str, Any]]

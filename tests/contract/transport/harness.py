@@ -79,6 +79,9 @@ class Kind(Protocol):
         protocol: The entry point that it is, or stands in for, as URLs have it.
         can: What applies to it, so that tests of anything else pass it by:
 
+            ``addresses``: peers are at addresses, of which a reference may have several;
+            ``attachments``: side data travels both ways;
+            ``remote errors``: a method that fails is a `RemoteError`; else what it raises passes as it is;
             ``wire``: peers are other programs at the end of a socket, so that they can close it or answer rubbish;
             ``own process``: its peers live in the process that calls, and so in a forked child;
             ``waits``: it blocks a thread that waits for the call anyway;
@@ -221,7 +224,9 @@ class Carrier:
     """One reference over one transport of its own, towards *urls*, with *settings* of the reference."""
 
     def __init__(self, kind: Kind, *urls: str, **settings: Any) -> None:
-        reference = {"retries": 0, "timeout": 60_000, **kind.reference, "protocol": kind.protocol, "url": list(urls)}
+        self._is_at_addresses = "addresses" in kind.can
+        where = {"url": list(urls)} if self._is_at_addresses else {}
+        reference = {"retries": 0, "timeout": 60_000, **kind.reference, "protocol": kind.protocol, **where}
         config = load_mapping({"references": {"foo": {**reference, **settings}}})
         self._kind = kind
         self._policy: ReferencePolicy = config.references["foo"]
@@ -252,7 +257,8 @@ class Carrier:
     def publish(self, *urls: str) -> None:
         """Let the registry say that there are just *urls*; the transport hears of those that are gone."""
         self._version += 1
-        listed = DirectRegistry.of(_with_urls(self._policy, urls)).endpoints if urls else ()
+        policy = _with_urls(self._policy, urls) if self._is_at_addresses else self._policy
+        listed = DirectRegistry.of(policy).endpoints if urls else ()
         self._directory.notify(Snapshot(self._version, listed, "the test"))
 
     def send(

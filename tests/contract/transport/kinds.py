@@ -8,10 +8,11 @@ import pytest
 
 from .dubbo import DubboKind
 from .harness import Kind
+from .python import PythonKind
 from .scripted import ScriptedKind
 from .tri import TriKind, WrappedTriKind
 
-KINDS: tuple[Callable[[], Kind], ...] = (DubboKind, TriKind, WrappedTriKind, ScriptedKind)
+KINDS: tuple[Callable[[], Kind], ...] = (DubboKind, TriKind, WrappedTriKind, PythonKind, ScriptedKind)
 
 
 def over(*needs: str, by: bool = False) -> pytest.MarkDecorator:

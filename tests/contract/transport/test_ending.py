@@ -197,7 +197,7 @@ def test_carriers_leave_nothing_behind(carry: Carry, peer: Peer) -> None:
         asked = peer.next()
         attempt.cancel()
         asked.answer("late")
-        carrier.close_transport()
+        carrier.close()
 
     use()
     before = len(descriptors()) + threading.active_count()

@@ -13,6 +13,7 @@ from callahead.consumer.errors import (
     ConnectFailed,
     RemoteError,
     RemoteProtocolError,
+    RpcError,
     SerializationError,
     TransportError,
 )
@@ -40,13 +41,24 @@ def test_answers_find_their_attempts(carrier: Carrier, peer: Peer, waits: bool) 
     }
 
 
-@over(by=True)
+@over("remote errors", by=True)
 def test_a_failure_of_the_method_is_remote(carrier: Carrier, peer: Peer, waits: bool) -> None:
     """A method that ran and failed leaves no doubt: the provider said so."""
     attempt = carrier.send(waits=waits)
     peer.next().refuse()
     assert attempt.fate() == "remote"
     assert isinstance(attempt.error(), RemoteError)
+
+
+@over("own process")
+def test_a_failure_of_the_method_comes_out_as_it_is_or_is_remote(carrier: Carrier, peer: Peer) -> None:
+    """Where nothing leaves the process the very exception may be the end; never is it one of the carrying."""
+    attempt = carrier.send()
+    peer.next().refuse()
+    error = attempt.outcome().error
+    assert error is not None
+    assert "because" in str(error)
+    assert isinstance(error, RemoteError) or not isinstance(error, RpcError)
 
 
 @over("wire", by=True)
@@ -129,7 +141,7 @@ def test_a_late_answer_reaches_nobody(carrier: Carrier, peer: Peer, late: int, w
     assert not any("key" in attempt.response_attachments for attempt in [*ended, after])
 
 
-@over(by=True)
+@over("attachments", by=True)
 def test_attachments_travel_both_ways(carrier: Carrier, peer: Peer, waits: bool) -> None:
     """Side data reaches the peer, and what it sends beside the answer comes back; neither stays for the next."""
     attempt = carrier.send(attachments={"trace": "t1"}, waits=waits)

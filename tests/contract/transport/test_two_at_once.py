@@ -1,12 +1,12 @@
-"""Two attempts of one call at once, at two providers: what becomes of one is nothing to the other."""
+"""Two attempts of one call at once: what becomes of one is nothing to the other."""
 
 from __future__ import annotations
 
-from contract.transport.harness import Carry, Kind
+from contract.transport.harness import Carrier, Carry, Kind, Peer
 from contract.transport.kinds import over
 
 
-@over()
+@over("addresses")
 def test_the_first_answer_wins_and_the_loser_is_given_up(carry: Carry, kind: Kind) -> None:
     """The loser ends as cancelled, by itself; its late answer reaches nobody, and changes nothing of the winner."""
     slow, quick = kind.peer(), kind.peer()
@@ -26,7 +26,7 @@ def test_the_first_answer_wins_and_the_loser_is_given_up(carry: Carry, kind: Kin
     assert "by" not in loser.response_attachments
 
 
-@over()
+@over("addresses")
 def test_the_later_attempt_is_given_up_alone(carry: Carry, kind: Kind) -> None:
     """It is not the order of their beginning that says who stops."""
     first, second = kind.peer(), kind.peer()
@@ -41,7 +41,7 @@ def test_the_later_attempt_is_given_up_alone(carry: Carry, kind: Kind) -> None:
     assert carrier.answer_of(stays) == "answer"
 
 
-@over()
+@over("addresses")
 def test_each_is_judged_by_itself(carry: Carry, kind: Kind) -> None:
     """A refusal, and a timeout, of one attempt leave the other as it is."""
     peers = [kind.peer() for _ in range(3)]
@@ -58,7 +58,7 @@ def test_each_is_judged_by_itself(carry: Carry, kind: Kind) -> None:
     assert carrier.answer_of(answered) == "answer"
 
 
-@over()
+@over("addresses")
 def test_each_is_written_by_itself(carry: Carry, kind: Kind) -> None:
     """Each attempt hears once that its own request is written."""
     first, second = kind.peer(), kind.peer()
@@ -70,3 +70,17 @@ def test_each_is_written_by_itself(carry: Carry, kind: Kind) -> None:
     for attempt in (one, other):
         assert carrier.answer_of(attempt) == "answer"
         assert attempt.steps == ["sent", "ended"]
+
+
+@over()
+def test_two_at_one_provider(carrier: Carrier, peer: Peer) -> None:
+    """Where there is one provider alone both attempts are made there, and each ends by itself."""
+    one = carrier.send("one", notes_sent=True)
+    other = carrier.send("other", of=one, notes_sent=True)
+    asked = {request.text: request for request in (peer.next(), peer.next())}
+    one.cancel()
+    asked["one"].answer("late")
+    asked["other"].answer("answer")
+    assert carrier.answer_of(other) == "answer"
+    assert one.is_cancelled
+    assert (one.ends, other.steps) == (1, ["sent", "ended"])

@@ -28,7 +28,9 @@ class TriKind(EmbeddedKind):
     name = protocol = "tri"
     # Not "ends while it writes": gRPC's core ends no call whose bytes it is writing, and the watchdog has to.
     # Not "tells every refusal": grpcio tells the state of a channel, and not when it came about.
-    can = frozenset({"wire", "waits", "tells of cancel", "limits requests", "limits answers", "limits its queue"})
+    can = frozenset(
+        {*EmbeddedKind.can, "tells of cancel", "limits requests", "limits answers", "limits its queue"},
+    )
     reference: ClassVar[Mapping[str, Any]] = {"interface": INTERFACE, "module": MODULE}
     method = "SayHello"
     serving: ClassVar[Mapping[str, Any]] = {"interface": INTERFACE, "module": MODULE}

@@ -32,8 +32,8 @@ def _config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("c.yml").write_text(CONFIG)
 
 
-def run(*args: str) -> Result:
-    return CliRunner().invoke(main, args)
+def run(*args: str, columns: str | None = None) -> Result:
+    return CliRunner(env={"COLUMNS": columns}).invoke(main, args)
 
 
 def test_help_lists_the_commands_and_imports_nothing_heavy() -> None:
@@ -120,6 +120,33 @@ def test_explain_shows_value_and_origin_of_each_setting() -> None:
         ("group", '""', "built-in"),
         ("onreturn", "-", "built-in"),
     } <= set(rows)
+
+
+@pytest.mark.parametrize("columns", ["60", "80"])
+def test_explain_cuts_no_key_and_no_line_in_a_narrow_terminal(columns: str) -> None:
+    """Where three columns have no room, the line stands below the value."""
+    long = "a_name_as_long_as_a_folder"
+    Path(f"{long}.yml").write_text("references: {foo: {interface: com.alibaba.foo.FooService, url: 'tri://h:1'}}\n")
+    result = run("explain", f"{long}.yml", "foo", columns=columns)
+    assert max(map(len, result.stdout.splitlines())) <= int(columns)
+    cells = {cell.strip() for line in result.stdout.splitlines() for cell in line.split("│")}
+    assert {"max_response_bytes", "com.alibaba.foo.FooService", f"{long}.yml:1"} <= cells
+
+
+def test_explain_folds_a_long_value_alone() -> None:
+    """The other rows keep the line beside the value."""
+    Path("c.yml").write_text(f"references: {{foo: {{interface: a.{'b' * 80}, url: 'tri://h:1'}}}}\n")
+    rows = [line.split("│")[1:-1] for line in run("explain", "c.yml", "foo", columns="80").stdout.splitlines()]
+    assert ["url", "tri://h:1", "c.yml:1"] in [[cell.strip() for cell in row] for row in rows]
+
+
+def test_explain_can_show_what_is_set_alone() -> None:
+    """Built-in values are left out, and what the protocol does not honour."""
+    shown = json.loads(run("explain", "c.yml", "foo", "findFoo", "--set", "--json").stdout)["settings"]
+    everything = json.loads(run("explain", "c.yml", "foo", "findFoo", "--json").stdout)["settings"]
+    assert shown == {key: one for key, one in everything.items() if one["origin"] not in ("", "built-in")}
+    assert "interface" in shown
+    assert "cluster" not in shown
 
 
 def test_explain_shows_what_the_protocol_does_not_honour() -> None:

@@ -21,6 +21,7 @@ def run(mode: str, bar_start: float, wall: float, *found: str) -> Run:
 
 
 RUNS = [run("sync", 500, 1100), run("async", 2, 602)]
+LAZY_RUN = run("lazy", 3, 603)
 
 
 def printed(width: int, encoding: str = "utf-8", runs: list[Run] = RUNS) -> list[str]:
@@ -59,6 +60,21 @@ def test_the_difference_names_both_files_and_the_lines() -> None:
         "demo-sync.yml:22  - findBar: {async: false}",
         "demo-async.yml:22  + findBar: {async: true}",
     ]
+
+
+def test_the_lazy_run_shows_its_own_call_site_and_lines() -> None:
+    """The function that was never changed, and what the YAML says of it."""
+    lines = printed(80, runs=[*RUNS, LAZY_RUN])
+    start = lines.index("def find_unchanged(foo: Any, bar: Any) -> tuple[Any, Any]:")
+    assert lines[start + 2 : start + 7] == [
+        "    return foo.find_foo(foo_id=1), bar.find_bar(bar_id=2)",
+        "demo-sync.yml:16  - findFoo: {async: false}",
+        "demo-lazy.yml:16  + findFoo: {async: lazy}",
+        "demo-sync.yml:22  - findBar: {async: false}",
+        "demo-lazy.yml:22  + findBar: {async: lazy}",
+    ]
+    assert lines.index("demo-lazy.yml: 0.603 s") > start
+    assert " ".join(lines[-2].split()) == "lazy 1.100 s 0.603 s"
 
 
 def test_the_call_site_is_shown_as_it_runs() -> None:

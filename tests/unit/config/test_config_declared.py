@@ -143,6 +143,7 @@ def test_the_schema_knows_the_setting(site: Path) -> None:
     foo = {"interface": "a.Foo", "url": "pigeon://roof:1"}
     validator = Draft202012Validator(schema)
 
+    assert "pigeon" in reference["protocol"]["else"]["enum"]
     assert reference["wing_span"]["x-only-protocol"] == "pigeon"
     assert reference["rest"]["x-only-protocol"] == ["owl", "pigeon"]
     assert ("wing_span" in consumer, "colour" in consumer) == (True, False)

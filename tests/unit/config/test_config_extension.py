@@ -50,6 +50,23 @@ def test_an_unknown_name_ends_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
+    ("group", "name"),
+    [
+        *((extension.CLUSTER, name) for name in ("failback", "failsafe", "forking", "zone-aware", "zoneAware")),
+        *((extension.LOADBALANCE, name) for name in ("leastactive", "leastActive", "consistenthash", "p2c")),
+        *((extension.REGISTRY, name) for name in ("zookeeper", "nacos", "service-discovery-registry")),
+        *((extension.TRANSPORT, name) for name in ("rest", "native-thrift", "hessian")),
+        (extension.INTERCEPTOR, "consumercontext"),
+    ],
+)
+def test_a_name_of_dubbos_is_not_supported_yet(group: str, name: str) -> None:
+    """Nobody who asks for what Dubbo has is sent to something that does another thing, however near its name is."""
+    text, hint = extension.unknown(group, name)
+    assert text.endswith(f' "{name}" is not supported yet')
+    assert "did you mean" not in hint
+
+
+@pytest.mark.parametrize(
     ("name", "names", "hint"),
     [
         ("on", ["one", "two"], 'did you mean "one"?'),

@@ -56,3 +56,24 @@ def test_an_unknown_option_is_a_type_error() -> None:
 def test_an_error_is_placed_at_an_origin(origin: str, message: str) -> None:
     """An origin with a line becomes file and line, any other stands for the file."""
     assert str(ConfigError.at(origin, "k", "bad", "why")) == message
+
+
+@pytest.mark.parametrize("mode", [True, False, "lazy"])
+def test_a_call_has_a_mode_of_its_own(mode: bool | str) -> None:
+    """``async`` is a keyword of Python, so the option has an underscore."""
+    new = override(POLICY, {"async_": mode})
+    assert (new.is_async, new.origin("is_async")) == (mode, "call")
+
+
+def test_a_mode_that_is_none_is_refused() -> None:
+    """The three that there are are named."""
+    with pytest.raises(ConfigError, match=r"with_options\(async_=\.\.\.\): must be true, false or lazy, not \"soon\""):
+        override(POLICY, {"async_": "soon"})
+
+
+def test_a_call_without_an_answer_cannot_be_lazy() -> None:
+    """The pair is as impossible for one call as in a configuration."""
+    policy = MethodPolicy(reference="foo", method="find", returns=False, origins={"returns": "c.yml:3"})
+    with pytest.raises(ConfigError, match=r"no answer to be lazy about \(return is false, c\.yml:3\)"):
+        override(policy, {"async_": "lazy"})
+    assert override(policy, {"async_": True}).is_async

@@ -29,14 +29,21 @@ def test_from_a_file(tmp_path: Path) -> None:
     path.write_text(f"references:\n  foo: {{interface: {SERVICE}, url: 'tri://h:1'}}\n")
     with Consumer.from_file(path, transports={"tri": ScriptedTransport(lambda _: 7)}) as made:
         assert made.reference("foo").find() == 7
-        assert repr(made) == f"<Consumer of {path}: 1 references, 0 calls running>"
-    assert repr(made) == f"<Consumer of {path}: 1 references, closed>"
+        assert repr(made) == f"<Consumer of {path}: foo; 0 calls running>"
+    assert repr(made) == f"<Consumer of {path}: foo; closed>"
 
 
 def test_from_a_missing_file(tmp_path: Path) -> None:
     """Nothing is started from a file that is not there."""
     with pytest.raises(ConfigError, match=r"absent\.yml"):
         Consumer.from_file(tmp_path / "absent.yml")
+
+
+@pytest.mark.parametrize("given", ["shop.yml", Path("shop.yml")])
+def test_a_path_in_place_of_settings(given: Any) -> None:
+    """Who gives the name of a file to the class is told what takes one."""
+    with pytest.raises(ConfigError, match=r"\(write Consumer\.from_file\('shop\.yml'\)\)"):
+        Consumer(given)
 
 
 def test_from_a_mapping_or_a_loaded_configuration() -> None:

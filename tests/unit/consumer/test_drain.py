@@ -14,7 +14,7 @@ def test_it_ends_with_the_last_call() -> None:
     left = drain.expect(["a", "b"])
     for call in ("a", "b", "c"):
         threading.Timer(0.01, drain.ended, [call]).start()
-    assert not drain.wait(left, time.monotonic() + 10)
+    assert drain.wait(lambda: not left, time.monotonic() + 10)
     assert left == set()
 
 
@@ -23,7 +23,7 @@ def test_what_is_left_is_known_when_time_is_up() -> None:
     drain = Drain()
     left = drain.expect(["a", "b"])
     drain.ended("a")
-    assert not drain.wait(left, time.monotonic())
+    assert not drain.wait(lambda: not left, time.monotonic())
     assert left == {"b"}
 
 
@@ -32,7 +32,7 @@ def test_something_else_that_is_due_ends_the_wait() -> None:
     drain, due = Drain(), threading.Event()
     left = drain.expect(["a"])
     threading.Timer(0.01, lambda: (due.set(), drain.look_again())).start()
-    assert drain.wait(left, time.monotonic() + 10, due.is_set)
+    assert drain.wait(lambda: not left or due.is_set(), time.monotonic() + 10)
     assert left == {"a"}
 
 

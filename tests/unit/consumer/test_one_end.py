@@ -134,7 +134,7 @@ def test_a_second_cancellation_says_what_the_first_said() -> None:
     with shop() as one:
         future = one.foo.findFoo.future(1)
         again: list[bool] = []
-        future.when_settled(lambda _: again.append(future.cancel()))
+        future._when_settled(lambda _: again.append(future.cancel()))
         assert future.cancel()
         assert again == [True]
         with pytest.raises(CancelledError):

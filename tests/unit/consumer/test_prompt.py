@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import pydoc
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 from support.shop import Shop
 
-from callahead.consumer import Consumer, Method
+from callahead.consumer import Consumer, Method, RpcContext
 from callahead.consumer.codec.hessian2 import Long
 from callahead.consumer.interface.spelling import snake_case
 from callahead.consumer.testing import ScriptedTransport
@@ -69,6 +71,20 @@ def test_the_docstring_tells_the_types(tri: Any, dubbo: Any) -> None:
     assert "stock.findArticle(article_id: long" in pydoc.render_doc(dubbo.find_article)
 
 
+def test_a_streaming_method_tells_its_types_too(tri: Any) -> None:
+    """With the word for streams that .proto files have."""
+    assert str(inspect.signature(tri.list_foos)) == "(*, foo_ids: 'repeated int64') -> 'stream com.alibaba.foo.Foo'"
+    assert tri.list_foos.__doc__.startswith("foo.listFoos(foo_ids: repeated int64) -> stream com.alibaba.foo.Foo")
+
+
+def test_a_stream_of_requests_is_one_argument() -> None:
+    """Which has no name that a call could use."""
+    greeter = {"interface": "helloworld.Greeter", "module": "support.protos.helloworld_pb2", "url": "tri://127.0.0.1:1"}
+    with Consumer({"references": {"greeter": greeter}}) as consumer:
+        signature = inspect.signature(consumer.reference("greeter").gather_hellos)
+    assert str(signature) == "(requests: 'stream helloworld.HelloRequest', /) -> 'helloworld.HelloReply'"
+
+
 def test_of_the_class_it_is_the_classs_own() -> None:
     """Sphinx and help(Method) see what is written in the source."""
     assert Method.__doc__ is not None
@@ -88,6 +104,44 @@ def test_a_consumer_names_its_references() -> None:
     references = {name: {"interface": "a.B", "url": "tri://h:1"} for name in ("foo", "bar")}
     with Consumer({"references": references}, transports={"tri": ScriptedTransport()}) as consumer:
         assert consumer.references == ("foo", "bar")
+        assert repr(consumer) == "<Consumer of <mapping>: foo, bar; 0 calls running>"
+
+
+def test_a_consumer_of_very_many_references_shows_the_first() -> None:
+    """A line of a log stays a line."""
+    references = {f"foo{number}": {"interface": "a.B", "url": "tri://h:1"} for number in range(12)}
+    with Consumer({"references": references}) as consumer:
+        assert "foo8, foo9 and 2 more; 0 calls running>" in repr(consumer)
+    with Consumer({}) as consumer:
+        assert repr(consumer) == "<Consumer of <mapping>: no references; 0 calls running>"
+
+
+def test_a_future_shows_what_is_for_its_user() -> None:
+    """The methods of its base class, what it tells of the call, and nothing that only callahead calls."""
+    own = {"attempts", "call_site", "invocation", "provider", "record", "response_attachments", "then"}
+    with Shop(lambda _: 7) as shop:
+        assert _public(shop.foo.findFoo.future(1)) == own | _public(Future())
+
+
+def test_a_method_shows_its_views() -> None:
+    """And no more."""
+    with Shop() as shop:
+        assert _public(shop.foo.findFoo) == {"future", "policy", "sync", "with_options"}
+
+
+def _public(shown: object) -> set[str]:
+    return {name for name in dir(shown) if not name.startswith("_")}
+
+
+def test_the_context_tells_of_the_last_call() -> None:
+    """Without handing out its future."""
+    context = RpcContext.get_context()
+    with Shop(lambda _: 7, methods={"findFoo": {"async": True}}) as shop:
+        before = contextvars.Context().run(repr, context)
+        shop.foo.findFoo(1)
+        assert before == "<RpcContext, last call none yet>"
+        assert repr(context) == "<RpcContext, last call foo.findFoo>"
+        assert context.get_future().result() == 7
 
 
 def test_async_with_closes_while_the_loop_goes_on() -> None:
@@ -112,3 +166,24 @@ def test_a_task_is_made_of_a_future() -> None:
 
     with Shop(lambda _: 7) as shop:
         assert asyncio.run(main(shop.foo)) == 7
+
+
+def test_who_makes_a_task_in_the_wrong_way_is_told_the_right_one() -> None:
+    """`asyncio.create_task` shows what it was given, and takes coroutines alone."""
+
+    async def main(foo: Any) -> None:
+        future = foo.findFoo.future(1)
+        with pytest.raises(TypeError, match=r"coroutine was expected, .* make a task of it by asyncio\.ensure_future"):
+            asyncio.create_task(future)  # noqa: RUF006 - there is none
+
+    with Shop() as shop:
+        asyncio.run(main(shop.foo))
+        assert "ensure_future" not in repr(shop.foo.findFoo.future(1))
+
+
+def test_who_awaits_without_asyncio_is_told_what_to_do() -> None:
+    """As under trio, whose loop knows nothing of asyncio's."""
+    with Shop() as shop:
+        waiting = shop.foo.findFoo.future(1).__await__()
+        with pytest.raises(RuntimeError, match=r"loop of asyncio, .*trio\.to_thread\.run_sync\(future\.result\)"):
+            waiting.send(None)

@@ -53,6 +53,35 @@ def test_foreign_errors_are_never_repeated(idempotent: bool) -> None:
     assert not any(may_repeat(error, policy) for error in (None, KeyError("x"), TimeoutError(), KeyboardInterrupt()))
 
 
+@pytest.mark.parametrize(
+    ("error", "idempotent", "expected"),
+    [
+        (KeyError("x"), True, True),
+        (KeyError("x"), False, False),
+        (ValueError("x"), True, False),
+        (errors.RemoteError("x"), True, True),
+        (errors.RemoteError("x"), False, False),
+        (errors.Rejected("x"), True, False),
+    ],
+)
+def test_what_is_listed_may_be_repeated(error: Exception, idempotent: bool, expected: bool) -> None:
+    """Whatever it is, and by any class above it; but only where the method may run twice."""
+    listed = ("builtins:LookupError", "callahead.consumer.errors:RemoteError")
+    policy = MethodPolicy(reference="foo", method="find", idempotent=idempotent, retry_on=listed)
+    assert may_repeat(error, policy) is expected
+    assert not may_repeat(error, MethodPolicy(reference="foo", method="find", idempotent=True))
+
+
+def test_an_error_of_another_call_says_nothing_of_this_one() -> None:
+    """A method of this process may have done anything before the call that it made was refused."""
+    policy = MethodPolicy(reference="foo", method="find")
+    error = errors.ConnectFailed("refused", not_sent=True)
+    error.reference = "inner"
+    assert not may_repeat(error, policy)
+    error.reference = "foo"
+    assert may_repeat(error, policy)
+
+
 def test_all_fates_are_tried() -> None:
     """The three fates are those that an error can have: never both."""
     assert set(FATES) == set(itertools.product([False, True], repeat=2)) - {(True, True)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Any
@@ -16,7 +18,7 @@ from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import Done, Outcome
 from callahead.consumer.cluster.directory import Directory
 from callahead.consumer.errors import CallTimeout, ConnectFailed, LocalProtocolError
-from callahead.consumer.reference.stages import Transported
+from callahead.consumer.reference.stages import Transported, encoded
 
 POLICY = MethodPolicy(reference="foo", method="find", timeout_ms=500, total_timeout_ms=900)
 
@@ -41,6 +43,43 @@ def send(carry: Callable[[Attempt, Done], None], *, left: float = 10.0, waits: b
     outcomes: list[Outcome] = []
     Transported(Directory("tri", lambda _: None, clock), None, clock)(attempt, outcomes.append)
     return attempt, outcomes
+
+
+class Thing:
+    """An argument that can be watched."""
+
+
+class Choking:
+    """A `MethodTransport` whose codec raises what is not ours, from within another such error."""
+
+    def encode(self, args: tuple[Any, ...], kwargs: Any) -> None:
+        """Fail with the arguments in each frame."""
+        try:
+            first, _ = args[0], kwargs["no such key"]
+            del first
+        except KeyError as error:
+            raise ValueError("no bytes can be made of it") from error
+
+
+def test_what_an_encoder_raises_says_where_and_keeps_none_of_the_arguments() -> None:
+    """The causes of the error tell the lines that raised them, and hold nothing of what was there."""
+    clock = FakeClock()
+    outcomes: list[Outcome] = []
+    watched = weakref.ref(thing := Thing())
+    invocation = attempt_of(POLICY, thing, carrier=Choking()).invocation
+    del thing
+    encoded(lambda *_: None, clock)(invocation, outcomes.append)
+    invocation.record.end(clock())
+    del invocation
+    error = outcomes[0].error
+    assert isinstance(error, LocalProtocolError)
+    assert watched() is None
+    failure = error.__cause__
+    assert isinstance(failure, ValueError)
+    for origin in (failure, failure.__cause__):
+        assert origin is not None
+        assert origin.__traceback__ is None
+        assert re.fullmatch(rf"raised at {re.escape(__file__)}:\d+ in encode", origin.__notes__[0])
 
 
 @pytest.mark.parametrize(("left", "timeout"), [(10.0, 0.5), (0.2, 0.2)])

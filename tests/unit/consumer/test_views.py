@@ -144,7 +144,7 @@ def test_with_options_refuses_unknown_names() -> None:
     """An option that does not exist is named, with those that do."""
     with Shop(double) as shop, pytest.raises(TypeError) as caught:
         shop.foo.findFoo.with_options(timout=1, sent=True)
-    text = "unknown option sent, timout; known: timeout, total_timeout, retries, idempotent, attachments"
+    text = "unknown option sent, timout; known: timeout, total_timeout, retries, idempotent, attachments, async_"
     assert str(caught.value) == text
 
 

@@ -13,8 +13,8 @@ from support.shortage import no_threads
 from callahead.config.policy import MethodPolicy
 from callahead.consumer import CallTimeout
 from callahead.consumer.call.invocation import CallRecord
-from callahead.consumer.reference.watchdog import Watchdog
 from callahead.consumer.runtime.timer import Timer
+from callahead.consumer.runtime.watchdog import Watchdog
 from callahead.consumer.testing.scripted_transport import ScriptedCall, ScriptedTransport
 
 
@@ -158,3 +158,19 @@ def test_short_calls_make_it_look_no_more_often(watchdog: Watchdog, timer: Kept,
         running.begin(10, started=step / 100)
         timer.run(step / 100)
     assert 2 <= looks <= 9
+
+
+def test_grace_and_pause_are_whoever_asks(timer: Kept, running: Running) -> None:
+    """One that keeps the deadlines itself has no grace, and looks as often as they come."""
+    watchdog = Watchdog(timer.clock, timer, running, grace=0.0, pause=0.01)
+    watchdog.expect(running.begin(100))
+    running.begin(105)
+    running.begin(150)
+    timer.run(0.1)
+    assert running.expired == [100]
+    timer.run(0.109)
+    assert running.expired == [100]
+    timer.run(0.111)
+    assert running.expired == [100, 105]
+    timer.run(0.15)
+    assert running.expired == [100, 105, 150]

@@ -27,7 +27,8 @@ def test_the_scheme_names_the_kind(address: str, kind: type) -> None:
     ("address", "what"),
     [
         ("memmory://shop", 'unknown registry "memmory" (did you mean "memory"?)'),
-        ("etcd3://h:1", 'unknown registry "etcd3" (known: '),
+        ("etcd3://h:1", 'registry "etcd3" is not supported yet (known: '),
+        ("gossip://h:1", 'unknown registry "gossip" (known: '),
         ("p.yml", 'the address "p.yml" has no scheme (write it like file:providers.yml or memory://name)'),
         ("", 'the address "" has no scheme (write it like file:providers.yml or memory://name)'),
         ("no scheme://me:pw@h", 'the address "no scheme://***@h" has no scheme (write it like file:'),

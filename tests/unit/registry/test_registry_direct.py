@@ -33,6 +33,15 @@ def test_the_reference_s_protocol_fills_in() -> None:
     assert repr(registry) == "<DirectRegistry dubbo://10.0.0.1:20880>"
 
 
+def test_a_reference_without_an_address_has_its_provider_here() -> None:
+    """By the id of the reference, and without a port, on which nobody listens."""
+    heard = RecordingListener()
+    DirectRegistry.of(policy(origin="", protocol="python")).subscribe(ServiceKey("a.B"), heard)
+    (snapshot,) = heard.snapshots
+    assert [(str(one), one.address, one.port) for one in snapshot.endpoints] == [("python://foo", "foo", 0)]
+    assert snapshot.reason == "this process: 1 provider"
+
+
 def test_interface_group_and_version_of_the_url_are_not_compared() -> None:
     """Who writes an address means it."""
     heard = RecordingListener()

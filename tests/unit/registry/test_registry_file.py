@@ -4,11 +4,13 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from support.shortage import no_threads
 
+from callahead.config import load_file
 from callahead.config.errors import ConfigError
 from callahead.config.policy import RegistryPolicy
 from callahead.registry import (
@@ -235,6 +237,17 @@ def test_a_first_read_that_fails_is_raised_and_the_next_may_succeed(
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that nobody can read, as Linux has")
+def test_a_missing_file_is_named_with_the_line_that_named_it(tmp_path: Path) -> None:
+    """Who has mistyped the name finds it in the configuration, not in the folder."""
+    config = tmp_path / "shop.yml"
+    config.write_text("registries:\n  main:\n    address: file:gone.yml\n")
+    policy = load_file(config).registries["main"]
+    with closing(FileRegistry(policy)) as registry, pytest.raises(RegistryUnavailable) as caught:
+        registry.subscribe(KEY, RecordingListener())
+    where = f"(registries.main.address, {config}:3)"
+    assert str(caught.value) == f"{tmp_path / 'gone.yml'}: the file does not exist {where}"
+
+
 def test_a_file_that_cannot_be_read_is_named_with_the_system_s_reason() -> None:
     """The message of the system is passed on."""
     registry = FileRegistry(RegistryPolicy(id="main", address="file:///proc/self/mem"))

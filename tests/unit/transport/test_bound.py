@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import weakref
+
 import pytest
 
 from callahead.consumer.call.provider import Provider
@@ -37,24 +40,34 @@ def test_a_method_is_prepared_once_for_each_provider() -> None:
 
 
 def test_what_is_forgotten_is_prepared_anew() -> None:
-    """For one provider, or for all."""
+    """A provider that is released is forgotten by every method, and a forked child forgets all."""
     one, other = provider(), provider()
-    registry = Registry(one, other)
-    assert (registry.method[one], registry.method[other]) == (1, 2)
-    registry.method.forget(one)
-    assert (registry.method[one], registry.method[other]) == (3, 2)
-    registry.method.forget(None)
+    shared: SharedConnections[str, Line] = SharedConnections()
+    made = itertools.count(1)
+    methods = [shared.bound(lambda _: next(made), lambda: (one, other)) for _ in range(2)]
+    assert [method[who] for who in (one, other) for method in methods] == [1, 2, 3, 4]
+    shared.release(one)
+    assert [method[who] for who in (one, other) for method in methods] == [5, 6, 3, 4]
+    shared.after_fork()
 
-    assert (registry.method[other], registry.method[one]) == (4, 5)
+    assert [method[who] for who in (other, one) for method in methods] == [7, 8, 9, 10]
+
+
+def test_a_method_that_nobody_holds_any_more_is_not_kept() -> None:
+    """A reference that could not be finished is made again and again, and leaves nothing."""
+    shared: SharedConnections[str, Line] = SharedConnections()
+    gone = weakref.ref(shared.bound(lambda _: 1, lambda: ()))
+    assert gone() is None
 
 
 def test_a_provider_that_left_meanwhile_is_released_and_not_kept() -> None:
     """Nobody would release it any more, since the registry told of its end before it was bound."""
     gone = provider()
-    registry = Registry()
+    shared: SharedConnections[str, Line] = SharedConnections()
+    method = shared.bound(lambda who: get(shared, "a", who), lambda: ())
 
-    assert registry.method[gone] == 1
-    assert (registry.released, len(registry.method)) == ([gone], 0)
+    assert method[gone].told == ["drain"]
+    assert (len(method), len(shared)) == (0, 0)
 
 
 def test_a_provider_that_cannot_be_bound_is_tried_again() -> None:

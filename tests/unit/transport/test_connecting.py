@@ -13,6 +13,7 @@ from support.held_thread import HeldThread
 from callahead.consumer.transport.tcp.connecting import Connecting
 from callahead.consumer.transport.tcp.io_thread import NEVER
 from callahead.consumer.transport.tcp.poller import WRITE
+from callahead.consumer.transport.trouble import Trouble
 
 
 class Dialling:
@@ -23,7 +24,7 @@ class Dialling:
         self.clock = FakeClock()
         self.thread = HeldThread(self.clock)
         self.opened: list[socket.socket] = []
-        self.failed: list[str] = []
+        self.failed: list[Trouble] = []
         self.connecting = Connecting(
             ("127.0.0.1", self.listener.getsockname()[1]), None, 2.0, self.thread, self.clock, Random(1),
             self.opened.append, self.failed.append,
@@ -69,7 +70,7 @@ def test_an_attempt_that_takes_too_long_fails(dialling: Dialling) -> None:
     """The text says how long, by which setting, and what it was about."""
     dialling.time_out()
 
-    assert dialling.failed == ["not within 2000 ms (connect_timeout), connecting"]
+    assert dialling.failed == [Trouble("not within 2000 ms (connect_timeout), connecting")]
     assert (dialling.thread.handlers, dialling.thread.due) == ({}, {})
 
 
@@ -87,7 +88,7 @@ def test_after_a_failure_calls_are_refused_for_a_while(dialling: Dialling) -> No
     dialling.time_out()
     refusal = dialling.connecting.refusal()
     assert refusal is not None
-    assert refusal.message.startswith("no connection: not within 2000 ms (connect_timeout), connecting; the next")
+    assert refusal.text.startswith("not within 2000 ms (connect_timeout), connecting; the next")
     dialling.clock.advance(0.1)
 
     assert dialling.connecting.refusal() is None

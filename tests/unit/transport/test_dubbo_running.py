@@ -18,6 +18,7 @@ from callahead.consumer.transport.dubbo.running import RunningCalls
 from callahead.consumer.transport.request_limit import Room
 from callahead.consumer.transport.tcp.io_thread import NEVER
 from callahead.consumer.transport.tcp.outbox import Outbox
+from callahead.consumer.transport.trouble import Trouble
 
 
 def running_calls() -> RunningCalls:
@@ -52,7 +53,7 @@ def test_every_call_expires_in_time(calls: list[tuple[float, float, bool]], look
     now = 0.0
     for step in sorted(looks):
         now = max(now + 0.001, step)
-        when = here.expire(now, "")
+        when = here.expire(now, Trouble(""))
         expected = [number for number, call in waiting.items() if call.expires <= now]
         assert timed_out == expected
         timed_out.clear()
@@ -63,7 +64,7 @@ def test_every_call_expires_in_time(calls: list[tuple[float, float, bool]], look
 
 def test_nothing_is_never_due() -> None:
     """Where no call runs there is nothing to look for again."""
-    assert running_calls().expire(1e9, "") == NEVER
+    assert running_calls().expire(1e9, Trouble("")) == NEVER
 
 
 def test_many_calls_are_looked_through_a_twentieth_of_the_time_at_most() -> None:
@@ -74,11 +75,11 @@ def test_many_calls_are_looked_through_a_twentieth_of_the_time_at_most() -> None
         call = call_of(number, 1.0, 1.0 + number * 1e-6, ended.append)
         here.put(call)
     here.expect(1.0)
-    assert here.expire(1.0, "") == 1.0 + 999 * 2e-6
+    assert here.expire(1.0, Trouble("")) == 1.0 + 999 * 2e-6
     assert len(ended) == 1
-    here.expire(1.0 + 998 * 2e-6, "")
+    here.expire(1.0 + 998 * 2e-6, Trouble(""))
     assert len(ended) == 1
-    here.expire(1.0 + 999 * 2e-6, "")
+    here.expire(1.0 + 999 * 2e-6, Trouble(""))
     assert len(ended) == 1000
 
 
@@ -105,7 +106,7 @@ def test_a_call_that_fails_with_all_others_knows_whether_it_may_have_left() -> N
         if not number:
             outbox.pending()
             outbox.advance(1)
-    here.fail_all(lambda begun: ConnectionLost("gone", not_sent=not begun, in_doubt=begun))
+    here.fail_all(lambda _, begun: ConnectionLost("gone", not_sent=not begun, in_doubt=begun))
 
     assert [error.in_doubt for error in errors] == [True, False]
     assert (here.by_id, outbox.count, here.next_expiry) == ({}, 0, NEVER)
@@ -115,17 +116,16 @@ def test_a_full_queue_refuses_by_bytes_but_for_a_single_call() -> None:
     """One request of any size may wait where nothing else does; the next one must fit."""
     here = RunningCalls(Outbox(), dataclasses.replace(SETTINGS, room=Room(5, 4)), "h:1")
     first, second = call_of(1, 1.0, 1.0, lambda _: None), call_of(2, 1.0, 1.0, lambda _: None)
-    assert here.refuse_if_full(first) is None
-    here.put(first)
+    assert here.put(first) is None
 
-    refusal = here.refuse_if_full(second)
+    refusal = here.put(second)
     assert refusal is not None
     expected = (
         "requests of 5 bytes to h:1 have begun and not ended, and 5 more would pass the 4 that max_queued_bytes allows"
     )
     assert refusal.message == expected
     assert here.take(first.id) is first
-    assert here.refuse_if_full(second) is None
+    assert here.put(second) is None
 
 
 def test_what_is_written_counts_until_it_is_answered() -> None:
@@ -138,7 +138,7 @@ def test_what_is_written_counts_until_it_is_answered() -> None:
     outbox.advance(outbox.size)
     assert (outbox.count, here.size) == (0, 10)
 
-    refusal = here.refuse_if_full(call_of(3, 1.0, 1.0, lambda _: None))
+    refusal = here.put(call_of(3, 1.0, 1.0, lambda _: None))
     assert refusal is not None
     expected = "2 requests to h:1 have begun and not ended, the most that max_queued_requests allows"
     assert refusal.message == expected
@@ -156,8 +156,8 @@ def test_every_end_makes_room(end: str) -> None:
     ends: dict[str, Callable[[], object]] = {
         "cancel": lambda: here.cancel(call),
         "give_up": lambda: here.give_up(call, KeyboardInterrupt()),
-        "expire": lambda: here.expire(2.0, ""),
-        "fail_all": lambda: here.fail_all(lambda _: ConnectionLost("gone", not_sent=True)),
+        "expire": lambda: here.expire(2.0, Trouble("")),
+        "fail_all": lambda: here.fail_all(lambda *_: ConnectionLost("gone", not_sent=True)),
         "written": lambda: here.written(call),
     }
     ends[end]()

@@ -56,7 +56,10 @@ class Line:
         self.adopted: list[Question] = []
         self.problems: list[str] = []
         self.outbox: Outbox[Question] = Outbox()
-        self.stream = Stream(self.outbox, self.thread, self.clock, self.receive, lambda _: None, self.lose, self.lose)
+        self.stream = Stream(
+            self.outbox, self.thread, self.clock, self.receive, lambda _: None, self.lose,
+            turned_away=lambda trouble: self.lose(trouble.text), speaks="nothing",
+        )  # fmt: skip
         self.leading = Leading(
             self.owner, self.stream, self.outbox, self.running, self.thread, self.clock,
             self.send, self.give_up, self.adopted.append,

@@ -12,6 +12,7 @@ from support.held_thread import HeldThread
 from callahead.consumer.transport.tcp.outbox import Outbox
 from callahead.consumer.transport.tcp.poller import READ, WRITE
 from callahead.consumer.transport.tcp.stream import Stream
+from callahead.consumer.transport.trouble import Trouble
 
 
 class Waiting:
@@ -35,7 +36,7 @@ class Line:
         self.received: list[bytes] = []
         self.written: list[Waiting] = []
         self.lost: list[str] = []
-        self.turned_away: list[str] = []
+        self.turned_away: list[Trouble] = []
         self.stream = Stream(
             self.outbox,
             self.thread,
@@ -44,6 +45,7 @@ class Line:
             self.written.append,
             self.lost.append,
             turned_away=self.turned_away.append,
+            speaks="dubbo",
         )
         self.stream.open(near, self)
 
@@ -159,17 +161,49 @@ def test_without_a_socket_nothing_leaves_and_nothing_comes(line: Line) -> None:
     assert line.peer.recv(100) == b""
 
 
-def test_an_alert_before_all_else_is_a_server_that_speaks_tls(line: Line) -> None:
-    """Only as the first bytes: later they are what the protocol makes of them."""
-    line.peer.sendall(b"\x15\x03\x01\x00\x02\x02\x46")
+@pytest.mark.parametrize(
+    ("first", "about", "text"),
+    [
+        (b"\x15\x03\x01\x00\x02\x02\x46", ("ssl", "urls"), "no ssl: it answered with a TLS alert"),
+        (
+            bytes.fromhex("000012 04 00 00000000"),
+            ("protocol", "urls"),
+            "no dubbo there: it answers like HTTP/2, as gRPC",
+        ),
+        (
+            bytes.fromhex("000008 07 00 00000000"),
+            ("protocol", "urls"),
+            "no dubbo there: it answers like HTTP/2, as gRPC",
+        ),
+        (b"HTTP/1.1 400 Bad Request", ("protocol", "urls"), "no dubbo there: it answers like HTTP/1"),
+        (b"SSH-2.0-OpenSSH_9.6", ("protocol", "urls"), "no dubbo there: it answers like SSH"),
+        (b"\x16\x03\x03", ("protocol", "urls"), "no dubbo there: it answers like TLS"),
+    ],
+)
+def test_a_peer_that_begins_otherwise_speaks_something_else(
+    line: Line, first: bytes, about: tuple[str, ...], text: str
+) -> None:
+    """It is turned away, with the name of what it speaks and the settings to look at."""
+    line.peer.sendall(first)
     line.stream.read(100)
     assert (line.received, line.lost) == ([], [])
-    assert line.turned_away == ["the provider speaks TLS there, and this reference has no ssl"]
+    [trouble] = line.turned_away
+    assert trouble.about == about
+    assert text in trouble.text
 
 
-def test_an_alert_in_the_middle_is_not(line: Line) -> None:
-    """It goes where all bytes go."""
-    for data in (b"first", b"\x15\x03\x01"):
+@pytest.mark.parametrize("first", [b"\xda\xbb\x02\x14", b"\n\n\xda\xbb", b"garbage"])
+def test_what_may_still_be_the_protocol_is_handed_on(line: Line, first: bytes) -> None:
+    """Bytes that mean nothing are for the protocol to judge."""
+    line.peer.sendall(first)
+    line.stream.read(100)
+    assert (line.received, line.turned_away, line.stream.is_new) == ([first], [], False)
+
+
+@pytest.mark.parametrize("later", [b"\x15\x03\x01", b"HTTP/1.1 400 Bad Request"])
+def test_in_the_middle_they_are_bytes_like_others(line: Line, later: bytes) -> None:
+    """They go where all bytes go."""
+    for data in (b"first", later):
         line.peer.sendall(data)
         line.stream.read(100)
-    assert (line.received, line.turned_away) == ([b"first", b"\x15\x03\x01"], [])
+    assert (line.received, line.turned_away) == ([b"first", later], [])

@@ -45,7 +45,7 @@ def attempted(method: JavaTriMethod, *args: Any) -> Attempt:
 
 
 def sent(method: JavaTriMethod, *args: Any) -> TripleRequest:
-    return decode_request(method.message(attempted(method, *args)))
+    return decode_request(method.encode(args, {}).message)
 
 
 def answered(data: bytes, *args: Any, headers: Mapping[str, str] | None = None) -> Outcome:

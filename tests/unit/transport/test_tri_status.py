@@ -23,7 +23,8 @@ from callahead.consumer import (
     RpcError,
     TransportError,
 )
-from callahead.consumer.transport.tri.status import Ended, error_of, refused, unread
+from callahead.consumer.channel.faces import grpc_error
+from callahead.consumer.transport.tri.status import Ended, error_of, refused, unread, without_answer
 
 METHOD = MethodPolicy(reference="g", method="hello", timeout_ms=300, total_timeout_ms=900)
 POLICY = tri_policy(id="g", interface="a.G", default=METHOD, max_response_bytes=100)
@@ -31,12 +32,20 @@ REFUSED = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0
 Code = grpc.StatusCode
 
 
-def made(code: Code, text: str, *, sent: bool | None = None, timeout: float = 0.3, **facts: Any) -> RpcError:
+def made(
+    code: Code,
+    text: str,
+    *,
+    sent: bool | None = None,
+    timeout: float = 0.3,
+    policy: MethodPolicy = METHOD,
+    **facts: Any,
+) -> RpcError:
     """Make the error of one attempt; *sent* is None where nobody waits for it."""
     is_unconnected = facts.pop("is_unconnected", False)
     known = {"is_early": False, "address": "127.0.0.1:50051", "is_closed": False, **facts}
-    known["is_unconnected"] = lambda: is_unconnected
-    attempt = attempt_of(METHOD, on_sent=None if sent is None else lambda: None)
+    known["is_unconnected"] = known["seems_unconnected"] = lambda: is_unconnected
+    attempt = attempt_of(policy, on_sent=None if sent is None else lambda: None)
     attempt.is_sent = bool(sent)
     return error_of(Ended(code=code, text=text, attachments={}, timeout=timeout, **known), attempt, POLICY)
 
@@ -101,13 +110,21 @@ def test_when_a_timeout_is_not_sent(sent: bool | None, text: str, is_unconnected
     assert type(error) is CallTimeout
     assert (error.not_sent, error.in_doubt) == (not_sent, not not_sent)
     what = "the request was not sent" if sent is False else "no answer"
-    assert error.message == f"{what} within 300 ms (timeout 300 ms, built-in)"
+    why = "; there is no connection: nobody answers there, or not as gRPC does (protocol tri; registry)"
+    assert error.message == f"{what} within 300 ms (timeout 300 ms, built-in){why if is_unconnected else ''}"
 
 
 def test_a_timeout_that_the_total_cut() -> None:
     """The setting that was the bound is the one that is named."""
     error = made(Code.DEADLINE_EXCEEDED, "Deadline Exceeded", timeout=0.12)
     assert error.message == "no answer within 120 ms (total_timeout 900 ms, built-in)"
+
+
+def test_a_timeout_of_which_the_call_itself_took_much() -> None:
+    """As the first call on a busy machine does: where the total is no other time, nothing else has cut it."""
+    alone = MethodPolicy(reference="g", method="hello", timeout_ms=300, total_timeout_ms=300)
+    error = made(Code.DEADLINE_EXCEEDED, "Deadline Exceeded", timeout=0.27, policy=alone)
+    assert error.message == "no answer within 300 ms (timeout 300 ms, built-in)"
 
 
 @pytest.mark.parametrize(
@@ -162,16 +179,42 @@ def test_a_call_that_a_draining_server_cancels_is_in_doubt(text: str) -> None:
     assert (error.status, error.status_text) == ("CANCELLED", text)
 
 
-@pytest.mark.parametrize("opening", ["", "Received "])
+RESETS = (
+    "RST_STREAM with error code {}",
+    "Received RST_STREAM with error code {}",
+    "Stream removed (RST_STREAM (Received RST_STREAM with error code {}))",
+)
+
+
+@pytest.mark.parametrize("reset", RESETS)
 @pytest.mark.parametrize(
     "code", [Code.INTERNAL, Code.CANCELLED, Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.PERMISSION_DENIED]
 )
-def test_a_stream_that_was_reset_is_in_doubt(code: Any, opening: str) -> None:
+def test_a_stream_that_was_reset_is_in_doubt(code: Any, reset: str) -> None:
     """Whatever status gRPC makes of HTTP/2's error code, it is no answer."""
-    text = f"{opening}RST_STREAM with error code 8"
-    error = made(code, text)
+    text = reset.format(8)
+    error = made(code, text, is_early=True)
     assert type(error) is TransportError
     assert (error.message, error.not_sent, error.in_doubt) == (f"the provider reset the stream: {text}", False, True)
+
+
+@pytest.mark.parametrize("reset", RESETS)
+def test_a_stream_that_the_provider_cancelled_at_the_deadline(reset: str) -> None:
+    """The provider saw first that the time was over, which is no less a timeout; its other resets are none."""
+    error = made(Code.CANCELLED, reset.format(8))
+    assert (type(error), error.status) == (CallTimeout, "DEADLINE_EXCEEDED")
+    assert error.message == "no answer within 300 ms (timeout 300 ms, built-in)"
+    assert (error.not_sent, error.in_doubt) == (False, True)
+    assert made(Code.CANCELLED, reset.format(8), sent=False, is_unconnected=True).in_doubt  # it has seen the stream
+    assert type(made(Code.INTERNAL, reset.format(2))) is TransportError
+
+
+def test_an_end_without_an_answer() -> None:
+    """It has the status that gRPC's clients have for it, and a text of its own."""
+    error: Any = grpc_error(without_answer())
+    assert error.code() is Code.UNIMPLEMENTED
+    assert error.details() == error.message == "the provider says OK, and sent no answer"
+    assert (error.is_remote, error.in_doubt) == (False, True)
 
 
 @pytest.fixture

@@ -338,6 +338,13 @@ def test_a_streaming_method_takes_no_return_mode() -> None:
     ]
 
 
+def test_a_streaming_method_is_not_lazy() -> None:
+    """The mode is named as the YAML has it."""
+    assert problems(method("listFoos", is_async="lazy")) == [
+        'x.yml:11: references.foo.methods.listFoos.async: a streaming method cannot have "async: lazy" (remove it)'
+    ]
+
+
 def test_a_streaming_method_may_inherit_a_return_mode() -> None:
     """What the reference or the consumer says for all methods does not make a streaming method an error."""
     inherited = MethodPolicy(reference="foo", method="listFoos", is_async=True, origins={"is_async": "x.yml:1"})

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
-from ..call.invocation import CallRecord
-from ..runtime.deadline import GRACE_S, Clock
-from ..runtime.forking import fork_safe_lock
-from ..runtime.timer import Timer
+from .deadline import GRACE_S, Clock
+from .forking import fork_safe_lock
+from .timer import Timer
 
 _NEVER = float("inf")
-_PAUSE_S = 0.25
+PAUSE_S = 0.25
 """Seconds between two looks at the least, however short the timeouts are."""
+
+
+class Timed(Protocol):
+    """What must have ended at some time."""
+
+    @property
+    def ends(self) -> float:
+        """Monotonic second by which it must have."""
 
 
 class Expiring(Protocol):
     """The end to come of one call."""
 
     def expire(self) -> None:
-        """End the call, which is long past its deadline."""
+        """End the call, which is past its deadline."""
 
 
 class Watchdog:
-    """Ends each call that is long past its deadline, since whoever should have ended it did not.
+    """Ends each call that is past its deadline, and by how much.
 
     It looks now and then at all calls that run, as long as there are any. So a call costs a comparison in place of an
     entry in the timer, and no thread need be started when one is to be ended: that runs since the first was begun.
@@ -33,27 +40,39 @@ class Watchdog:
         clock: Monotonic seconds.
         timer: Calls it when it is to look.
         running: The calls that have begun and not ended.
+        grace: Seconds that whoever should have ended a call has for it.
+        pause: Seconds between two looks at the least.
 
     Attributes:
         next_end: The deadline, in monotonic seconds, after which it looks next; infinity where it does not.
     """
 
-    def __init__(self, clock: Clock, timer: Timer, running: Mapping[CallRecord, Expiring]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        timer: Timer,
+        running: Mapping[Any, Expiring],
+        *,
+        grace: float = GRACE_S,
+        pause: float = PAUSE_S,
+    ) -> None:
         self._clock = clock
         self._timer = timer
-        self._running = running
+        self._running: Mapping[Timed, Expiring] = running
+        self._grace = grace
+        self._pause = pause
         self._lock = fork_safe_lock()
         self.next_end = _NEVER
 
     def expect(self, ends: float) -> None:
-        """Look once the deadline *ends* is long past; asked for by whoever begins a call with one before `next_end`."""
+        """Look once the deadline *ends* is past; asked for by whoever has begun a call with one before `next_end`."""
         with self._lock:
             if ends < self.next_end and self._plan(ends):
                 self.next_end = ends
 
     def _plan(self, ends: float) -> bool:
         try:
-            self._timer.call_at(ends + GRACE_S, partial(self._look, ends))
+            self._timer.call_at(ends + self._grace, partial(self._look, ends))
         except RuntimeError:  # the system has no thread left: the next call tries again
             return False
         return True
@@ -64,13 +83,13 @@ class Watchdog:
                 return
             # Before it looks: whoever begins a call after this line plans a look by himself.
             self.next_end = _NEVER
-        late = self._clock() - GRACE_S
-        for record, ending in list(self._running.items()):
-            if record.ends <= late:
+        late = self._clock() - self._grace
+        for call, ending in list(self._running.items()):
+            if call.ends <= late:
                 ending.expire()
-        left = min((record.ends for record in list(self._running)), default=_NEVER)
+        left = min((call.ends for call in list(self._running)), default=_NEVER)
         if left < _NEVER:
-            self.expect(max(left, late + _PAUSE_S))
+            self.expect(max(left, late + self._pause))
 
     def after_fork(self) -> None:
         """Forget what the parent's timer was asked."""

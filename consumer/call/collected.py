@@ -1,0 +1,27 @@
+"""Who collects the calls of a context, such as a scope."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from .invocation import Collected, Invocation
+
+
+class Collector(Protocol):
+    """Collects the calls of the context in which it is the current one.
+
+    Attributes:
+        ends: The monotonic second by which all that it collects must have ended; infinity for none.
+    """
+
+    ends: float
+
+    def collect(self, binding: Any, invocation: Invocation) -> Collected | None:
+        """Take a call that is about to begin through *binding*, and bound its ``ends``; None where it is not for this.
+
+        Raises:
+            concurrent.futures.CancelledError: No further call may begin here.
+        """
+
+    def follow(self, call: Any) -> None:
+        """Show a call in the timeline, too, which a collector within this one has taken."""
