@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from ..scope.timeline import EarlyTake, Timeline
 from . import svg
-from .timeline_report import advice, seconds, summary
+from .timeline_report import advice, seconds
 from .waterfall import Panel, waterfall
 
 _MOST_TAKES = 50
@@ -22,7 +22,7 @@ h2{font-size:1.1rem;margin-top:2rem}
 table{border-collapse:collapse}
 th,td{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #8884}
 td.time{text-align:right;white-space:nowrap}
-code{font-size:.85rem;overflow-wrap:anywhere}
+td code{display:block;min-width:12rem;font-size:.85rem;overflow-wrap:anywhere}
 svg.callahead-picture{width:100%;height:auto}
 @media(prefers-color-scheme:dark){:root{color:#e6e8eb;background:#131416}}
 """
@@ -47,7 +47,6 @@ def page_of(timeline: Timeline, title: str) -> str:
     svg.add(head, "style").text = _STYLE
     body = svg.add(page, "body")
     svg.add(body, "h1", title)
-    svg.add(body, "p", summary(timeline))
     _add_sums(body, timeline)
     if timeline.early:
         _add_takes(body, timeline.early)

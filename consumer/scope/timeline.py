@@ -113,8 +113,8 @@ class Timeline:
         did, but the line's waits come after the last call of the thread. Whether a later call needs the answer can only
         be seen where the answer itself is an argument of it.
         """
-        found = [take for schedule in self._schedules for take in schedule.early()]
         least = max(_NOTICEABLE_MS, self.wall_ms * _NOTICEABLE)
+        found = [take for schedule in self._schedules for take in schedule.early(least)]
         return tuple(sorted((take for take in found if take.gain_ms >= least), key=lambda take: -take.gain_ms))
 
     @cached_property
@@ -198,21 +198,21 @@ class _Schedule:
     def _last_begin(self) -> float:
         return max((event.at_ms for event in self._events if event.wait is None), default=0.0)
 
-    def early(self) -> Iterator[EarlyTake]:
-        """Give each line whose waits might come later, with what that gains."""
+    def early(self, least: float) -> Iterator[EarlyTake]:
+        """Give each line whose waits might come later, with what that gains: no more than the waits, of *least* ms."""
         took = self.took()
         waits: dict[str, list[_Event]] = defaultdict(list)
         for event in self._events:
             if event.wait is not None:
                 waits[event.wait.site].append(event)
         for site, events in waits.items():
-            later = self._begun_after(events[0])
+            waited = sum(event.until_ms - event.at_ms for event in events)
+            later = None if waited < least else self._begun_after(events[0])
             if later is not None:
                 span = self._spans[events[0].call]
                 yield EarlyTake(
                     site=site, name=span.name, mode=span.mode, before=later.site,
-                    waited_ms=sum(event.until_ms - event.at_ms for event in events),
-                    gain_ms=took - self.took({site}),
+                    waited_ms=waited, gain_ms=took - self.took({site}),
                 )  # fmt: skip
 
     def _begun_after(self, wait: _Event) -> Span | None:

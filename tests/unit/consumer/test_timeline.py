@@ -100,6 +100,12 @@ def test_a_wait_that_hardly_matters_is_not_named() -> None:
     assert Timeline(spans, 1000).early == ()
 
 
+def test_of_many_lines_only_those_are_worked_out_that_can_matter() -> None:
+    """Ten thousand lines, of which each would have to be tried against all."""
+    spans = [call(at, at + 1, (f"line {at}", at, at + 1)) for at in range(10_000)]
+    assert Timeline(tuple(spans), 10_000).early == ()
+
+
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 50), st.booleans()), max_size=12))
 def test_it_never_promises_more_than_there_is(steps: list[tuple[int, int, bool]]) -> None:
     """No gain is negative or beyond the wait itself, and nothing can end before its longest call."""
