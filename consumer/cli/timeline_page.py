@@ -22,6 +22,7 @@ h2{font-size:1.1rem;margin-top:2rem}
 table{border-collapse:collapse}
 th,td{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #8884}
 td.time{text-align:right;white-space:nowrap}
+.early td:last-child{min-width:10rem}
 td code{display:block;min-width:12rem;font-size:.85rem;overflow-wrap:anywhere}
 svg.callahead-picture{width:100%;height:auto}
 @media(prefers-color-scheme:dark){:root{color:#e6e8eb;background:#131416}}

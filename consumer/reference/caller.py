@@ -20,12 +20,12 @@ every level and in every mode.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from callahead.config.policy import MethodPolicy
+from callahead.config.policy import LAZY, MethodPolicy
 
 from ..call import plain
 from ..call.current import current_collector, enter_call, enter_future, take_attachments
@@ -104,7 +104,11 @@ class MethodBinding:
         runtime = self.runtime
         if runtime.closed and runtime.refuses():
             raise closed_error(policy, self.name)
+        collector = current_collector() or runtime.everywhere
+        needed: Sequence[CallRecord] = ()
         if plain.lazy_kind is not None:  # before the call begins, whose timeout is not that of another
+            if collector is not None:
+                needed = plain.records_of(args, kwargs)
             args, kwargs = plain.plain_arguments(args, kwargs)
         attachments = take_attachments()
         if policy.attachments:
@@ -117,9 +121,8 @@ class MethodBinding:
         )
         if options is not None:
             invocation.options = options
-        collector = current_collector() or runtime.everywhere
         if collector is not None:
-            record.collected = collector.collect(self, invocation)
+            record.collected = collector.collect(self, invocation, needed)
         return invocation
 
     def __repr__(self) -> str:
@@ -223,7 +226,7 @@ class Caller:
         try:
             ending = future._ending = FutureEnding(runtime, binding.metrics, record, future)
             if record.collected is not None:
-                record.collected.hold(future)
+                record.collected.hold(future, is_lazy=held and policy.is_async == LAZY)
             enter_future(future, held=held)
             error = self._start(invocation, ending, wait=policy.sent)
         except BaseException as broken:  # as in sync()

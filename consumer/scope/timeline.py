@@ -35,7 +35,7 @@ class Span:
     Attributes:
         name: ``reference.method``.
         site: ``file:line in function`` that made the call.
-        mode: "sync", "async", "lazy" or "one-way".
+        mode: "sync", "async", "lazy", "one-way", or "stream" of a streaming method.
         start_ms: Milliseconds since the beginning of the timeline.
         end_ms: Likewise; None while the call runs.
         error: Name of the class of its error, "" for none.
