@@ -28,12 +28,15 @@ from typing import Any
 from callahead.config.policy import LAZY, MethodPolicy
 
 from ..call import plain
-from ..call.current import current_collector, enter_call, enter_future, take_attachments
+from ..call.context import RpcContext
+from ..call.current import current_ahead, current_collector, enter_call, enter_future, take_attachments
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation, Outcome, Stage
 from ..interceptor.metrics import CallMetrics
 from ..transport.api import MethodTransport
 from .ending import DropEnding, Ending, FutureEnding, Runtime, closed_error
+
+_ASYNC_CALL = RpcContext.async_call.__code__  # calls methods for its caller, whose line is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +162,18 @@ class Caller:
         options: Any = None,
     ) -> Any:
         """Call as *policy* says; see the table of this module. *frame* is the call site's."""
+        if frame.f_code is _ASYNC_CALL and frame.f_back is not None:
+            frame = frame.f_back
         if not policy.returns:
             return self._one_way(policy, args, kwargs, frame, options)
         if policy.is_async:
             future = self.future(policy, args, kwargs, frame, options, held=True)
             return None if policy.is_async is True else _lazy(future)
+        ahead = current_ahead()
+        if ahead is not None and ahead.is_here:
+            with ahead.apart():
+                self.future(policy, args, kwargs, frame, options, held=True)
+            return None
         return self.sync(policy, args, kwargs, options)
 
     def sync(
