@@ -322,7 +322,7 @@ class InvocationFuture(SettlingFuture[T]):
             TimeoutError: *timeout* seconds passed; the call goes on.
             Exception: As `result` does, where the call ended before it was written, or before that was known.
         """
-        outcome = self._written()._wait(timeout)
+        outcome = self._written()._wait_until_due(timeout)  # no wait for the answer, which a scope would count
         if outcome is None:
             raise TimeoutError(f"{self.record.name} is not known to be written after {timeout} s")
         if outcome.error is None:
