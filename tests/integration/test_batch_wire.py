@@ -7,10 +7,19 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import pytest
+from support.programs import Programs
 
 from callahead.consumer import ConnectFailed, Consumer, batch_oneway, flush_batch
 from callahead.consumer.codec.hessian2 import Long
 from callahead.consumer.testing import EmbeddedProvider
+
+HEAD = """
+from callahead.consumer import batch_oneway
+
+methods = {"put": {"parameter_types": ["long", "java.lang.String"]}}
+stock = {"interface": "a.Stock", "protocol": "dubbo", "url": sys.argv[1], "methods": methods}
+consumer = Consumer({"references": {"stock": stock}})
+"""
 
 
 class Stock(Protocol):
@@ -50,11 +59,16 @@ def shelf() -> Shelf:
 
 
 @pytest.fixture
-def dubbo(shelf: Shelf) -> Iterator[Any]:
+def stock_url(shelf: Shelf) -> Iterator[str]:
     with EmbeddedProvider(protocol="dubbo") as provider:
         provider.serve("a.Stock", {"put": lambda number, text: shelf.put(number)}, stub=DUBBO["stub"])
-        with Consumer({"references": {"stock": {**DUBBO, "url": provider.url}}}) as consumer:
-            yield consumer.reference("stock")
+        yield provider.url
+
+
+@pytest.fixture
+def dubbo(stock_url: str) -> Iterator[Any]:
+    with Consumer({"references": {"stock": {**DUBBO, "url": stock_url}}}) as consumer:
+        yield consumer.reference("stock")
 
 
 @pytest.fixture
@@ -97,3 +111,16 @@ def test_a_batch_for_a_provider_that_is_not_there(closed_port: str) -> None:
             flush_batch(consumer, 5)
         assert [type(future.exception(5)) for future in futures] == [ConnectFailed] * 3
         assert len(caught.value.exceptions) == 3
+
+
+@pytest.mark.slow
+def test_what_waits_when_the_interpreter_exits_leaves(programs: Programs, stock_url: str, shelf: Shelf) -> None:
+    """Nobody has flushed, and nobody has closed the consumer."""
+    program = """
+    view = batch_oneway(consumer.reference("stock"), max_delay=0.3)
+    for number in range(5):
+        view.put(number, "x")
+    """
+    done = programs.run(program, stock_url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shelf.wait(5) == list(range(5))
