@@ -45,7 +45,7 @@ def explain(file: str, reference: str, method: str | None, only_set: bool, as_js
     if as_json:
         click.echo(json.dumps(_document(reference, method, settings, note), indent=2))
     else:
-        _print_table(f"{reference}.{method or '*'}", settings, note)
+        _print_table(f"{reference}.{method or '*'}", settings, note, _knows_sent(policy))
 
 
 def _reference(references: Mapping[str, ReferencePolicy], name: str, file: str) -> ReferencePolicy:
@@ -56,6 +56,10 @@ def _reference(references: Mapping[str, ReferencePolicy], name: str, file: str) 
         hint = nearest(name, references) or "it has none"
         raise ConfigError.one(f'no reference "{name}"', file=file, key="references", hint=hint)
     return references[name]
+
+
+def _knows_sent(policy: ReferencePolicy) -> str:
+    return "" if policy.transport is None else policy.transport.knows_sent
 
 
 def _undeclared(policy: ReferencePolicy, method: str, file: str) -> str:
@@ -83,7 +87,7 @@ def _document(reference: str, method: str | None, settings: tuple[Setting, ...],
     }
 
 
-def _print_table(title: str, settings: tuple[Setting, ...], note: str) -> None:
+def _print_table(title: str, settings: tuple[Setting, ...], note: str, knows_sent: str) -> None:
     from rich.console import Console
 
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH
@@ -98,6 +102,8 @@ def _print_table(title: str, settings: tuple[Setting, ...], note: str) -> None:
         headings = ("setting", "value, and where it is set")
         rows = [(key, f"{value}\n{place}") for key, value, place in rows]
     console.print(_table(title, headings, rows))
+    if knows_sent:
+        console.print(f"a request is known to be written {knows_sent}")
 
 
 def _is_room(rows: Iterable[Sequence[str]], width: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from callahead.config.settings import DurationOrZero, TransportSettings, setting
 
@@ -11,6 +12,8 @@ from ..request_limit import Room
 
 class DubboSettings(TransportSettings):
     """Signs of life of a connection."""
+
+    knows_sent: ClassVar[str] = "once the system has taken its last byte"
 
     heartbeat_ms: DurationOrZero = setting(
         60_000, "silence before a heartbeat, 0 for none; default 60s", key="heartbeat"

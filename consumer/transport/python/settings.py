@@ -19,6 +19,7 @@ class PythonSettings(TransportSettings):
     """Whose methods are called, and by how many threads."""
 
     is_local: ClassVar[bool] = True
+    knows_sent: ClassVar[str] = "once a thread has begun the method"
 
     target: Target | None = setting(
         None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 from callahead.config.settings import (
     Conflict,
@@ -22,6 +22,8 @@ _JAVA: Final = "describe the Java interface by stub, parameter_types or generic"
 
 class TriSettings(TransportSettings):
     """Pings of the connection, a limit, and where the types of messages come from."""
+
+    knows_sent: ClassVar[str] = "where sent is true once gRPC has written it, else with the answer"
 
     keepalive_ms: DurationOrZero = setting(
         0, "idle time before a ping, 0 for none; default 0", key="keepalive", after="max_response_bytes"

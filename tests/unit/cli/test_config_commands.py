@@ -133,6 +133,20 @@ def test_explain_cuts_no_key_and_no_line_in_a_narrow_terminal(columns: str) -> N
     assert {"max_response_bytes", "com.alibaba.foo.FooService", f"{long}.yml:1"} <= cells
 
 
+@pytest.mark.parametrize(
+    ("protocol", "known"),
+    [
+        ("tri", "where sent is true once gRPC has written it, else with the answer"),
+        ("dubbo", "once the system has taken its last byte"),
+    ],
+)
+def test_explain_says_when_a_request_is_known_to_be_written(protocol: str, known: str) -> None:
+    """Protocols differ in it, and nobody can set it."""
+    Path("sent.yml").write_text(f"references: {{foo: {{interface: a.Foo, url: '{protocol}://h:1'}}}}\n")
+    shown = run("explain", "sent.yml", "foo", columns="120").stdout
+    assert shown.splitlines()[-1] == f"a request is known to be written {known}"
+
+
 def test_explain_folds_a_long_value_alone() -> None:
     """The other rows keep the line beside the value."""
     Path("c.yml").write_text(f"references: {{foo: {{interface: a.{'b' * 80}, url: 'tri://h:1'}}}}\n")
