@@ -118,6 +118,8 @@ class Proxy:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._sockets.add(server)
+        if self._closed:  # `close` came too early to see it
+            _reset(*pair)
         way = self._way()
         down = threading.Thread(target=self._pump, args=(way, DOWN, server, client), name="proxy")
         down.start()

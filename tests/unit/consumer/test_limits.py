@@ -310,6 +310,7 @@ def test_ctrl_c_while_blocked_gives_everything_back() -> None:
 
         def interrupt() -> None:
             wait_until(lambda: one.consumer.counts()["foo"]["findFoo"].running == 2)
+            time.sleep(0.1)  # a signal that comes just before the wait is only heard of after it, in CPython
             signal.pthread_kill(main, signal.SIGINT)
 
         background = Background(interrupt)
