@@ -232,7 +232,7 @@ class Invocation:
         args: Positional arguments as the user gave them; none once a call that has a future is over.
         kwargs: Keyword arguments likewise.
         attachments: Side data that travels with the request, text to text (or bytes, where the protocol can). A stage
-            that adds some replaces the mapping, and never changes it.
+            that adds some replaces the mapping, and never changes it; none once a call that has a future is over.
         ends: The point of the ``deadline``, in monotonic seconds.
         record: The call's trace.
         blocking: The calling thread has nothing to do until the answer is there, so a stage may block it.

@@ -16,7 +16,7 @@ from callahead.config.policy import MethodPolicy
 from ..call.collected import Collector
 from ..call.current import enter_callback
 from ..call.future import InvocationFuture
-from ..call.invocation import DECIDING, NO_KWARGS, CallRecord, Invocation, Outcome, blame
+from ..call.invocation import DECIDING, NO_ATTACHMENTS, NO_KWARGS, CallRecord, Invocation, Outcome, blame
 from ..errors import CallTimeout, ConsumerClosed
 from ..interceptor.metrics import CallMetrics, log_failure
 from ..limit import Gates
@@ -297,7 +297,7 @@ class FutureEnding(Ending):
         invocation = future.invocation
         # A future may be held for long, and what it asked must not be. on_sent refers back to this very object.
         invocation.on_sent = invocation.request = None
-        invocation.args, invocation.kwargs = (), NO_KWARGS
+        invocation.args, invocation.kwargs, invocation.attachments = (), NO_KWARGS, NO_ATTACHMENTS
         future._settle(outcome)
         future._ending = None  # only now: until then the future is not to be cancelled by itself
 
