@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from ledger.carriers import INTERFACE, METHOD, Carrier
+from ledger.carriers import METHOD, Carrier, MethodFailed
 from ledger.lines import Writer
 from ledger.text import Asked, digest
 
@@ -92,7 +92,7 @@ class Client:
         self.by = by
         settings = {"timeout": 1000, "retries": 2, **settings}
         self._within = settings["timeout"] * (settings["retries"] + 1) / 1000
-        base = {"interface": INTERFACE, "protocol": carrier.name, "url": list(urls), **carrier.reference, **settings}
+        base = {"protocol": carrier.name, **carrier.asked_at(urls), **carrier.reference, **settings}
         references = {name: {**base, **more} for name, more in REFERENCES.items()}
         config = {
             "application": {"shutdown_timeout": shutdown_timeout},
@@ -236,6 +236,11 @@ class Client:
         return {"calls": 0, "running": 0, **calls, **{f"failed.{name}": count for name, count in failed.items()}}
 
     @property
+    def made(self) -> int:
+        """How many calls were made."""
+        return self.counts()["calls"]
+
+    @property
     def attempts(self) -> int:
         """How many attempts were made."""
         return sum(one.attempts for methods in self.consumer.counts().values() for one in methods.values())
@@ -251,6 +256,8 @@ def _end_of(error: BaseException) -> dict[str, str]:
     name = type(error).__name__
     if isinstance(error, CancelledError):
         return {"kind": "cancelled", "fate": "-", "error": name}
+    if isinstance(error, MethodFailed):
+        return {"kind": "error", "fate": "remote", "error": name, "why": str(error)}
     if not isinstance(error, RpcError):
         return {"kind": "error", "fate": "-", "error": name, "why": str(error)}
     said = {"not_sent": error.not_sent, "in_doubt": error.in_doubt}
