@@ -166,7 +166,7 @@ def reconnects_within(down_s: float) -> float:
 def answered(books: Books, since: float, until: float = float("inf")) -> float:
     """Tell which share of the calls that were issued in this time were answered; 1.0 where there were none."""
     own = [call for call in books.calls.values() if call.issues and since <= call.issues[0].at < until]
-    own = [call for call in own if call.kind != "given"]
+    own = [call for call in own if call.kind != "given" and call.wants_answer]
     good = [call for call in own if call.kind == "ok" or call.outcome.get("fate") == "remote"]
     return len(good) / len(own) if own else 1.0
 

@@ -20,7 +20,7 @@ from ledger import network
 from ledger.carriers import CARRIERS, Carrier
 from ledger.client import Ask
 from ledger.experiments.table import EXPERIMENTS, LONG_S, READY, Experiment
-from ledger.load import MODES
+from ledger.load import MODES, ask_as_told
 from ledger.round import Round, Verdict
 from ledger.system import give_back_freed_memory
 
@@ -58,7 +58,7 @@ def warm_up(carrier: Carrier) -> None:
         with Round(carrier, 0.0, 0, Path(folder)) as opened:
             client = opened.client(opened.place().url)
             for mode, _ in MODES:
-                client.ask(Ask(mode=mode))
+                ask_as_told(client, Ask(mode=mode))
 
 
 def main(arguments: Sequence[str]) -> int:

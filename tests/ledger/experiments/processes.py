@@ -79,7 +79,8 @@ def forked(run: Round) -> None:
     client.wait()
     books = run.books()
     parents = [call for call in books.calls.values() if call.issue.get("by") == "c"]
-    lost = [call.id for call in parents if call.kind == "error" and call.outcome["fate"] != "remote"]
+    failed = [call for call in parents if call.kind == "error" and call.wants_answer]
+    lost = [call.id for call in failed if call.outcome["fate"] != "remote"]
     own = [call for call in books.calls.values() if call.issue.get("by", "").startswith("child")]
     run.note("children", children)
     run.note("their calls", f"{sum(call.kind == 'ok' for call in own)} of {len(own)} answered")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ledger.carriers import CARRIERS, Carrier
-from ledger.experiments import callers, peers, processes, wires
+from ledger.experiments import callers, limits, peers, processes, wires
 from ledger.round import Round
 
 LONG_S: Final = 60.0
@@ -77,7 +77,6 @@ EXPERIMENTS: Final = (
     ),
     Experiment(
         number=7, name="slow link", needs="a wire", run=wires.slow_link,
-        lacks="the policies block and delay for a full queue",
         fault="256 kbit/s, asked for more",
         holds="memory bounded; the excess rejected",
     ),
@@ -146,6 +145,11 @@ EXPERIMENTS: Final = (
         number=20, name="hot reload", lacks="hot reload",
         fault="1,000 edits of the YAML under load, one in three invalid",
         holds="each call under one configuration",
+    ),
+    Experiment(
+        number=21, name="full", run=limits.full,
+        fault="more calls than have a place, under each when_full; calls that wait are cancelled; 64 threads block",
+        holds="what is refused or given up in the queue is not sent and never run; block never deadlocks",
     ),
 )  # fmt: skip
 READY: Final = tuple(one for one in EXPERIMENTS if one.run is not None)

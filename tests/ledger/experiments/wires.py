@@ -117,7 +117,7 @@ def black_hole(run: Round) -> None:
     calls = run.books().calls.values()
     shares = {}
     for by in ("c", "alone"):
-        own = [call for call in calls if call.issue.get("by") == by and call.kind != "given"]
+        own = [call for call in calls if call.issue.get("by") == by and call.kind != "given" and call.wants_answer]
         shares[by] = sum(call.kind == "ok" or call.outcome.get("fate") == "remote" for call in own) / len(own)
     run.note("route into nothing", host or f"none, for {network.missing()}")
     run.note("share answered beside a good provider", f"{shares['c']:.3f}")
