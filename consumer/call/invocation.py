@@ -78,8 +78,11 @@ class Collected(Protocol):
     def begun(self, ending: Stoppable, /) -> None:
         """The call counts as running."""
 
-    def hold(self, future: Any, /) -> None:
-        """The answer will come to *future*, a `callahead.consumer.InvocationFuture`."""
+    def hold(self, future: Any, /, *, is_lazy: bool) -> None:
+        """The answer will come to *future*, a `callahead.consumer.InvocationFuture`, and *is_lazy* to its user."""
+
+    def streams(self) -> None:
+        """Requests or answers will come one after another."""
 
     def ended(self, outcome: Outcome, /) -> None:
         """The call has ended; once, and where its consumer closes meanwhile perhaps before it has begun."""
@@ -88,7 +91,7 @@ class Collected(Protocol):
         """Return the monotonic second, of the clock by which the call is timed."""
 
     def waited(self, since: float, /) -> None:
-        """The calling thread or task has waited for the answer since the second *since* of `now`."""
+        """The calling thread or task has waited for the answer, or for one of several, since *since* of `now`."""
 
 
 class CallRecord:

@@ -20,20 +20,23 @@ every level and in every mode.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from callahead.config.policy import MethodPolicy
+from callahead.config.policy import LAZY, MethodPolicy
 
 from ..call import plain
-from ..call.current import current_collector, enter_call, enter_future, take_attachments
+from ..call.context import RpcContext
+from ..call.current import current_ahead, current_collector, enter_call, enter_future, take_attachments
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation, Outcome, Stage
 from ..interceptor.metrics import CallMetrics
 from ..transport.api import MethodTransport
 from .ending import DropEnding, Ending, FutureEnding, Runtime, closed_error
+
+_ASYNC_CALL = RpcContext.async_call.__code__  # calls methods for its caller, whose line is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,11 @@ class MethodBinding:
         runtime = self.runtime
         if runtime.closed and runtime.refuses():
             raise closed_error(policy, self.name)
+        collector = current_collector() or runtime.everywhere
+        needed: Sequence[CallRecord] = ()
         if plain.lazy_kind is not None:  # before the call begins, whose timeout is not that of another
+            if collector is not None:
+                needed = plain.records_of(args, kwargs)
             args, kwargs = plain.plain_arguments(args, kwargs)
         attachments = take_attachments()
         if policy.attachments:
@@ -117,9 +124,8 @@ class MethodBinding:
         )
         if options is not None:
             invocation.options = options
-        collector = current_collector() or runtime.everywhere
         if collector is not None:
-            record.collected = collector.collect(self, invocation)
+            record.collected = collector.collect(self, invocation, needed)
         return invocation
 
     def __repr__(self) -> str:
@@ -156,11 +162,18 @@ class Caller:
         options: Any = None,
     ) -> Any:
         """Call as *policy* says; see the table of this module. *frame* is the call site's."""
+        if frame.f_code is _ASYNC_CALL and frame.f_back is not None:
+            frame = frame.f_back
         if not policy.returns:
             return self._one_way(policy, args, kwargs, frame, options)
         if policy.is_async:
             future = self.future(policy, args, kwargs, frame, options, held=True)
             return None if policy.is_async is True else _lazy(future)
+        ahead = current_ahead()
+        if ahead is not None and ahead.is_here:
+            with ahead.apart():
+                self.future(policy, args, kwargs, frame, options, held=True)
+            return None
         return self.sync(policy, args, kwargs, options)
 
     def sync(
@@ -223,7 +236,7 @@ class Caller:
         try:
             ending = future._ending = FutureEnding(runtime, binding.metrics, record, future)
             if record.collected is not None:
-                record.collected.hold(future)
+                record.collected.hold(future, is_lazy=held and policy.is_async == LAZY)
             enter_future(future, held=held)
             error = self._start(invocation, ending, wait=policy.sent)
         except BaseException as broken:  # as in sync()

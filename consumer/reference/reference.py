@@ -8,6 +8,7 @@ from typing import Any, Generic
 
 from callahead.config.policy import LAZY, MethodPolicy
 
+from ..call.current import current_ahead
 from ..call.future import InvocationFuture
 from ..call.plain import plain_arguments
 from ..call.typed import P, T
@@ -72,7 +73,7 @@ class Method(Generic[P, T]):
             ConsumerClosed: The consumer was closed before, in any mode.
         """
         policy = self.policy if self._options else self._caller.binding.chain.policy  # a property costs a call
-        if policy.returns and not policy.is_async:
+        if policy.returns and not policy.is_async and current_ahead() is None:
             answer: T = self._caller.sync(policy, args, kwargs)
         else:
             answer = self._caller.call(policy, args, kwargs, sys._getframe(1))

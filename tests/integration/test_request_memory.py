@@ -14,7 +14,7 @@ import pytest
 from support import tri_peers
 from support.dubbo_peer import DubboPeer, echo, foo_config, wait_until
 
-from callahead.consumer import Consumer, LimitExceeded, RpcContext, SerializationError
+from callahead.consumer import ConnectFailed, Consumer, LimitExceeded, RpcContext, SerializationError
 
 MIB = 1024 * 1024
 ECHO = {
@@ -91,7 +91,9 @@ def test_requests_to_a_peer_that_never_answers_are_bounded_by_bytes(
         futures += [foo.echo.future(payload) for payload in payloads()]
         wait_until(lambda: sum(future.done() for future in futures) > 0.8 * len(futures))
         assert resident.growth() <= 16 * MIB + 20_000_000
-        assert {type(future.exception(0)) for future in futures if future.done()} == {LimitExceeded}
+        ends = {type(future.exception(0)) for future in futures if future.done()}
+        assert LimitExceeded in ends
+        assert ends <= {LimitExceeded, ConnectFailed}  # gRPC's core gives a mute peer up after 20 s, on a busy machine
         consumer.close(0)
 
 
