@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic
 
@@ -17,7 +18,8 @@ from .caller import Caller
 from .prompt import Describe, Overloads, show_types
 
 
-def _nothing(_: str) -> Overloads:
+def nothing_known(_: str) -> Overloads:
+    """Tell nothing of any method's types."""
     return ()
 
 
@@ -34,7 +36,7 @@ class Method(Generic[P, T]):
     __slots__ = ("_caller", "_describe", "_options", "_overridden")
 
     def __init__(
-        self, caller: Caller, describe: Describe = _nothing, options: tuple[Mapping[str, Any], ...] = ()
+        self, caller: Caller, describe: Describe = nothing_known, options: tuple[Mapping[str, Any], ...] = ()
     ) -> None:
         self._caller = caller
         self._describe = describe
@@ -102,7 +104,7 @@ class Method(Generic[P, T]):
             ConfigError: A value is out of its range.
         """
         _, plain = plain_arguments((), options)
-        return Method(self._caller, self._describe, (*self._options, plain))
+        return type(self)(self._caller, self._describe, (*self._options, plain))
 
     def __repr__(self) -> str:
         policy = self.policy
@@ -115,12 +117,13 @@ def _mode(policy: MethodPolicy) -> str:
     return LAZY if policy.is_async == LAZY else "async" if policy.is_async else "sync"
 
 
-def _named(method: Method) -> tuple[str, Overloads]:
+def named_types(method: Method) -> tuple[str, Overloads]:
+    """Give the full name of *method*, and what is known of its types."""
     name = method._caller.binding.name
     return f"{method.policy.reference}.{name}", method._describe(name)
 
 
-show_types(Method, _named, "`callahead.consumer.Method` tells of the ways to call it.")
+show_types(Method, named_types, "`callahead.consumer.Method` tells of the ways to call it.")
 
 
 class Reference:
@@ -144,6 +147,7 @@ class Reference:
         self._find = find
         self._names = names
         self._attribute = attribute
+        self._batches: weakref.WeakSet[Any] = weakref.WeakSet()  # of its batch views
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -176,3 +180,23 @@ class Reference:
 
     def __repr__(self) -> str:
         return f"<Reference {self._name} to {self._interface}>"
+
+
+def view_of(reference: Reference, change: Callable[[Any], Any]) -> Reference:
+    """Make a reference whose methods are what *change* makes of those of *reference*.
+
+    Raises:
+        TypeError: It is no reference.
+    """
+    if not isinstance(reference, Reference):
+        raise TypeError(f"a view is made of a reference, as consumer.reference(...) gives it, not of {reference!r}")
+    find = reference._find
+    view = Reference(
+        reference._name,
+        reference._interface,
+        lambda name: change(find(name)),
+        reference._names,
+        reference._attribute,
+    )
+    view._batches = reference._batches
+    return view
