@@ -172,6 +172,23 @@ class Caller:
         view: str = "",
     ) -> Any:
         """Call, wait, and return the value or raise the error."""
+        outcome = self.outcome(policy, args, kwargs, options, view)
+        if outcome.error is None:
+            return outcome.value
+        try:
+            raise outcome.error
+        finally:
+            del outcome  # it would tie the error to its own traceback
+
+    def outcome(
+        self,
+        policy: MethodPolicy,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        options: Any = None,
+        view: str = "",
+    ) -> Outcome:
+        """Call, wait, and return how it ended; what broke into the waiting thread is raised."""
         invocation = self.binding.begin(policy, self._carrier, args, kwargs, options, blocking=True)
         record = invocation.record
         if view:
@@ -191,12 +208,7 @@ class Caller:
             enter_call(record)
         outcome = ending.outcome
         assert outcome is not None
-        if outcome.error is None:
-            return outcome.value
-        try:
-            raise outcome.error
-        finally:
-            del outcome, ending, invocation  # they would tie the error to its own traceback, and the request to it
+        return outcome
 
     def future(
         self,

@@ -75,6 +75,7 @@ class Pipeline:
         self._policies = Spellings(policy.methods)
         self._methods: dict[str, Method | StreamMethod] = {}
         self._bindings: dict[str, MethodBinding] = {}
+        self._reference: Reference | None = None
         runtime = around.runtime
         self.directory = Directory(policy.protocol, around.transport.release, runtime.clock)
         self.transport: ReferenceTransport = around.transport.open(policy, lambda: self.directory.providers)
@@ -127,13 +128,19 @@ class Pipeline:
 
     def reference(self, name: str) -> Reference:
         """Make what stands for the service in the program, which calls it *name*."""
-        return Reference(name, self.policy.interface, self.method, self.transport.methods, self.transport.attribute)
+        made = Reference(name, self.policy.interface, self.method, self.transport.methods, self.transport.attribute)
+        self._reference = made
+        return made
+
+    def client(self) -> Reference | None:
+        """Return what stands for the service in the program, as handlers are given it; None before it is made."""
+        return self._reference
 
     def _made(self, carrier: MethodTransport) -> Method | StreamMethod:
         binding = self._bind(carrier.name, is_streaming=carrier.is_streaming)
         if carrier.is_streaming:
             return StreamMethod(binding, carrier, self.choose, self._describe)
-        return Method(Caller(binding, carrier), self._describe)
+        return Method(Caller(binding, carrier), self._describe, self.client)
 
     def _describe(self, name: str) -> Sequence[MethodDescription]:
         try:
