@@ -61,6 +61,7 @@ class Runtime:
         owner: The consumer, which hears of forks and of the exit, and must live as long as its calls and references.
         gates: Limits of all calls of the consumer.
         closed: No further call may begin, but for those that callbacks make while `drain` waits.
+        is_told_in_one: Whoever ends calls has said in one line which, so that none of them is logged by itself.
         everywhere: Collects what no scope does, of whichever consumer and thread; None where nobody wants to know.
     """
 
@@ -77,6 +78,7 @@ class Runtime:
         self.closed = False
         self.heard: set[Heard] = set()
         self.owner: object = None
+        self.is_told_in_one = False
         self._is_drained = False
         self._begin_draining()
 
@@ -121,6 +123,7 @@ class Runtime:
 
     def abandon(self, records: Iterable[CallRecord]) -> None:
         """End the calls of *records*, which the interpreter does not wait for, and let all hear of it here and now."""
+        self.is_told_in_one = True
         text = "the interpreter exits under the call"
         for record in records:
             self.give_up(record, ConsumerClosed(text, in_doubt=True))
@@ -358,8 +361,8 @@ class DropEnding(Ending):
         if error is None or (self._raises and not self.is_sent):
             return
         self._metrics.drop()
-        site = f", called at {record.call_site}" if record.call_site else ""
-        _LOG.warning("%s failed and its answer is dropped: %s: %s%s", record.name, type(error).__name__, error, site)
+        if not self._runtime.is_told_in_one:
+            _log_drop(record, error)
         on_drop = self._runtime.on_drop
         if on_drop is not None:
             what = f"on_drop of {record.name}"
@@ -368,6 +371,11 @@ class DropEnding(Ending):
     def _tell(self, on_drop: OnDrop, error: BaseException) -> None:
         enter_callback(self._record, None)
         on_drop(self._invocation, error)
+
+
+def _log_drop(record: CallRecord, error: BaseException) -> None:
+    site = f", called at {record.call_site}" if record.call_site else ""
+    _LOG.warning("%s failed and its answer is dropped: %s: %s%s", record.name, type(error).__name__, error, site)
 
 
 def closed_error(policy: MethodPolicy, method: str) -> ConsumerClosed:
