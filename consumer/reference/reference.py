@@ -198,7 +198,9 @@ class Reference:
         except LookupError:
             for suffix in ("_async", "Async"):
                 if name.endswith(suffix) and len(name) > len(suffix):
-                    return self._find(name.removesuffix(suffix))._asynchronous()
+                    found = self._find(name.removesuffix(suffix))
+                    if isinstance(found, Method):
+                        return found._asynchronous()
             raise
 
     def _other(self, name: str, why_no_method: str) -> Any:
