@@ -32,8 +32,10 @@ from ..call.current import current_collector, enter_call, enter_future, take_att
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation, Outcome, Stage
 from ..interceptor.metrics import CallMetrics
+from ..runtime.loops import runs_loop
 from ..transport.api import MethodTransport
 from .ending import DropEnding, Ending, FutureEnding, Runtime, closed_error
+from .stalled import warn_of_loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,8 @@ class Caller:
         record = invocation.record
         if view:
             record.view = view
+        if runs_loop():
+            warn_of_loop(record)
         record.thread = threading.get_ident()
         binding = self.binding
         try:
