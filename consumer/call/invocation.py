@@ -47,6 +47,22 @@ class Outcome:
         self.value = value
         self.error = error
 
+    @property
+    def is_success(self) -> bool:
+        """It ended with a value."""
+        return self.error is None
+
+    @property
+    def result(self) -> Any:
+        """The value; raises the error where there is none, so that no default is taken for an answer."""
+        error = self.error
+        if error is None:
+            return self.value
+        try:
+            raise error
+        finally:
+            del self, error  # they would tie the error to its own traceback
+
     def __repr__(self) -> str:
         return f"<Outcome {self.error!r}>" if self.error is not None else f"<Outcome value {type(self.value).__name__}>"
 

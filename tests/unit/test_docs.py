@@ -269,7 +269,7 @@ def test_a_page_begins_with_what_it_is_about(page: str) -> None:
 
 def test_every_public_name_is_in_the_reference() -> None:
     """What callahead.consumer and callahead.consumer.testing offer, each once; other packages are listed by Sphinx."""
-    listed = re.findall(r"^\.\. auto(?:class|exception|function):: ([\w.]+)$", text_of("api"), re.MULTILINE)
+    listed = re.findall(r"^\.\. auto(?:class|data|exception|function):: ([\w.]+)$", text_of("api"), re.MULTILINE)
     names = [name.removeprefix("callahead.consumer.testing.") for name in listed]
 
     assert sorted(name for name in names if "." not in name) == sorted([*consumer.__all__, *testing.__all__])
