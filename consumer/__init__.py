@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .bootstrap import Consumer
     from .call.context import LastCall, NoFutureError, RpcContext
     from .call.future import InvocationFuture
+    from .call.hearers import CallerContext, Handler, Listener
     from .call.invocation import CallRecord, Invocation, Outcome
     from .call.plain import resolve
     from .errors import (
@@ -46,16 +47,19 @@ _MODULES = {
     "CallRecord": "call.invocation",
     "CallTimeout": "errors",
     "CallaheadError": "errors",
+    "CallerContext": "call.hearers",
     "ConfigError": "errors",
     "ConnectFailed": "errors",
     "ConnectionLost": "errors",
     "Consumer": "bootstrap",
     "ConsumerClosed": "errors",
+    "Handler": "call.hearers",
     "Interceptor": "interceptor",
     "Invocation": "call.invocation",
     "InvocationFuture": "call.future",
     "LastCall": "call.context",
     "LimitExceeded": "errors",
+    "Listener": "call.hearers",
     "LocalProtocolError": "errors",
     "Method": "reference.reference",
     "NoFutureError": "call.context",
@@ -90,16 +94,19 @@ __all__ = [
     "CallRecord",
     "CallTimeout",
     "CallaheadError",
+    "CallerContext",
     "ConfigError",
     "ConnectFailed",
     "ConnectionLost",
     "Consumer",
     "ConsumerClosed",
+    "Handler",
     "Interceptor",
     "Invocation",
     "InvocationFuture",
     "LastCall",
     "LimitExceeded",
+    "Listener",
     "LocalProtocolError",
     "Method",
     "NoFutureError",

@@ -47,6 +47,22 @@ class Outcome:
         self.value = value
         self.error = error
 
+    @property
+    def is_success(self) -> bool:
+        """It ended with a value."""
+        return self.error is None
+
+    @property
+    def result(self) -> Any:
+        """The value; raises the error where there is none, so that no default is taken for an answer."""
+        error = self.error
+        if error is None:
+            return self.value
+        try:
+            raise error
+        finally:
+            del self, error  # they would tie the error to its own traceback
+
     def __repr__(self) -> str:
         return f"<Outcome {self.error!r}>" if self.error is not None else f"<Outcome value {type(self.value).__name__}>"
 
@@ -261,7 +277,7 @@ class Invocation:
         args: Positional arguments as the user gave them; none once a call that has a future is over.
         kwargs: Keyword arguments likewise.
         attachments: Side data that travels with the request, text to text (or bytes, where the protocol can). A stage
-            that adds some replaces the mapping, and never changes it.
+            that adds some replaces the mapping, and never changes it; none once a call that has a future is over.
         ends: The point of the ``deadline``, in monotonic seconds.
         record: The call's trace.
         blocking: The calling thread has nothing to do until the answer is there, so a stage may block it.

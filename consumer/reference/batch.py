@@ -202,6 +202,11 @@ class BatchingMethod:
         """See `MethodTransport.is_streaming`."""
         return self._carrier.is_streaming
 
+    @property
+    def is_upload(self) -> bool:
+        """See `MethodTransport.is_upload`."""
+        return self._carrier.is_upload
+
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """See `MethodTransport.encode`."""
         return self._carrier.encode(args, kwargs)

@@ -43,7 +43,7 @@ def batch_oneway(reference: S, *, max_bytes: int = 1_048_576, max_count: int = 1
         unary: Method = require_unary(method)
         binding = unary._caller.binding
         carrier = BatchingMethod(unary._caller.carrier, batch, binding.runtime.timer)
-        return BatchMethod(Caller(binding, carrier), unary._describe, unary._options)
+        return BatchMethod(Caller(binding, carrier), unary._describe, unary._client, unary._options)
 
     view = view_of(given, make)
     view._batches = weakref.WeakSet([batch])

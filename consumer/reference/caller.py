@@ -33,8 +33,10 @@ from ..call.current import current_ahead, current_collector, enter_call, enter_f
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation, Outcome, Stage
 from ..interceptor.metrics import CallMetrics
+from ..runtime.loops import runs_loop
 from ..transport.api import MethodTransport
 from .ending import DropEnding, Ending, FutureEnding, Runtime, WrittenEnding, closed_error
+from .stalled import warn_of_loop
 
 _ASYNC_CALL = RpcContext.async_call.__code__  # calls methods for its caller, whose line is wanted
 
@@ -185,10 +187,29 @@ class Caller:
         view: str = "",
     ) -> Any:
         """Call, wait, and return the value or raise the error."""
+        outcome = self.outcome(policy, args, kwargs, options, view)
+        if outcome.error is None:
+            return outcome.value
+        try:
+            raise outcome.error
+        finally:
+            del outcome  # it would tie the error to its own traceback
+
+    def outcome(
+        self,
+        policy: MethodPolicy,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        options: Any = None,
+        view: str = "",
+    ) -> Outcome:
+        """Call, wait, and return how it ended; what broke into the waiting thread is raised."""
         invocation = self.binding.begin(policy, self.carrier, args, kwargs, options, blocking=True)
         record = invocation.record
         if view:
             record.view = view
+        if runs_loop():
+            warn_of_loop(record)
         record.thread = threading.get_ident()
         binding = self.binding
         try:
@@ -204,12 +225,7 @@ class Caller:
             enter_call(record)
         outcome = ending.outcome
         assert outcome is not None
-        if outcome.error is None:
-            return outcome.value
-        try:
-            raise outcome.error
-        finally:
-            del outcome, ending, invocation  # they would tie the error to its own traceback, and the request to it
+        return outcome
 
     def future(
         self,

@@ -18,7 +18,7 @@ from ..errors import TwowayOnlyError
 from ..interface.description import MethodDescription
 from .caller import Caller
 from .prompt import Describe, Overloads, show_types
-from .reference import Method, Reference, named_types, nothing_known, view_of
+from .reference import Method, Reference, named_types, nobody, nothing_known, view_of
 from .stream import StreamMethod
 
 S = TypeVar("S")
@@ -53,7 +53,7 @@ def _view(reference: S, kind: type[Method]) -> S:
 def _maker(kind: type[Method]) -> Callable[[Any], Any]:
     def make(method: Any) -> Any:
         if isinstance(method, Method):
-            return kind(method._caller, method._describe, method._options)
+            return kind(method._caller, method._describe, method._client, method._options)
         return require_unary(method) if kind is OneWayMethod else method
 
     return make
@@ -95,9 +95,13 @@ class OneWayMethod(Method[P, T]):
     __slots__ = ("_answer",)
 
     def __init__(
-        self, caller: Caller, describe: Describe = nothing_known, options: tuple[Mapping[str, Any], ...] = ()
+        self,
+        caller: Caller,
+        describe: Describe = nothing_known,
+        client: Callable[[], Any] = nobody,
+        options: tuple[Mapping[str, Any], ...] = (),
     ) -> None:
-        super().__init__(caller, describe, options)
+        super().__init__(caller, describe, client, options)
         self._answer: str | None = None  # not looked for yet
 
     @property

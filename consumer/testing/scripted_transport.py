@@ -211,7 +211,7 @@ class _Request(NamedTuple):
 class ScriptedMethod:
     """A `MethodTransport` of a `ScriptedTransport`."""
 
-    is_streaming = False
+    is_streaming = is_upload = False
 
     def __init__(self, name: str, transport: ScriptedTransport) -> None:
         self.name = name

@@ -52,7 +52,14 @@ class MethodTransport(Protocol):
 
     @property
     def is_streaming(self) -> bool:
-        """Requests or answers are streams, which `stream` carries and `send` does not."""
+        """The answers are a stream, which `stream` carries and `send` does not; the requests may be one, too."""
+
+    @property
+    def is_upload(self) -> bool:
+        """The requests are a stream, and the answer is a single one: `encode` is given one iterable of requests.
+
+        What comes of it can be sent once, so that no attempt follows the first, and no interceptor stands in the way.
+        """
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Make of the arguments what `send` puts on the wire; once per call, before any provider is chosen.
@@ -92,7 +99,7 @@ class MethodTransport(Protocol):
                 timeout is that of the whole stream, infinity for no bound.
 
         Returns:
-            The answer where the answers are no stream, else a `ResponseStream`.
+            A `ResponseStream`.
         """
 
 

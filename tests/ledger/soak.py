@@ -20,7 +20,7 @@ from typing import Final
 
 from ledger import network
 from ledger.carriers import CARRIERS
-from ledger.experiments.table import READY
+from ledger.experiments.table import RUNS
 from ledger.run import be_quiet, run_one, warm_up
 from ledger.system import give_back_freed_memory, resident_kb, trim
 from support.sockets import descriptors
@@ -103,8 +103,8 @@ def _soak(seconds: float, over: Sequence[str], random: Random) -> int:
     trend, broken, calls, runs = Trend(), 0, 0, 0
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
-        experiment, carrier = random.choice(READY), CARRIERS[random.choice(over)]
-        verdict = run_one(experiment, carrier, experiment.short_s, random.randrange(1 << 30))
+        experiment, carrier = random.choice([one for one in RUNS if one[1].name in over])
+        verdict = run_one(experiment, carrier, random.randrange(1 << 30))
         broken += bool(verdict.breaches)
         calls, runs = calls + verdict.calls, runs + 1
         trend.look()

@@ -81,7 +81,7 @@ def drained(run: Round) -> None:
     load.stop()
     client.wait()
     calls = run.books().calls.values()
-    failed = [call for call in calls if call.kind == "error" and call.outcome["fate"] != "remote"]
+    failed = [call for call in calls if call.kind == "error" and call.outcome["fate"] != "remote" and call.wants_answer]
     run.note("drains", drains)
     run.note("calls that failed", len(failed))
     run.require(
@@ -132,7 +132,7 @@ def overloaded(run: Round) -> None:
     """Ask for ten times of what it can do, with a limit of calls at once, and then for a quarter of it."""
     threads, takes_ms = 2, 20.0
     capacity = threads * 1000 / takes_ms
-    provider = run.provider(threads)
+    provider = run.place(threads)
     client = run.client(provider.url, actives=threads * 2, timeout=1000)
     run.run_load(client, 0.5, capacity / 4, lambda _: Ask(delay_ms=takes_ms))
     began = time.monotonic()

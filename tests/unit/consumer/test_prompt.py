@@ -128,7 +128,7 @@ def test_a_future_shows_what_is_for_its_user() -> None:
 def test_a_method_shows_its_views() -> None:
     """And no more."""
     with Shop() as shop:
-        assert _public(shop.foo.findFoo) == {"future", "policy", "sync", "with_options"}
+        assert _public(shop.foo.findFoo) == {"future", "outcome", "policy", "sync", "with_options"}
 
 
 def _public(shown: object) -> set[str]:
