@@ -17,7 +17,7 @@ HEAD = """
 from callahead.consumer import batch_oneway
 
 methods = {"put": {"parameter_types": ["long", "java.lang.String"]}}
-stock = {"interface": "a.Stock", "protocol": "dubbo", "url": sys.argv[1], "methods": methods}
+stock = {"interface": "a.Stock", "protocol": "dubbo", "url": sys.argv[1], "timeout": 30000, "methods": methods}
 consumer = Consumer({"references": {"stock": stock}})
 """
 
@@ -37,7 +37,7 @@ class Shelf:
 
     def wait(self, count: int) -> list[int]:
         for _ in range(count):
-            assert self.came.acquire(timeout=5)
+            assert self.came.acquire(timeout=20)
         return sorted(self.articles)
 
 
@@ -49,8 +49,12 @@ def put_over_tri(view: Any, number: int) -> Any:
     return view.touch.future(bar_id=number)
 
 
-DUBBO = {"interface": "a.Stock", "protocol": "dubbo", "stub": f"{__name__}:Stock"}
-TRI = {"interface": "com.alibaba.bar.BarService", "module": "callahead.conf.bar_pb2"}
+DUBBO: dict[str, Any] = {"interface": "a.Stock", "protocol": "dubbo", "stub": f"{__name__}:Stock", "timeout": 30_000}
+TRI: dict[str, Any] = {
+    "interface": "com.alibaba.bar.BarService",
+    "module": "callahead.conf.bar_pb2",
+    "timeout": 30_000,
+}
 
 
 @pytest.fixture
@@ -86,7 +90,7 @@ def test_a_batch_arrives(request: pytest.FixtureRequest, shelf: Shelf, protocol:
     view = batch_oneway(request.getfixturevalue(protocol), max_delay=60)
     futures = [put(view, number) for number in range(20)]
     assert shelf.articles == []
-    assert flush_batch(view, 5) == 20
+    assert flush_batch(view, 20) == 20
     assert [future.result(5) for future in futures] == [None] * 20
     assert shelf.wait(20) == list(range(20))
 
@@ -97,7 +101,7 @@ def test_they_leave_by_their_bytes(dubbo: Any, shelf: Shelf) -> None:
     for number in range(3):
         put_over_dubbo(view, number)
     assert shelf.wait(2) == [0, 1]
-    assert flush_batch(view, 5) == 1
+    assert flush_batch(view, 20) == 1
     assert shelf.wait(1) == [0, 1, 2]
 
 
@@ -108,7 +112,7 @@ def test_a_batch_for_a_provider_that_is_not_there(closed_port: str) -> None:
         view = batch_oneway(consumer.reference("stock"), max_delay=60)
         futures = [put_over_dubbo(view, number) for number in range(3)]
         with pytest.raises(ExceptionGroup) as caught:
-            flush_batch(consumer, 5)
+            flush_batch(consumer, 20)
         assert [type(future.exception(5)) for future in futures] == [ConnectFailed] * 3
         assert len(caught.value.exceptions) == 3
 

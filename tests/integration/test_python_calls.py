@@ -333,7 +333,7 @@ def test_without_a_queue_there_are_as_many_calls_as_threads() -> None:
 
 def pool_of(method: Any) -> Any:
     """The pool that the calls of a method go to."""
-    return method._caller._carrier._pool
+    return method._caller.carrier._pool
 
 
 def test_block_waits_for_room() -> None:
