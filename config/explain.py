@@ -59,8 +59,11 @@ def _of_reference(policy: ReferencePolicy) -> Iterator[Setting]:
         if declared:
             yield _of_transport(policy, declared)
         elif attributes[key] != "methods" and hasattr(policy, attributes[key]):
-            shown = f"reference.{key}" if key in of_calls else key  # a method has one of its own, too
-            yield _setting(shown, attributes[key], policy, policy.origin(attributes[key]))
+            origin = policy.origin(attributes[key])
+            if key not in of_calls:
+                yield _setting(key, attributes[key], policy, origin)
+            elif origin != BUILT_IN:  # a method has one of its own, too
+                yield _setting(f"reference.{key}", attributes[key], policy, origin)
 
 
 def _of_transport(policy: ReferencePolicy, declared: tuple[DeclaredSetting, ...]) -> Setting:

@@ -33,10 +33,13 @@ if TYPE_CHECKING:
         RpcError,
         SerializationError,
         TransportError,
+        TwowayOnlyError,
     )
     from .interceptor import CallNext, Interceptor, Observer, answer
+    from .reference.batch_view import batch_oneway, flush_batch, flush_batch_async
     from .reference.declared import remote
     from .reference.reference import Method, Reference
+    from .reference.views import async_view, oneway, sync_view
 
 _MODULES = {
     "AllAttemptsFailed": "errors",
@@ -73,9 +76,16 @@ _MODULES = {
     "RpcError": "errors",
     "SerializationError": "errors",
     "TransportError": "errors",
+    "TwowayOnlyError": "errors",
     "answer": "interceptor",
+    "async_view": "reference.views",
+    "batch_oneway": "reference.batch_view",
+    "flush_batch": "reference.batch_view",
+    "flush_batch_async": "reference.batch_view",
+    "oneway": "reference.views",
     "remote": "reference.declared",
     "resolve": "call.plain",
+    "sync_view": "reference.views",
 }
 
 __all__ = [
@@ -113,9 +123,16 @@ __all__ = [
     "RpcError",
     "SerializationError",
     "TransportError",
+    "TwowayOnlyError",
     "answer",
+    "async_view",
+    "batch_oneway",
+    "flush_batch",
+    "flush_batch_async",
+    "oneway",
     "remote",
     "resolve",
+    "sync_view",
 ]
 
 

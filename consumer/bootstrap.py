@@ -101,6 +101,7 @@ class Consumer:
         self._pipelines: dict[str, Pipeline] = {}
         self._references: dict[str, Reference] = {}
         self._runtime.owner = self
+        self._runtime.callbacks.owner = weakref.ref(self)
         _CONSUMERS.add(self)
 
     @classmethod
@@ -151,6 +152,10 @@ class Consumer:
                 pipeline.transport.methods()  # finds the types now, so that a wrong one is no error of a call
                 reference = self._references[name] = pipeline.reference(name)
             return reference
+
+    def made(self, name: str) -> Reference | None:
+        """Return what `reference` has made of *name*, or None; asks nobody."""
+        return self._references.get(name)
 
     def wrap(self, name: str, client: Any) -> Reference:
         """Return the reference that the configuration calls *name*, whose calls are those of *client*'s methods.

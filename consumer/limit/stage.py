@@ -87,8 +87,8 @@ class _Limited:
         turn = _Turn(done)
         waiting = Waiting(self._gate, invocation, size, turn.come, turn.end)
         policy = invocation.policy
-        self._gate.queue(waiting, policy.max_delayed, policy.max_delayed_bytes, sheds=False)
         try:
+            self._gate.queue(waiting, policy.max_delayed, policy.max_delayed_bytes, sheds=False)
             turn.wait()
         except BaseException:  # Ctrl-C
             waiting.cancel()

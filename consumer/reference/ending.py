@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import copy
 import logging
 import queue
 from collections.abc import Callable, Iterable
@@ -16,7 +17,8 @@ from callahead.config.policy import MethodPolicy
 from ..call.collected import Collector
 from ..call.current import enter_callback
 from ..call.future import InvocationFuture
-from ..call.invocation import DECIDING, NO_KWARGS, CallRecord, Invocation, Outcome, blame
+from ..call.invocation import DECIDING, NO_ATTACHMENTS, NO_KWARGS, CallRecord, Invocation, Outcome, blame
+from ..call.sending import end_sending
 from ..errors import CallTimeout, ConsumerClosed
 from ..interceptor.metrics import CallMetrics, log_failure
 from ..limit import Gates
@@ -241,6 +243,16 @@ class Ending:
     def ended(self, outcome: Outcome) -> None:
         """Hand the outcome on, on the thread that brings it; a synchronous call only keeps it."""
 
+    def _drop(self, error: BaseException, invocation: Invocation, context: Context) -> None:
+        """Count and tell *error*, of which the caller does not hear."""
+        record, runtime = self._record, self._runtime
+        self._metrics.drop()
+        if not runtime.is_told_in_one:
+            _log_drop(record, error)
+        if runtime.on_drop is not None:
+            what = f"on_drop of {record.name}"
+            runtime.callbacks.submit(context, what, _tell, runtime.on_drop, invocation, error)
+
     def after_fork(self) -> None:
         """Forget the call: it is the parent's."""
         self._runtime.running.pop(self._record, None)
@@ -329,10 +341,11 @@ class FutureEnding(Ending):
         future = self._future
         assert future is not None
         invocation = future.invocation
-        # A future may be held for long, and what it asked must not be. on_sent refers back to this very object.
-        invocation.on_sent = invocation.request = None
-        invocation.args, invocation.kwargs = (), NO_KWARGS
+        invocation.request = None  # a future may be held for long, and what it asked must not be
+        invocation.args, invocation.kwargs, invocation.attachments = (), NO_KWARGS, NO_ATTACHMENTS
         future._settle(outcome)
+        if self._record.on_sent is not None:  # looked at once the future is settled, by which who asks later goes
+            end_sending(self._record, outcome)
         future._ending = None  # only now: until then the future is not to be cancelled by itself
 
     def after_fork(self) -> None:
@@ -341,6 +354,30 @@ class FutureEnding(Ending):
             self._future._after_fork()
         text = "the process was forked while the call ran; its answer goes to the parent"
         self(Outcome(error=ConsumerClosed(text, in_doubt=True)))
+
+
+class WrittenEnding(FutureEnding):
+    """The end of a call that is over for its caller once it is written; a later failure is dropped."""
+
+    __slots__ = ("_asked",)
+
+    def __init__(self, runtime: Runtime, metrics: CallMetrics, record: CallRecord, future: InvocationFuture) -> None:
+        self._asked = copy.copy(future.invocation)  # the future's own is emptied at the end, and on_drop comes later
+        super().__init__(runtime, metrics, record, future)
+
+    def sent(self) -> None:
+        """End the call well."""
+        super().sent()
+        super().__call__(Outcome(None))
+
+    def __call__(self, outcome: Outcome, *, is_taken: bool = False) -> None:
+        """End the call, or tell of a failure that came after its end."""
+        error, future = outcome.error, self._future
+        if self.outcome is None:  # an answer may come before anybody has told that it was written
+            super().__call__(Outcome(None) if error is None else outcome, is_taken=is_taken)
+        elif self.is_sent and error is not None and not isinstance(error, CancelledError | ConsumerClosed):
+            assert future is not None
+            self._drop(error, self._asked, future._context)
 
 
 class DropEnding(Ending):
@@ -357,20 +394,16 @@ class DropEnding(Ending):
     def ended(self, outcome: Outcome) -> None:
         """Count and tell a failure that the caller was not told of."""
         error, record = outcome.error, self._record
-        self._invocation.on_sent = self._invocation.request = None  # as above, but that on_drop gets the arguments
+        self._invocation.request = None  # as above, but that on_drop gets the arguments
+        record.on_sent = None  # which refers back to this very object
         if error is None or (self._raises and not self.is_sent):
             return
-        self._metrics.drop()
-        if not self._runtime.is_told_in_one:
-            _log_drop(record, error)
-        on_drop = self._runtime.on_drop
-        if on_drop is not None:
-            what = f"on_drop of {record.name}"
-            self._runtime.callbacks.submit(self._context, what, self._tell, on_drop, error)
+        self._drop(error, self._invocation, self._context)
 
-    def _tell(self, on_drop: OnDrop, error: BaseException) -> None:
-        enter_callback(self._record, None)
-        on_drop(self._invocation, error)
+
+def _tell(on_drop: OnDrop, invocation: Invocation, error: BaseException) -> None:
+    enter_callback(invocation.record, None)
+    on_drop(invocation, error)
 
 
 def _log_drop(record: CallRecord, error: BaseException) -> None:

@@ -65,11 +65,16 @@ class Hearing:
         if self._behind is not None:
             self._behind.begun(ending)
 
-    def hold(self, future: InvocationFuture) -> None:
+    def hold(self, future: InvocationFuture, *, is_lazy: bool) -> None:
         """Look at a failure in place of the user, who hears of it."""
         future._when_settled(_seen)
         if self._behind is not None:
-            self._behind.hold(future)
+            self._behind.hold(future, is_lazy=is_lazy)
+
+    def streams(self) -> None:
+        """Pass it on."""
+        if self._behind is not None:
+            self._behind.streams()
 
     def ended(self, outcome: Outcome) -> None:
         """Tell the hearers."""
@@ -149,7 +154,7 @@ class HeardCaller(Caller):
     __slots__ = ("_client", "hearers")
 
     def __init__(self, caller: Caller, client: Any, hearers: Hearers) -> None:
-        super().__init__(caller.binding, caller._carrier, caller._future_class)
+        super().__init__(caller.binding, caller.carrier, caller._future_class)
         self._client = client
         self.hearers = hearers
 
@@ -186,10 +191,11 @@ class HeardCaller(Caller):
         options: Any = None,
         *,
         held: bool = False,
+        one_way: bool = False,
     ) -> InvocationFuture:
         """Call and return the future."""
         with self._heard(args, kwargs) as caller:
-            return caller.future(policy, args, kwargs, frame, options, held=held)
+            return caller.future(policy, args, kwargs, frame, options, held=held, one_way=one_way)
 
     def with_hearers(self, options: Mapping[str, Any]) -> HeardCaller:
         """Return a caller whose hearers are these, but for what *options* say."""
@@ -200,7 +206,7 @@ class HeardCaller(Caller):
         """Give who makes one call; what is raised before that has begun, such as `ConsumerClosed`, is its end."""
         hearing = Hearing(self.binding.runtime, self.hearers, self._client, args, kwargs)
         try:
-            yield Caller(_HeardBinding(self.binding, hearing), self._carrier, self._future_class)
+            yield Caller(_HeardBinding(self.binding, hearing), self.carrier, self._future_class)
         except BaseException as error:
             hearing.tell(Outcome(error=error))
             raise

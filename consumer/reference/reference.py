@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Self
 
 from callahead.config.policy import LAZY, MethodPolicy
 
+from ..call.current import current_ahead
 from ..call.future import InvocationFuture
 from ..call.invocation import Outcome
 from ..call.plain import plain_arguments
@@ -17,12 +19,13 @@ from .caller import Caller
 from .prompt import Describe, Overloads, show_types
 
 
-def _nothing(_: str) -> Overloads:
+def nothing_known(_: str) -> Overloads:
+    """Tell nothing of any method's types."""
     return ()
 
 
-def _nobody() -> None:
-    return None
+def nobody() -> None:
+    """Give the reference of a method that was made without any."""
 
 
 class Method(Generic[P, T]):
@@ -41,8 +44,8 @@ class Method(Generic[P, T]):
     def __init__(
         self,
         caller: Caller,
-        describe: Describe = _nothing,
-        client: Callable[[], Any] = _nobody,
+        describe: Describe = nothing_known,
+        client: Callable[[], Any] = nobody,
         options: tuple[Mapping[str, Any], ...] = (),
     ) -> None:
         self._caller = caller
@@ -83,7 +86,7 @@ class Method(Generic[P, T]):
             ConsumerClosed: The consumer was closed before, in any mode.
         """
         policy = self.policy if self._options else self._caller.binding.chain.policy  # a property costs a call
-        if policy.returns and not policy.is_async:
+        if policy.returns and not policy.is_async and current_ahead() is None:
             answer: T = self._caller.sync(policy, args, kwargs)
         else:
             answer = self._caller.call(policy, args, kwargs, sys._getframe(1))
@@ -152,12 +155,13 @@ def _mode(policy: MethodPolicy) -> str:
     return LAZY if policy.is_async == LAZY else "async" if policy.is_async else "sync"
 
 
-def _named(method: Method) -> tuple[str, Overloads]:
+def named_types(method: Method) -> tuple[str, Overloads]:
+    """Give the full name of *method*, and what is known of its types."""
     name = method._caller.binding.name
     return f"{method.policy.reference}.{name}", method._describe(name)
 
 
-show_types(Method, _named, "`callahead.consumer.Method` tells of the ways to call it.")
+show_types(Method, named_types, "`callahead.consumer.Method` tells of the ways to call it.")
 
 
 class Reference:
@@ -181,6 +185,7 @@ class Reference:
         self._find = find
         self._names = names
         self._attribute = attribute
+        self._batches: weakref.WeakSet[Any] = weakref.WeakSet()  # of its batch views
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -215,3 +220,23 @@ class Reference:
 
     def __repr__(self) -> str:
         return f"<Reference {self._name} to {self._interface}>"
+
+
+def view_of(reference: Reference, change: Callable[[Any], Any]) -> Reference:
+    """Make a reference whose methods are what *change* makes of those of *reference*.
+
+    Raises:
+        TypeError: It is no reference.
+    """
+    if not isinstance(reference, Reference):
+        raise TypeError(f"a view is made of a reference, as consumer.reference(...) gives it, not of {reference!r}")
+    find = reference._find
+    view = Reference(
+        reference._name,
+        reference._interface,
+        lambda name: change(find(name)),
+        reference._names,
+        reference._attribute,
+    )
+    view._batches = reference._batches
+    return view

@@ -10,6 +10,7 @@ from callahead.config.policy import BUILT_IN, MethodPolicy
 
 from ..call.attempt import Attempt
 from ..call.current import enter_call
+from ..call.invocation import Outcome
 from ..runtime.deadline import UNBOUNDED_S, Clock
 from ..transport.api import MethodTransport, ResponseStream
 from .caller import MethodBinding
@@ -52,6 +53,8 @@ def begin_stream(
     record = invocation.record
     enter_call(record)
     record.view = _VIEW
+    if record.collected is not None:
+        record.collected.streams()
     attempt = Attempt(invocation, choose(invocation), waits=True)
     attempt.timeout, attempt.ends = seconds, invocation.ends
     return attempt
@@ -104,24 +107,38 @@ show_types(StreamMethod, _named, "A stream of requests is one iterable; one of a
 
 
 class _Watch:
-    """Notes the end of a stream on its record, and on its error which call it ended; entered around each step."""
+    """Notes the end of a stream on its record, and on its error which call it ended; entered around each step.
+
+    In a step the code stands still, which is noted where the calls of its context are collected.
+    """
 
     def __init__(self, attempt: Attempt, clock: Clock) -> None:
         self._attempt = attempt
         self._clock = clock
+        self._collected = attempt.record.collected
+        self._since = 0.0
 
     def __enter__(self) -> Self:
+        if self._collected is not None:
+            self._since = self._collected.now()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        if self._collected is not None:
+            self._collected.waited(self._since)
         if error is not None:
             self._attempt.blame(error, self._clock)
-            self.end()
+            self.end(None if isinstance(error, StopIteration) else error)
 
-    def end(self) -> None:
-        """Note the end, and what came back beside the answers."""
+    def end(self, error: BaseException | None = None) -> None:
+        """Note the end, by *error* if that is not None, and what came back beside the answers."""
+        record = self._attempt.record
+        if record.ended is not None:
+            return
         self._attempt.decide()
-        self._attempt.record.end(self._clock())
+        record.end(self._clock())
+        if self._collected is not None:
+            self._collected.ended(Outcome(error=error))
 
 
 class Answers(Iterator[Any], AsyncIterator[Any]):

@@ -52,6 +52,11 @@ class ScriptedCall:
         if not self.has_ended:
             self.attempt.sent()
 
+    def tell_sent(self) -> None:
+        """Say again what `sent` has said, to who asks only now; what the framework calls."""
+        if self.attempt.is_sent:
+            self.sent()
+
     def reply(self, value: Any = None, attachments: Mapping[str, Any] | None = None) -> None:
         """Answer with *value*, on the thread that calls this."""
         self._end(Outcome(value), attachments)

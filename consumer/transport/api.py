@@ -85,6 +85,8 @@ class MethodTransport(Protocol):
                 `concurrent.futures.CancelledError`. Never a foreign error, but for one that a signal handler raised in
                 the thread that waits, and what a method in this process has raised.
 
+        Who asks later for that is told where what the attempt is ``carried_by`` can (`TellsSent`), and else by the end.
+
         What stops the attempt is left with ``attempt.carried_by``; a stopped attempt reports too. Nothing of an attempt
         is kept for another, and two attempts of one call may run at the same time.
         """

@@ -27,7 +27,7 @@ def test_a_local_reference_needs_nothing_but_its_protocol() -> None:
     policy = loaded("protocol: python", before="registries: {main: {address: 'memory://x'}}")
     assert policy.is_local
     assert (policy.interface, policy.urls, policy.registries) == ("s3", (), ())
-    assert (policy.transport.threads, policy.transport.queue, policy.transport.when_full) == (10, 1000, "reject")
+    assert (policy.transport.threads, policy.transport.queue) == (10, 1000)
 
 
 def test_the_protocol_may_be_the_consumers() -> None:
@@ -57,7 +57,7 @@ def test_other_references_are_not_local() -> None:
         ("target: json, arguments:", "arguments: has no value (write one, or remove the key)"),
         ("target: 'a b'", 'target: must be the name of a module, or of the form package.module:name, not "a b"'),
         ("threads: 0", "threads: must be from 1 to 1000, not 0"),
-        ("whenFull: wait", 'whenFull: must be reject or block, not "wait"'),
+        ("whenFull: wait", 'whenFull: must be block, reject, delay or shed_oldest, not "wait"'),
         ("clients: many", 'clients: must be one or per_thread, not "many"'),
         ("retryOn: ClientError", 'retryOn: must be of the form package.module:Class, not "ClientError"'),
         ("tragets: json", 'tragets: unknown key (did you mean "target"?)'),

@@ -209,6 +209,6 @@ def test_a_setting_of_one_protocol_says_so() -> None:
             ["keepalive", "keepalive_timeout", "max_metadata_bytes", "module", "proto", "proto_path"], "tri"
         ),
         "heartbeat": "dubbo",
-        **dict.fromkeys(["target", "arguments", "clients", "close", "threads", "queue", "when_full"], "python"),
+        **dict.fromkeys(["target", "arguments", "clients", "close", "threads", "queue"], "python"),
     }
     assert properties["heartbeat"]["description"].startswith("Only dubbo: silence before a heartbeat")
