@@ -140,7 +140,7 @@ def test_a_call_beside_a_loop_does_not_warn(run: Run, caplog: pytest.LogCaptureF
 
 
 def test_under_trio_a_thread_waits() -> None:
-    """As under anyio on trio: the loop goes on meanwhile. A process of its own, for trio's threads outlive their loop."""
+    """As under anyio on trio. In a process of its own, since trio's threads outlive their loop."""
     pytest.importorskip("trio", reason="trio is not installed: pip install trio")
     program = """
 import trio
