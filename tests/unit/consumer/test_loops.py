@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
@@ -135,6 +137,27 @@ def test_a_call_beside_a_loop_does_not_warn(run: Run, caplog: pytest.LogCaptureF
         assert run(body()) == 2
         assert open_shop.foo.findFoo(1) == 2
     assert caplog.records == []
+
+
+def test_under_trio_a_thread_waits() -> None:
+    """As under anyio on trio. In a process of its own, since trio's threads outlive their loop."""
+    pytest.importorskip("trio", reason="trio is not installed: pip install trio")
+    program = """
+import trio
+from callahead.consumer import Consumer
+
+class Echo:
+    def say(self, text):
+        return text
+
+async def body(say):
+    return await trio.to_thread.run_sync(say.future("ann").result)
+
+with Consumer({"references": {"echo": {"protocol": "python"}}}) as consumer:
+    print(trio.run(body, consumer.wrap("echo", Echo()).say))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("ann\n", "")
 
 
 def test_a_loop_is_known_by_its_thread() -> None:
