@@ -33,8 +33,10 @@ from ..call.current import current_ahead, current_collector, enter_call, enter_f
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation, Outcome, Stage
 from ..interceptor.metrics import CallMetrics
+from ..runtime.loops import runs_loop
 from ..transport.api import MethodTransport
-from .ending import DropEnding, Ending, FutureEnding, Runtime, closed_error
+from .ending import DropEnding, Ending, FutureEnding, Runtime, WrittenEnding, closed_error
+from .stalled import warn_of_loop
 
 _ASYNC_CALL = RpcContext.async_call.__code__  # calls methods for its caller, whose line is wanted
 
@@ -141,7 +143,7 @@ class Caller:
         future_class: Class of the futures it makes.
     """
 
-    __slots__ = ("_carrier", "_future_class", "binding")
+    __slots__ = ("_future_class", "binding", "carrier")
 
     def __init__(
         self,
@@ -150,7 +152,7 @@ class Caller:
         future_class: type[InvocationFuture] = InvocationFuture,
     ) -> None:
         self.binding = binding
-        self._carrier = carrier
+        self.carrier = carrier
         self._future_class = future_class
 
     def call(
@@ -185,10 +187,29 @@ class Caller:
         view: str = "",
     ) -> Any:
         """Call, wait, and return the value or raise the error."""
-        invocation = self.binding.begin(policy, self._carrier, args, kwargs, options, blocking=True)
+        outcome = self.outcome(policy, args, kwargs, options, view)
+        if outcome.error is None:
+            return outcome.value
+        try:
+            raise outcome.error
+        finally:
+            del outcome  # it would tie the error to its own traceback
+
+    def outcome(
+        self,
+        policy: MethodPolicy,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        options: Any = None,
+        view: str = "",
+    ) -> Outcome:
+        """Call, wait, and return how it ended; what broke into the waiting thread is raised."""
+        invocation = self.binding.begin(policy, self.carrier, args, kwargs, options, blocking=True)
         record = invocation.record
         if view:
             record.view = view
+        if runs_loop():
+            warn_of_loop(record)
         record.thread = threading.get_ident()
         binding = self.binding
         try:
@@ -204,12 +225,7 @@ class Caller:
             enter_call(record)
         outcome = ending.outcome
         assert outcome is not None
-        if outcome.error is None:
-            return outcome.value
-        try:
-            raise outcome.error
-        finally:
-            del outcome, ending, invocation  # they would tie the error to its own traceback, and the request to it
+        return outcome
 
     def future(
         self,
@@ -220,12 +236,14 @@ class Caller:
         options: Any = None,
         *,
         held: bool = False,
+        one_way: bool = False,
     ) -> InvocationFuture:
         """Call and return the future, which is the context's too; with ``sent`` once the request is written.
 
-        The context keeps a future that is *held* until somebody asks for it; else the caller decides its life.
+        The context keeps a future that is *held* until somebody asks for it; else the caller decides its life. Where
+        the call is *one_way* the future ends as soon as the request is written.
         """
-        invocation = self.binding.begin(policy, self._carrier, args, kwargs, options, blocking=False)
+        invocation = self.binding.begin(policy, self.carrier, args, kwargs, options, blocking=False)
         record = invocation.record
         record._site = (frame.f_code, frame.f_lasti)
         # Before the future copies the context: the copy must not keep the future of the call before alive.
@@ -234,7 +252,10 @@ class Caller:
         runtime = binding.runtime
         future = self._future_class(invocation, runtime.callbacks)
         try:
-            ending = future._ending = FutureEnding(runtime, binding.metrics, record, future)
+            kind = WrittenEnding if one_way else FutureEnding
+            ending = future._ending = kind(runtime, binding.metrics, record, future)
+            if one_way:
+                invocation.one_way, record.on_sent = True, ending.sent
             if record.collected is not None:
                 record.collected.hold(future, is_lazy=held and policy.is_async == LAZY)
             enter_future(future, held=held)
@@ -256,7 +277,7 @@ class Caller:
     def _one_way(
         self, policy: MethodPolicy, args: tuple[Any, ...], kwargs: Mapping[str, Any], frame: FrameType, options: Any
     ) -> None:
-        invocation = self.binding.begin(policy, self._carrier, args, kwargs, options, blocking=False)
+        invocation = self.binding.begin(policy, self.carrier, args, kwargs, options, blocking=False)
         record = invocation.record
         invocation.one_way = True
         record._site = (frame.f_code, frame.f_lasti)
@@ -278,7 +299,7 @@ class Caller:
     def _start(self, invocation: Invocation, ending: Ending, *, wait: bool) -> BaseException | None:
         """Begin the call; with *wait*, return what went wrong before the request was written."""
         if wait:
-            invocation.on_sent = ending.sent
+            invocation.record.on_sent = ending.sent
         watchdog = self.binding.runtime.watchdog
         if invocation.ends < watchdog.next_end:
             watchdog.expect(invocation.ends)

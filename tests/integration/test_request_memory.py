@@ -44,6 +44,12 @@ class Strange:
     """Something that fits no parameter."""
 
 
+class Text(str):
+    """A text whose end can be seen."""
+
+    __slots__ = ("__weakref__",)
+
+
 class Resident:
     """The most memory that this process had while it was watched."""
 
@@ -123,6 +129,23 @@ def test_a_call_whose_arguments_cannot_be_encoded_keeps_none_of_them(protocol: s
         error = future.exception(5)
         assert isinstance(error, SerializationError)
         assert thing() is None
+
+
+@pytest.mark.parametrize("protocol", ["dubbo", "tri"])
+@pytest.mark.parametrize("retries", [0, 2])
+def test_a_call_that_has_ended_keeps_none_of_its_attachments(protocol: str, retries: int) -> None:
+    """Whoever holds its future holds the answer, but nothing of what was asked; neither do its attempts."""
+    methods = {"echo": {**ECHO["methods"]["echo"], "retries": retries}}
+    reference = {**ECHO, "methods": methods, "protocol": protocol, "url": f"{protocol}://127.0.0.1:1"}
+    with Consumer({"references": {"foo": reference}}) as consumer:
+        RpcContext.get_context().attachments["big"] = big = Text("x" * 1000)
+        text = weakref.ref(big)
+        del big
+        future = consumer.reference("foo").echo.future("small")
+        assert future.exception(5) is not None
+        assert future.attempts == retries + 1
+        assert dict(future.invocation.attachments) == {}
+        wait_until(lambda: text() is None)
 
 
 def test_a_large_request_is_repeated_from_the_frame_of_the_first_attempt() -> None:

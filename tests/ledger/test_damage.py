@@ -115,6 +115,7 @@ def test_a_cut_proxy_ends_its_connections(server: socket.socket) -> None:
 
 
 def _has_ended(one: socket.socket) -> bool:
+    one.settimeout(10)
     try:
         return one.recv(9) == b""
     except ConnectionError:
