@@ -116,8 +116,11 @@ class Books:
         return frozenset((fields["by"], rule) for fields in lines for rule in fields["rules"].split(","))
 
     def paused(self, begin: float, end: float) -> float:
-        """Seconds of this time in which the system did not let the client run."""
-        return self._pauses.until(end) - self._pauses.until(begin)
+        """Seconds of this time in which the system did not let the client run.
+
+        The system tells of a wait once it is over, and the ledger with the look after that: so the last look is whole.
+        """
+        return self._pauses.until(self._pauses.told_by(end)) - self._pauses.until(begin)
 
     @cached_property
     def _pauses(self) -> _Pauses:
@@ -128,6 +131,7 @@ class _Pauses:
     """How long the client was paused up to any moment; a hundred thousand calls ask."""
 
     def __init__(self, lines: Collection[Line]) -> None:
+        self._looks = [(float(line.fields["begin"]), line.at) for line in lines]
         turns: list[tuple[float, float]] = [(0.0, 0.0)]
         for line in lines:
             begin = float(line.fields["begin"])
@@ -138,6 +142,11 @@ class _Pauses:
         self._rates = [*accumulate(change for _, change in turns)]
         pieces = zip(pairwise(self._at), self._rates, strict=False)
         self._sums = [*accumulate(((end - begin) * rate for (begin, end), rate in pieces), initial=0.0)]
+
+    def told_by(self, moment: float) -> float:
+        """The end of the look in which *moment* is."""
+        last = bisect_right(self._looks, (moment, float("inf"))) - 1
+        return max(moment, self._looks[last][1]) if last >= 0 else moment
 
     def until(self, moment: float) -> float:
         """Seconds up to *moment*."""

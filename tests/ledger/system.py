@@ -61,15 +61,15 @@ def resident_kb() -> int:
     return pages * os.sysconf("SC_PAGESIZE") // 1024
 
 
-def _starved_s() -> float:
-    """Seconds that threads of this process were ready to run and another process had the processor."""
-    waited = 0
+def _starved_s() -> dict[str, float]:
+    """Seconds that each thread of this process was ready to run so far, and another process had the processor."""
+    waited = {}
     for task in os.listdir("/proc/self/task"):
         try:
-            waited += int(Path(f"/proc/self/task/{task}/schedstat").read_text().split()[1])
+            waited[task] = int(Path(f"/proc/self/task/{task}/schedstat").read_text().split()[1]) / 1e9
         except (OSError, ValueError):  # it has ended
             continue
-    return waited / 1e9
+    return waited
 
 
 class Watch:
@@ -89,16 +89,19 @@ class Watch:
         since, before = time.monotonic(), self._starved()
         while not self._ends.wait(_LOOK_S):
             now, starved = time.monotonic(), self._starved()
-            if starved - before > _WORTH_S:
-                self._ledger.write("pause", begin=f"{since:.6f}", seconds=f"{starved - before:.6f}")
-            since, before = now, starved
+            # Thread by thread: what one that has ended since has waited in its life is no gain of the others.
+            more = sum(max(0.0, seconds - before.get(task, 0.0)) for task, seconds in starved.items())
+            if more > _WORTH_S:
+                self._ledger.write("pause", begin=f"{since:.6f}", seconds=f"{more:.6f}")
+            before.update(starved)
+            since = now
 
     @staticmethod
-    def _starved() -> float:
+    def _starved() -> dict[str, float]:
         try:
             return _starved_s()
         except OSError:  # no descriptor left, or another system
-            return 0.0
+            return {}
 
     def close(self) -> None:
         """Look no more."""

@@ -138,3 +138,10 @@ def test_a_repeated_call_is_counted_twice() -> None:
     again = "2.15 repeated a kind=error fate=not_sent error=ConnectFailed\n"
     counted = CLIENT.replace("calls=6", "calls=7").replace("failed.ConnectFailed=1", "failed.ConnectFailed=2")
     assert check(books(f"{counted}{again}")) == []
+
+
+def test_a_wait_that_ends_with_the_call_is_allowed_for_as_a_whole() -> None:
+    """The system tells of it only when it is over, so the look that has the call's end in it counts to its own end."""
+    late = CLIENT.replace("4.0 outcome b", "4.3 outcome b")
+    assert check(books(f"{late}4.4 pause - begin=4.28 seconds=0.3\n")) == []
+    assert [one.rule for one in check(books(f"{late}4.4 pause - begin=4.35 seconds=0.3\n"))] == ["L7"]

@@ -16,6 +16,7 @@ _BACK_S: Final = 3.0
 _RECONNECT_S: Final = 6.0
 """More than the longest wait between two attempts to connect."""
 _MEGA: Final = 1024
+_LONG_S: Final = 10.0
 
 
 def killed(run: Round) -> None:
@@ -84,9 +85,8 @@ def drained(run: Round) -> None:
     failed = [call for call in calls if call.kind == "error" and call.outcome["fate"] != "remote" and call.wants_answer]
     run.note("drains", drains)
     run.note("calls that failed", len(failed))
-    run.require(
-        len(failed) <= len(calls) // 500, f"{len(failed)} calls failed, such as {failed[0].id if failed else ''}"
-    )
+    most = 10 + len(calls) // 500
+    run.require(len(failed) <= most, f"{len(failed)} calls failed, such as {failed[0].id if failed else ''}")
     run.require(all(call.outcome["fate"] == "in_doubt" for call in failed), "a call found nobody")
 
 
@@ -144,7 +144,8 @@ def overloaded(run: Round) -> None:
     run.note("the provider was busy", f"{share:.2f} of the time")
     run.note("attempts for each call", f"{client.attempts / len(books.calls):.2f}")
     run.note("answered 2 s after the load dropped", f"{answered(books, relieved + 2.0):.3f}")
-    run.require(share >= 0.8, f"the provider was busy only {share:.2f} of the time")
+    least = 0.8 if run.seconds >= _LONG_S else 0.6  # a short time has more of its beginning
+    run.require(share >= least, f"the provider was busy only {share:.2f} of the time")
     run.require(answered(books, relieved + 2.0) >= 0.9, "it did not recover within 2 s")
     run.require(client.attempts <= 1.2 * len(books.calls) + 100, "more retries than the budget has")
 

@@ -58,7 +58,7 @@ EXPERIMENTS: Final = (
     Experiment(
         number=3, name="drain", needs="a process of the provider", run=peers.drained,
         fault="one of two providers leaves in order, and comes back",
-        holds="every call is answered, but for one in 500 at most that was on its way at the end, and is in doubt",
+        holds="every call is answered, but for ten and one in 500 at most that were on their way, and are in doubt",
     ),
     Experiment(
         number=4, name="cut", needs="a wire", run=wires.cut_anywhere, short_s=4.0,
