@@ -29,6 +29,9 @@ _OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "async_": ("is_async", flag_or(LAZY)),
 }
 
+# No settings, and so not read here.
+_OF_THE_END = ("handler", "caller_context", "listener")
+
 
 def override(policy: MethodPolicy, options: Mapping[str, Any]) -> MethodPolicy:
     """Apply the *options* of one call to *policy*.
@@ -44,7 +47,7 @@ def override(policy: MethodPolicy, options: Mapping[str, Any]) -> MethodPolicy:
     """
     unknown = sorted(options.keys() - _OPTIONS.keys())
     if unknown:
-        raise TypeError(f"unknown option {', '.join(unknown)}; known: {', '.join(_OPTIONS)}")
+        raise TypeError(f"unknown option {', '.join(unknown)}; known: {', '.join((*_OPTIONS, *_OF_THE_END))}")
     values = _values(policy, options)
     own = values.get("attachments")
     if own is not None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .bootstrap import Consumer
     from .call.context import LastCall, NoFutureError, RpcContext
     from .call.future import InvocationFuture
+    from .call.hearers import CallerContext, Handler, Listener
     from .call.invocation import CallRecord, Invocation, Outcome
     from .call.plain import resolve
     from .errors import (
@@ -32,10 +33,13 @@ if TYPE_CHECKING:
         RpcError,
         SerializationError,
         TransportError,
+        TwowayOnlyError,
     )
     from .interceptor import CallNext, Interceptor, Observer, answer
+    from .reference.batch_view import batch_oneway, flush_batch, flush_batch_async
     from .reference.declared import remote
     from .reference.reference import Method, Reference
+    from .reference.views import async_view, oneway, sync_view
 
 _MODULES = {
     "AllAttemptsFailed": "errors",
@@ -43,16 +47,19 @@ _MODULES = {
     "CallRecord": "call.invocation",
     "CallTimeout": "errors",
     "CallaheadError": "errors",
+    "CallerContext": "call.hearers",
     "ConfigError": "errors",
     "ConnectFailed": "errors",
     "ConnectionLost": "errors",
     "Consumer": "bootstrap",
     "ConsumerClosed": "errors",
+    "Handler": "call.hearers",
     "Interceptor": "interceptor",
     "Invocation": "call.invocation",
     "InvocationFuture": "call.future",
     "LastCall": "call.context",
     "LimitExceeded": "errors",
+    "Listener": "call.hearers",
     "LocalProtocolError": "errors",
     "Method": "reference.reference",
     "NoFutureError": "call.context",
@@ -69,9 +76,16 @@ _MODULES = {
     "RpcError": "errors",
     "SerializationError": "errors",
     "TransportError": "errors",
+    "TwowayOnlyError": "errors",
     "answer": "interceptor",
+    "async_view": "reference.views",
+    "batch_oneway": "reference.batch_view",
+    "flush_batch": "reference.batch_view",
+    "flush_batch_async": "reference.batch_view",
+    "oneway": "reference.views",
     "remote": "reference.declared",
     "resolve": "call.plain",
+    "sync_view": "reference.views",
 }
 
 __all__ = [
@@ -80,16 +94,19 @@ __all__ = [
     "CallRecord",
     "CallTimeout",
     "CallaheadError",
+    "CallerContext",
     "ConfigError",
     "ConnectFailed",
     "ConnectionLost",
     "Consumer",
     "ConsumerClosed",
+    "Handler",
     "Interceptor",
     "Invocation",
     "InvocationFuture",
     "LastCall",
     "LimitExceeded",
+    "Listener",
     "LocalProtocolError",
     "Method",
     "NoFutureError",
@@ -106,9 +123,16 @@ __all__ = [
     "RpcError",
     "SerializationError",
     "TransportError",
+    "TwowayOnlyError",
     "answer",
+    "async_view",
+    "batch_oneway",
+    "flush_batch",
+    "flush_batch_async",
+    "oneway",
     "remote",
     "resolve",
+    "sync_view",
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import os
 import threading
 import time
@@ -100,6 +101,7 @@ class Consumer:
         self._pipelines: dict[str, Pipeline] = {}
         self._references: dict[str, Reference] = {}
         self._runtime.owner = self
+        self._runtime.callbacks.owner = weakref.ref(self)
         _CONSUMERS.add(self)
 
     @classmethod
@@ -150,6 +152,10 @@ class Consumer:
                 pipeline.transport.methods()  # finds the types now, so that a wrong one is no error of a call
                 reference = self._references[name] = pipeline.reference(name)
             return reference
+
+    def made(self, name: str) -> Reference | None:
+        """Return what `reference` has made of *name*, or None; asks nobody."""
+        return self._references.get(name)
 
     def wrap(self, name: str, client: Any) -> Reference:
         """Return the reference that the configuration calls *name*, whose calls are those of *client*'s methods.
@@ -310,6 +316,18 @@ class Consumer:
         """Return what happened on the connections; grpcio keeps most of it to itself, over ``tri``."""
         return tuple(counts for transport in list(self._transports.values()) for counts in transport.connections())
 
+    def wait_idle(self, timeout: float | None = None) -> bool:
+        """Wait until no call runs and no callback, handler or listener is due, and go on being open.
+
+        Args:
+            timeout: Longest wait in seconds; None waits for as long as it takes, which the calls' deadlines bound.
+
+        Returns:
+            False where the time passed first. Calls that begin meanwhile are waited for, too; a callback that waits
+            here is not waited for itself.
+        """
+        return self._runtime.wait_idle(math.inf if timeout is None else time.monotonic() + timeout)
+
     def close(self, timeout: float | None = None) -> None:
         """Begin no further call, wait for those that run and for callbacks, then close every connection and thread.
 
@@ -369,6 +387,7 @@ class Consumer:
         finally:  # Ctrl-C: the user knows even less what became of the calls
             lost = [record for record in self._running() if not record.thread]
             self._say_given_up("the interpreter exits", began, lost)
+            self._runtime.abandon(lost)
         if not self._running():  # else a daemon's call would raise now, for nobody
             for transport in self._transports.values():
                 transport.close()  # gRPC's channels, let go of any later, may wait for threads that are no more

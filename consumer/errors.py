@@ -5,6 +5,7 @@
     CallaheadError                       Dubbo RpcException / status   gRPC status          tried again by failover?
       ConfigError(ValueError)            -                             -                    no
       NoFutureError(LookupError)         -                             -                    no
+      TwowayOnlyError(TypeError)         -                             -                    no
       RegistryError                      REGISTRY 9                    -                    no
         RegistryUnavailable              REGISTRY 9                    -                    no
         ProviderDataError                -                             -                    no
@@ -61,7 +62,12 @@ __all__ = [
     "RpcError",
     "SerializationError",
     "TransportError",
+    "TwowayOnlyError",
 ]
+
+
+class TwowayOnlyError(CallaheadError, TypeError):
+    """A method that answers something was called on a one-way view."""
 
 
 class RpcError(CallaheadError):

@@ -79,7 +79,7 @@ def bars(title: str, tables: Sequence[Table], column: str) -> str:
     y = 0.0
     for table in tables:
         y = _panel(root, y, table, column, most)
-    return svg.finished(root, y)
+    return svg.text_of(svg.finish(root, y))
 
 
 def _panel(root: Element, y: float, table: Table, column: str, most: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 import time
@@ -33,6 +34,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run what is long, too: Java providers, benchmarks, memory")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Start no workers where they gain nothing, or where a test needs the machine for itself; else one for each core.
+
+    A single file would be one worker's, which needs longer to start than most files to run; what is long measures.
+    """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    is_one_file = len(config.args) == 1 and ".py" in config.args[0]
+    cores = len(os.sched_getaffinity(0))
+    return 0 if is_one_file or cores == 1 or config.getoption("--full") else cores
+
+
 @pytest.hookimpl(trylast=True)  # the folders have marked theirs by then
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is long, unless it is asked for."""
@@ -49,6 +63,21 @@ def pytest_collection_finish() -> None:
     """Take what was collected out of the collector's sight: it would look at thousands of tests in every test."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that reports how many tests a worker left out."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["left_out"] = session.config.stash.get(_LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Note what a worker told, each of which has collected all tests; one that crashed told nothing."""
+    count = getattr(node, "workeroutput", {}).get("left_out")
+    if count:
+        node.config.stash[_LEFT_OUT] = count
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from typing import Any
 
 from callahead.config.policy import MethodPolicy
 
+from ..errors import RpcError
 from ..runtime.deadline import Clock, Deadline
-from .invocation import NO_ATTACHMENTS, CallRecord, Done, Invocation, Outcome, Stoppable, blame_attempt
+from .invocation import NO_ATTACHMENTS, CallRecord, Done, Invocation, Outcome, Stoppable, TellsSent, blame_attempt
 from .provider import Provider
 
 AttemptStage = Callable[["Attempt", Done], None]
@@ -100,14 +102,25 @@ class Attempt:
     @property
     def wants_sent(self) -> bool:
         """Somebody waits for `sent`."""
-        return self.invocation.on_sent is not None
+        return self.invocation.record.on_sent is not None
 
     def sent(self) -> None:
         """Note that the whole request was handed to this machine's network, and tell who waits for that."""
         self.is_sent = True
-        on_sent = self.invocation.on_sent
+        on_sent = self.invocation.record.on_sent
         if on_sent is not None:
             on_sent()
+
+    def tell_sent(self) -> None:
+        """Let whatever carries the attempt call `sent` once the request is written, now where it is and that is known.
+
+        For who begins to want it after the attempt has begun; those that begin later see `wants_sent`.
+        """
+        carried, changed = self.carried, self._changed
+        if isinstance(carried, TellsSent):
+            carried.tell_sent()
+        if changed is not None:
+            changed.tell_sent()
 
     def carried_by(self, carried: Stoppable) -> None:
         """Let *carried* be stopped with the attempt; at once where that was cancelled before."""
@@ -158,12 +171,14 @@ class Attempt:
         """Return what to tell an observer of the attempt: it ends by *outcome*, whatever becomes of the call."""
         return outcome
 
-    def decide(self) -> None:
-        """Let the record of the call tell of this attempt; a cluster's word before it hands the outcome up."""
+    def decide(self, outcome: Outcome | None = None) -> None:
+        """Let the record of the call tell of this attempt; a cluster's word before it hands the *outcome* up."""
         record = self.invocation.record
         if record.ended is None:
             last = self if self._changed is None else self._last()
-            record.endpoint, record.is_sent = self.provider.name, last.is_sent
+            record.endpoint = self.provider.name
+            if last.is_sent or (outcome is not None and (outcome.error is None or _tells_of_sending(outcome.error))):
+                record.is_sent = True
             record.response_attachments, record.protocol_trace = last.response_attachments, last.protocol_trace
 
     def blame(self, error: BaseException, clock: Clock) -> None:
@@ -172,3 +187,10 @@ class Attempt:
 
     def __repr__(self) -> str:
         return f"<Attempt {self.number} of {self.invocation.record.name} at {self.provider.name}>"
+
+
+def _tells_of_sending(error: BaseException) -> bool:
+    """Tell whether an attempt that failed so must have been written: its error came from the other side."""
+    if isinstance(error, RpcError):
+        return error.is_remote
+    return not isinstance(error, CancelledError)  # what a method in this process has raised passes as it is

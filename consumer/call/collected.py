@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-from .invocation import Collected, Invocation
+from .invocation import CallRecord, Collected, Invocation
 
 
 class Collector(Protocol):
@@ -16,8 +17,13 @@ class Collector(Protocol):
 
     ends: float
 
-    def collect(self, binding: Any, invocation: Invocation) -> Collected | None:
+    def collect(self, binding: Any, invocation: Invocation, needed: Sequence[CallRecord]) -> Collected | None:
         """Take a call that is about to begin through *binding*, and bound its ``ends``; None where it is not for this.
+
+        Args:
+            binding: Of the call.
+            invocation: What is asked.
+            needed: The calls whose lazy results were among its arguments.
 
         Raises:
             concurrent.futures.CancelledError: No further call may begin here.

@@ -8,16 +8,19 @@ was handed out is held weakly, so no result is kept alive (dubbo#6866, #12493); 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from callahead.config.errors import CallaheadError
 
-from .current import hand_out, is_handed_out, last_record, next_attachments, set_attachments
+from .current import calling_ahead, hand_out, is_handed_out, last_record, next_attachments, set_attachments
 from .future import InvocationFuture
 from .invocation import NO_ATTACHMENTS, CallRecord
 from .plain import resolve
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class NoFutureError(CallaheadError, LookupError):
@@ -124,6 +127,23 @@ class RpcContext:
             _LOG.warning(text, record.name, _overwritten_by(record))
             record.overwrote = None  # once is enough
         return future
+
+    def async_call(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> InvocationFuture[T]:
+        """Run ``fn(*args, **kwargs)`` so that its synchronous calls are asynchronous; hand out the last one's future.
+
+        Such a call gives None to *fn*, at once, and what *fn* returns is not looked at. Lazy and one-way calls stay
+        what they are, as does whatever says ``.sync``. Source: Dubbo ``RpcContext.asyncCall``; differs: the mode does
+        not reach callbacks or other threads, what is returned is no answer, and what *fn* raises is raised.
+
+        Raises:
+            NoFutureError: *fn* made no call, or its last one has no future, such as one whose ``return`` is false.
+        """
+        before = last_record()
+        with calling_ahead():
+            fn(*args, **kwargs)
+        if last_record() is before:
+            raise NoFutureError(f"async_call has no future to give: {fn!r} made no call in this thread or task")
+        return self.get_future()
 
     @property
     def future(self) -> InvocationFuture | None:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import logging
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterable, Mapping
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Executor
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..errors import ConsumerClosed
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import GRACE_S
 from ..runtime.loops import runs_loop
+from .awaiting import waiter_of
 from .current import enter_callback
-from .invocation import CallRecord, Done, Invocation, Outcome
+from .invocation import CallEnding, CallRecord, Done, Invocation, Outcome
 from .lean_future import SettlingFuture, raise_error
+from .sending import ask_sending, end_sending, sending_of
 from .typed import T
 from .unseen import Unseen, look_at
 
@@ -27,23 +30,9 @@ if TYPE_CHECKING:
 
 U = TypeVar("U")
 
-
-_NO_LOOP = (
-    "a future of callahead is awaited in a running loop of asyncio, and there is none in this thread; under another"
-    " library, wait for its result() on a thread, as by trio.to_thread.run_sync(future.result)"
-)
+_LOG = logging.getLogger("callahead.consumer.callbacks")
 # `asyncio.create_task` takes no future, and shows it in the error.
 _A_TASK = "; await it, or make a task of it by asyncio.ensure_future"
-
-
-class CallEnding(Protocol):
-    """Ends the call whose answer the future of its caller is."""
-
-    def cancel(self) -> bool:
-        """End it as cancelled, for all who hear of its end alike; False where it ends, or has ended, in another way."""
-
-    def expire(self) -> None:
-        """End it, which is long past its deadline."""
 
 
 class InvocationFuture(SettlingFuture[T]):
@@ -85,6 +74,29 @@ class InvocationFuture(SettlingFuture[T]):
     def provider(self) -> str | None:
         """``protocol://host:port`` of the last attempt, or None where none was begun."""
         return self.record.endpoint
+
+    @property
+    def operation(self) -> str:
+        """Name of the method as the provider spells it."""
+        return self.record.method
+
+    @property
+    def consumer(self) -> Any:
+        """The `Consumer` that the call was made by; None once that is gone."""
+        return self._callbacks.owner()
+
+    @property
+    def reference(self) -> Any:
+        """The `Reference` that the call was made on; None where it was a channel's, or the consumer is gone."""
+        consumer = self.consumer
+        return None if consumer is None else consumer.made(self.record.policy.reference)
+
+    @property
+    def connection(self) -> Any:
+        """The `ConnectionCounts` of the last attempt's provider; None where none was asked, or nothing is known."""
+        consumer = self.consumer
+        found = () if consumer is None else consumer.connections()
+        return next((one for one in found if one.endpoint == self.provider), None)
 
     @property
     def response_attachments(self) -> Mapping[str, Any]:
@@ -243,8 +255,7 @@ class InvocationFuture(SettlingFuture[T]):
         They run on a callback thread, but for an interceptor that is ``inline`` on the thread that settles the call,
         and on the caller's own thread where that is blocked by this very call.
         """
-        derived = InvocationFuture(self.invocation, self._callbacks, self._context)
-        derived._inline, derived._is_watched = self._inline, self._is_watched
+        derived = self._derived()
 
         def proceed(settled: InvocationFuture, outcome: Outcome) -> None:
             function = on_value if outcome.error is None else on_error
@@ -286,22 +297,144 @@ class InvocationFuture(SettlingFuture[T]):
         """Call *done* with the outcome on the very thread that settles, or now; for the framework's own stages only."""
         self._once_done(lambda _, outcome: done(outcome))
 
+    def wait_for_completed(self, timeout: float | None = None) -> bool:
+        """Wait until the call has ended, however it does; False where *timeout* seconds were not enough."""
+        return self._wait(timeout) is not None
+
+    def is_sent(self) -> bool:
+        """Tell whether the request was handed to this machine's network, as far as is known; never blocks.
+
+        Over ``tri`` that is known once the answer is there, and before it only where ``sent`` is true.
+        """
+        outcome = self._written()._outcome
+        return outcome is not None and outcome.value is True
+
+    def sent(self, timeout: float | None = None) -> bool:
+        """Wait until the request is written, or the call has ended.
+
+        Args:
+            timeout: Longest wait in seconds, 0 to only look; None waits until the call's own deadline.
+
+        Returns:
+            True once it is written; False where the call was answered without a request, as by ``cache`` or ``mock``.
+
+        Raises:
+            TimeoutError: *timeout* seconds passed; the call goes on.
+            Exception: As `result` does, where the call ended before it was written, or before that was known.
+        """
+        outcome = self._written()._wait_until_due(timeout)  # no wait for the answer, which a scope would count
+        if outcome is None:
+            raise TimeoutError(f"{self.record.name} is not known to be written after {timeout} s")
+        if outcome.error is None:
+            return outcome.value is True
+        self._seen()
+        try:
+            raise_error(outcome)
+        finally:
+            del self, outcome  # as in result()
+
+    def sent_synchronously(self) -> bool:
+        """Tell whether the request was written when the call returned this: only where ``sent`` is true."""
+        return self.record.policy.sent and self.is_sent()
+
+    def add_sent_callback(self, fn: Callable[[InvocationFuture[T]], object]) -> None:
+        """Call ``fn(future)`` where `add_done_callback` would, once the request is written; never where it never is."""
+
+        def tell(_: object, outcome: Outcome) -> None:
+            if outcome.value is True:
+                self._submit("sent callback", fn, self)
+
+        self._written()._once_done(tell)
+
+    def when_sent(
+        self, action: Callable[[bool, BaseException | None], object], executor: Executor | None = None
+    ) -> InvocationFuture[bool]:
+        """Call ``action(sent, error)`` once the request is written, or the call has ended before that.
+
+        *sent* and *error* are what `sent` would return or raise. For the rest see `when_complete`.
+        """
+        derived = self._derived()
+
+        def tell(_: object, outcome: Outcome) -> None:
+            if outcome.error is not None:
+                self._seen()
+            self._act(derived, action, Outcome(outcome.value is True, outcome.error), executor)
+
+        self._written()._once_done(tell)
+        return derived
+
+    def when_complete(
+        self, action: Callable[[T | None, BaseException | None], object], executor: Executor | None = None
+    ) -> InvocationFuture[T]:
+        """Call ``action(answer, error)`` once the call has ended, one of them None.
+
+        Args:
+            action: Runs in a copy of the context that made the call, whether the call has ended by now or not.
+            executor: Runs it; None, or one that takes no more, for a callback thread.
+
+        Returns:
+            A future that ends, once *action* has run, as this one did; or else by what *action* raised.
+        """
+        derived = self._derived()
+        self._once_done(lambda future, outcome: future._act(derived, action, outcome, executor))
+        return derived
+
+    def _derived(self) -> InvocationFuture[Any]:
+        derived = InvocationFuture(self.invocation, self._callbacks, self._context)
+        derived._inline, derived._is_watched = self._inline, self._is_watched
+        return derived
+
+    def _act(
+        self, derived: InvocationFuture, action: Callable[..., object], outcome: Outcome, executor: Executor | None
+    ) -> None:
+        if executor is not None:
+            with contextlib.suppress(RuntimeError):  # it was shut down
+                executor.submit(self._context.copy().run, self._in_context, derived._end_after, (action, outcome))
+                return
+        self._submit("action", derived._end_after, action, outcome, brings=derived)
+
+    def _end_after(self, action: Callable[..., object], outcome: Outcome) -> None:
+        self._is_watched = self._is_watched and outcome.error is None  # else *action* is told of it
+        try:
+            action(outcome.value, outcome.error)
+        except BaseException as error:  # as in _follow(); the failure of the call goes before that of the action
+            if outcome.error is None:
+                outcome = Outcome(error=error)
+            else:
+                _LOG.exception("action of %s raised", self.record.name)
+        self._settle(outcome)
+
+    def _written(self) -> InvocationFuture[bool]:
+        record, outcome = self.record, self._outcome
+        if outcome is None and not record.is_sent:
+            written: InvocationFuture[bool] = ask_sending(record, self._unwatched)
+            if self._ending is None:  # of an interceptor, or the call is just ending
+                self._when_settled(partial(end_sending, record))
+            elif (outcome := self._outcome) is not None:
+                end_sending(record, outcome)
+            return written
+        written = self._unwatched()
+        written._settle(sending_of(record, outcome or Outcome()))
+        return written
+
+    def _unwatched(self) -> InvocationFuture[bool]:
+        made = InvocationFuture(self.invocation, self._callbacks, self._context)
+        made._is_watched, made._ending = False, self._ending
+        return made
+
+    def _seen(self) -> None:
+        if self._outcome is not None:
+            look_at(self._outcome)
+
     def _after_fork(self) -> None:
         """Forget the lock, which a thread that the child does not have may hold."""
-        self.__dict__.pop("_condition", None)
-        self._is_awaited = False
+        for future in (self, self.record.written or self):
+            future.__dict__.pop("_condition", None)
+            future._is_awaited = False
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait in the running loop of asyncio; cancelling the waiting task cancels the call."""
-        import asyncio
-
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            raise RuntimeError(_NO_LOOP) from None
-        waiter: asyncio.Future[T] = loop.create_future()
-        self._when_settled(partial(_wake, loop, waiter))
-        waiter.add_done_callback(partial(_follow_waiter, self))
+        waiter: asyncio.Future[T] = waiter_of(self._when_settled, self.cancel)
         collected = None if self.done() else self.record.collected
         since = 0.0 if collected is None else collected.now()
         try:
@@ -315,24 +448,3 @@ class InvocationFuture(SettlingFuture[T]):
         state = "cancelled" if self.cancelled() else "done" if self.done() else "pending"
         hint = _A_TASK if runs_loop() else ""
         return f"<InvocationFuture {self.record.name} {state}, provider {self.provider}{hint}>"
-
-
-def _follow_waiter(future: InvocationFuture, waiter: asyncio.Future[Any]) -> None:
-    if waiter.cancelled():
-        future.cancel()
-
-
-def _wake(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[Any], outcome: Outcome) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
-        loop.call_soon_threadsafe(_hand_over, waiter, outcome)
-
-
-def _hand_over(waiter: asyncio.Future[Any], outcome: Outcome) -> None:
-    if waiter.done():
-        return
-    if outcome.error is None:
-        waiter.set_result(outcome.value)
-    elif isinstance(outcome.error, CancelledError):
-        waiter.cancel()
-    else:
-        waiter.set_exception(outcome.error)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from traceback import extract_tb
 from types import CodeType, MappingProxyType, TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from callahead.config.policy import MethodPolicy
 
@@ -47,6 +47,22 @@ class Outcome:
         self.value = value
         self.error = error
 
+    @property
+    def is_success(self) -> bool:
+        """It ended with a value."""
+        return self.error is None
+
+    @property
+    def result(self) -> Any:
+        """The value; raises the error where there is none, so that no default is taken for an answer."""
+        error = self.error
+        if error is None:
+            return self.value
+        try:
+            raise error
+        finally:
+            del self, error  # they would tie the error to its own traceback
+
     def __repr__(self) -> str:
         return f"<Outcome {self.error!r}>" if self.error is not None else f"<Outcome value {type(self.value).__name__}>"
 
@@ -65,6 +81,24 @@ class Stoppable(Protocol):
         """Give it up, soon; from any thread, and as often as one likes."""
 
 
+@runtime_checkable
+class TellsSent(Stoppable, Protocol):
+    """Something under way that can tell at any time whether its request is written; what carries an attempt may be."""
+
+    def tell_sent(self) -> None:
+        """Call the attempt's ``sent`` once the request is written, now where it is; from any thread, never blocks."""
+
+
+class CallEnding(Protocol):
+    """Ends the call whose answer the future of its caller is."""
+
+    def cancel(self) -> bool:
+        """End it as cancelled, for all who hear of its end alike; False where it ends, or has ended, in another way."""
+
+    def expire(self) -> None:
+        """End it, which is long past its deadline."""
+
+
 class Waiter(Protocol):
     """The thread that waits for a call, as those see it who end the call's attempts."""
 
@@ -78,8 +112,11 @@ class Collected(Protocol):
     def begun(self, ending: Stoppable, /) -> None:
         """The call counts as running."""
 
-    def hold(self, future: Any, /) -> None:
-        """The answer will come to *future*, a `callahead.consumer.InvocationFuture`."""
+    def hold(self, future: Any, /, *, is_lazy: bool) -> None:
+        """The answer will come to *future*, a `callahead.consumer.InvocationFuture`, and *is_lazy* to its user."""
+
+    def streams(self) -> None:
+        """Requests or answers will come one after another."""
 
     def ended(self, outcome: Outcome, /) -> None:
         """The call has ended; once, and where its consumer closes meanwhile perhaps before it has begun."""
@@ -88,7 +125,7 @@ class Collected(Protocol):
         """Return the monotonic second, of the clock by which the call is timed."""
 
     def waited(self, since: float, /) -> None:
-        """The calling thread or task has waited for the answer since the second *since* of `now`."""
+        """The calling thread or task has waited for the answer, or for one of several, since *since* of `now`."""
 
 
 class CallRecord:
@@ -104,7 +141,10 @@ class CallRecord:
         attempts: Attempts begun so far.
         endpoint: ``protocol://host:port`` of the attempt, or None.
         response_attachments: What came back beside the answer; empty until then.
-        is_sent: A request was handed to this machine's transport; only known where somebody waits for it.
+        is_sent: A request was handed to this machine's network. An answer tells, and before that whoever carries it,
+            but only where somebody asks.
+        on_sent: Called each time that a request was handed over, perhaps twice for one; None where nobody asks.
+        written: The future of just that, where a user has asked for it and the call runs; see `InvocationFuture.sent`.
         protocol_trace: What a transport keeps for those who speak its protocol, such as gRPC's metadata; else None.
         is_cancelled: The user or a closing consumer gave the call up.
         is_decided: Somebody was told how the call ends, so it cannot be cancelled any more.
@@ -122,6 +162,8 @@ class CallRecord:
     endpoint: str | None = None
     response_attachments: Mapping[str, Any] = NO_ATTACHMENTS
     is_sent: bool = False
+    on_sent: Callable[[], object] | None = None
+    written: Any = None
     protocol_trace: Any = None
     view: str = ""
     thread: int = 0
@@ -201,6 +243,12 @@ class CallRecord:
         for attempt in self.further:
             attempt.cancel()
 
+    def tell_sent(self) -> None:
+        """Let ``on_sent``, which was set while the call runs, hear of what is written, and of what was."""
+        for attempt in (self.first, *self.further):
+            if isinstance(attempt, TellsSent):
+                attempt.tell_sent()
+
     @property
     def is_over(self) -> bool:
         """Nobody waits for a further attempt: the call was given up, or has ended."""
@@ -229,18 +277,16 @@ class Invocation:
         args: Positional arguments as the user gave them; none once a call that has a future is over.
         kwargs: Keyword arguments likewise.
         attachments: Side data that travels with the request, text to text (or bytes, where the protocol can). A stage
-            that adds some replaces the mapping, and never changes it.
+            that adds some replaces the mapping, and never changes it; none once a call that has a future is over.
         ends: The point of the ``deadline``, in monotonic seconds.
         record: The call's trace.
         blocking: The calling thread has nothing to do until the answer is there, so a stage may block it.
-        on_sent: Called once the request was handed to this machine's network; None where nobody waits for that.
         one_way: Nobody waits for the answer, so the provider may be told to send none.
         carrier: The `callahead.consumer.transport.api.MethodTransport` by which the caller knows the method.
         request: What the carrier made of the arguments; None until its ``encode`` ran, and once the call is over.
         options: What only one transport understands, such as gRPC call credentials; None for nothing.
     """
 
-    on_sent: Callable[[], None] | None = None
     one_way: bool = False
     request: Any = None
     options: Any = None

@@ -46,6 +46,11 @@ def plain_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[t
     )
 
 
+def records_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
+    """Return the records of the calls whose lazy results are among the arguments of a call, at any depth."""
+    return [value._self_future.record for value in _lazy_in([*args, *kwargs.values()])]
+
+
 def plain_items(values: Iterable[T]) -> Iterable[T]:
     """Put answers in place of the lazy results that *values* gives, one after another, and not before it is asked."""
     return values if lazy_kind is None else _resolved(values)
@@ -57,6 +62,10 @@ def _resolved(values: Iterable[T]) -> Iterator[T]:
 
 
 def _has_lazy(value: Any) -> bool:
+    return next(_lazy_in(value), None) is not None
+
+
+def _lazy_in(value: Any) -> Iterator[Any]:
     left, seen = [value], dict[int, Any]()
     while left:
         value = left.pop()
@@ -67,10 +76,9 @@ def _has_lazy(value: Any) -> bool:
                 map(type, parts)
             )  # quicker than to look at one part after the other, where all are of few kinds
             if lazy_kind in kinds:
-                return True
+                yield from (part for part in parts if type(part) is lazy_kind)
             if not kinds <= _FLAT:
                 left.extend(parts)
-    return False
 
 
 def _parts(value: Any) -> Collection[Any]:

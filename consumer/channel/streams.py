@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from ..call.invocation import CallRecord
 from ..call.plain import plain_items
 from ..errors import RpcError
 from ..interface.proto.service import MethodTypes
@@ -63,9 +64,21 @@ class PassedStream:
                 call = view(self._bind(channel))
                 return call(attempt.args[0], bound, own + options.metadata or None, *options[1:])
 
-            return self._transport.pass_on(attempt, begin)
+            begun = self._transport.pass_on(attempt, begin)
+            if attempt.record.collected is not None:
+                self._follow(begun, attempt.record)
+            return begun
         except RpcError as error:
             raise_face(error)
+
+    def _follow(self, begun: Any, record: CallRecord) -> None:
+        """Note the end of a stream that is shown in a timeline, which is now where *begun* is the one answer."""
+
+        def end() -> None:
+            record.end(self._binding.runtime.clock())
+
+        if not (isinstance(begun, grpc.RpcContext) and begun.add_callback(end)):
+            end()
 
 
 class PassedUnaryStream(PassedStream, grpc.UnaryStreamMultiCallable):  # type: ignore[type-arg]

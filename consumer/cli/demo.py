@@ -77,13 +77,12 @@ def _run(mode: str) -> Run:
     from ..bootstrap import Consumer
     from ..call.plain import resolve
     from .callsite import SITES
-    from .timeline import recorded
 
     with as_file(files("callahead.conf") / MODES[mode]) as path, Consumer.from_file(path) as consumer:
         foo, bar = consumer.reference("fooService"), consumer.reference("barService")
-        with recorded() as timeline:
+        with consumer.scope() as calls:
             found = tuple(map(resolve, SITES[mode](foo, bar)))  # a lazy result waits when it is used
-    return Run(mode=mode, timeline=timeline, found=found)
+    return Run(mode=mode, timeline=calls.timeline(), found=found)
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .timeline import Span, Timeline, in_order
+if TYPE_CHECKING:
+    from ..scope.timeline import Span, Timeline
 
 # Mode and its configuration, a file of callahead.conf.
 MODES = {"sync": "demo-sync.yml", "async": "demo-async.yml", "lazy": "demo-lazy.yml"}
@@ -44,9 +45,9 @@ def _run_document(timeline: Timeline) -> dict[str, Any]:
     return {
         "sum_ms": round(timeline.sum_ms, 1),
         "wall_ms": round(timeline.wall_ms, 1),
-        "calls": [_call_document(span) for span in in_order(timeline.spans)],
+        "calls": [_call_document(span, timeline.end_of(span)) for span in timeline.spans],
     }
 
 
-def _call_document(span: Span) -> dict[str, Any]:
-    return {"name": span.name, "start_ms": round(span.start_ms, 1), "end_ms": round(span.end_ms, 1)}
+def _call_document(span: Span, end_ms: float) -> dict[str, Any]:
+    return {"name": span.name, "start_ms": round(span.start_ms, 1), "end_ms": round(end_ms, 1)}

@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..scope.timeline import Span
 from . import callsite
+from .bars import bar, block_for
 from .demo_run import BAR_DELAY, FOO_DELAY, MODES, Run, saved
-from .timeline import Span, in_order
 
 # Below this width a call takes two lines, so that its bar can still be read.
 _NARROW = 50
@@ -51,8 +52,8 @@ class DemoView:
             self._introduce_unchanged()
         self._head(f"{MODES[run.mode]}: {run.timeline.wall_ms / 1000:.3f} s")
         scale = max(scale_ms, run.timeline.wall_ms)
-        for span in in_order(run.timeline.spans):
-            self._show_span(span, scale)
+        for span in run.timeline.spans:
+            self._show_span(span, run.timeline.end_of(span), scale)
 
     def compare(self, runs: list[Run]) -> None:
         """Print what the last of *runs* saved against the first."""
@@ -75,29 +76,24 @@ class DemoView:
         """Print code and the like, which must not be broken where the terminal is narrow."""
         self._console.print(Text(text, style), soft_wrap=True)
 
-    def _show_span(self, span: Span, scale_ms: float) -> None:
+    def _show_span(self, span: Span, end_ms: float, scale_ms: float) -> None:
         label = span.name.rpartition(".")[2]
-        times = f"{span.start_ms:.0f} - {span.end_ms:.0f} ms"
+        times = f"{span.start_ms:.0f} - {end_ms:.0f} ms"
         style = _COLOURS.get(span.name, "")
         width = self._console.width - 1  # the last column makes some terminals wrap
         if width < _NARROW:
             self._lines(f"{label} {times}")
-            self._lines(self._bar(span, scale_ms, width), style)
+            self._lines(self._bar(span.start_ms, end_ms, scale_ms, width), style)
             return
-        text = Text(f"{label:<8} ").append(f"{self._bar(span, scale_ms, width - 26):<{width - 26}}", style)
+        text = Text(f"{label:<8} ").append(
+            f"{self._bar(span.start_ms, end_ms, scale_ms, width - 26):<{width - 26}}", style
+        )
         self._console.print(text.append(f" {times:>16}"), soft_wrap=True)
 
-    def _bar(self, span: Span, scale_ms: float, width: int) -> str:
-        block = "#" if self._console.options.ascii_only else "\N{FULL BLOCK}"
-        return bar(span, scale_ms, width, block)
-
-
-def bar(span: Span, scale_ms: float, width: int, block: str) -> str:
-    """Draw *span* as at least one *block* in at most *width* characters, of which all stand for *scale_ms*."""
-    width = max(1, width)
-    left = min(width - 1, round(span.start_ms / scale_ms * width))
-    right = max(left + 1, min(width, round(span.end_ms / scale_ms * width)))
-    return " " * left + block * (right - left)
+    def _bar(self, start_ms: float, end_ms: float, scale_ms: float, width: int) -> str:
+        return bar(
+            start_ms / scale_ms, end_ms / scale_ms, width, block_for(ascii_only=self._console.options.ascii_only)
+        )
 
 
 def difference(mode: str = "async") -> Iterator[str]:

@@ -55,7 +55,7 @@ def run(
 
             with recording() as recorder:
                 status = _status_of(program, as_module=as_module)
-            _show(recorder.timeline(), form, output)
+            _show(_drawn(recorder.timeline(), form, program), output)
     context.exit(_exit_code(status))
 
 
@@ -113,17 +113,30 @@ def _exit_code(status: Any) -> int:
     return 1
 
 
-def _show(timeline: Timeline, form: str, output: str | None) -> None:
-    text = _drawn(timeline, form)
+def _show(text: str, output: str | None) -> None:
     if output is None:
-        click.echo(text, err=True)
+        click.echo(text, err=True, nl=False)
     else:
-        Path(output).write_text(text + "\n", encoding="utf-8")
+        Path(output).write_text(text, encoding="utf-8")
 
 
-def _drawn(timeline: Timeline, form: str) -> str:
-    from .timeline_report import document_of, text_of
+def _drawn(timeline: Timeline, form: str, program: str) -> str:
+    from . import timeline_report as report
 
     if form == "json":
-        return json.dumps(document_of(timeline), indent=2)
-    return text_of(timeline, shutil.get_terminal_size().columns)
+        return json.dumps(report.document_of(timeline), indent=2) + "\n"
+    if form == "text":
+        return report.text_of(timeline, shutil.get_terminal_size().columns) + "\n"
+    if form == "html":
+        from .timeline_page import page_of
+
+        return page_of(timeline, f"The calls of {program}")
+    return _picture(timeline, f"The calls of {program}")
+
+
+def _picture(timeline: Timeline, title: str) -> str:
+    from . import svg
+    from .timeline_report import summary
+    from .waterfall import Panel, waterfall
+
+    return svg.text_of(waterfall(title, [Panel(heading=summary(timeline), timeline=timeline)]))

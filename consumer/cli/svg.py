@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Literal
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 # Each stands out, by 3 to 1 and more, from a white page and from a nearly black one; told apart by the colour-blind.
@@ -54,11 +55,26 @@ def label(parent: Element, y: float, name: str, value: str) -> None:
     add(parent, "text", value, x=WIDTH - MARGIN, y=y, text_anchor="end")
 
 
-def finished(root: Element, height: float) -> str:
-    """Give the text of a picture that turned out to be *height* high."""
+def finish(root: Element, height: float) -> Element:
+    """Give the picture, which turned out to be *height* high, its size."""
     root.attrib |= {"height": number(height), "viewBox": f"0 0 {WIDTH} {number(height)}"}
+    return root
+
+
+def text_of(root: Element, method: Literal["xml", "html"] = "xml") -> str:
+    """Write *root* and all within as the text of a file."""
     indent(root)
-    return tostring(root, "unicode") + "\n"
+    return tostring(root, "unicode", method) + "\n"
+
+
+def hatching(parent: Element, name: str) -> str:
+    """Define stripes that let through what they are drawn over; return what fills a shape with them."""
+    pattern = add(
+        add(parent, "defs"), "pattern", id=name, width=6, height=6,
+        patternUnits="userSpaceOnUse", patternTransform="rotate(45)",
+    )  # fmt: skip
+    add(pattern, "rect", width=3, height=6, fill="#fff", fill_opacity="0.55")
+    return f"url(#{name})"
 
 
 def number(value: float) -> str:

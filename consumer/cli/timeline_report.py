@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..scope.timeline import EarlyTake, Span, Timeline
+from .bars import bar, block_for
 
 _MOST_ROWS = 60
 _LABEL = 30
@@ -15,14 +16,14 @@ _TIMES = 18
 
 def text_of(timeline: Timeline, width: int, *, ascii_only: bool = False) -> str:
     """Draw *timeline* in lines of at most *width* characters, but for names of files."""
-    return "\n".join(_lines(timeline, width, "#" if ascii_only else "\N{FULL BLOCK}"))
+    return "\n".join(_lines(timeline, width, block_for(ascii_only=ascii_only)))
 
 
 def _lines(timeline: Timeline, width: int, block: str) -> Iterator[str]:
     if not timeline.spans:
         yield "no calls"
         return
-    scale = max([timeline.wall_ms, *(_end(span, timeline) for span in timeline.spans)])
+    scale = max([timeline.wall_ms, *map(timeline.end_of, timeline.spans)])
     for span in timeline.spans[:_MOST_ROWS]:
         yield from _row(span, timeline, scale, width, block)
     left_out = len(timeline.spans) - _MOST_ROWS
@@ -50,31 +51,26 @@ def _row(span: Span, timeline: Timeline, scale: float, width: int, block: str) -
     times = f"{span.start_ms:.0f} - {end} ms{' ' + span.error if span.error else ''}"
     narrow = width < 2 * (_LABEL + _TIMES)
     room = width - 1 if narrow else width - _LABEL - _TIMES - 2
-    left = min(room - 1, round(span.start_ms / scale * room))
-    right = max(left + 1, min(room, round(_end(span, timeline) / scale * room)))
-    bar = " " * left + block * (right - left)
+    drawn = bar(span.start_ms / scale, timeline.end_of(span) / scale, room, block)
     if narrow:
         yield f"{span.name} {times}"
-        yield bar
+        yield drawn
     else:
-        yield f"{_cut(span.name):<{_LABEL}} {bar:<{room}} {times}"
+        yield f"{_cut(span.name):<{_LABEL}} {drawn:<{room}} {times}"
 
 
 def _cut(name: str) -> str:
     return name if len(name) <= _LABEL else f"{name[: _LABEL - 3]}..."
 
 
-def _end(span: Span, timeline: Timeline) -> float:
-    return timeline.wall_ms if span.end_ms is None else span.end_ms
-
-
 def _told(take: EarlyTake) -> Iterator[str]:
     yield f"  {take.site}"
     yield f"    waits {seconds(take.waited_ms)} for {take.name}, before {take.before} calls;"
-    yield f"    {_advice(take)}: {seconds(take.gain_ms)} less"
+    yield f"    {advice(take)}: {seconds(take.gain_ms)} less"
 
 
-def _advice(take: EarlyTake) -> str:
+def advice(take: EarlyTake) -> str:
+    """Say what would gain what *take* costs."""
     return "were the call async or lazy" if take.mode == "sync" else "taken after that"
 
 

@@ -34,5 +34,5 @@ class _Only:
         self._done = done
 
     def __call__(self, outcome: Outcome) -> None:
-        self._attempt.decide()
+        self._attempt.decide(outcome)
         self._done(outcome)

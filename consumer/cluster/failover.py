@@ -55,7 +55,7 @@ class _First:
 
     def __call__(self, outcome: Outcome) -> None:
         if outcome.error is None:
-            self._attempt.decide()
+            self._attempt.decide(outcome)
             self._done(outcome)
         else:
             _Failover(self._parts, self._attempt, self._done, self._context).go_on_after(outcome)
@@ -112,7 +112,7 @@ class _Failover:
         """End the call by *outcome*, or make another attempt."""
         error = outcome.error
         if error is None or not (isinstance(error, RpcError) or is_listed(error, self._invocation.policy)):
-            self._attempt.decide()
+            self._attempt.decide(outcome)
             self._done(outcome)
             return
         self._failures.append(error)
@@ -152,7 +152,7 @@ class _Failover:
             self.run()
 
     def _end(self, error: BaseException) -> None:
-        self._attempt.decide()
+        self._attempt.decide(Outcome(error=error))
         failures = self._failures
         if error not in failures:
             failures.append(error)

@@ -134,12 +134,12 @@ class _Follower:
         self._go_on = go_on
         self._lock = threading.Lock()
         self._done: Done | None = done
+        if invocation.record.first is None:  # before anybody may let it go on, for then another takes this place
+            invocation.record.first = self
 
     def watch(self, timer: Timer) -> None:
-        """End with the call: when it is given up, or its deadline comes."""
+        """End with the call: when it was given up meanwhile, or its deadline comes."""
         record = self._invocation.record
-        if record.first is None:
-            record.first = self
         with suppress(RuntimeError):  # the system has no thread left; the watchdog ends the call, a little later
             timer.call_at(self._invocation.ends, self._expire)
         if record.is_over:

@@ -102,6 +102,7 @@ class Gate:
         Where it *sheds*, the one that has waited longest is refused in place of the newcomer.
         """
         shed: list[Waiting] = []
+        waiting.stop_with_call()
         with self._lock:
             self._waiting.append(waiting)
             self._delayed_size += waiting.size
@@ -195,14 +196,22 @@ class Waiting:
         self._go: Callable[[], object] | None = go
         self._done: Done | None = done
 
+    def stop_with_call(self) -> None:
+        """Let whoever gives the call up find it; before it may go in, for then another takes this place.
+
+        It may have waited at another gate before, which has nothing to stop any more.
+        """
+        assert self._invocation is not None
+        record = self._invocation.record
+        if not record.attempts:
+            record.first = self
+
     def watch(self, timer: Timer) -> None:
-        """End with the call: when it is given up, or its deadline comes."""
+        """End with the call: when it was given up meanwhile, or its deadline comes."""
         invocation = self._invocation
         if invocation is None:  # it went in, or ended, already
             return
         record = invocation.record
-        if record.first is None:
-            record.first = self
         with suppress(RuntimeError):  # the system has no thread left; the watchdog ends the call, a little later
             timer.call_at(invocation.ends, self._expire)
         if record.is_over:

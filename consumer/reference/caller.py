@@ -20,20 +20,25 @@ every level and in every mode.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from callahead.config.policy import MethodPolicy
+from callahead.config.policy import LAZY, MethodPolicy
 
 from ..call import plain
-from ..call.current import current_collector, enter_call, enter_future, take_attachments
+from ..call.context import RpcContext
+from ..call.current import current_ahead, current_collector, enter_call, enter_future, take_attachments
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation, Outcome, Stage
 from ..interceptor.metrics import CallMetrics
+from ..runtime.loops import runs_loop
 from ..transport.api import MethodTransport
-from .ending import DropEnding, Ending, FutureEnding, Runtime, closed_error
+from .ending import DropEnding, Ending, FutureEnding, Runtime, WrittenEnding, closed_error
+from .stalled import warn_of_loop
+
+_ASYNC_CALL = RpcContext.async_call.__code__  # calls methods for its caller, whose line is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,11 @@ class MethodBinding:
         runtime = self.runtime
         if runtime.closed and runtime.refuses():
             raise closed_error(policy, self.name)
+        collector = current_collector() or runtime.everywhere
+        needed: Sequence[CallRecord] = ()
         if plain.lazy_kind is not None:  # before the call begins, whose timeout is not that of another
+            if collector is not None:
+                needed = plain.records_of(args, kwargs)
             args, kwargs = plain.plain_arguments(args, kwargs)
         attachments = take_attachments()
         if policy.attachments:
@@ -117,9 +126,8 @@ class MethodBinding:
         )
         if options is not None:
             invocation.options = options
-        collector = current_collector() or runtime.everywhere
         if collector is not None:
-            record.collected = collector.collect(self, invocation)
+            record.collected = collector.collect(self, invocation, needed)
         return invocation
 
     def __repr__(self) -> str:
@@ -135,7 +143,7 @@ class Caller:
         future_class: Class of the futures it makes.
     """
 
-    __slots__ = ("_carrier", "_future_class", "binding")
+    __slots__ = ("_future_class", "binding", "carrier")
 
     def __init__(
         self,
@@ -144,7 +152,7 @@ class Caller:
         future_class: type[InvocationFuture] = InvocationFuture,
     ) -> None:
         self.binding = binding
-        self._carrier = carrier
+        self.carrier = carrier
         self._future_class = future_class
 
     def call(
@@ -156,11 +164,18 @@ class Caller:
         options: Any = None,
     ) -> Any:
         """Call as *policy* says; see the table of this module. *frame* is the call site's."""
+        if frame.f_code is _ASYNC_CALL and frame.f_back is not None:
+            frame = frame.f_back
         if not policy.returns:
             return self._one_way(policy, args, kwargs, frame, options)
         if policy.is_async:
             future = self.future(policy, args, kwargs, frame, options, held=True)
             return None if policy.is_async is True else _lazy(future)
+        ahead = current_ahead()
+        if ahead is not None and ahead.is_here:
+            with ahead.apart():
+                self.future(policy, args, kwargs, frame, options, held=True)
+            return None
         return self.sync(policy, args, kwargs, options)
 
     def sync(
@@ -172,10 +187,29 @@ class Caller:
         view: str = "",
     ) -> Any:
         """Call, wait, and return the value or raise the error."""
-        invocation = self.binding.begin(policy, self._carrier, args, kwargs, options, blocking=True)
+        outcome = self.outcome(policy, args, kwargs, options, view)
+        if outcome.error is None:
+            return outcome.value
+        try:
+            raise outcome.error
+        finally:
+            del outcome  # it would tie the error to its own traceback
+
+    def outcome(
+        self,
+        policy: MethodPolicy,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        options: Any = None,
+        view: str = "",
+    ) -> Outcome:
+        """Call, wait, and return how it ended; what broke into the waiting thread is raised."""
+        invocation = self.binding.begin(policy, self.carrier, args, kwargs, options, blocking=True)
         record = invocation.record
         if view:
             record.view = view
+        if runs_loop():
+            warn_of_loop(record)
         record.thread = threading.get_ident()
         binding = self.binding
         try:
@@ -191,12 +225,7 @@ class Caller:
             enter_call(record)
         outcome = ending.outcome
         assert outcome is not None
-        if outcome.error is None:
-            return outcome.value
-        try:
-            raise outcome.error
-        finally:
-            del outcome, ending, invocation  # they would tie the error to its own traceback, and the request to it
+        return outcome
 
     def future(
         self,
@@ -207,12 +236,14 @@ class Caller:
         options: Any = None,
         *,
         held: bool = False,
+        one_way: bool = False,
     ) -> InvocationFuture:
         """Call and return the future, which is the context's too; with ``sent`` once the request is written.
 
-        The context keeps a future that is *held* until somebody asks for it; else the caller decides its life.
+        The context keeps a future that is *held* until somebody asks for it; else the caller decides its life. Where
+        the call is *one_way* the future ends as soon as the request is written.
         """
-        invocation = self.binding.begin(policy, self._carrier, args, kwargs, options, blocking=False)
+        invocation = self.binding.begin(policy, self.carrier, args, kwargs, options, blocking=False)
         record = invocation.record
         record._site = (frame.f_code, frame.f_lasti)
         # Before the future copies the context: the copy must not keep the future of the call before alive.
@@ -221,9 +252,12 @@ class Caller:
         runtime = binding.runtime
         future = self._future_class(invocation, runtime.callbacks)
         try:
-            ending = future._ending = FutureEnding(runtime, binding.metrics, record, future)
+            kind = WrittenEnding if one_way else FutureEnding
+            ending = future._ending = kind(runtime, binding.metrics, record, future)
+            if one_way:
+                invocation.one_way, record.on_sent = True, ending.sent
             if record.collected is not None:
-                record.collected.hold(future)
+                record.collected.hold(future, is_lazy=held and policy.is_async == LAZY)
             enter_future(future, held=held)
             error = self._start(invocation, ending, wait=policy.sent)
         except BaseException as broken:  # as in sync()
@@ -243,7 +277,7 @@ class Caller:
     def _one_way(
         self, policy: MethodPolicy, args: tuple[Any, ...], kwargs: Mapping[str, Any], frame: FrameType, options: Any
     ) -> None:
-        invocation = self.binding.begin(policy, self._carrier, args, kwargs, options, blocking=False)
+        invocation = self.binding.begin(policy, self.carrier, args, kwargs, options, blocking=False)
         record = invocation.record
         invocation.one_way = True
         record._site = (frame.f_code, frame.f_lasti)
@@ -265,7 +299,7 @@ class Caller:
     def _start(self, invocation: Invocation, ending: Ending, *, wait: bool) -> BaseException | None:
         """Begin the call; with *wait*, return what went wrong before the request was written."""
         if wait:
-            invocation.on_sent = ending.sent
+            invocation.record.on_sent = ending.sent
         watchdog = self.binding.runtime.watchdog
         if invocation.ends < watchdog.next_end:
             watchdog.expect(invocation.ends)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextvars
+import copy
 import logging
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from contextvars import Context
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from callahead.config.policy import MethodPolicy
 
 from ..call.collected import Collector
 from ..call.current import enter_callback
 from ..call.future import InvocationFuture
-from ..call.invocation import DECIDING, NO_KWARGS, CallRecord, Invocation, Outcome, blame
+from ..call.invocation import DECIDING, NO_ATTACHMENTS, NO_KWARGS, CallRecord, Invocation, Outcome, blame
+from ..call.sending import end_sending
 from ..errors import CallTimeout, ConsumerClosed
 from ..interceptor.metrics import CallMetrics, log_failure
 from ..limit import Gates
@@ -36,6 +38,16 @@ OnDrop = Callable[[Invocation, BaseException], object]
 """Hears of the failure of a call whose ``return`` is false; runs on a callback thread."""
 
 
+class Heard(Protocol):
+    """A call of whose end somebody is to hear, whatever becomes of it."""
+
+    def tell(self, outcome: Outcome, /) -> None:
+        """Let him hear of *outcome*, unless he has heard of another."""
+
+    def forget(self) -> None:
+        """Tell nobody any more."""
+
+
 class Runtime:
     """What all the callers of one consumer share.
 
@@ -46,10 +58,12 @@ class Runtime:
         running: How to end, from outside, each call that has begun and not ended.
         watchdog: Ends those that nobody else would.
         on_drop: Hears of dropped failures, or None.
-        draining: Hears of the calls that end once it is closed.
+        draining: Hears of the calls that end while somebody waits for that.
+        heard: The calls of whose end a handler or a listener has still to hear.
         owner: The consumer, which hears of forks and of the exit, and must live as long as its calls and references.
         gates: Limits of all calls of the consumer.
         closed: No further call may begin, but for those that callbacks make while `drain` waits.
+        is_told_in_one: Whoever ends calls has said in one line which, so that none of them is logged by itself.
         everywhere: Collects what no scope does, of whichever consumer and thread; None where nobody wants to know.
     """
 
@@ -64,9 +78,15 @@ class Runtime:
         self.on_drop = on_drop
         self.gates: Gates = ()
         self.closed = False
-        self.draining = Drain()
+        self.heard: set[Heard] = set()
         self.owner: object = None
+        self.is_told_in_one = False
         self._is_drained = False
+        self._begin_draining()
+
+    def _begin_draining(self) -> None:
+        self.draining = Drain()
+        self.callbacks.tell_idle = self.draining.look_again
 
     def refuses(self) -> bool:
         """Tell whether no call may begin here, once the consumer is closed: a callback is to finish what it is at."""
@@ -74,12 +94,15 @@ class Runtime:
 
     def drain(self, ends: float) -> None:
         """Wait until no call and no callback runs, not past the second *ends*; no callback waits for itself."""
-        self.callbacks.tell_idle = self.draining.look_again
-        self.draining.wait(self._is_idle, ends)
+        self.wait_idle(ends)
         self._is_drained = True
 
+    def wait_idle(self, ends: float) -> bool:
+        """Wait likewise, while further calls may begin; False where one still runs at the second *ends*."""
+        return self.draining.wait(self._is_idle, ends)
+
     def _is_idle(self) -> bool:
-        return not self.running and (self.callbacks.is_idle or self.callbacks.is_current())
+        return not self.running and not self.heard and (self.callbacks.is_idle or self.callbacks.is_current())
 
     def flush(self, ends: float) -> None:
         """Wait at the interpreter's exit, not past *ends*, for the calls that nobody waits for.
@@ -100,11 +123,24 @@ class Runtime:
             ending.give_up(error)
             ending.leave()
 
+    def abandon(self, records: Iterable[CallRecord]) -> None:
+        """End the calls of *records*, which the interpreter does not wait for, and let all hear of it here and now."""
+        self.is_told_in_one = True
+        text = "the interpreter exits under the call"
+        for record in records:
+            self.give_up(record, ConsumerClosed(text, in_doubt=True))
+        for one in list(self.heard):  # a daemon waits for the call itself, and is left behind with it
+            one.tell(Outcome(error=ConsumerClosed(text, in_doubt=True)))
+        self.callbacks.run_due()
+
     def after_fork(self) -> None:
         """End here, in the child, what only the parent will hear the end of."""
         self.callbacks.after_fork()
         self.timer.after_fork()
-        self.draining = Drain()
+        self._begin_draining()
+        for one in self.heard:
+            one.forget()
+        self.heard = set()
         self.watchdog.after_fork()
         for ending in list(self.running.values()):
             ending.after_fork()
@@ -168,7 +204,7 @@ class Ending:
         handed = self._handed
         if handed is not None:
             handed.put(None)
-        if runtime.closed:
+        if runtime.draining.waiting:
             runtime.draining.ended(record)
 
     def _end_otherwise(self, error: BaseException | None) -> None:
@@ -206,6 +242,16 @@ class Ending:
 
     def ended(self, outcome: Outcome) -> None:
         """Hand the outcome on, on the thread that brings it; a synchronous call only keeps it."""
+
+    def _drop(self, error: BaseException, invocation: Invocation, context: Context) -> None:
+        """Count and tell *error*, of which the caller does not hear."""
+        record, runtime = self._record, self._runtime
+        self._metrics.drop()
+        if not runtime.is_told_in_one:
+            _log_drop(record, error)
+        if runtime.on_drop is not None:
+            what = f"on_drop of {record.name}"
+            runtime.callbacks.submit(context, what, _tell, runtime.on_drop, invocation, error)
 
     def after_fork(self) -> None:
         """Forget the call: it is the parent's."""
@@ -295,10 +341,11 @@ class FutureEnding(Ending):
         future = self._future
         assert future is not None
         invocation = future.invocation
-        # A future may be held for long, and what it asked must not be. on_sent refers back to this very object.
-        invocation.on_sent = invocation.request = None
-        invocation.args, invocation.kwargs = (), NO_KWARGS
+        invocation.request = None  # a future may be held for long, and what it asked must not be
+        invocation.args, invocation.kwargs, invocation.attachments = (), NO_KWARGS, NO_ATTACHMENTS
         future._settle(outcome)
+        if self._record.on_sent is not None:  # looked at once the future is settled, by which who asks later goes
+            end_sending(self._record, outcome)
         future._ending = None  # only now: until then the future is not to be cancelled by itself
 
     def after_fork(self) -> None:
@@ -307,6 +354,30 @@ class FutureEnding(Ending):
             self._future._after_fork()
         text = "the process was forked while the call ran; its answer goes to the parent"
         self(Outcome(error=ConsumerClosed(text, in_doubt=True)))
+
+
+class WrittenEnding(FutureEnding):
+    """The end of a call that is over for its caller once it is written; a later failure is dropped."""
+
+    __slots__ = ("_asked",)
+
+    def __init__(self, runtime: Runtime, metrics: CallMetrics, record: CallRecord, future: InvocationFuture) -> None:
+        self._asked = copy.copy(future.invocation)  # the future's own is emptied at the end, and on_drop comes later
+        super().__init__(runtime, metrics, record, future)
+
+    def sent(self) -> None:
+        """End the call well."""
+        super().sent()
+        super().__call__(Outcome(None))
+
+    def __call__(self, outcome: Outcome, *, is_taken: bool = False) -> None:
+        """End the call, or tell of a failure that came after its end."""
+        error, future = outcome.error, self._future
+        if self.outcome is None:  # an answer may come before anybody has told that it was written
+            super().__call__(Outcome(None) if error is None else outcome, is_taken=is_taken)
+        elif self.is_sent and error is not None and not isinstance(error, CancelledError | ConsumerClosed):
+            assert future is not None
+            self._drop(error, self._asked, future._context)
 
 
 class DropEnding(Ending):
@@ -323,20 +394,21 @@ class DropEnding(Ending):
     def ended(self, outcome: Outcome) -> None:
         """Count and tell a failure that the caller was not told of."""
         error, record = outcome.error, self._record
-        self._invocation.on_sent = self._invocation.request = None  # as above, but that on_drop gets the arguments
+        self._invocation.request = None  # as above, but that on_drop gets the arguments
+        record.on_sent = None  # which refers back to this very object
         if error is None or (self._raises and not self.is_sent):
             return
-        self._metrics.drop()
-        site = f", called at {record.call_site}" if record.call_site else ""
-        _LOG.warning("%s failed and its answer is dropped: %s: %s%s", record.name, type(error).__name__, error, site)
-        on_drop = self._runtime.on_drop
-        if on_drop is not None:
-            what = f"on_drop of {record.name}"
-            self._runtime.callbacks.submit(self._context, what, self._tell, on_drop, error)
+        self._drop(error, self._invocation, self._context)
 
-    def _tell(self, on_drop: OnDrop, error: BaseException) -> None:
-        enter_callback(self._record, None)
-        on_drop(self._invocation, error)
+
+def _tell(on_drop: OnDrop, invocation: Invocation, error: BaseException) -> None:
+    enter_callback(invocation.record, None)
+    on_drop(invocation, error)
+
+
+def _log_drop(record: CallRecord, error: BaseException) -> None:
+    site = f", called at {record.call_site}" if record.call_site else ""
+    _LOG.warning("%s failed and its answer is dropped: %s: %s%s", record.name, type(error).__name__, error, site)
 
 
 def closed_error(policy: MethodPolicy, method: str) -> ConsumerClosed:

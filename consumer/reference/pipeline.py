@@ -39,7 +39,7 @@ from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
 from .reference import Method, Reference
 from .stages import Transported, encoded, streamed
-from .stream import StreamMethod
+from .stream import StreamMethod, of_stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +75,12 @@ class Pipeline:
         self._policies = Spellings(policy.methods)
         self._methods: dict[str, Method | StreamMethod] = {}
         self._bindings: dict[str, MethodBinding] = {}
+        self._reference: Reference | None = None
         runtime = around.runtime
         self.directory = Directory(policy.protocol, around.transport.release, runtime.clock)
         self.transport: ReferenceTransport = around.transport.open(policy, lambda: self.directory.providers)
         self._stream_balance: LoadBalance = load(LOADBALANCE, policy.default.loadbalance)(around.random)
+        self._streamed = streamed(self.choose, self.directory, runtime.clock)
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
         key = ServiceKey(policy.interface, policy.group, policy.version)
@@ -127,13 +129,19 @@ class Pipeline:
 
     def reference(self, name: str) -> Reference:
         """Make what stands for the service in the program, which calls it *name*."""
-        return Reference(name, self.policy.interface, self.method, self.transport.methods, self.transport.attribute)
+        made = Reference(name, self.policy.interface, self.method, self.transport.methods, self.transport.attribute)
+        self._reference = made
+        return made
+
+    def client(self) -> Reference | None:
+        """Return what stands for the service in the program, as handlers are given it; None before it is made."""
+        return self._reference
 
     def _made(self, carrier: MethodTransport) -> Method | StreamMethod:
-        binding = self._bind(carrier.name, is_streaming=carrier.is_streaming)
+        binding = self._bind(carrier.name, is_streaming=carrier.is_streaming or carrier.is_upload)
         if carrier.is_streaming:
             return StreamMethod(binding, carrier, self.choose, self._describe)
-        return Method(Caller(binding, carrier), self._describe)
+        return Method(Caller(binding, carrier), self._describe, self.client)
 
     def _describe(self, name: str) -> Sequence[MethodDescription]:
         try:
@@ -155,7 +163,7 @@ class Pipeline:
         binding = self._bindings.get(name)
         if binding is None:
             policy = self.policy_of(name)
-            chain = Chain(policy, streamed) if is_streaming else self._fold(policy)
+            chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy)
             binding = self._bindings[name] = MethodBinding(self.runtime, name, CallMetrics(), chain)
         return binding
 
@@ -168,8 +176,8 @@ class Pipeline:
             ConfigError: As `bind` does; nothing has changed then.
         """
         binding = self.bind(name)
-        is_streaming = binding.chain.stage is streamed
-        binding.chain = dataclasses.replace(binding.chain, policy=policy) if is_streaming else self._fold(policy)
+        is_streaming = binding.chain.stage is self._streamed
+        binding.chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy)
 
     def choose(self, invocation: Invocation) -> Provider:
         """Choose the provider of a streaming call.
@@ -240,7 +248,7 @@ class Pipeline:
 
     def counts(self) -> Mapping[str, MethodCounts]:
         """Return what was counted, by method; streams are not."""
-        bindings = [one for one in list(self._bindings.values()) if one.chain.stage is not streamed]
+        bindings = [one for one in list(self._bindings.values()) if one.chain.stage is not self._streamed]
         return {binding.name: binding.metrics.counts() for binding in bindings}
 
     def close(self) -> None:

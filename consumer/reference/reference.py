@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic
+from typing import Any, Generic, Self
 
 from callahead.config.policy import LAZY, MethodPolicy
 
+from ..call.current import current_ahead
 from ..call.future import InvocationFuture
+from ..call.invocation import Outcome
 from ..call.plain import plain_arguments
 from ..call.typed import P, T
 from ..interface.spelling import snake_case
@@ -16,8 +19,13 @@ from .caller import Caller
 from .prompt import Describe, Overloads, show_types
 
 
-def _nothing(_: str) -> Overloads:
+def nothing_known(_: str) -> Overloads:
+    """Tell nothing of any method's types."""
     return ()
+
+
+def nobody() -> None:
+    """Give the reference of a method that was made without any."""
 
 
 class Method(Generic[P, T]):
@@ -27,15 +35,21 @@ class Method(Generic[P, T]):
 
     * ``foo.find_foo.future(x)`` always returns the future, at once,
     * ``foo.find_foo.sync(x)`` always waits and returns the value,
+    * ``foo.find_foo.outcome(x)`` always waits and returns how the call ended, failures included,
     * ``foo.find_foo.with_options(timeout=500)(x)`` obeys, but for what it is told.
     """
 
-    __slots__ = ("_caller", "_describe", "_options", "_overridden")
+    __slots__ = ("_caller", "_client", "_describe", "_options", "_overridden")
 
     def __init__(
-        self, caller: Caller, describe: Describe = _nothing, options: tuple[Mapping[str, Any], ...] = ()
+        self,
+        caller: Caller,
+        describe: Describe = nothing_known,
+        client: Callable[[], Any] = nobody,
+        options: tuple[Mapping[str, Any], ...] = (),
     ) -> None:
         self._caller = caller
+        self._client = client
         self._describe = describe
         self._options = options
         self._overridden = self._override(caller.binding.policy)
@@ -72,7 +86,7 @@ class Method(Generic[P, T]):
             ConsumerClosed: The consumer was closed before, in any mode.
         """
         policy = self.policy if self._options else self._caller.binding.chain.policy  # a property costs a call
-        if policy.returns and not policy.is_async:
+        if policy.returns and not policy.is_async and current_ahead() is None:
             answer: T = self._caller.sync(policy, args, kwargs)
         else:
             answer = self._caller.call(policy, args, kwargs, sys._getframe(1))
@@ -88,24 +102,51 @@ class Method(Generic[P, T]):
         answer: T = self._caller.sync(self.policy, args, kwargs, view="it was called through .sync")
         return answer
 
-    def with_options(self, **options: Any) -> Method[P, T]:
+    def _asynchronous(self) -> AsyncMethod[P, T]:
+        return AsyncMethod(self._caller, self._describe, self._client, self._options)
+
+    def outcome(self, *args: P.args, **kwargs: P.kwargs) -> Outcome:
+        """Call, wait and return how the call ended, which raises nothing that the call failed by.
+
+        Raises:
+            ConsumerClosed: The consumer was closed before, so there was no call.
+        """
+        return self._caller.outcome(self.policy, args, kwargs, view="it was called through .outcome")
+
+    def with_options(self, **options: Any) -> Self:
         """Return this method with settings for the calls made through what is returned.
 
         Args:
             options: ``timeout`` and ``total_timeout`` as in YAML (milliseconds, or text such as ``"1.5s"``),
                 ``retries``, ``idempotent``, ``async_`` for the ``async`` of YAML, and ``attachments``, which go before
-                the configured ones and the context's.
+                the configured ones and the context's. Besides those settings, who hears of each call's end, exactly
+                once and on a callback thread: ``handler``, called as ``handler(reference, request, outcome,
+                caller_context)`` with the ``caller_context`` given here, and ``listener``, whose ``on_success(result)``
+                or ``on_failure(error)`` is called. The *request* is the single argument of the call; several are their
+                tuple, keywords their mapping, and both a tuple of the two.
 
         Raises:
-            TypeError: An option is unknown.
+            TypeError: An option is unknown, or a handler or listener cannot be called.
             ConfigError: A value is out of its range.
         """
+        from .heard import HEARING, heard  # which few programs need
+
+        hearing = {name: options.pop(name) for name in HEARING if name in options}
         _, plain = plain_arguments((), options)
-        return Method(self._caller, self._describe, (*self._options, plain))
+        caller = heard(self._caller, self._client, hearing) if hearing else self._caller
+        settings = (*self._options, plain) if plain else self._options
+        return type(self)(caller, self._describe, self._client, settings)
 
     def __repr__(self) -> str:
         policy = self.policy
         return f"<method {policy.reference}.{policy.method}, {_mode(policy)}>"
+
+
+class AsyncMethod(Method[P, T]):
+    """A method whose plain call is its `Method.future`: ``foo.find_foo_async``."""
+
+    __slots__ = ()
+    __call__ = Method.future  # type: ignore[assignment]  # which is what it is for
 
 
 def _mode(policy: MethodPolicy) -> str:
@@ -114,12 +155,13 @@ def _mode(policy: MethodPolicy) -> str:
     return LAZY if policy.is_async == LAZY else "async" if policy.is_async else "sync"
 
 
-def _named(method: Method) -> tuple[str, Overloads]:
+def named_types(method: Method) -> tuple[str, Overloads]:
+    """Give the full name of *method*, and what is known of its types."""
     name = method._caller.binding.name
     return f"{method.policy.reference}.{name}", method._describe(name)
 
 
-show_types(Method, _named, "`callahead.consumer.Method` tells of the ways to call it.")
+show_types(Method, named_types, "`callahead.consumer.Method` tells of the ways to call it.")
 
 
 class Reference:
@@ -143,6 +185,7 @@ class Reference:
         self._find = find
         self._names = names
         self._attribute = attribute
+        self._batches: weakref.WeakSet[Any] = weakref.WeakSet()  # of its batch views
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -160,7 +203,9 @@ class Reference:
         except LookupError:
             for suffix in ("_async", "Async"):
                 if name.endswith(suffix) and len(name) > len(suffix):
-                    return self._lookup(name.removesuffix(suffix)).future
+                    found = self._find(name.removesuffix(suffix))
+                    if isinstance(found, Method):
+                        return found._asynchronous()
             raise
 
     def _other(self, name: str, why_no_method: str) -> Any:
@@ -175,3 +220,23 @@ class Reference:
 
     def __repr__(self) -> str:
         return f"<Reference {self._name} to {self._interface}>"
+
+
+def view_of(reference: Reference, change: Callable[[Any], Any]) -> Reference:
+    """Make a reference whose methods are what *change* makes of those of *reference*.
+
+    Raises:
+        TypeError: It is no reference.
+    """
+    if not isinstance(reference, Reference):
+        raise TypeError(f"a view is made of a reference, as consumer.reference(...) gives it, not of {reference!r}")
+    find = reference._find
+    view = Reference(
+        reference._name,
+        reference._interface,
+        lambda name: change(find(name)),
+        reference._names,
+        reference._attribute,
+    )
+    view._batches = reference._batches
+    return view

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import CancelledError
+from functools import partial
 
 from ..call.attempt import Attempt
 from ..call.invocation import Done, Invocation, Outcome, Stage, blame
+from ..call.provider import Provider
 from ..cluster.directory import Directory
 from ..cluster.health import judge
 from ..errors import CallTimeout, LocalProtocolError, RpcError
 from ..loadbalance.api import AttemptWatcher
 from ..runtime.deadline import Clock
+
+Choose = Callable[[Invocation], Provider]
+"""Returns the provider of a streaming call; raises `NoProviderAvailable`."""
 
 
 def encoded(following: Stage, clock: Clock) -> Stage:
@@ -30,10 +36,31 @@ def encoded(following: Stage, clock: Clock) -> Stage:
     return stage
 
 
-def streamed(invocation: Invocation, done: Done) -> None:
-    """Refuse: the stage of a streaming method, whose calls go to the transport by themselves."""
-    text = f"{invocation.record.name} streams, and cannot be called as if it did not"
-    done(Outcome(error=LocalProtocolError(text, not_sent=True)))
+def streamed(choose: Choose, directory: Directory, clock: Clock) -> Stage:
+    """Make the stage of a streaming method, which asks the one provider that *choose* gives, once.
+
+    That is for uploads. Those whose answers are a stream go to the transport by themselves, and are refused here.
+    """
+    bottom = Transported(directory, None, clock)
+
+    def stage(invocation: Invocation, done: Done) -> None:
+        if not invocation.carrier.is_upload:
+            text = f"{invocation.record.name} streams, and cannot be called as if it did not"
+            done(Outcome(error=LocalProtocolError(text, not_sent=True)))
+            return
+        try:
+            attempt = Attempt(invocation, choose(invocation), waits=False)
+        except RpcError as error:
+            done(Outcome(error=error))
+            return
+        bottom(attempt, partial(_decide, attempt, done))
+
+    return encoded(stage, clock)
+
+
+def _decide(attempt: Attempt, done: Done, outcome: Outcome) -> None:
+    attempt.decide()
+    done(outcome)
 
 
 def _ours(error: Exception, invocation: Invocation, text: str, *, not_sent: bool) -> RpcError:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 from callahead.config.policy import BUILT_IN, MethodPolicy
 
 from ..call.attempt import Attempt
 from ..call.current import enter_call
-from ..call.invocation import Invocation
-from ..call.provider import Provider
-from ..runtime.deadline import Clock
+from ..call.invocation import Outcome
+from ..runtime.deadline import UNBOUNDED_S, Clock
 from ..transport.api import MethodTransport, ResponseStream
 from .caller import MethodBinding
 from .prompt import Describe, Overloads, show_types
-
-Choose = Callable[[Invocation], Provider]
-"""Returns the provider of a streaming call; raises `NoProviderAvailable`."""
+from .stages import Choose
 
 _VIEW = "it is a streaming method"
+_END = object()
+
+
+def of_stream(policy: MethodPolicy) -> MethodPolicy:
+    """Return what a streaming method obeys of *policy*: one attempt, which has the whole time.
+
+    The built-in second of a unary call would end any stream worth the name, so that bounds none.
+    """
+    seconds = _configured(policy)
+    total_ms = round(min(seconds, UNBOUNDED_S) * 1000)
+    return replace(policy, timeout_ms=total_ms, total_timeout_ms=total_ms, retries=0)
 
 
 def begin_stream(
@@ -44,6 +53,8 @@ def begin_stream(
     record = invocation.record
     enter_call(record)
     record.view = _VIEW
+    if record.collected is not None:
+        record.collected.streams()
     attempt = Attempt(invocation, choose(invocation), waits=True)
     attempt.timeout, attempt.ends = seconds, invocation.ends
     return attempt
@@ -56,10 +67,10 @@ def _configured(policy: MethodPolicy) -> float:
 
 
 class StreamMethod:
-    """One streaming method of a reference; no interceptor stands in its way and no retry follows.
+    """One method of a reference whose answers are a stream; no interceptor stands in its way and no retry follows.
 
-    Call it with one request, or with an iterable of requests where the client streams. A timeout applies only where the
-    configuration sets one: the built-in second of a unary call would end any stream worth the name.
+    Call it with one request, or with an iterable of requests where the client streams, too. A timeout applies only
+    where the configuration sets one.
     """
 
     def __init__(self, binding: MethodBinding, carrier: MethodTransport, choose: Choose, describe: Describe) -> None:
@@ -73,22 +84,15 @@ class StreamMethod:
         """What a call obeys at this moment."""
         return self._binding.policy
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Begin the stream.
-
-        Returns:
-            The answer, waited for, where the provider sends one; else an iterator of answers with ``cancel()``.
+    def __call__(self, *args: Any, **kwargs: Any) -> Answers:
+        """Begin the stream, and return its answers.
 
         Raises:
-            RpcError: It could not be begun, or, for a single answer, has failed.
+            RpcError: It could not be begun.
         """
         attempt = begin_stream(self._binding, self._carrier, self._choose, args, kwargs)
         with _Watch(attempt, self._binding.runtime.clock) as watch:
-            begun = self._carrier.stream(attempt)
-        if not isinstance(begun, Iterator):
-            watch.end()
-            return begun
-        return Answers(begun, watch)
+            return Answers(self._carrier.stream(attempt), watch)
 
     def __repr__(self) -> str:
         return f"<streaming method {self.policy.reference}.{self._binding.name}>"
@@ -103,28 +107,45 @@ show_types(StreamMethod, _named, "A stream of requests is one iterable; one of a
 
 
 class _Watch:
-    """Notes the end of a stream on its record, and on its error which call it ended; entered around each step."""
+    """Notes the end of a stream on its record, and on its error which call it ended; entered around each step.
+
+    In a step the code stands still, which is noted where the calls of its context are collected.
+    """
 
     def __init__(self, attempt: Attempt, clock: Clock) -> None:
         self._attempt = attempt
         self._clock = clock
+        self._collected = attempt.record.collected
+        self._since = 0.0
 
     def __enter__(self) -> Self:
+        if self._collected is not None:
+            self._since = self._collected.now()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        if self._collected is not None:
+            self._collected.waited(self._since)
         if error is not None:
             self._attempt.blame(error, self._clock)
-            self.end()
+            self.end(None if isinstance(error, StopIteration) else error)
 
-    def end(self) -> None:
-        """Note the end, and what came back beside the answers."""
+    def end(self, error: BaseException | None = None) -> None:
+        """Note the end, by *error* if that is not None, and what came back beside the answers."""
+        record = self._attempt.record
+        if record.ended is not None:
+            return
         self._attempt.decide()
-        self._attempt.record.end(self._clock())
+        record.end(self._clock())
+        if self._collected is not None:
+            self._collected.ended(Outcome(error=error))
 
 
-class Answers(Iterator[Any]):
+class Answers(Iterator[Any], AsyncIterator[Any]):
     """The answers of a streaming call, in order; iterate them, once, to the end or until you cancel them.
+
+    In a loop of asyncio ``async for`` waits for each on a thread of the loop's executor; a task that is cancelled there
+    cancels the stream.
 
     The iteration raises `RpcError` where the stream fails, and `concurrent.futures.CancelledError` after `cancel`. A
     stream that is dropped before its end is cancelled.
@@ -139,6 +160,19 @@ class Answers(Iterator[Any]):
         """Wait for the next answer."""
         with self._watch:
             return next(self._answers)
+
+    async def __anext__(self) -> Any:
+        """Wait for the next answer while the loop goes on."""
+        import asyncio
+
+        try:
+            answer = await asyncio.to_thread(next, self, _END)
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        if answer is _END:
+            raise StopAsyncIteration
+        return answer
 
     def cancel(self) -> None:
         """End the stream here and at the provider."""

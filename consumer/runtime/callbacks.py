@@ -47,9 +47,11 @@ class CallbackExecutor:
 
     Attributes:
         threads: How many there are at most.
+        owner: Gives whose callbacks they are, and None once that is gone.
         tell_idle: Called when a round ends, on its thread; None where nobody wants to know.
     """
 
+    owner: Callable[[], Any] = staticmethod(lambda: None)
     tell_idle: Callable[[], None] | None = None
 
     def __init__(self, threads: int, name: str = "callahead-callback") -> None:

@@ -1,4 +1,4 @@
-"""Waiting until calls have ended, when nothing further may begin."""
+"""Waiting until calls have ended."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ from collections.abc import Callable, Hashable, Iterable
 
 
 class Drain:
-    """Hears of each call that has ended, and lets others wait for that."""
+    """Hears of each call that has ended, and lets others wait for that.
+
+    Attributes:
+        waiting: How many wait, so that nobody need tell of an end that none waits for. Whoever waits counts himself
+            before he looks, and an end comes before its ender looks here: one of the two sees the other.
+    """
 
     def __init__(self) -> None:
+        self.waiting = 0
         self._changed = threading.Condition()
         self._expected: list[set[Hashable]] = []
 
     def expect(self, calls: Iterable[Hashable]) -> set[Hashable]:
-        """Return the set of *calls*, which each of them leaves when it ends."""
-        left = set(calls)
+        """Return the set of *calls*, which each of them leaves when it ends; from now on somebody waits."""
         with self._changed:
+            self.waiting += 1
+            left = set(calls)
             self._expected = [one for one in self._expected if one]
             self._expected.append(left)
         return left
@@ -31,8 +38,9 @@ class Drain:
 
     def look_again(self) -> None:
         """Let `wait` ask again."""
-        with self._changed:
-            self._changed.notify_all()
+        if self.waiting:
+            with self._changed:
+                self._changed.notify_all()
 
     def wait(self, is_over: Callable[[], bool], ends: float) -> bool:
         """Wait until *is_over*, which is asked again at each end and `look_again`; False once *ends* has passed.
@@ -40,4 +48,9 @@ class Drain:
         *ends* is a monotonic second.
         """
         with self._changed:
-            return self._changed.wait_for(is_over, max(0.0, ends - time.monotonic()))
+            self.waiting += 1
+            try:
+                left = min(ends - time.monotonic(), threading.TIMEOUT_MAX)
+                return self._changed.wait_for(is_over, max(0.0, left))
+            finally:
+                self.waiting -= 1

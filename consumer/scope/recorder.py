@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ..call.collected import Collector
-from ..call.invocation import Collected, Invocation
+from ..call.invocation import CallRecord, Collected, Invocation
 from ..reference.caller import MethodBinding
 from ..reference.ending import Runtime
 from .timeline import Timeline
@@ -21,9 +21,9 @@ class Recorder(Collector):
     def __init__(self) -> None:
         self._traces: list[CallTrace] = []
 
-    def collect(self, binding: MethodBinding, invocation: Invocation) -> Collected:
+    def collect(self, binding: MethodBinding, invocation: Invocation, needed: Sequence[CallRecord]) -> Collected:
         """Note a call that is about to begin."""
-        trace = CallTrace(invocation, binding.runtime.clock)
+        trace = CallTrace(invocation, binding.runtime.clock, needed)
         self.follow(trace)
         return trace
 

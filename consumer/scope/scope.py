@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import os
 import threading
+from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,7 +14,7 @@ from typing import Any, Literal, Self, get_args
 from ..call.collected import Collector
 from ..call.current import current_collector, set_collector
 from ..call.future import InvocationFuture
-from ..call.invocation import Collected, Invocation, Outcome
+from ..call.invocation import CallRecord, Collected, Invocation, Outcome
 from ..reference.caller import MethodBinding
 from ..reference.ending import Runtime
 from ..runtime.deadline import GRACE_S
@@ -111,17 +112,17 @@ class Scope:
 
     # What the calls ask of it
 
-    def collect(self, binding: MethodBinding, invocation: Invocation) -> Collected | None:
+    def collect(self, binding: MethodBinding, invocation: Invocation, needed: Sequence[CallRecord]) -> Collected | None:
         """Take a call that is about to begin; see `callahead.consumer.call.collected.Collector`."""
         if binding.runtime is not self._runtime or self._state == "over":
-            return None if self._outer is None else self._outer.collect(binding, invocation)
+            return None if self._outer is None else self._outer.collect(binding, invocation, needed)
         if self._state == "given up":
             raise _GivenUp(f"{self!r} was given up: no further call begins in it")
         invocation.ends = min(invocation.ends, self.ends)
-        call = ScopedCall(self, binding, invocation, is_kept=self._rounds_left > 0)
+        call = ScopedCall(self, binding, invocation, needed, is_kept=self._rounds_left > 0)
         given = {id(one) for one in (*invocation.args, *invocation.kwargs.values())}
         with self._changed:
-            call.needs = tuple(self._answers[one] for one in given if one in self._answers)
+            call.needs |= {self._answers[one] for one in given if one in self._answers}
             self._calls.append(call)
         self.follow(call)
         return call

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ..call.future import InvocationFuture
-from ..call.invocation import Invocation, Outcome, Stoppable
+from ..call.invocation import CallRecord, Invocation, Outcome, Stoppable
 from ..cluster.retry import may_repeat
 from ..reference.caller import Caller, MethodBinding
 from .trace import CallTrace
@@ -29,6 +30,7 @@ class ScopedCall(CallTrace):
         scope: Hears of its beginning and end.
         binding: By which the call begins.
         invocation: What is asked.
+        needed: The calls whose lazy results were among the arguments.
         is_kept: The scope may repeat the call.
 
     Attributes:
@@ -39,8 +41,16 @@ class ScopedCall(CallTrace):
         latest: The call that repeated it last, or itself.
     """
 
-    def __init__(self, scope: Counting, binding: MethodBinding, invocation: Invocation, *, is_kept: bool) -> None:
-        super().__init__(invocation, binding.runtime.clock)
+    def __init__(
+        self,
+        scope: Counting,
+        binding: MethodBinding,
+        invocation: Invocation,
+        needed: Sequence[CallRecord],
+        *,
+        is_kept: bool,
+    ) -> None:
+        super().__init__(invocation, binding.runtime.clock, needed)
         self.future: InvocationFuture | None = None
         self.outcome: Outcome | None = None
         self.has_begun = self.is_repetition = False
@@ -57,9 +67,9 @@ class ScopedCall(CallTrace):
         self._ending = ending
         self._scope.began_one()
 
-    def hold(self, future: InvocationFuture) -> None:
+    def hold(self, future: InvocationFuture, *, is_lazy: bool) -> None:
         """Keep the future, and so the answer."""
-        super().hold(future)
+        super().hold(future, is_lazy=is_lazy)
         self.future = future
 
     def ended(self, outcome: Outcome) -> None:

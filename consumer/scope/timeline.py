@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -35,7 +35,7 @@ class Span:
     Attributes:
         name: ``reference.method``.
         site: ``file:line in function`` that made the call.
-        mode: "sync", "async", "lazy" or "one-way".
+        mode: "sync", "async", "lazy", "one-way", or "stream" of a streaming method.
         start_ms: Milliseconds since the beginning of the timeline.
         end_ms: Likewise; None while the call runs.
         error: Name of the class of its error, "" for none.
@@ -94,7 +94,11 @@ class Timeline:
     @cached_property
     def sum_ms(self) -> float:
         """What the calls took, added up: about the wall time of calls that wait for one another."""
-        return sum(_end_of(span, self.wall_ms) - span.start_ms for span in self.spans)
+        return sum(self.end_of(span) - span.start_ms for span in self.spans)
+
+    def end_of(self, span: Span) -> float:
+        """Return the milliseconds to the end of *span*, or to that of the stretch where the call runs."""
+        return self.wall_ms if span.end_ms is None else span.end_ms
 
     @property
     def saved_ms(self) -> float:
@@ -109,22 +113,22 @@ class Timeline:
         did, but the line's waits come after the last call of the thread. Whether a later call needs the answer can only
         be seen where the answer itself is an argument of it.
         """
-        schedules = [_Schedule(self, thread) for thread in dict.fromkeys(span.thread for span in self.spans)]
-        found = [take for schedule in schedules for take in schedule.early()]
         least = max(_NOTICEABLE_MS, self.wall_ms * _NOTICEABLE)
+        found = [take for schedule in self._schedules for take in schedule.early(least)]
         return tuple(sorted((take for take in found if take.gain_ms >= least), key=lambda take: -take.gain_ms))
 
     @cached_property
     def possible_ms(self) -> float:
         """The wall time that there would be if no line took its answer too early."""
-        threads = dict.fromkeys(span.thread for span in self.spans)
-        schedules = [_Schedule(self, thread) for thread in threads]
-        gains = (schedule.took() - schedule.took(schedule.sites()) for schedule in schedules)
+        gains = (schedule.took() - schedule.took(schedule.sites()) for schedule in self._schedules)
         return self.wall_ms - max(gains, default=0.0)
 
-
-def _end_of(span: Span, wall_ms: float) -> float:
-    return wall_ms if span.end_ms is None else span.end_ms
+    @cached_property
+    def _schedules(self) -> list[_Schedule]:
+        places: dict[int, list[int]] = defaultdict(list)
+        for place, span in enumerate(self.spans):
+            places[span.thread].append(place)
+        return [_Schedule(self, own) for own in places.values()]
 
 
 @dataclass(slots=True)
@@ -143,33 +147,32 @@ class _Clock:
 
     now: float = 0.0
     ends: dict[int, float] = field(default_factory=dict)
-    postponed: list[int] = field(default_factory=list)
+    postponed: dict[int, None] = field(default_factory=dict)
 
     def wait(self, call: int) -> None:
         self.now = max(self.now, self.ends.get(call, 0.0))
 
     def catch_up(self, calls: AbstractSet[int]) -> None:
         """Wait now for those of *calls* that were postponed."""
-        for call in [one for one in self.postponed if one in calls]:
+        for call in calls & self.postponed.keys():
             self.wait(call)
-            self.postponed.remove(call)
+            del self.postponed[call]
 
 
 class _Schedule:
-    """What one thread did, and how long it would have taken with some of its waits at the end."""
+    """What one thread did, which made the calls at *places*, and how long it would have taken with some waits last."""
 
-    def __init__(self, timeline: Timeline, thread: int) -> None:
+    def __init__(self, timeline: Timeline, places: Iterable[int]) -> None:
+        self._timeline = timeline
         self._spans = timeline.spans
-        self._wall = timeline.wall_ms
-        self._code = timeline.code_ms
-        self._events = sorted(self._happened(thread), key=lambda event: (event.at_ms, event.wait is not None))
+        self._events = sorted(self._happened(places), key=lambda event: (event.at_ms, event.wait is not None))
 
-    def _happened(self, thread: int) -> Iterator[_Event]:
-        for place, span in enumerate(self._spans):
-            if span.thread == thread:
-                yield _Event(span.start_ms, span.start_ms, place)
-                for wait in span.waits:
-                    yield _Event(wait.start_ms, wait.end_ms, place, wait)
+    def _happened(self, places: Iterable[int]) -> Iterator[_Event]:
+        for place in places:
+            span = self._spans[place]
+            yield _Event(span.start_ms, span.start_ms, place)
+            for wait in span.waits:
+                yield _Event(wait.start_ms, wait.end_ms, place, wait)
 
     def sites(self) -> frozenset[str]:
         return frozenset(event.wait.site for event in self._events if event.wait is not None)
@@ -183,33 +186,33 @@ class _Schedule:
             if event.wait is None:
                 span = self._spans[event.call]
                 clock.catch_up(span.needs)
-                clock.ends[event.call] = clock.now + _end_of(span, self._wall) - span.start_ms
+                clock.ends[event.call] = clock.now + self._timeline.end_of(span) - span.start_ms
             elif event.wait.site in late and event.at_ms < last:
-                clock.postponed.append(event.call)
+                clock.postponed[event.call] = None
             else:
-                clock.catch_up(frozenset(clock.postponed))
+                clock.catch_up(clock.postponed.keys())
                 clock.wait(event.call)
-        clock.catch_up(frozenset(clock.postponed))
-        return max([clock.now + max(0.0, self._code - before), *clock.ends.values()])
+        clock.catch_up(clock.postponed.keys())
+        return max([clock.now + max(0.0, self._timeline.code_ms - before), *clock.ends.values()])
 
     def _last_begin(self) -> float:
         return max((event.at_ms for event in self._events if event.wait is None), default=0.0)
 
-    def early(self) -> Iterator[EarlyTake]:
-        """Give each line whose waits might come later, with what that gains."""
+    def early(self, least: float) -> Iterator[EarlyTake]:
+        """Give each line whose waits might come later, with what that gains: no more than the waits, of *least* ms."""
         took = self.took()
         waits: dict[str, list[_Event]] = defaultdict(list)
         for event in self._events:
             if event.wait is not None:
                 waits[event.wait.site].append(event)
         for site, events in waits.items():
-            later = self._begun_after(events[0])
+            waited = sum(event.until_ms - event.at_ms for event in events)
+            later = None if waited < least else self._begun_after(events[0])
             if later is not None:
                 span = self._spans[events[0].call]
                 yield EarlyTake(
                     site=site, name=span.name, mode=span.mode, before=later.site,
-                    waited_ms=sum(event.until_ms - event.at_ms for event in events),
-                    gain_ms=took - self.took({site}),
+                    waited_ms=waited, gain_ms=took - self.took({site}),
                 )  # fmt: skip
 
     def _begun_after(self, wait: _Event) -> Span | None:

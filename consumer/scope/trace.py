@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 
 from ..call.future import InvocationFuture
-from ..call.invocation import Invocation, Outcome, Stoppable
+from ..call.invocation import CallRecord, Invocation, Outcome, Stoppable
 from ..runtime.deadline import Clock
 from .timeline import Span, Timeline, Wait
 
@@ -43,17 +43,22 @@ def lane() -> int:
 class CallTrace:
     """What is noted of one call, whatever collects it; it holds neither arguments nor answer.
 
+    Args:
+        invocation: What is asked.
+        clock: Of the consumer.
+        needed: The calls whose lazy results were among the arguments.
+
     Attributes:
         record: Of the call.
         error: Name of the class of its error; "" for none, or not yet.
         needs: The traces of the calls whose answers are arguments of this one.
     """
 
-    needs: tuple[CallTrace, ...] = ()
-
-    def __init__(self, invocation: Invocation, clock: Clock) -> None:
+    def __init__(self, invocation: Invocation, clock: Clock, needed: Sequence[CallRecord] = ()) -> None:
         self.record = invocation.record
         self.error = ""
+        traces = (record.collected for record in needed)
+        self.needs = {trace for trace in traces if isinstance(trace, CallTrace)}
         self._mode = "sync" if invocation.blocking else "one-way"
         self._clock = clock
         self._lane = lane()
@@ -63,10 +68,14 @@ class CallTrace:
     def begun(self, ending: Stoppable) -> None:
         """Nothing is to be done; see `callahead.consumer.call.invocation.Collected`, here and below."""
 
-    def hold(self, future: InvocationFuture) -> None:
+    def hold(self, future: InvocationFuture, *, is_lazy: bool) -> None:
         """Note that the answer is for a future."""
         del future
-        self._mode = "async"
+        self._mode = "lazy" if is_lazy else "async"
+
+    def streams(self) -> None:
+        """Note that there is more than one request or answer, each of which may be waited for."""
+        self._mode = "stream"
 
     def ended(self, outcome: Outcome) -> None:
         """Note how it ended."""

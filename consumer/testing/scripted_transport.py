@@ -52,6 +52,11 @@ class ScriptedCall:
         if not self.has_ended:
             self.attempt.sent()
 
+    def tell_sent(self) -> None:
+        """Say again what `sent` has said, to who asks only now; what the framework calls."""
+        if self.attempt.is_sent:
+            self.sent()
+
     def reply(self, value: Any = None, attachments: Mapping[str, Any] | None = None) -> None:
         """Answer with *value*, on the thread that calls this."""
         self._end(Outcome(value), attachments)
@@ -206,7 +211,7 @@ class _Request(NamedTuple):
 class ScriptedMethod:
     """A `MethodTransport` of a `ScriptedTransport`."""
 
-    is_streaming = False
+    is_streaming = is_upload = False
 
     def __init__(self, name: str, transport: ScriptedTransport) -> None:
         self.name = name

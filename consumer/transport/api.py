@@ -52,7 +52,14 @@ class MethodTransport(Protocol):
 
     @property
     def is_streaming(self) -> bool:
-        """Requests or answers are streams, which `stream` carries and `send` does not."""
+        """The answers are a stream, which `stream` carries and `send` does not; the requests may be one, too."""
+
+    @property
+    def is_upload(self) -> bool:
+        """The requests are a stream, and the answer is a single one: `encode` is given one iterable of requests.
+
+        What comes of it can be sent once, so that no attempt follows the first, and no interceptor stands in the way.
+        """
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Make of the arguments what `send` puts on the wire; once per call, before any provider is chosen.
@@ -78,6 +85,8 @@ class MethodTransport(Protocol):
                 `concurrent.futures.CancelledError`. Never a foreign error, but for one that a signal handler raised in
                 the thread that waits, and what a method in this process has raised.
 
+        Who asks later for that is told where what the attempt is ``carried_by`` can (`TellsSent`), and else by the end.
+
         What stops the attempt is left with ``attempt.carried_by``; a stopped attempt reports too. Nothing of an attempt
         is kept for another, and two attempts of one call may run at the same time.
         """
@@ -90,7 +99,7 @@ class MethodTransport(Protocol):
                 timeout is that of the whole stream, infinity for no bound.
 
         Returns:
-            The answer where the answers are no stream, else a `ResponseStream`.
+            A `ResponseStream`.
         """
 
 

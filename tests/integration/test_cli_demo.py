@@ -99,11 +99,12 @@ def test_the_picture_shows_the_figures_of_its_run(ran: Ran) -> None:
     found = json.loads(ran.printed)
     groups = ET.parse(ran.picture).getroot().findall("{*}g[@class='panel']")
     for group, mode in zip(groups, ("sync", "async", "lazy"), strict=True):
-        bars = [bar.attrib for bar in group.findall("{*}rect")]
+        lanes = [lane.attrib for lane in group.findall("{*}g[@class='lane']")]
         assert [
-            {"name": bar["data-name"], "start_ms": float(bar["data-start-ms"]), "end_ms": float(bar["data-end-ms"])}
-            for bar in bars
+            {"name": one["data-name"], "start_ms": float(one["data-start-ms"]), "end_ms": float(one["data-end-ms"])}
+            for one in lanes
         ] == found[mode]["calls"]
+        bars = [bar.attrib for bar in group.findall("{*}g/{*}rect[@class='call']")]
         drawn = [(float(bar["x"]), float(bar["x"]) + float(bar["width"])) for bar in bars]
         assert overlaps(drawn) == (mode != "sync")
 

@@ -300,11 +300,12 @@ def test_connections_of_its_own(consume: Consume) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("connections", [0, 2])
-def test_many_threads_at_once(consume: Consume, echoing: DubboPeer, connections: int) -> None:
+@pytest.mark.parametrize("seconds", [1, pytest.param(5, marks=pytest.mark.long)])
+def test_many_threads_at_once(consume: Consume, echoing: DubboPeer, connections: int, seconds: float) -> None:
     """Synchronous and asynchronous calls of many threads, mixed on one connection, all get their own answers."""
     consumer = consume(foo_config(echoing.url, connections=connections, timeout=20000))
     foo = consumer.reference("foo")
-    until = time.monotonic() + 3
+    until = time.monotonic() + seconds
 
     def sync(name: str) -> int:
         count = 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -177,3 +179,80 @@ def test_a_failure_that_nobody_looked_at_is_reported(
     assert done.returncode == 0
     assert len(named) == 1
     assert "program0.py:" in named[0]
+
+
+# The end of the main thread, the signal that the program gets there, and its status.
+WAYS = {
+    "the end": ("", None, 0),
+    "sys.exit": ("sys.exit(3)", None, 3),
+    "Ctrl-C": ("time.sleep(60)", signal.SIGINT, -signal.SIGINT),
+    "SIGTERM": ("time.sleep(60)", signal.SIGTERM, 143),
+    "a dropped consumer": ("del consumer, ahead, method; gc.collect()", None, 0),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_thousand_pending_calls_are_listed_in_time(programs: Programs, greeter: EmbeddedProvider, way: str) -> None:
+    """However the program ends, one line says what it gave up, and the handler of each call has heard of that."""
+    greeter.script("SayHello", hang=True)
+    end, number, status = WAYS[way]
+    program = f"""
+    import atexit, gc
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    consumer = consume(shutdown_timeout="300ms")
+    ahead = consumer.reference("ahead")
+    heard = []
+    def hear(client, request, outcome, context):
+        heard.append(type(outcome.error).__name__)
+        if len(heard) == 1000:
+            say(*set(heard))
+    method = ahead.SayHello.with_options(handler=hear)
+    for number in range(1000):
+        method(str(number)) if is_java else method(name=str(number))
+    say("ready")
+    {end}
+    """
+    process = programs.start(program, greeter.url)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    if number is not None:
+        process.send_signal(number)
+    began = time.monotonic()
+    out, err = process.communicate(timeout=60)
+    assert time.monotonic() - began < 30  # the calls' own timeout, which nobody waits for
+    assert (process.returncode, out) == (status, "ConsumerClosed\n")
+    [line] = [line for line in err.splitlines() if line.startswith("the interpreter exits and gives up 1000 calls")]
+    assert line.endswith(" ms: 1000 of ahead.SayHello")
+
+
+@pytest.mark.parametrize("greeter", ["tri"], indirect=True)  # dubbo knows nothing of a one-way call that is written
+def test_one_way_calls_that_are_given_up_are_said_once(programs: Programs, greeter: EmbeddedProvider) -> None:
+    """In the one line of all, whose number is theirs, and on_drop hears of each."""
+    greeter.script("SayHello", hang=True)
+    program = """
+    teller = {**reference(url, **{"return": False}), "module": "helloworld_pb2"}
+    settings = {"application": {"shutdown_timeout": "300ms"}, "references": {"teller": teller}}
+    consumer = Consumer(settings, on_drop=lambda invocation, error: say(type(error).__name__))
+    for number in range(3):
+        call(consumer.reference("teller"), number)
+    """
+    done = programs.run(program, greeter.url)
+    [line] = said(done)
+    assert line.endswith(" ms: 3 of teller.SayHello")
+    assert (done.returncode, done.stdout) == (0, "ConsumerClosed\n" * 3)
+
+
+def test_a_reference_outlives_the_name_of_its_consumer(programs: Programs, greeter: EmbeddedProvider) -> None:
+    """Who keeps a reference, a method or only a future needs to keep nothing else."""
+    program = """
+    import gc
+    method = consumer.reference("ahead").SayHello
+    del consumer, ahead, teller
+    gc.collect()
+    future = method.future("ann") if is_java else method.future(name="ann")
+    del method
+    gc.collect()
+    say(getattr(future.result(), "message", future.result()))
+    """
+    done = programs.run(program, greeter.url)
+    assert (done.returncode, said(done), done.stdout) == (0, [], "ann\n")

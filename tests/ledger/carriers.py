@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 from typing import Any, Final, Protocol
+from urllib.parse import parse_qs, urlsplit
 
 import grpc
 from ledger.damage import DUBBO, HTTP2, Framing
@@ -36,6 +37,23 @@ class Served(Protocol):
         """Ask for no more calls, finish those that run, and stop listening."""
 
 
+class MethodFailed(Exception):
+    """What a method of the client's own process raises."""
+
+
+def _listening(urls: Sequence[str]) -> Mapping[str, Any]:
+    """Ask providers that listen."""
+    return {"interface": INTERFACE, "url": list(urls)}
+
+
+def _inside(urls: Sequence[str]) -> Mapping[str, Any]:
+    """Ask an object of this process; the address is that of its ledger, with the number of its threads."""
+    (url,) = map(urlsplit, urls)
+    (threads,) = parse_qs(url.query)["threads"]
+    target = {"target": "ledger.inside:Provider", "arguments": {"ledger": url.path}, "close": "close"}
+    return {**target, "threads": int(threads)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier:
     """A transport, and what serves it.
@@ -46,10 +64,11 @@ class Carrier:
         arguments: Makes the arguments that carry a text.
         text_in: Reads it back.
         text_of: Reads the text of an answer.
-        serve: Serves a handler on a port, with so many threads.
-        refusal: The code by which a provider says that it has no room for a call.
         failure: The code by which a method fails.
-        framing: How the answers are cut into frames, for damage that hits one of them.
+        serve: Serves a handler on a port, with so many threads; None where the provider is in the client's process.
+        asked_at: Makes the YAML that says where providers are.
+        refusal: The code by which a provider says that it has no room for a call.
+        framing: How the answers are cut into frames, for damage that hits one of them; None where there are none.
         alert: Settings by which it soon notices that an answer goes on no more.
         late_s: How late a call may end while the connection takes no more bytes.
         minds_time_of_day: A timeout is turned into a time of day and back, so that it must not jump between the two.
@@ -61,14 +80,20 @@ class Carrier:
     arguments: Callable[[str], tuple[Any, ...]]
     text_in: Callable[[tuple[Any, ...]], str]
     text_of: Callable[[Any], str]
-    serve: Callable[[Handler, int, int], Served]
-    refusal: Any
     failure: Any
-    framing: Framing
+    serve: Callable[[Handler, int, int], Served] | None = None
+    asked_at: Callable[[Sequence[str]], Mapping[str, Any]] = _listening
+    refusal: Any = None
+    framing: Framing | None = None
     alert: Mapping[str, Any] = field(default_factory=dict)
     late_s: float = 0.0
     minds_time_of_day: bool = False
     recovers_threads: bool = True
+
+    @property
+    def is_inside(self) -> bool:
+        """The provider is in the client's process: nothing lies between them, and neither goes alone."""
+        return self.serve is None
 
 
 class _Dubbo:
@@ -134,6 +159,15 @@ CARRIERS: Final[Mapping[str, Carrier]] = {
             late_s=1.1,  # gRPC's core ends no call whose bytes it is writing; a second past its time the watchdog does
             minds_time_of_day=True,  # within grpcio, whose core reads the system's clock and not Python's
             recovers_threads=False,  # grpcio itself does not
+        ),
+        Carrier(
+            name="python",
+            reference={},
+            arguments=lambda text: (text,),
+            text_in=itemgetter(0),
+            text_of=str,
+            failure=MethodFailed,
+            asked_at=_inside,
         ),
     )
 }

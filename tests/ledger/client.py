@@ -9,15 +9,16 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from ledger.carriers import INTERFACE, METHOD, Carrier
+from ledger.carriers import METHOD, Carrier, MethodFailed
 from ledger.lines import Writer
 from ledger.text import Asked, digest
 
+from callahead import resolve
 from callahead.consumer import Consumer, Invocation, LimitExceeded, RpcContext, RpcError
 
 PATIENCE_S: Final = 15.0
@@ -27,9 +28,11 @@ REFERENCES: Final[Mapping[str, Mapping[str, Any]]] = {
     "again": {"idempotent": True},
     "ahead": {"async": True},
     "sent": {"async": True, "sent": True},
+    "lazy": {"async": "lazy"},
     "oneway": {"return": False},
 }
 WITHOUT_FUTURE: Final = ("sync", "oneway")
+_CONFIGURED: Final = ("ahead", "sent", "lazy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,8 @@ class Ask:
     """One call to be made.
 
     Attributes:
-        mode: ``future``, ``again`` (a future, of an idempotent method), ``ahead``, ``sent``, ``sync`` or ``oneway``.
+        mode: ``future``, ``again`` (a future, of an idempotent method), ``ahead``, ``sent``, ``lazy``, ``sync`` or
+            ``oneway``; of calls that belong together, one of `ledger.together.SCOPES`.
         delay_ms: How long the provider takes.
         fails: The method fails.
         padding: Bytes to make the request larger.
@@ -53,10 +57,25 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A call that has a future."""
+    """A call that has a future.
+
+    Attributes:
+        id: Of the call.
+        future: Its own.
+        lazy: What the call itself gave, where that is the answer.
+    """
 
     id: str
     future: Future[Any]
+    lazy: Any = None
+
+    def answer(self, within: float) -> Any:
+        """Wait for the answer, and use it as its kind is used."""
+        if self.lazy is None:
+            return self.future.result(within)
+        if not wait([self.future], within).done:
+            raise TimeoutError
+        return resolve(self.lazy)
 
 
 Watch = Callable[[Any], object]
@@ -92,7 +111,7 @@ class Client:
         self.by = by
         settings = {"timeout": 1000, "retries": 2, **settings}
         self._within = settings["timeout"] * (settings["retries"] + 1) / 1000
-        base = {"interface": INTERFACE, "protocol": carrier.name, "url": list(urls), **carrier.reference, **settings}
+        base = {"protocol": carrier.name, **carrier.asked_at(urls), **carrier.reference, **settings}
         references = {name: {**base, **more} for name, more in REFERENCES.items()}
         config = {
             "application": {"shutdown_timeout": shutdown_timeout},
@@ -126,26 +145,54 @@ class Client:
         Returns:
             The call where it has a future.
         """
-        call = f"{self.by}{next(self._numbers)}"
-        has_future = ask.mode not in WITHOUT_FUTURE
-        within = self._within if ask.timeout_ms is None else ask.timeout_ms / 1000
-        args = self._carrier.arguments(Asked(call, ask.delay_ms, ask.fails, ask.padding).text)
-        self._ledger.write(
-            "issue", call, by=self.by, mode=ask.mode, within=within, idempotent=int(ask.mode == "again"),
-            told=int(has_future and self._waits),
-        )  # fmt: skip
-        if not has_future:
-            self._ask_and_wait(call, ask, args)
+        if ask.mode in WITHOUT_FUTURE:
+            self._ask_and_wait(self._issue(ask, is_told=False), ask)
             return None
-        made = Made(call, self._future(call, ask, args))
+        made = self.begin(ask, is_told=self._waits)
         if watch is not None:
             made.future.add_done_callback(watch)
         if self._waits:
-            made.future.add_done_callback(partial(self._tell, call))
             self._waiting.put(made)
         else:
-            made.future.add_done_callback(lambda future: self._write_end(call, future.result))
+            made.future.add_done_callback(lambda future: self.end(made.id, future.result))
         return made
+
+    def begin(self, ask: Ask, within: float | None = None, *, scope: str = "-", is_told: bool = True) -> Made:
+        """Make a call that has a future, whose end is for the caller to write.
+
+        Args:
+            ask: What is asked.
+            within: Seconds within which it must end, in place of those of its own timeout.
+            scope: In which kind of scope.
+            is_told: A callback of the future is to hear of the end.
+
+        Raises:
+            concurrent.futures.CancelledError: The scope was given up; that is in the ledger.
+        """
+        call = self._issue(ask, within, scope, is_told=is_told)
+        try:
+            made = self._begin(call, ask)
+        except CancelledError:
+            self._ledger.write("outcome", call, kind="cancelled", fate="not_sent", begun=0)
+            raise
+        if is_told:
+            made.future.add_done_callback(partial(self._tell, call))
+        return made
+
+    def _issue(self, ask: Ask, within: float | None = None, scope: str = "-", *, is_told: bool) -> str:
+        call = f"{self.by}{next(self._numbers)}"
+        self._ledger.write(
+            "issue", call, by=self.by, mode=ask.mode, scope=scope, idempotent=int(ask.mode == "again"),
+            within=self.within(ask) if within is None else within, told=int(is_told),
+        )  # fmt: skip
+        return call
+
+    def within(self, ask: Ask) -> float:
+        """Tell the seconds within which *ask* must end."""
+        return self._within if ask.timeout_ms is None else ask.timeout_ms / 1000
+
+    def _arguments(self, call: str, ask: Ask) -> tuple[Any, ...]:
+        return self._carrier.arguments(Asked(call, ask.delay_ms, ask.fails, ask.padding).text)
 
     def cancel(self, made: Made) -> None:
         """Cancel a call, and write what that said."""
@@ -161,22 +208,23 @@ class Client:
             self._timed[key] = self._methods[name].with_options(**options)
         return self._timed[key]
 
-    def _future(self, call: str, ask: Ask, args: tuple[Any, ...]) -> Future[Any]:
-        method = self._method(ask)
-        if ask.mode not in ("ahead", "sent"):
-            return method.future(*args)  # type: ignore[no-any-return]
+    def _begin(self, call: str, ask: Ask) -> Made:
+        method, args = self._method(ask), self._arguments(call, ask)
+        if ask.mode not in _CONFIGURED:
+            return Made(call, method.future(*args))
+        given = None
         try:
-            method(*args)
+            given = method(*args)
             if ask.mode == "sent":
                 self._ledger.write("sent", call)
         except RpcError:  # raised at the call, and in the future
             pass
-        return RpcContext.get_context().get_future()
+        return Made(call, RpcContext.get_context().get_future(), given)
 
-    def _ask_and_wait(self, call: str, ask: Ask, args: tuple[Any, ...]) -> None:
-        method = self._method(ask)
+    def _ask_and_wait(self, call: str, ask: Ask) -> None:
+        method, args = self._method(ask), self._arguments(call, ask)
         if ask.mode == "sync":
-            self._write_end(call, lambda: method.sync(*args))
+            self.end(call, lambda: method.sync(*args))
             return
         method(*args)
         self._ledger.write("outcome", call, kind="given", fate="in_doubt")
@@ -190,9 +238,10 @@ class Client:
 
     def _wait(self) -> None:
         while (made := self._waiting.get()) is not None:
-            self._write_end(made.id, partial(made.future.result, self._within + PATIENCE_S))
+            self.end(made.id, partial(made.answer, self._within + PATIENCE_S))
 
-    def _write_end(self, call: str, result: Callable[[], Any]) -> None:
+    def end(self, call: str, result: Callable[[], Any]) -> None:
+        """Write how a call has ended: as *result* tells."""
         try:
             answer = digest(self._carrier.text_of(result()))
         except (Exception, CancelledError) as error:
@@ -206,6 +255,12 @@ class Client:
             return  # a forked child has a copy of the future, which ends there in its own way
         error: BaseException | None = CancelledError() if future.cancelled() else future.exception()
         self._ledger.write("told", call, kind="ok" if error is None else _end_of(error)["kind"])
+
+    def repeated(self, made: Made) -> None:
+        """Write that a call was made once more, after its future had failed."""
+        error = made.future.exception(0)
+        assert error is not None
+        self._ledger.write("repeated", made.id, **_end_of(error))
 
     def _on_drop(self, invocation: Invocation, error: BaseException) -> None:
         asked = Asked.of(self._carrier.text_in(invocation.args))
@@ -236,6 +291,11 @@ class Client:
         return {"calls": 0, "running": 0, **calls, **{f"failed.{name}": count for name, count in failed.items()}}
 
     @property
+    def made(self) -> int:
+        """How many calls were made."""
+        return self.counts()["calls"]
+
+    @property
     def attempts(self) -> int:
         """How many attempts were made."""
         return sum(one.attempts for methods in self.consumer.counts().values() for one in methods.values())
@@ -251,6 +311,8 @@ def _end_of(error: BaseException) -> dict[str, str]:
     name = type(error).__name__
     if isinstance(error, CancelledError):
         return {"kind": "cancelled", "fate": "-", "error": name}
+    if isinstance(error, MethodFailed):
+        return {"kind": "error", "fate": "remote", "error": name, "why": str(error)}
     if not isinstance(error, RpcError):
         return {"kind": "error", "fate": "-", "error": name, "why": str(error)}
     said = {"not_sent": error.not_sent, "in_doubt": error.in_doubt}

@@ -10,17 +10,22 @@ from random import Random
 from typing import Final
 
 from ledger.client import Ask, Client
+from ledger.together import SCOPES, ask_together
 
 SYNC_THREADS: Final = 4
 _MOST_BEHIND_S: Final = 0.2
 MODES: Final[Sequence[tuple[str, int]]] = (
-    ("future", 50),
-    ("again", 15),
+    ("future", 40),
+    ("again", 13),
     ("ahead", 10),
     ("sent", 10),
-    ("sync", 10),
+    ("lazy", 10),
+    ("sync", 8),
     ("oneway", 5),
+    *((scope, 1) for scope in SCOPES),
 )
+_HOLDING: Final = ("sync", *SCOPES)
+"""Modes that hold the thread which asks."""
 Choice = Callable[[Random], Ask]
 
 
@@ -70,7 +75,7 @@ class Load:
         while not self._ends.wait(max(0.0, due - time.monotonic())):
             due = max(due + self._pause, time.monotonic() - _MOST_BEHIND_S)
             ask = self._choose(self._random)
-            if ask.mode == "sync":
+            if ask.mode in _HOLDING:
                 self._waiting.put(ask)
             else:
                 self._client.ask(ask)
@@ -79,7 +84,15 @@ class Load:
 
     def _serve(self) -> None:
         while (ask := self._waiting.get()) is not None:
-            self._client.ask(ask)
+            ask_as_told(self._client, ask)
+
+
+def ask_as_told(client: Client, ask: Ask) -> None:
+    """Make a call, or those of a scope."""
+    if ask.mode in SCOPES:
+        ask_together(client, ask)
+    else:
+        client.ask(ask)
 
 
 def run_load(client: Client, seconds: float, rate: float, choose: Choice, random: Random) -> None:

@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 _END_S = 20.0
 
@@ -16,8 +18,42 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
+class Place(Protocol):
+    """Where calls are run."""
+
+    @property
+    def url(self) -> str:
+        """For a configuration."""
+
+    def drain(self) -> None:
+        """Let it take no more calls, finish those that run, and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A provider in the client's own process, which ends with its consumer; a `Place`.
+
+    Attributes:
+        protocol: Of its carrier.
+        ledger: The file that it writes.
+        threads: How many calls of a reference it runs at once.
+    """
+
+    protocol: str
+    ledger: Path
+    threads: int
+
+    @property
+    def url(self) -> str:
+        """Where its ledger is: that is all there is to be told apart."""
+        return f"{self.protocol}://{self.ledger}?threads={self.threads}"
+
+    def drain(self) -> None:
+        """Leave it to its consumer."""
+
+
 class ProviderAt:
-    """A provider on a port that it keeps over `kill` and `start`.
+    """A provider on a port that it keeps over `kill` and `start`; a `Place`.
 
     Args:
         protocol: Of its carrier.

@@ -58,6 +58,7 @@ def main(protocol: str, path: str, port: str, threads: str) -> None:
     desk = Desk(carrier, Writer(Path(path)))
     signal.signal(signal.SIGUSR1, desk.turn)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it
+    assert carrier.serve is not None
     at = int(port) or free_port()
     served = carrier.serve(desk.handle, at, int(threads))
     print(at, flush=True)

@@ -15,7 +15,7 @@ from ledger.carriers import Carrier
 from ledger.client import Client
 from ledger.lines import CLIENT, PROVIDER, Line, Writer, read
 from ledger.load import Choice, Load, mixed, run_load
-from ledger.process import ProviderAt
+from ledger.process import Inside, Place, ProviderAt
 from ledger.rules import Books, Breach, check
 from ledger.system import Watch, level, settled_level
 from support.proxy import Plain, Proxy, Way
@@ -51,11 +51,13 @@ class Round:
         seconds: How long the load lasts.
         seed: Of all chance.
         folder: Where the ledger is written; a folder of its own.
+        calls: A race goes on until there were so many.
     """
 
-    def __init__(self, carrier: Carrier, seconds: float, seed: int, folder: Path) -> None:
+    def __init__(self, carrier: Carrier, seconds: float, seed: int, folder: Path, calls: int = 0) -> None:
         self.carrier = carrier
         self.seconds = seconds
+        self.calls = calls
         self.random = Random(seed)
         self.folder = folder
         self.verdict = Verdict()
@@ -66,10 +68,16 @@ class Round:
     # Parts
 
     def provider(self, threads: int = 64) -> ProviderAt:
-        """Start a provider, which ends with the round."""
+        """Start a provider with a process of its own, which ends with the round."""
         made = ProviderAt(self.carrier.name, self.folder / PROVIDER, threads)
         self._open.callback(made.drain)
         return made
+
+    def place(self, threads: int = 64) -> Place:
+        """See to it that calls are run somewhere, be it in this process."""
+        if self.carrier.is_inside:
+            return Inside(self.carrier.name, self.folder / PROVIDER, threads)
+        return self.provider(threads)
 
     def proxy(self, provider: ProviderAt, way: Callable[[], Way] = Plain) -> Proxy:
         """Put a proxy before *provider*."""
@@ -158,7 +166,7 @@ def reconnects_within(down_s: float) -> float:
 def answered(books: Books, since: float, until: float = float("inf")) -> float:
     """Tell which share of the calls that were issued in this time were answered; 1.0 where there were none."""
     own = [call for call in books.calls.values() if call.issues and since <= call.issues[0].at < until]
-    own = [call for call in own if call.kind != "given"]
+    own = [call for call in own if call.kind != "given" and call.wants_answer]
     good = [call for call in own if call.kind == "ok" or call.outcome.get("fate") == "remote"]
     return len(good) / len(own) if own else 1.0
 

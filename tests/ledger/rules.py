@@ -1,9 +1,9 @@
 """What must hold of a ledger: the rules L1 to L9.
 
 Of a call the client writes ``issue``, ``sent``, ``told`` (a callback heard of the end), ``cancel``, ``dropped`` (by
-`on_drop`) and ``outcome``, and the provider ``received``, ``executed``, ``replied`` and ``refused``. Beside the calls
-stand ``pause`` (the system did not let the client run), ``slack``, ``waive`` (rules that an experiment cannot ask for),
-``level`` (what the process has open) and ``count``.
+`on_drop`), ``repeated`` (by its scope, after this failure) and ``outcome``, and the provider ``received``,
+``executed``, ``replied`` and ``refused``. Beside the calls stand ``pause`` (the system did not let the client run),
+``slack``, ``waive`` (rules that an experiment cannot ask for), ``level`` (what the process has open) and ``count``.
 """
 
 from __future__ import annotations
@@ -68,6 +68,16 @@ class Call:
     def kind(self) -> str:
         """How it ended, in one word."""
         return self.outcome.get("kind", "")
+
+    @property
+    def wants_answer(self) -> bool:
+        """Nobody means to end it before its time."""
+        return self.issue.get("scope", "-") in ("-", "retry_failed")
+
+    @property
+    def has_begun(self) -> bool:
+        """A scope that was given up lets no further call begin."""
+        return self.outcome.get("begun") != "0"
 
     @property
     def executed(self) -> list[Line]:
@@ -144,7 +154,7 @@ def _ends_once(_: Books, call: Call) -> str:
 
 
 def _is_told_once(_: Books, call: Call) -> str:
-    told, expected = call.of("told"), int(call.issue.get("told", 0))
+    told, expected = call.of("told"), int(call.issue.get("told", 0)) * call.has_begun
     if len(told) != expected:
         return f"{len(told)} of {expected} callbacks heard of the end"
     if call.kind not in KINDS:
@@ -226,10 +236,15 @@ def _counts_agree(books: Books) -> Iterator[str]:
     if not lines:
         yield "no counts were noted"
     for line in lines:
-        own = [call for call in books.calls.values() if call.issue.get("by") == line.fields["by"]]
-        ends = [end for call in own for end in (*call.of("outcome"), *call.of("dropped"))]
+        own = [call for call in books.calls.values() if call.issue.get("by") == line.fields["by"] and call.has_begun]
+        again = [first for call in own for first in call.of("repeated")]
+        ends = [*again, *(end for call in own for end in (*call.of("outcome"), *call.of("dropped")))]
         failed = Counter(end.fields["error"] for end in ends if end.fields.get("error"))
-        expected = {"calls": len(own), "running": 0, **{f"failed.{name}": count for name, count in failed.items()}}
+        expected = {
+            "calls": len(own) + len(again),
+            "running": 0,
+            **{f"failed.{name}": count for name, count in failed.items()},
+        }
         counted = {name: int(value) for name, value in line.fields.items() if name != "by"}
         if counted != expected:
             yield f"{line.fields['by']} counted {counted}, the ledger has {expected}"

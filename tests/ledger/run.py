@@ -18,22 +18,22 @@ from pathlib import Path
 
 from ledger import network
 from ledger.carriers import CARRIERS, Carrier
-from ledger.client import Ask, Client
+from ledger.client import Ask
 from ledger.experiments.table import EXPERIMENTS, LONG_S, READY, Experiment
-from ledger.lines import Writer
-from ledger.process import ProviderAt
+from ledger.load import MODES, ask_as_told
 from ledger.round import Round, Verdict
 from ledger.system import give_back_freed_memory
 
 _SHOWN = 5
 
 
-def run_one(experiment: Experiment, carrier: Carrier, seconds: float, seed: int) -> Verdict:
+def run_one(experiment: Experiment, carrier: Carrier, seed: int, *, is_long: bool = False) -> Verdict:
     """Run one, print what came of it, and return that."""
     assert experiment.run is not None
     folder = Path(tempfile.mkdtemp(prefix=f"ledger-{experiment.number}-{carrier.name}-"))
     began = time.monotonic()
-    with Round(carrier, seconds, seed, folder) as opened:
+    seconds, calls = (LONG_S, experiment.long_calls) if is_long else (experiment.short_s, 0)
+    with Round(carrier, seconds, seed, folder, calls) as opened:
         experiment.run(opened)
     verdict = opened.verdict
     word = "broken" if verdict.breaches else "held"
@@ -55,14 +55,10 @@ def _tell_breaches(verdict: Verdict, folder: Path) -> None:
 def warm_up(carrier: Carrier) -> None:
     """Let everything be loaded that is loaded once, so that levels compare."""
     with tempfile.TemporaryDirectory() as folder:
-        provider = ProviderAt(carrier.name, Path(folder, "provider"))
-        ledger = Writer(Path(folder, "client"))
-        client = Client(ledger, carrier, provider.url)
-        for mode in ("future", "again", "ahead", "sent", "sync", "oneway"):
-            client.ask(Ask(mode=mode))
-        client.close()
-        ledger.close()
-        provider.drain()
+        with Round(carrier, 0.0, 0, Path(folder)) as opened:
+            client = opened.client(opened.place().url)
+            for mode, _ in MODES:
+                ask_as_told(client, Ask(mode=mode))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -77,14 +73,16 @@ def main(arguments: Sequence[str]) -> int:
     be_quiet()
     give_back_freed_memory()
     broken = 0
+    chosen = [one for one in EXPERIMENTS if not given.numbers or one.number in given.numbers]
     for name in given.over:
         warm_up(CARRIERS[name])
-        for experiment in READY:
-            if not given.numbers or experiment.number in given.numbers:
-                seconds = LONG_S if given.long else experiment.short_s
-                broken += bool(run_one(experiment, CARRIERS[name], seconds, given.seed).breaches)
-    for experiment in EXPERIMENTS:
-        if experiment.lacks and (not given.numbers or experiment.number in given.numbers):
+        for experiment in chosen:
+            if not experiment.applies_to(CARRIERS[name]):
+                print(f"{experiment.number} {experiment.name} over {name}: does not apply: needs {experiment.needs}")
+            elif experiment in READY:
+                broken += bool(run_one(experiment, CARRIERS[name], given.seed, is_long=given.long).breaches)
+    for experiment in chosen:
+        if experiment.lacks:
             print(f"{experiment.number} {experiment.name}: not yet: needs {experiment.lacks}")
     return int(broken > 0)
 

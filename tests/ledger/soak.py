@@ -7,6 +7,7 @@ told. The rules hold for each, and over the whole time memory, threads and descr
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import gc
 import secrets
 import sys
@@ -19,16 +20,18 @@ from typing import Final
 
 from ledger import network
 from ledger.carriers import CARRIERS
-from ledger.experiments.table import READY
+from ledger.experiments.table import RUNS
 from ledger.run import be_quiet, run_one, warm_up
 from ledger.system import give_back_freed_memory, resident_kb, trim
 from support.sockets import descriptors
 
 _SETTLING: Final = 0.5
 """The share of the time in which what is loaded once may still be loaded: the slope is of the rest."""
+_MORE_OBJECTS: Final = 500
+"""A cache that is filled at last is no leak."""
 _MOST_MIB_PER_HOUR: Final = 1.0
-_NOISE_MIB: Final = 4.0
-"""What an allocator keeps for reasons of its own: a growth in all that is no more says nothing of a slope."""
+_SLOPE_S: Final = 1800.0
+"""Less time says nothing of a slope of memory: an allocator fills what it keeps for half an hour."""
 
 
 @dataclass(slots=True)
@@ -39,6 +42,7 @@ class Trend:
     memory_mib: list[float] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)
     descriptors: list[int] = field(default_factory=list)
+    objects: list[int] = field(default_factory=list)
 
     def look(self) -> None:
         """Note it."""
@@ -48,11 +52,12 @@ class Trend:
         self.memory_mib.append(resident_kb() / 1024)
         self.threads.append(threading.active_count())
         self.descriptors.append(len(descriptors()))
+        self.objects.append(len(gc.get_objects()))
 
     def settled(self) -> Trend:
         """The later part of it."""
         first = int(len(self.at_s) * _SETTLING)
-        return Trend(self.at_s[first:], self.memory_mib[first:], self.threads[first:], self.descriptors[first:])
+        return Trend(*(values[first:] for values in dataclasses.astuple(self)))
 
     @property
     def mib_per_hour(self) -> float:
@@ -68,10 +73,12 @@ class Trend:
     def faults(self) -> list[str]:
         """What has grown."""
         found = []
-        if self.mib_per_hour > _MOST_MIB_PER_HOUR and max(self.memory_mib) - self.memory_mib[0] > _NOISE_MIB:
+        if self.mib_per_hour > _MOST_MIB_PER_HOUR and self.at_s[-1] - self.at_s[0] >= _SLOPE_S:
             found.append(f"memory grows by {self.mib_per_hour:.1f} MiB an hour")
-        for name, counts in (("threads", self.threads), ("descriptors", self.descriptors)):
-            if min(counts[len(counts) // 2 :]) > max(counts[: len(counts) // 2], default=0):
+        counted = {"threads": (self.threads, 0), "descriptors": (self.descriptors, 0)}
+        for name, (counts, more) in {**counted, "Python objects": (self.objects, _MORE_OBJECTS)}.items():
+            half = len(counts) // 2
+            if half and min(counts[half:]) > max(counts[:half]) + more:
                 found.append(f"{name} grow: {counts}")
         return found
 
@@ -96,8 +103,8 @@ def _soak(seconds: float, over: Sequence[str], random: Random) -> int:
     trend, broken, calls, runs = Trend(), 0, 0, 0
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
-        experiment, carrier = random.choice(READY), CARRIERS[random.choice(over)]
-        verdict = run_one(experiment, carrier, experiment.short_s, random.randrange(1 << 30))
+        experiment, carrier = random.choice([one for one in RUNS if one[1].name in over])
+        verdict = run_one(experiment, carrier, random.randrange(1 << 30))
         broken += bool(verdict.breaches)
         calls, runs = calls + verdict.calls, runs + 1
         trend.look()
@@ -105,7 +112,8 @@ def _soak(seconds: float, over: Sequence[str], random: Random) -> int:
     faults = late.faults()
     print(f"{runs} experiments, {calls:,} calls, {broken} broken; memory {trend.memory_mib[0]:.1f} to "
           f"{trend.memory_mib[-1]:.1f} MiB, at last {late.mib_per_hour:+.1f} MiB an hour; threads {trend.threads[-1]}; "
-          f"descriptors {trend.descriptors[0]} to {trend.descriptors[-1]}")  # fmt: skip
+          f"descriptors {trend.descriptors[0]} to {trend.descriptors[-1]}; Python objects "
+          f"{trend.objects[0]:,} to {trend.objects[-1]:,}")  # fmt: skip
     for fault in faults:
         print(f"  {fault}")
     return int(bool(broken or faults))

@@ -14,6 +14,7 @@ from ledger.lines import Writer
 from support.sockets import sockets
 
 _M_MMAP_THRESHOLD: Final = -3
+_M_ARENA_MAX: Final = -8
 _LOOK_S: Final = 0.02
 _WORTH_S: Final = 0.001
 _OTHERS: Final = (
@@ -43,7 +44,9 @@ def settled_level(most: dict[str, int], within: float = 5.0) -> dict[str, int]:
 def give_back_freed_memory() -> None:
     """Let what is freed and large go back to the system at once, so that what the process has is what it uses."""
     with contextlib.suppress(OSError, AttributeError):  # another system
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 16)
+        system = ctypes.CDLL(None)
+        system.mallopt(_M_MMAP_THRESHOLD, 1 << 16)
+        system.mallopt(_M_ARENA_MAX, 1)  # else what each thread once freed stays with it
 
 
 def trim() -> None:

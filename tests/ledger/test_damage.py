@@ -104,14 +104,18 @@ def test_a_cut_proxy_ends_its_connections(server: socket.socket) -> None:
     """Both sides hear of it, and the next connection is carried."""
     with Proxy(server.getsockname()[1]) as proxy:
         with socket.create_connection(("127.0.0.1", proxy.port)) as client, server.accept()[0] as accepted:
+            client.sendall(b"carried")
+            assert accepted.recv(9) == b"carried"
             proxy.cut()
             for one in (client, accepted):
+                one.settimeout(10)
                 assert _has_ended(one)
         with socket.create_connection(("127.0.0.1", proxy.port)), server.accept()[0]:
             pass
 
 
 def _has_ended(one: socket.socket) -> bool:
+    one.settimeout(10)
     try:
         return one.recv(9) == b""
     except ConnectionError:

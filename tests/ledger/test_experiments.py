@@ -8,8 +8,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from ledger.carriers import CARRIERS
-from ledger.experiments.table import READY, Experiment
+from ledger.carriers import CARRIERS, Carrier
+from ledger.experiments.table import RUNS, Experiment
 from ledger.process import environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
@@ -60,9 +60,8 @@ def running() -> Iterator[dict[str, Running]]:
         one.close()
 
 
-@pytest.mark.parametrize("experiment", READY, ids=lambda one: one.name.replace(" ", "-"))
-@pytest.mark.parametrize("protocol", CARRIERS)
-def test_nothing_is_lost(protocol: str, experiment: Experiment, running: dict[str, Running]) -> None:
+@pytest.mark.parametrize(("experiment", "carrier"), RUNS, ids=lambda one: one.name.replace(" ", "-"))
+def test_nothing_is_lost(experiment: Experiment, carrier: Carrier, running: dict[str, Running]) -> None:
     """The ledger of both sides keeps every rule, and what the experiment itself asks for holds."""
-    said = running[protocol].report_of(experiment)
-    assert f"\n{experiment.number} {experiment.name} over {protocol}: held" in f"\n{said}", said
+    said = running[carrier.name].report_of(experiment)
+    assert f"\n{experiment.number} {experiment.name} over {carrier.name}: held" in f"\n{said}", said

@@ -71,12 +71,24 @@ BROKEN: Mapping[str, tuple[str, str, str, str]] = {
     "another call's answer": ("L3", "a", "outcome a kind=ok fate=- answer=77", "outcome a kind=ok fate=- answer=78"),
     "an answer that nobody gave": ("L3", "a", "2.1 executed a answer=77\n", ""),
     "not sent, and received": ("L4", "c", "2.1 replied a", "5.0 received c"),
+    "never begun, and received": (
+        "L4",
+        "d",
+        "6.1 outcome d kind=cancelled fate=-",
+        "6.1 received d\n6.1 outcome d kind=cancelled fate=not_sent begun=0",
+    ),
     "not sent, and sent before": ("L4", "c", "5.0 outcome c", "5.0 sent c\n5.0 outcome c"),
     "run, and not in doubt": ("L5", "b", "outcome b kind=error fate=in_doubt", "outcome b kind=error fate=remote"),
     "run twice": ("L6", "b", "3.1 executed b answer=79", "3.1 executed b answer=79\n3.2 executed b answer=79"),
     "an outcome that is late": ("L7", "b", "4.0 outcome b", "4.051 outcome b"),
     "a thread that stays": ("L8", "-", "9.1 level - threads=3", "9.1 level - threads=4"),
     "a failure that was not counted": ("L9", "-", " failed.CallTimeout=1", ""),
+    "a repetition that was not counted": (
+        "L9",
+        "-",
+        "3.0 issue b",
+        "2.9 repeated a kind=error fate=not_sent error=ConnectFailed\n3.0 issue b",
+    ),
     "a call that is counted as running": ("L9", "-", "calls=6 running=0", "calls=6 running=1"),
 }
 
@@ -113,3 +125,16 @@ def test_a_breach_says_what_is_wrong() -> None:
     """The figure is in it."""
     (breach,) = check(changed("4.0 outcome b", "4.06 outcome b"))
     assert breach == Breach("L7", "b", "10.0 ms later than it may be")
+
+
+def test_a_call_that_never_began_is_not_counted() -> None:
+    """In a scope that was given up a call is cancelled before it begins: no callback hears of it, no count has it."""
+    more = "6.2 issue g by=main within=1.0 idempotent=0 told=1\n6.2 outcome g kind=cancelled fate=not_sent begun=0\n"
+    assert check(books(f"{CLIENT}{more}")) == []
+
+
+def test_a_repeated_call_is_counted_twice() -> None:
+    """Its scope has made it once more, after a failure that is counted as well; its end is the later one."""
+    again = "2.15 repeated a kind=error fate=not_sent error=ConnectFailed\n"
+    counted = CLIENT.replace("calls=6", "calls=7").replace("failed.ConnectFailed=1", "failed.ConnectFailed=2")
+    assert check(books(f"{counted}{again}")) == []

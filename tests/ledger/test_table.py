@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ledger.carriers import CARRIERS
 from ledger.experiments.table import EXPERIMENTS, READY
 from ledger.rules import RULES
 
@@ -34,3 +35,19 @@ def test_the_page_has_every_experiment() -> None:
 def test_the_page_has_every_rule() -> None:
     """Its list of rules is the checker's."""
     assert re.findall(r"^(L\d) ", PAGE.read_text("utf-8"), re.MULTILINE) == list(RULES)
+
+
+@pytest.mark.source
+def test_the_page_says_what_does_not_apply() -> None:
+    """Each column leaves out just what its transport has not, and no other."""
+    said = {int(row[0]): [*map("does not apply".__eq__, row[3:])] for row in _rows()}
+    declared = {one.number: [not one.applies_to(carrier) for carrier in CARRIERS.values()] for one in EXPERIMENTS}
+    assert said == declared
+
+
+def _rows() -> list[list[str]]:
+    """The cells of each row of its table."""
+    rows = re.findall(r"^   \* - \d+\n(?:     .+\n)+", PAGE.read_text("utf-8"), re.MULTILINE)
+    return [
+        [" ".join(cell.split()) for cell in re.split(r"^ +(?:\* )?- ", row, flags=re.MULTILINE)[1:]] for row in rows
+    ]

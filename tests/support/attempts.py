@@ -19,10 +19,11 @@ def provider_at(protocol: str = "tri", host: str = "127.0.0.1", port: int = 5005
 def attempt_of(
     policy: MethodPolicy, *args: Any, provider: Provider | None = None, request: Any = None, **fields: Any
 ) -> Attempt:
-    """Make the first attempt of a call with *args*; *fields* are further ones of its invocation."""
+    """Make the first attempt of a call with *args*; *fields* are its invocation's, but for the record's ``on_sent``."""
     record = CallRecord(policy, policy.method, 0.0)
     invocation = Invocation(policy, policy.method, args, {}, {}, 0.0, lambda: 0.0, record, blocking=False)
     invocation.request = request
+    record.on_sent = fields.pop("on_sent", None)
     for name, value in fields.items():
         setattr(invocation, name, value)
     return Attempt(invocation, provider_at() if provider is None else provider, waits=False)

@@ -96,6 +96,8 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            with self._lock:  # here, so that a cut right after the server has accepted finds it
+                self._sockets.add(client)
             self._threads = [self._threads[0], *(one for one in self._threads[1:] if one.is_alive())]
             self._start(self._connect, client)
 
@@ -109,21 +111,26 @@ class Proxy:
             server = socket.create_connection(("127.0.0.1", self._to))
         except OSError:
             _reset(client)
-            client.close()
+            self._forget(client)
             return
         pair = (client, server)
         for one in pair:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
-            self._sockets.update(pair)
+            self._sockets.add(server)
+        if self._closed:  # `close` came too early to see it
+            _reset(*pair)
         way = self._way()
         down = threading.Thread(target=self._pump, args=(way, DOWN, server, client), name="proxy")
         down.start()
         self._pump(way, UP, client, server)
         down.join()
+        self._forget(*pair)
+
+    def _forget(self, *sockets: socket.socket) -> None:
         with self._lock:
-            self._sockets.difference_update(pair)
-        for one in pair:
+            self._sockets.difference_update(sockets)
+        for one in sockets:
             one.close()
 
     def _pump(self, way: Way, direction: str, source: socket.socket, target: socket.socket) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import Any, assert_type
+from typing import Any, Protocol, assert_type
 
 import callahead
 from callahead.consumer import (
@@ -22,7 +22,10 @@ from callahead.consumer import (
     RpcContext,
     RpcError,
     answer,
+    async_view,
+    oneway,
     resolve,
+    sync_view,
 )
 
 
@@ -60,6 +63,19 @@ def methods(method: Method) -> None:
     assert_type(method.with_options(retries=0).sync(1), Any)
 
 
+class Declared(Protocol):
+    def find_foo(self, foo_id: int) -> str: ...
+
+
+def views(foo: Declared, reference: Reference) -> None:
+    assert_type(sync_view(foo), Declared)
+    assert_type(sync_view(foo).find_foo(1), str)
+    assert_type(sync_view(reference), Reference)
+    assert_type(oneway(foo), Declared)
+    assert_type(async_view(foo).find_foo(1), Any)
+    sync_view(foo).find_foo("one")  # type: ignore[arg-type]
+
+
 def lazy_results(declared: str) -> None:
     assert_type(resolve(declared), str)
     assert_type(callahead.resolve(declared), str)
@@ -74,6 +90,10 @@ async def futures(future: InvocationFuture) -> None:
     assert_type(future.attempts, int)
     assert_type(future.call_site, str)
     assert_type(future.then(str), InvocationFuture[str])
+    assert_type(future.sent(0), bool)
+    assert_type(future.when_sent(lambda sent, error: print(sent, error)), InvocationFuture[bool])
+    assert_type(future.when_complete(lambda answer, error: print(answer, error)), InvocationFuture)
+    future.add_sent_callback(lambda written: print(written.is_sent()))
     future.add_done_callback(lambda done: print(done.response_attachments))
 
 

@@ -178,13 +178,18 @@ def test_the_broken_configuration_says_what_the_page_says() -> None:
     assert f"{caught.value}\n" == shown[at + 1].body
 
 
+def known_keys(tables: ModuleType) -> set[str]:
+    """All keys of a configuration."""
+    models = {model for model, _, _ in tables.TABLES.values()}
+    return {*listing("reference"), *(key for model in models for key in yaml_keys(model).values())}
+
+
 def test_every_key_has_a_row(tables: ModuleType) -> None:
     """The tables of the page have all keys of the models, each once, and name no other."""
     page = tables.expand(text_of("configuration"))
     rows = re.findall(r"^   \* - ``(\w+)``$", page, re.MULTILINE)
     keys = {key for table in tables.TABLES for key in tables.own_keys(table)}
-    models = {model for model, _, _ in tables.TABLES.values()}
-    assert keys == {*listing("reference"), *(key for model in models for key in yaml_keys(model).values())}
+    assert keys == known_keys(tables)
 
     assert keys == set(rows)
     assert ".. settings::" not in page
@@ -264,7 +269,7 @@ def test_a_page_begins_with_what_it_is_about(page: str) -> None:
 
 def test_every_public_name_is_in_the_reference() -> None:
     """What callahead.consumer and callahead.consumer.testing offer, each once; other packages are listed by Sphinx."""
-    listed = re.findall(r"^\.\. auto(?:class|exception|function):: ([\w.]+)$", text_of("api"), re.MULTILINE)
+    listed = re.findall(r"^\.\. auto(?:class|data|exception|function):: ([\w.]+)$", text_of("api"), re.MULTILINE)
     names = [name.removeprefix("callahead.consumer.testing.") for name in listed]
 
     assert sorted(name for name in names if "." not in name) == sorted([*consumer.__all__, *testing.__all__])
@@ -308,3 +313,56 @@ def test_values_come_back_as_the_page_says() -> None:
         got = hessian2.loads(hessian2.dumps(eval(python, ANNOTATIONS)))
         assert got == expected, python
         assert isinstance(got, type(expected)), python
+
+
+def features() -> list[list[str]]:
+    """The rows of the table of all features: from, feature, here, page."""
+    cells = r"   \* - (.*)\n     - (.*)\n     - (.*)\n     -(.*)\n"
+    return [list(row) for row in re.findall(cells, text_of("features"))[1:]]
+
+
+def lacks(name: str, keys: set[str]) -> str:
+    """Say what of *name*, as the table of all features has it, is not there; "" for nothing."""
+    if name.startswith("callahead "):
+        command, *options = name.split()[1:]
+        found = main.get_command(click.Context(main), command)
+        known = [] if found is None else [one for param in found.params for one in param.opts]
+        return "" if found is not None and set(options) <= set(known) else f"no command {name}"
+    if ":" in name:
+        return "" if name.partition(":")[0] in keys else f"no key {name}"
+    found = consumer
+    for part in name.split("."):
+        if not hasattr(found, part):
+            return f"no name {name}"
+        found = getattr(found, part)
+    return ""
+
+
+def test_every_name_among_the_features_is_there(tables: ModuleType) -> None:
+    """A key, a command with its options, or a name of callahead.consumer; what is not there says so."""
+    keys = known_keys(tables)
+    for _, feature, here, page in features():
+        names = re.findall(r"``(.+?)``", here)
+        assert list(filter(None, (lacks(name, keys) for name in names))) == []
+        assert (here == "not yet") == (not names), feature
+        assert (page.strip() == "") == (here == "not yet"), feature
+
+
+def test_the_features_are_those_of_all_five_clients() -> None:
+    """In groups, each feature once in its group."""
+    rows = features()
+    assert list(dict.fromkeys(row[0] for row in rows)) == [
+        "Dubbo",
+        "Ice",
+        "AWS",
+        "Aerospike",
+        "jclouds",
+        "none of them",
+    ]
+    assert len({(row[0], row[1]) for row in rows}) == len(rows) > 60
+
+
+@pytest.mark.parametrize("name", ["asynch:", "Consumer.nothing", "nothing", "callahead no", "callahead run --no"])
+def test_a_name_that_is_not_there_is_found(name: str, tables: ModuleType) -> None:
+    """So that the test above can fail."""
+    assert lacks(name, known_keys(tables))

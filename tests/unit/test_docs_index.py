@@ -8,9 +8,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from support.manual import DOCS, ROOT
 
+from callahead.consumer.cli import svg
 from callahead.consumer.cli.demo_view import difference
-from callahead.consumer.cli.timeline import Span
 from callahead.consumer.cli.waterfall import Panel, waterfall
+from callahead.consumer.scope import Span, Timeline, Wait
 
 pytestmark = pytest.mark.source
 
@@ -21,12 +22,18 @@ def index() -> str:
 
 def panel_of(group: ET.Element) -> Panel:
     """Read back what a part of a picture was drawn of."""
-    bars = [bar.attrib for bar in group.findall("{*}rect")]
-    spans = [
-        Span(name=bar["data-name"], start_ms=float(bar["data-start-ms"]), end_ms=float(bar["data-end-ms"]))
-        for bar in bars
-    ]
-    return Panel(heading=group.findtext("{*}text", ""), spans=spans, wall_ms=float(group.attrib["data-wall-ms"]))
+    spans = tuple(span_of(lane) for lane in group.findall("{*}g[@class='lane']"))
+    return Panel(heading=group.findtext("{*}text", ""), timeline=Timeline(spans, float(group.attrib["data-wall-ms"])))
+
+
+def span_of(lane: ET.Element) -> Span:
+    waits = tuple(
+        Wait(one.attrib["data-site"], float(one.attrib["data-start-ms"]), float(one.attrib["data-end-ms"]))
+        for one in lane.findall("{*}rect[@class='wait']")
+    )
+    figures = {name: lane.attrib[f"data-{name}"] for name in ("name", "site", "mode")}
+    start, end = float(lane.attrib["data-start-ms"]), float(lane.attrib["data-end-ms"])
+    return Span(**figures, start_ms=start, end_ms=end, waits=waits)
 
 
 def test_the_picture_is_what_the_demo_draws_today() -> None:
@@ -35,16 +42,17 @@ def test_the_picture_is_what_the_demo_draws_today() -> None:
     root = ET.fromstring(text)
     panels = [panel_of(group) for group in root.findall("{*}g[@class='panel']")]
 
-    assert waterfall(root.findtext("{*}title", ""), panels) == text
+    assert svg.text_of(waterfall(root.findtext("{*}title", ""), panels)) == text
 
 
 def test_the_picture_shows_one_run_after_the_other_and_one_at_once() -> None:
     """Synchronous calls begin after one another, asynchronous ones together."""
     root = ET.parse(DOCS / "waterfall.svg").getroot()
-    sync, at_once = (panel_of(group).spans for group in root.findall("{*}g[@class='panel']"))
+    sync, *at_once = (panel_of(group).timeline for group in root.findall("{*}g[@class='panel']"))
 
-    assert sync[1].start_ms >= sync[0].end_ms
-    assert at_once[1].start_ms < at_once[0].end_ms
+    assert sync.spans[1].start_ms >= sync.end_of(sync.spans[0])
+    assert len(at_once) == 2
+    assert all(line.spans[1].start_ms < line.end_of(line.spans[0]) for line in at_once)
     assert ".. raw:: html\n   :file: waterfall.svg\n" in index()
 
 

@@ -71,18 +71,31 @@ def names() -> frozenset[str]:
 
 
 @cache
+def _import_statements(path: Path) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """Find them wherever they stand in *path*, which is read once for all tests."""
+    tree = ast.parse(path.read_text("utf-8"))
+    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+
+
+@cache
 def imports_of(path: Path) -> tuple[str, ...]:
     """Names of all that *path* imports anywhere in it: ours as ``consumer.x``, down to the module."""
     package = name_of(path).split(".") if path.stem == "__init__" else name_of(path).split(".")[:-1]
     found: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in _import_statements(path):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
             found += [f"{module}.{alias.name}" for alias in node.names]
     return tuple(_module_of(name.removeprefix("callahead.")) for name in found)
+
+
+def _absolute(path: Path) -> list[str]:
+    """Names of the modules from which *path* imports, where they are not relative."""
+    froms = [node for node in _import_statements(path) if isinstance(node, ast.ImportFrom)]
+    return [node.module for node in froms if not node.level and node.module]
 
 
 def _module_of(name: str) -> str:
@@ -193,19 +206,15 @@ def test_inside_a_package_imports_are_relative(path: Path) -> None:
     package = name_of(path).partition(".")[0]
     if package == "conf":  # generated code
         return
-    nodes = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
-    absolute = [node.module for node in nodes if not node.level and node.module]
-    assert [name for name in absolute if _in_room(name, f"callahead.{package}")] == []
+    assert [name for name in _absolute(path) if _in_room(name, f"callahead.{package}")] == []
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_no_module_imports_a_package_by_its_folder(path: Path) -> None:
     """``import config`` from the root of the checkout would make a second copy of every class."""
-    tree = ast.parse(path.read_text("utf-8"))
-    plain = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
-    plain += [
-        node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level and node.module
-    ]
+    statements = _import_statements(path)
+    plain = [alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names]
+    plain += _absolute(path)
 
     assert [] == [name for name in plain if name.partition(".")[0] in PARTS]
 

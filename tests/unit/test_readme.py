@@ -134,8 +134,10 @@ def test_the_package_index_can_show_it() -> None:
 
 
 def test_a_client_of_any_library_is_called_as_the_example_says() -> None:
-    """The example holds its own assertions, and the configuration above it loads."""
-    exec(blocks("python")[6], {})
+    """The examples hold their own assertions, and the configuration above them loads."""
+    names: dict[str, Any] = {}
+    exec(blocks("python")[6], names)
+    exec(blocks("python")[7], names)
     assert load_text(blocks("yaml")[3]).references["s3"].is_local
 
 

@@ -48,8 +48,8 @@ def load_types(policy: ReferencePolicy, open_channel: OpenChannel) -> ServiceTyp
 def check_methods(policy: ReferencePolicy, types: ServiceTypes) -> None:
     """Check that *types* has every method that the YAML names, and that each can do what is asked of it.
 
-    A streaming method takes no ``async``, ``return`` or ``sent`` of its own; what it inherits from the reference or the
-    consumer has no effect on it.
+    A method that streams its answers takes no ``async``, ``return`` or ``sent`` of its own; what it inherits from the
+    reference or the consumer has no effect on it.
 
     Raises:
         ConfigError: With all that is wrong.
@@ -66,7 +66,7 @@ def check_methods(policy: ReferencePolicy, types: ServiceTypes) -> None:
             text = f'"{name}" and "{named[method.name]}" are one method, "{method.name}"'
             problems.append(method_policy.problem("method", text, "keep one of them"))
         named[method.name] = name
-        if method.streaming:
+        if method.server_streaming:
             problems += streaming_problems(policy.default, method_policy)
     if problems:
         raise ConfigError(problems)

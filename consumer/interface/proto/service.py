@@ -39,6 +39,11 @@ class MethodTypes:
         """One side or both send more than one message."""
         return self.client_streaming or self.server_streaming
 
+    @property
+    def is_upload(self) -> bool:
+        """The client sends any number of requests, and the server a single response."""
+        return self.client_streaming and not self.server_streaming
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceTypes:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from ...call.attempt import Attempt
-from ...call.invocation import Done, Outcome
+from ...call.invocation import CallRecord, Done, Outcome
 from ...errors import CallTimeout
 from ...runtime.callbacks import CallbackExecutor
 from ..large_answers import read_elsewhere
@@ -46,6 +46,9 @@ class Carrier(Protocol):
     def post_cancel(self, call: Call, /) -> None:
         """Stop *call*, soon."""
 
+    def tell_written(self, call: Call, /) -> None:
+        """Tell *call*, which did not ask for it when it began, when its frame is written, or now where it is."""
+
 
 class Call:
     """What a connection keeps of an attempt while it runs.
@@ -59,12 +62,13 @@ class Call:
         size: Bytes that its request holds, with what that was made of.
         ended: The outcome is out, or held.
         is_held: The end is kept here until `hand_out`, since whoever brings it about holds the connection.
-        wants_written: Somebody must be told when the frame is written.
+        record: Of the call that it is an attempt of. Its ``on_sent`` is looked at once the frame is queued: who has set
+            it until then is told, who sets it later finds this.
     """
 
     __slots__ = (
         "_attempt", "_connection", "_done", "_held", "_method",
-        "ended", "expires", "frame", "id", "is_held", "number", "size", "two_way", "wants_written",
+        "ended", "expires", "frame", "id", "is_held", "number", "record", "size", "two_way",
     )  # fmt: skip
 
     def __init__(
@@ -84,7 +88,7 @@ class Call:
         self.expires = attempt.ends
         self.number = 0
         self.ended = False
-        self.wants_written = not two_way or attempt.invocation.on_sent is not None
+        self.record: CallRecord = attempt.invocation.record
         self._attempt: Attempt | None = attempt
         self._method = method
         self._done: Done | None = done
@@ -120,6 +124,12 @@ class Call:
         connection = self._connection
         if connection is not None:
             connection.post_cancel(self)
+
+    def tell_sent(self) -> None:
+        """Tell the attempt when the frame is written, or now where it is; one without an answer is told anyway."""
+        connection = self._connection
+        if connection is not None and self.two_way:
+            connection.tell_written(self)
 
     def written(self) -> None:
         """The kernel has taken the last byte of the frame."""

@@ -144,12 +144,24 @@ class Connection:
         """Let the I/O thread stop *call*."""
         self._thread.end(self._cancel, call)
 
+    def tell_written(self, call: Call) -> None:
+        """Tell *call* when its frame is written: here where it is, else on the I/O thread."""
+        if self._calls.is_written(call):
+            call.written()
+        else:
+            self._thread.end(self._watch, call)
+
+    def _watch(self, call: Call) -> None:
+        if self._owner.enter(self._watch, call):
+            self._calls.watch(call)
+            self._owner.leave()
+
     def lead(self, call: Call) -> bool:
         """Carry *call* on the calling thread, where that can be; see `Leading.lead`.
 
         Whoever waits for the frame to be written hears that from the I/O thread.
         """
-        return not call.wants_written and self._leading.lead(call)
+        return call.two_way and call.record.on_sent is None and self._leading.lead(call)
 
     def counts(self) -> ConnectionCounts:
         """Return what happened."""

@@ -97,7 +97,7 @@ class _BoundMethod(NamedTuple):
 class DubboMethod:
     """A `MethodTransport` for one method of a Java interface."""
 
-    is_streaming = False
+    is_streaming = is_upload = False
 
     def __init__(
         self, method: JavaMethod, policy: ReferencePolicy, application: str, pool: Pool, providers: Providers

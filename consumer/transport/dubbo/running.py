@@ -56,7 +56,7 @@ class RunningCalls:
         frame, call.frame = call.frame, None
         assert frame is not None
         call.number = self._outbox.put(frame)
-        if call.wants_written:
+        if not call.two_way or call.record.on_sent is not None:
             self._outbox.watch(call)
         self.size += call.size
         self.by_id[call.id] = call
@@ -68,6 +68,23 @@ class RunningCalls:
         if call is not None:
             self.size -= call.size
         return call
+
+    def is_written(self, call: Call) -> bool:
+        """Tell whether the frame of *call* has left whole and the call runs; from any thread.
+
+        Whether it runs is looked at last: numbers begin anew only after all that ran before have ended.
+        """
+        number = call.number
+        return 0 < number <= self._outbox.written and not call.ended
+
+    def watch(self, call: Call) -> None:
+        """Tell *call* when its frame is written, or now where it is; one that has not come yet is told anyway."""
+        if self.by_id.get(call.id) is not call:
+            return
+        if self.is_written(call):
+            call.written()
+        else:
+            self._outbox.watch(call)
 
     def written(self, call: Call) -> None:
         """Tell *call* that its frame has left; without an answer to come that is its end."""

@@ -17,7 +17,7 @@ class PythonMethod:
 
     __slots__ = ("_pool", "name")
 
-    is_streaming = False
+    is_streaming = is_upload = False
 
     def __init__(self, name: str, pool: BoundedPool) -> None:
         self.name = name

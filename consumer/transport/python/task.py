@@ -81,6 +81,12 @@ class Task:
         if attempt is not None and attempt.wants_sent:
             attempt.sent()
 
+    def tell_sent(self) -> None:
+        """Tell the attempt that a thread runs the method, where one does; else `begin` will."""
+        attempt = self._attempt
+        if attempt is not None and self.has_begun:
+            attempt.sent()
+
     def run(self, client: Any) -> Outcome:
         """Call the method of *client*, in the context of the call; what it raises is the outcome, as it is."""
         assert self._request is not None

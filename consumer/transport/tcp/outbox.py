@@ -84,11 +84,14 @@ class Outbox(Generic[WatchedT]):
         return self.last
 
     def watch(self, watched: WatchedT) -> None:
-        """Have `advance` return *watched*, whose frame was just put, when it is written."""
+        """Have `advance` return *watched*, whose frame was put and is not written, when that is written."""
         waiting = self._watched
         while waiting and waiting[0].ended:  # or a peer that does not read would let them pile up
             waiting.popleft()
-        waiting.append(watched)
+        place = len(waiting)
+        while place and waiting[place - 1].number > watched.number:  # it began to be watched later than others
+            place -= 1
+        waiting.insert(place, watched)
 
     def drop(self, number: int) -> bool:
         """Take the frame *number* out of the queue; False where a byte of it may have left, or it is not there."""

@@ -104,8 +104,10 @@ class TriMethod:
 
     @property
     def is_streaming(self) -> bool:
-        """Whether one side or both send more than one message."""
-        return self._types.streaming
+        """Whether the answers are a stream."""
+        return self._types.server_streaming
+
+    is_upload = False
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> EncodedCall:
         """Serialize the arguments; see `MethodTransport.encode`."""

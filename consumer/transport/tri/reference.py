@@ -57,9 +57,13 @@ class TriReference:
         if method is None:
             source = f" ({types.source})" if isinstance(types, ServiceTypes) else ""
             raise LookupError(f'{self._policy.interface} has no method "{name}"{source}; {types.nearest(name)}')
-        if isinstance(method, MethodTypes):
+        if not isinstance(method, MethodTypes):
+            return self._java(method)
+        if not method.is_upload:
             return self.stub_method(method, request_builder(method))
-        return self._java(method)
+        from .upload import TriUpload
+
+        return TriUpload(method, request_builder(method), self._policy, self._routes_of(method.path), self._parts)
 
     def attribute(self, name: str) -> Any:
         """Have none: see `ReferenceTransport.attribute`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import CancelledError
 from typing import Any, Protocol
 
@@ -12,12 +12,12 @@ import grpc
 
 from ...call.attempt import Attempt
 from ...call.invocation import NO_ATTACHMENTS, Outcome
-from ...call.plain import plain_items
-from ...errors import LocalProtocolError, RpcError, SerializationError
+from ...errors import RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
 from ...runtime.deadline import bound_of
 from .channels import SharedChannel
 from .metadata import Metadata, join_metadata, to_attachments
+from .requests import Requests, of_requests
 from .status import refused
 
 
@@ -72,24 +72,6 @@ def _followed(answers: Generator[Any, None, None], end: Callable[[], None]) -> G
         end()
 
 
-class _Requests(Iterator[bytes]):
-    """The requests of a client stream as bytes; keeps what went wrong in them, of which grpcio only tells the log."""
-
-    def __init__(self, items: Iterable[Any], encode: Callable[[tuple[Any, ...], Mapping[str, Any]], bytes]) -> None:
-        self._items = iter(items)
-        self._encode = encode
-        self.error: Exception | None = None
-
-    def __next__(self) -> bytes:
-        try:
-            return self._encode((next(self._items),), {})
-        except StopIteration:
-            raise
-        except Exception as error:
-            self.error = error
-            raise
-
-
 class StreamCall:
     """One streaming call of *method*.
 
@@ -104,19 +86,17 @@ class StreamCall:
         self._connection = connection
         self._attempt = attempt
         self._timeout = bound_of(attempt.timeout)
-        self._requests: _Requests | None = None
+        self._requests: Requests | None = None
 
     def begin(self, types: MethodTypes, metadata: Metadata | None) -> Any:
-        """Begin; returns the answer of a client stream, or the `ResponseStream` of any other.
+        """Begin; returns the `ResponseStream`.
 
         Raises:
-            RpcError: It could not begin, or the one answer did not come.
+            RpcError: It could not begin.
         """
         request = self._request(types)
         call = _open_callable(self._connection.channel, types)
         try:
-            if not types.server_streaming:
-                return self._gather(lambda: call.with_call(request, self._timeout, metadata))
             return TriStream(self, counted(self._connection, lambda: call(request, self._timeout, metadata)))
         except Exception as error:  # grpcio's own, or a signal handler broke in
             ours = refused(error)
@@ -128,19 +108,8 @@ class StreamCall:
         args, kwargs = self._attempt.args, self._attempt.kwargs
         if not types.client_streaming:
             return self._method.serialize(args, kwargs)
-        if len(args) != 1 or kwargs or isinstance(args[0], str | bytes | Mapping) or not isinstance(args[0], Iterable):
-            got = ", ".join([type(arg).__name__ for arg in args] + [f"{name}=" for name in kwargs]) or "nothing"
-            raise SerializationError(f"{types.path}: expected one iterable of requests, got {got}", not_sent=True)
-        self._requests = _Requests(plain_items(args[0]), self._method.serialize)
+        self._requests = Requests.of(types.path, args, kwargs, self._method.serialize)
         return self._requests
-
-    def _gather(self, begin: Callable[[], Any]) -> Any:
-        try:
-            data, ended = counted(self._connection, begin)
-        except grpc.RpcError as error:
-            raise self.error_of(error) from error
-        self.note_metadata(ended)
-        return self.decode(data)
 
     def decode(self, data: bytes | None) -> Any:
         """Make an answer of its bytes.
@@ -159,7 +128,7 @@ class StreamCall:
         self.note_metadata(call)
         requests = self._requests
         if requests is not None and requests.error is not None:
-            return _of_requests(requests.error)
+            return of_requests(requests.error)
         if self._attempt.is_cancelled:
             return CancelledError()
         return self._method.fail(call, self._connection, self._attempt)
@@ -225,18 +194,5 @@ def reset(call: Any) -> None:
 
 
 def _open_callable(channel: grpc.Channel, types: MethodTypes) -> Any:
-    kinds: dict[tuple[bool, bool], Any] = {
-        (False, True): channel.unary_stream,
-        (True, False): channel.stream_unary,
-        (True, True): channel.stream_stream,
-    }
-    return kinds[types.client_streaming, types.server_streaming](types.path, None, None)
-
-
-def _of_requests(error: Exception) -> RpcError:
-    """Make the error of a stream whose requests raised *error*; those before it may have been worked upon."""
-    ours = error if isinstance(error, RpcError) else LocalProtocolError(f"the requests could not be read: {error!r}")
-    ours.not_sent, ours.in_doubt = False, True
-    if ours is not error:
-        ours.__cause__ = error
-    return ours
+    kind: Any = channel.stream_stream if types.client_streaming else channel.unary_stream
+    return kind(types.path, None, None)

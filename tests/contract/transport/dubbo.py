@@ -28,6 +28,7 @@ class DubboKind(EmbeddedKind):
             "limits answers",
             "limits its queue",
             "tells every refusal",
+            "tells sent later",
         }
     )
     reference: ClassVar[Mapping[str, Any]] = {

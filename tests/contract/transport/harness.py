@@ -85,6 +85,7 @@ class Kind(Protocol):
             ``wire``: peers are other programs at the end of a socket, so that they can close it or answer rubbish;
             ``own process``: its peers live in the process that calls, and so in a forked child;
             ``waits``: it blocks a thread that waits for the call anyway;
+            ``tells sent later``: who asks while an attempt runs hears that its request is written, too;
             ``tells of cancel``: a peer hears that an attempt was given up;
             ``ends while it writes``: an attempt ends at its timeout though its connection takes no more bytes;
             ``tells every refusal``: it knows of each attempt whether a connection was there for it;
@@ -137,11 +138,14 @@ class Attempt:
 
     def __init__(self, policy: MethodPolicy, of: Attempt | None = None) -> None:
         self._record = CallRecord(policy, policy.method, time.monotonic()) if of is None else of._record
+        self._group: list[Attempt] = [] if of is None else of._group
+        self._group.append(self)
+        self._notes_sent = False
         self._outcomes: list[Outcome] = []
         self._ended = threading.Event()
         self._sent = threading.Event()
         self.steps: list[str] = []
-        self._made: Made
+        self._made: Made | None = None
 
     def send(self, method: MethodTransport, provider: Provider, invocation: Invocation, timeout: float) -> None:
         """Hand it to the transport, as the stage above one does."""
@@ -156,10 +160,20 @@ class Attempt:
             record.thread = threading.get_ident()
         return Invocation(record.policy, record.method, args, {}, attachments, clock() + NEVER, clock, record, waits)
 
-    def note_sent(self) -> None:
-        """Hear that the request is written; given to the transport where the test wants to know."""
-        self.steps.append("sent")
-        self._sent.set()
+    def notes_sent(self) -> None:
+        """Want to know when the request is written; of the attempts of one call each hears of its own."""
+        self._notes_sent = True
+        self._record.on_sent = lambda: [one._note_sent() for one in self._group]
+
+    def _note_sent(self) -> None:
+        if self._notes_sent and self._made is not None and self._made.is_sent and not self._sent.is_set():
+            self.steps.append("sent")
+            self._sent.set()
+
+    def ask_sent(self) -> None:
+        """Begin to want to know it now."""
+        self.notes_sent()
+        self._record.tell_sent()
 
     def _end(self, outcome: Outcome) -> None:
         self.steps.append("ended")
@@ -191,6 +205,7 @@ class Attempt:
 
     def cancel(self) -> None:
         """Give it up, and no other of the same call."""
+        assert self._made is not None
         self._made.cancel()
 
     @property
@@ -217,6 +232,7 @@ class Attempt:
     @property
     def response_attachments(self) -> Mapping[str, Any]:
         """What came back beside the answer."""
+        assert self._made is not None
         return self._made.response_attachments
 
 
@@ -313,7 +329,7 @@ class Carrier:
         invocation.request = self._method.encode(args, {})
         invocation.one_way = one_way
         if notes_sent:
-            invocation.on_sent = attempt.note_sent
+            attempt.notes_sent()
         attempt.send(self._method, self._providers[to], invocation, timeout)
 
     def encode(self, text: str) -> None:

@@ -93,7 +93,7 @@ class PythonKind:
     """`PythonTransport`; each reference has one provider, in this process."""
 
     name = protocol = "python"
-    can: frozenset[str] = frozenset({"own process"})
+    can: frozenset[str] = frozenset({"own process", "tells sent later"})
     method = "echo"
 
     def __init__(self) -> None:

@@ -69,7 +69,9 @@ class ScriptedKind:
 
     name = "scripted"
     protocol = "tri"
-    can: frozenset[str] = frozenset({"addresses", "attachments", "remote errors", "own process", "tells of cancel"})
+    can: frozenset[str] = frozenset(
+        {"addresses", "attachments", "remote errors", "own process", "tells of cancel", "tells sent later"}
+    )
     reference: ClassVar[Mapping[str, Any]] = {"interface": "com.alibaba.foo.FooService"}
     method = "echo"
 

@@ -88,3 +88,35 @@ def test_a_one_way_request_is_carried(carrier: Carrier, peer: Peer) -> None:
     asked.answer("nobody listens")
     assert attempt.outcome().error is None
     assert attempt.steps == ["sent", "ended"]
+
+
+@over("tells sent later")
+def test_who_asks_once_it_is_written_is_told(carrier: Carrier, peer: Peer) -> None:
+    """Nobody wanted to know when the attempt began; asked while the answer is to come, the transport knows."""
+    attempt = carrier.send()
+    asked = peer.next()
+    attempt.ask_sent()
+    attempt.wait_sent()
+    asked.answer("answer")
+    attempt.outcome()
+    assert attempt.steps == ["sent", "ended"]
+
+
+@over("tells sent later", "limits its queue")
+def test_who_asks_before_it_is_written_is_told_then(carry: Carry, kind: Kind) -> None:
+    """Requests wait for a peer that reads nothing; asked for the writing of one, nobody hears of it."""
+    carrier = carry(kind.reads_nothing())
+    attempts = [carrier.send("x" * 4_000_000, timeout=0.5) for _ in range(3)]
+    attempts[-1].ask_sent()
+    assert isinstance(attempts[-1].error(), CallTimeout)
+    assert attempts[-1].steps == ["ended"]
+
+
+@over()
+def test_asking_later_changes_nothing_else(carrier: Carrier, peer: Peer) -> None:
+    """Where the transport cannot tell any more the answer comes all the same."""
+    attempt = carrier.send()
+    attempt.ask_sent()
+    peer.next().answer("answer")
+    assert carrier.answer_of(attempt) == "answer"
+    assert attempt.steps in (["ended"], ["sent", "ended"])

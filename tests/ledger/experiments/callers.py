@@ -17,7 +17,7 @@ _BATCH = 100
 
 def storm(run: Round) -> None:
     """Let callbacks throw, block for a second, call again and cancel, beside calls that others wait for."""
-    provider = run.provider()
+    provider = run.place()
     stormy = run.client(provider.url, by="storm", callback_threads=8)
     client = run.client(provider.url)
     waiting = mixed(5.0, [("sync", 1)])
@@ -74,10 +74,10 @@ def _call_again(client: Client, _: Any) -> None:
 
 def cancel_race(run: Round) -> None:
     """Cancel each call at some moment before, at or after its answer."""
-    provider = run.provider()
+    provider = run.place()
     client = run.client(provider.url)
     ends = time.monotonic() + run.seconds
-    while time.monotonic() < ends:
+    while time.monotonic() < ends or client.made < run.calls:
         began = time.monotonic()
         batch = [(run.random.random() * 0.02, _ask(client, run)) for _ in range(_BATCH)]
         for at, made in sorted(batch, key=lambda one: one[0]):
@@ -95,15 +95,16 @@ def _ask(client: Client, run: Round, timeout_ms: int | None = None) -> Made:
 
 def deadline_race(run: Round) -> None:
     """Let each call's time be over within 2 ms of its answer."""
-    provider = run.provider()
+    provider = run.place()
     client = run.client(provider.url, retries=0)
+    rate = 1000 if run.calls else 400
     ends = time.monotonic() + run.seconds
 
     def choose(_: Any) -> Ask:
         return Ask(delay_ms=12.0, timeout_ms=run.random.randrange(10, 19))
 
-    while time.monotonic() < ends:
-        run.run_load(client, min(2.0, run.seconds), 400, choose)
+    while time.monotonic() < ends or client.made < run.calls:
+        run.run_load(client, min(2.0, run.seconds), rate, choose)
     calls = run.books().calls.values()
     run.note("in time", sum(call.kind == "ok" for call in calls))
     run.note("too late", sum(call.kind == "error" for call in calls))

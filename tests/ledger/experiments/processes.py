@@ -15,7 +15,7 @@ from typing import Final
 
 from ledger.client import Ask, Client
 from ledger.lines import CLIENT
-from ledger.process import ProviderAt, environment
+from ledger.process import Place, ProviderAt, environment
 from ledger.round import Round, answered, reconnects_within
 from support.forked import in_child
 from support.shortage import Shortage, no_descriptors, no_threads
@@ -28,7 +28,7 @@ _GIVEN_UP: Final = re.compile(r"gives up (\d+) calls")
 
 def short(run: Round) -> None:
     """Take every descriptor, then every thread, for a moment: at the first calls, and while connections are lost."""
-    provider = run.provider()
+    provider = run.place()
     run.allow(_GRACE_S)  # a call that nothing can end any more is ended by the watchdog, one second past its time
     run.client(provider.url, by="steady").ask(Ask(mode="sync"))  # grpcio keeps what it needs for itself
     shortages: list[Shortage] = [no_descriptors, *([no_threads] if run.carrier.recovers_threads else [])]
@@ -39,18 +39,13 @@ def short(run: Round) -> None:
     run.note("shortages", 2 * rounds)
 
 
-def _be_short(run: Round, provider: ProviderAt, shortage: Shortage, by: str) -> None:
+def _be_short(run: Round, provider: Place, shortage: Shortage, by: str) -> None:
     client = run.client(provider.url, by=by, timeout=400, retries=1)
     load = run.load(client, 200)
     with shortage():
         time.sleep(0.3)
     time.sleep(0.7)
-    with shortage():
-        provider.kill()
-        killed_at = time.monotonic()
-        time.sleep(0.3)
-    provider.start()
-    waits_s = reconnects_within(time.monotonic() - killed_at)
+    waits_s = _reconnect_short(provider, shortage) if isinstance(provider, ProviderAt) else 1.0
     since = time.monotonic() + waits_s
     time.sleep(waits_s + 1.0)
     load.stop()
@@ -59,9 +54,19 @@ def _be_short(run: Round, provider: ProviderAt, shortage: Shortage, by: str) -> 
     run.require(share >= 0.99, f"answered only {share:.3f}, {waits_s:.1f} s after there was room again")
 
 
+def _reconnect_short(provider: ProviderAt, shortage: Shortage) -> float:
+    """Let connections be lost meanwhile, and tell within how many seconds they are there again."""
+    with shortage():
+        provider.kill()
+        killed_at = time.monotonic()
+        time.sleep(0.3)
+    provider.start()
+    return reconnects_within(time.monotonic() - killed_at)
+
+
 def forked(run: Round) -> None:
     """Fork while calls run: each child calls with what it inherited, and closes it."""
-    provider = run.provider()
+    provider = run.place()
     client = run.client(provider.url)
     load = run.load(client, 200)
     children, statuses = 0, []
@@ -74,7 +79,8 @@ def forked(run: Round) -> None:
     client.wait()
     books = run.books()
     parents = [call for call in books.calls.values() if call.issue.get("by") == "c"]
-    lost = [call.id for call in parents if call.kind == "error" and call.outcome["fate"] != "remote"]
+    failed = [call for call in parents if call.kind == "error" and call.wants_answer]
+    lost = [call.id for call in failed if call.outcome["fate"] != "remote"]
     own = [call for call in books.calls.values() if call.issue.get("by", "").startswith("child")]
     run.note("children", children)
     run.note("their calls", f"{sum(call.kind == 'ok' for call in own)} of {len(own)} answered")
@@ -94,7 +100,7 @@ EXITS: Final = ("sys.exit", "uncaught error", "Ctrl-C", "SIGTERM", "end")
 
 def exits(run: Round) -> None:
     """Let programs end in every orderly way, with calls that run, and never close the consumer."""
-    provider = run.provider(threads=400)
+    provider = run.place(threads=400)
     steady = run.client(provider.url)
     programs, given_up, ends = 0, 0, time.monotonic() + run.seconds
     while not programs or time.monotonic() < ends:
@@ -117,7 +123,7 @@ def exits(run: Round) -> None:
 class _Leaver:
     """A program that makes calls and goes."""
 
-    def __init__(self, run: Round, provider: ProviderAt, how: str, by: str) -> None:
+    def __init__(self, run: Round, provider: Place, how: str, by: str) -> None:
         self._run, self._how, self._by = run, how, by
         command = [sys.executable, "-m", "ledger.leaver", run.carrier.name, provider.url, str(run.folder / CLIENT)]
         self._process = subprocess.Popen(
@@ -172,7 +178,7 @@ def _jumping_clock() -> Iterator[None]:
 
 def stopped(run: Round) -> None:
     """Stop the client itself for a while, and let the time of day jump."""
-    provider = run.provider()
+    provider = run.place()
     client = run.client(provider.url)
     stop_s = 1.0 if run.seconds < 10 else 10.0
     with nullcontext() if run.carrier.minds_time_of_day else _jumping_clock():

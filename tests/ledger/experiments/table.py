@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
-from ledger.experiments import callers, peers, processes, wires
+from ledger.carriers import CARRIERS, Carrier
+from ledger.experiments import callers, limits, peers, processes, wires
 from ledger.round import Round
 
 LONG_S: Final = 60.0
@@ -24,6 +25,8 @@ class Experiment:
         run: Does it, once for each transport; None where it cannot be yet.
         short_s: How long the load lasts where nobody has time.
         lacks: What is missing for it, or for a part of it.
+        needs: What a provider in the client's own process has not, so that this does not apply to it.
+        long_calls: Of a race, how many calls there are at least in the long form.
     """
 
     number: int
@@ -33,51 +36,57 @@ class Experiment:
     run: Callable[[Round], None] | None = None
     short_s: float = 2.0
     lacks: str = ""
+    needs: Literal["", "a process of the provider", "a wire"] = ""
+    long_calls: int = 0
+
+    def applies_to(self, carrier: Carrier) -> bool:
+        """Tell whether it can be made over *carrier*."""
+        return not (self.needs and carrier.is_inside)
 
 
 EXPERIMENTS: Final = (
     Experiment(
-        number=1, name="kill", run=peers.killed,
+        number=1, name="kill", needs="a process of the provider", run=peers.killed,
         fault="the provider is killed with calls in flight, and started again",
         holds="99 % answered from 3 s after it is back, or from one wait between two attempts to connect",
     ),
     Experiment(
-        number=2, name="freeze", run=peers.frozen,
+        number=2, name="freeze", needs="a process of the provider", run=peers.frozen,
         fault="the provider is stopped (SIGSTOP), and goes on",
         holds="calls end in time; late answers reach nobody",
     ),
     Experiment(
-        number=3, name="drain", run=peers.drained,
+        number=3, name="drain", needs="a process of the provider", run=peers.drained,
         fault="one of two providers leaves in order, and comes back",
         holds="every call is answered, but for one in 500 at most that was on its way at the end, and is in doubt",
     ),
     Experiment(
-        number=4, name="cut", run=wires.cut_anywhere, short_s=4.0,
+        number=4, name="cut", needs="a wire", run=wires.cut_anywhere, short_s=4.0,
         fault="the connection is reset behind each byte of request and answer",
         holds="the fate of each call is right at each offset",
     ),
     Experiment(
-        number=5, name="silent cable", run=wires.silent_cable,
+        number=5, name="silent cable", needs="a wire", run=wires.silent_cable,
         fault="nothing passes in either direction, and nothing is closed; then all of it",
-        holds="calls end in time; 99 % answered from 2 s after on",
+        holds="calls end in time; 99 % answered from 2 s after on, or as long after as it was silent",
     ),
     Experiment(
-        number=6, name="black hole", run=wires.black_hole,
+        number=6, name="black hole", needs="a wire", run=wires.black_hole,
         fault="an address takes no connection and refuses none",
         holds="99 % answered where another provider is listed",
     ),
     Experiment(
-        number=7, name="slow link", run=wires.slow_link, lacks="the policies block and delay for a full queue",
+        number=7, name="slow link", needs="a wire", run=wires.slow_link,
         fault="256 kbit/s, asked for more",
         holds="memory bounded; the excess rejected",
     ),
     Experiment(
-        number=8, name="mute", run=peers.mute,
+        number=8, name="mute", needs="a wire", run=peers.mute,
         fault="calls of 100 kB to a provider that never answers",
         holds="memory grows by at most the limit and 20 MB; the excess rejected",
     ),
     Experiment(
-        number=9, name="damage", run=wires.damaged, short_s=3.0,
+        number=9, name="damage", needs="a wire", run=wires.damaged, short_s=3.0,
         fault="3 % of the frames of answers are truncated, too long, misaddressed and so on; or one bit is turned over",
         holds="only calls of that connection fail; no crash",
     ),
@@ -92,22 +101,23 @@ EXPERIMENTS: Final = (
         holds="p99 of other callers at most doubled, and 50 ms",
     ),
     Experiment(
-        number=12, name="cancel race", run=callers.cancel_race,
+        number=12, name="cancel race", long_calls=200_000, run=callers.cancel_race,
         fault="each call is cancelled 0 to 20 ms after it was made; the answer takes as long",
         holds="cancel() is true where the outcome is cancelled, and only there",
     ),
     Experiment(
-        number=13, name="deadline race", run=callers.deadline_race,
+        number=13, name="deadline race", long_calls=200_000, run=callers.deadline_race,
         fault="each call's time is over within some ms of its answer",
         holds="one outcome, whichever comes first",
     ),
     Experiment(
         number=14, name="overload", run=peers.overloaded,
-        fault="ten times the capacity, then half of it",
-        holds="the provider is busy for 80 % of the time; 99 % answered from 2 s after the load dropped",
+        fault="ten times the capacity, then a quarter of it",
+        holds="the provider is busy for 80 % of the time; 90 % answered from 2 s after the load dropped",
     ),
     Experiment(
-        number=15, name="retry storm", run=peers.refusing, lacks="a circuit breaker: it opens, probes, closes",
+        number=15, name="retry storm", needs="a process of the provider", run=peers.refusing,
+        lacks="a circuit breaker: it opens, probes, closes",
         fault="one of three providers refuses all, then all three",
         holds="retries within the budget; all answered once healed",
     ),
@@ -136,5 +146,12 @@ EXPERIMENTS: Final = (
         fault="1,000 edits of the YAML under load, one in three invalid",
         holds="each call under one configuration",
     ),
+    Experiment(
+        number=21, name="full", run=limits.full,
+        fault="more calls than have a place, under each when_full; calls that wait are cancelled; 64 threads block",
+        holds="what is refused or given up in the queue is not sent and never run; block never deadlocks",
+    ),
 )  # fmt: skip
 READY: Final = tuple(one for one in EXPERIMENTS if one.run is not None)
+RUNS: Final = tuple((one, carrier) for carrier in CARRIERS.values() for one in READY if one.applies_to(carrier))
+"""What can be run, over what."""

@@ -117,7 +117,7 @@ def black_hole(run: Round) -> None:
     calls = run.books().calls.values()
     shares = {}
     for by in ("c", "alone"):
-        own = [call for call in calls if call.issue.get("by") == by and call.kind != "given"]
+        own = [call for call in calls if call.issue.get("by") == by and call.kind != "given" and call.wants_answer]
         shares[by] = sum(call.kind == "ok" or call.outcome.get("fate") == "remote" for call in own) / len(own)
     run.note("route into nothing", host or f"none, for {network.missing()}")
     run.note("share answered beside a good provider", f"{shares['c']:.3f}")
@@ -153,6 +153,7 @@ def slow_link(run: Round) -> None:
 def damaged(run: Round) -> None:
     """Damage one answer in a hundred so that it can be told; and turn a bit over anywhere, which cannot always be."""
     provider = run.provider()
+    assert run.carrier.framing is not None
     framing, random, done, flips = run.carrier.framing, run.random, Counter[str](), Counter[str]()
     told = run.proxy(provider, lambda: Damaging(framing, 0.03, framing.damages, random, done))
     untold = run.proxy(provider, lambda: Damaging(framing, 0.03, {"flip": flip}, random, flips))
@@ -168,14 +169,14 @@ def damaged(run: Round) -> None:
 
 def reordered(run: Round) -> None:
     """Let answers come in any order, and where a protocol allows for it one in a hundred twice."""
-    provider = run.provider()
     framing, done = run.carrier.framing, Counter[str]()
-    if framing.doubles:
+    if framing is not None and framing.doubles:
+        provider = run.provider()
         proxy = run.proxy(provider, lambda: Shuffling(framing, 0.01, run.random, done))
         client = run.client(provider.url_at(proxy.port))
         run.run_load(client, choose=mixed(20))
         run.note("frames that came twice", f"{done['twice']} of {done['frames']:,}")
         run.note("answers that nobody waited for", client.unknown_answers)
         run.require((client.unknown_answers or 0) >= done["twice"], "a double was not counted")
-    else:  # a frame out of order breaks HTTP/2 itself: only the provider can answer in another order
-        run.run_load(run.client(provider.url), choose=mixed(20))
+    else:  # a frame out of order breaks HTTP/2 itself, or there is none: only the provider can answer in another order
+        run.run_load(run.client(run.place().url), choose=mixed(20))

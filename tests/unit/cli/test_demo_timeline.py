@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 
 import pytest
 
-from callahead.config import load_mapping, load_text
-from callahead.consumer import Consumer, RemoteError
+from callahead.config import load_text
+from callahead.consumer import Consumer, resolve
 from callahead.consumer.call.invocation import Invocation
 from callahead.consumer.cli.callsite import find_both, find_unchanged
 from callahead.consumer.cli.demo_run import MODES
-from callahead.consumer.cli.timeline import Timeline, recorded
 from callahead.consumer.testing.scripted_transport import ScriptedTransport
 
 
@@ -22,8 +20,6 @@ def text_of(mode: str) -> str:
 
 
 def answer(invocation: Invocation) -> str:
-    if invocation.kwargs == {"foo_id": 0}:
-        raise RemoteError("no such foo")
     return f"{invocation.method} {invocation.kwargs}"
 
 
@@ -67,45 +63,11 @@ def test_a_call_site_that_was_never_changed_overlaps_where_the_yaml_says_lazy() 
         assert found == ("foo", "bar")
 
 
-def test_the_recorder_notes_each_call_of_the_block(consumer: Consumer) -> None:
-    """Names, order and bounds are those of the calls."""
+def test_a_scope_around_the_call_site_sees_its_calls(consumer: Consumer) -> None:
+    """Names, order and bounds are those of the calls, whatever their mode."""
     foo, bar = consumer.reference("fooService"), consumer.reference("barService")
-    with recorded() as timeline:
-        find_both(foo, bar)
+    with consumer.scope() as calls:
+        tuple(map(resolve, find_both(foo, bar)))
+    timeline = calls.timeline()
     assert [span.name for span in timeline.spans] == ["fooService.find_foo", "barService.find_bar"]
-    assert all(0 <= span.start_ms <= span.end_ms <= timeline.wall_ms for span in timeline.spans)
-
-
-def test_the_recorder_notes_a_failed_call() -> None:
-    """A call takes time whatever its end."""
-    with Consumer(load_text(text_of("sync")), transports={"tri": ScriptedTransport(answer)}) as consumer:
-        foo = consumer.reference("fooService")
-        with recorded() as timeline, pytest.raises(RemoteError):
-            foo.find_foo(foo_id=0)
-    assert [span.name for span in timeline.spans] == ["fooService.find_foo"]
-
-
-def test_calls_outside_of_a_block_or_of_another_thread_are_not_recorded(consumer: Consumer) -> None:
-    """The recorder belongs to who records, and keeps nothing for anybody else."""
-    foo = consumer.reference("fooService")
-    foo.find_foo(foo_id=1)
-    with ThreadPoolExecutor(1) as other, recorded() as timeline:
-        other.submit(foo.find_foo, foo_id=2).result()
-    foo.find_foo(foo_id=3)
-    assert timeline.spans == []
-
-
-def test_a_method_without_the_recorder_is_not_recorded() -> None:
-    """The configuration decides."""
-    config = load_mapping({"references": {"foo": {"interface": "a.Foo", "url": "tri://127.0.0.1:1"}}})
-    with Consumer(config, transports={"tri": ScriptedTransport(answer)}) as consumer, recorded() as timeline:
-        consumer.reference("foo").find_foo(foo_id=1)
-    assert timeline.spans == []
-
-
-def test_the_sum_of_a_timeline_is_what_its_calls_took() -> None:
-    """Overlap is counted twice, which is the point of the sum."""
-    from callahead.consumer.cli.timeline import Span
-
-    spans = [Span(name="a.b", start_ms=0, end_ms=500), Span(name="a.c", start_ms=10, end_ms=610)]
-    assert Timeline(spans=spans).sum_ms == 1100
+    assert all(0 <= span.start_ms <= timeline.end_of(span) <= timeline.wall_ms for span in timeline.spans)

@@ -7,17 +7,18 @@ import io
 import pytest
 from rich.console import Console
 
+from callahead.consumer.cli.bars import bar
 from callahead.consumer.cli.demo_run import Run, document
-from callahead.consumer.cli.demo_view import DemoView, bar, difference
-from callahead.consumer.cli.timeline import Span, Timeline
+from callahead.consumer.cli.demo_view import DemoView, difference
+from callahead.consumer.scope import Span, Timeline
 
 
 def run(mode: str, bar_start: float, wall: float, *found: str) -> Run:
-    spans = [
-        Span(name="barService.findBar", start_ms=bar_start, end_ms=bar_start + 600),
-        Span(name="fooService.findFoo", start_ms=0.04, end_ms=500),
-    ]
-    return Run(mode=mode, timeline=Timeline(spans=spans, wall_ms=wall), found=found or ("foo", "bar"))
+    spans = (
+        Span(name="fooService.findFoo", site="", mode=mode, start_ms=0.04, end_ms=500),
+        Span(name="barService.findBar", site="", mode=mode, start_ms=bar_start, end_ms=bar_start + 600),
+    )
+    return Run(mode=mode, timeline=Timeline(spans, wall), found=found or ("foo", "bar"))
 
 
 RUNS = [run("sync", 500, 1100), run("async", 2, 602)]
@@ -49,16 +50,16 @@ def printed(width: int, encoding: str = "utf-8", runs: list[Run] = RUNS) -> list
 )
 def test_a_bar_spans_its_share_of_the_width_and_is_never_empty(start: float, end: float, expected: str) -> None:
     """Ten characters stand for 100 ms."""
-    assert bar(Span(name="a.b", start_ms=start, end_ms=end), 100, 10, "#") == expected
+    assert bar(start / 100, end / 100, 10, "#") == expected
 
 
 def test_the_difference_names_both_files_and_the_lines() -> None:
     """Two lines of each file differ."""
     assert list(difference()) == [
-        "demo-sync.yml:16  - findFoo: {async: false}",
-        "demo-async.yml:16  + findFoo: {async: true}",
-        "demo-sync.yml:22  - findBar: {async: false}",
-        "demo-async.yml:22  + findBar: {async: true}",
+        "demo-sync.yml:15  - findFoo: {async: false}",
+        "demo-async.yml:15  + findFoo: {async: true}",
+        "demo-sync.yml:21  - findBar: {async: false}",
+        "demo-async.yml:21  + findBar: {async: true}",
     ]
 
 
@@ -68,10 +69,10 @@ def test_the_lazy_run_shows_its_own_call_site_and_lines() -> None:
     start = lines.index("def find_unchanged(foo: Any, bar: Any) -> tuple[Any, Any]:")
     assert lines[start + 2 : start + 7] == [
         "    return foo.find_foo(foo_id=1), bar.find_bar(bar_id=2)",
-        "demo-sync.yml:16  - findFoo: {async: false}",
-        "demo-lazy.yml:16  + findFoo: {async: lazy}",
-        "demo-sync.yml:22  - findBar: {async: false}",
-        "demo-lazy.yml:22  + findBar: {async: lazy}",
+        "demo-sync.yml:15  - findFoo: {async: false}",
+        "demo-lazy.yml:15  + findFoo: {async: lazy}",
+        "demo-sync.yml:21  - findBar: {async: false}",
+        "demo-lazy.yml:21  + findBar: {async: lazy}",
     ]
     assert lines.index("demo-lazy.yml: 0.603 s") > start
     assert " ".join(lines[-2].split()) == "lazy 1.100 s 0.603 s"

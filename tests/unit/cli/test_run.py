@@ -74,6 +74,20 @@ def test_a_module_runs_as_for_python(program: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("form", "begins"), [("svg", "<svg xmlns="), ("html", "<!DOCTYPE html>")])
+def test_a_picture_and_a_page_are_what_they_are_called(program: Path, form: str, begins: str) -> None:
+    """By the name of the file, as by the option."""
+    done = run(program.parent, "--timeline", "-o", f"calls.{form}", program.name)
+    assert (done.returncode, done.stderr) == (0, "")
+    text = (program.parent / f"calls.{form}").read_text("utf-8")
+    assert text.startswith(begins)
+    assert "The calls of program.py" in text
+    assert text.endswith(">\n")
+    done = run(program.parent, "--timeline", "--format", form, program.name)
+    assert done.stderr.startswith(begins)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "status", "says"),
     [

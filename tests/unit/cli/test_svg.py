@@ -30,7 +30,7 @@ def test_every_colour_stands_out_on_light_and_dark_pages(colour: str, page: str)
 def test_a_picture_has_a_title_and_a_description() -> None:
     """A screen reader is led to both by their ids."""
     root = svg.picture("Two & three", "what it shows")
-    found = {element.get("id"): element.text for element in ET.fromstring(svg.finished(root, 10)).iter()}
+    found = {element.get("id"): element.text for element in ET.fromstring(svg.text_of(svg.finish(root, 10))).iter()}
 
     assert root.get("role") == "img"
     names = root.attrib["aria-labelledby"].split()
@@ -42,7 +42,7 @@ def test_any_text_makes_a_picture_that_can_be_parsed(text: str) -> None:
     """Names come from configurations and peers; XML has no place for some characters at all."""
     root = svg.picture("title", text)
     svg.add(root, "text", text, data_name=text)
-    written = svg.finished(root, 10).encode()
+    written = svg.text_of(svg.finish(root, 10)).encode()
 
     shown = ET.fromstring(written)[-1]
     assert shown.text == shown.get("data-name") == svg.printable(text)

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from callahead.consumer.cli import svg
 from callahead.consumer.cli.demo_picture import picture
 from callahead.consumer.cli.demo_run import Run
-from callahead.consumer.cli.timeline import Span, Timeline
-from callahead.consumer.cli.waterfall import Panel, waterfall
+from callahead.consumer.cli.waterfall import MOST_LANES, Panel, waterfall
+from callahead.consumer.scope import Span, Timeline, Wait
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
+def call(name: str, start: float, end: float | None, **more: Any) -> Span:
+    return Span(**{"name": name, "site": "", "mode": "sync", "start_ms": start, "end_ms": end, **more})
+
+
 def panel(*times: tuple[float, float], wall: float = 0.0, heading: str = "all") -> Panel:
-    spans = [Span(name=f"foo.m{number}", start_ms=start, end_ms=end) for number, (start, end) in enumerate(times)]
-    return Panel(heading=heading, spans=spans, wall_ms=wall)
+    return of(*(call(f"foo.m{number}", *bounds) for number, bounds in enumerate(times)), wall=wall, heading=heading)
+
+
+def of(*spans: Span, wall: float = 0.0, heading: str = "all") -> Panel:
+    return Panel(heading=heading, timeline=Timeline(spans, wall))
 
 
 def drawn(*panels: Panel) -> ET.Element:
-    return ET.fromstring(waterfall("a picture", panels))
+    return ET.fromstring(svg.text_of(waterfall("a picture", panels)))
+
+
+def lanes(root: ET.Element) -> list[ET.Element]:
+    return root.findall(f".//{SVG}g[@class='lane']")
 
 
 def bars(root: ET.Element) -> list[tuple[float, float]]:
@@ -30,7 +43,7 @@ def bars(root: ET.Element) -> list[tuple[float, float]]:
 
 
 def figures(root: ET.Element) -> list[tuple[str, float, float]]:
-    found = [bar.attrib for bar in root.findall(f".//{SVG}rect[@class='call']")]
+    found = [lane.attrib for lane in lanes(root)]
     return [(bar["data-name"], float(bar["data-start-ms"]), float(bar["data-end-ms"])) for bar in found]
 
 
@@ -45,19 +58,19 @@ def test_equal_times_have_equal_lengths_in_all_panels() -> None:
 
 
 def test_each_call_has_a_lane_in_the_order_of_the_beginnings() -> None:
-    """However the calls come; the label stands above its bar."""
-    root = drawn(panel((300, 400), (0, 100), wall=400))
-    assert [name for name, _, _ in figures(root)] == ["foo.m1", "foo.m0"]
-    tops = [float(bar.attrib["y"]) for bar in root.iter(f"{SVG}rect")]
+    """The label stands above its bar."""
+    root = drawn(panel((0, 100), (300, 400), wall=400))
+    assert [name for name, _, _ in figures(root)] == ["foo.m0", "foo.m1"]
+    tops = [float(bar.attrib["y"]) for bar in root.findall(f".//{SVG}rect[@class='call']")]
     assert tops == sorted(set(tops))
-    assert texts(root)[:5] == ["all", "foo.m1", "0 – 100 ms", "foo.m0", "300 – 400 ms"]
+    assert texts(root)[:5] == ["all", "foo.m0", "0 – 100 ms", "foo.m1", "300 – 400 ms"]
 
 
 def test_a_method_has_one_colour_in_all_panels() -> None:
     """So that a call is found again under the other configuration."""
     root = drawn(panel((0, 1), (1, 2)), panel((1, 2), (0, 1)))
-    colours = [(bar.attrib["data-name"], bar.attrib["fill"]) for bar in root.iter(f"{SVG}rect")]
-    assert len(set(colours)) == 2
+    colours = {(lane.attrib["data-name"], lane.find(f"{SVG}rect").attrib["fill"]) for lane in lanes(root)}  # type: ignore[union-attr]
+    assert len(colours) == 2
 
 
 def test_a_call_without_length_can_be_seen() -> None:
@@ -73,8 +86,8 @@ def test_nothing_is_no_fault(panels: tuple[Panel, ...]) -> None:
 
 def test_nothing_reaches_beyond_the_picture() -> None:
     """Not a call that ended after the block did, nor a name of any length."""
-    late = Span(name="x" * 500, start_ms=5, end_ms=2000)
-    root = drawn(Panel(heading="all", spans=[late], wall_ms=10))
+    late = call("x" * 500, 5, 2000, waits=(Wait("late", 5, 3000),))
+    root = drawn(of(late, wall=10))
     assert all(x + width <= 544 for x, width in bars(root))
     assert max(len(text) for text in texts(root)) < 50
     assert figures(root)[0][0] == late.name
@@ -83,9 +96,9 @@ def test_nothing_reaches_beyond_the_picture() -> None:
 def test_the_figures_in_a_picture_make_the_same_picture() -> None:
     """To a tenth of a millisecond; so a committed picture can be held to its code."""
     first = panel((0.26, 502.46), (503.4501, 1107.349), wall=1107.46)
-    text = waterfall("a picture", [first])
-    spans = [Span(name=name, start_ms=start, end_ms=end) for name, start, end in figures(ET.fromstring(text))]
-    assert waterfall("a picture", [Panel(heading="all", spans=spans, wall_ms=1107.5)]) == text
+    root = drawn(first)
+    spans = [call(name, start, end) for name, start, end in figures(root)]
+    assert ET.tostring(drawn(of(*spans, wall=1107.5))) == ET.tostring(root)
 
 
 def test_the_description_tells_what_the_bars_show() -> None:
@@ -101,8 +114,46 @@ def test_long_times_have_an_axis_in_seconds() -> None:
 
 def test_the_demo_says_in_the_picture_what_it_saved() -> None:
     """The two configurations, their wall times, and the percentage that the text has, too."""
-    spans = [Span(name="fooService.findFoo", start_ms=0, end_ms=500)]
+    spans = (call("fooService.findFoo", 0, 500, site="/home/me/callsite.py:1 in find"),)
     walls = {"sync": 1100, "async": 602}
-    runs = [Run(mode=mode, timeline=Timeline(spans=spans, wall_ms=wall), found=()) for mode, wall in walls.items()]
+    runs = [Run(mode=mode, timeline=Timeline(spans, wall), found=()) for mode, wall in walls.items()]
     headings = [text for text in texts(ET.fromstring(picture(runs))) if ".yml" in text]
     assert headings == ["demo-sync.yml: 1.100 s", "demo-async.yml: 0.602 s, 45 % saved"]
+    assert "/home" not in picture(runs)
+
+
+def test_a_wait_is_hatched_over_the_bar_of_its_call() -> None:
+    """Between its own bounds, and with its line."""
+    [lane] = lanes(
+        drawn(of(call("foo.find", 0, 1000, site="a.py:1 in page", waits=(Wait("a.py:2 in page", 500, 900),))))
+    )
+    [wait] = lane.findall(f"{SVG}rect[@class='wait']")
+    assert (wait.attrib["x"], wait.attrib["width"], wait.attrib["fill"]) == ("280", "211.2", "url(#callahead-waits)")
+    assert (wait.attrib["data-start-ms"], wait.attrib["data-site"]) == ("500", "a.py:2 in page")
+    assert lane.findtext(f"{SVG}title", "").splitlines() == [
+        "foo.find, 0 – 1,000 ms", "sync, called at a.py:1 in page", "waited for at a.py:2 in page",
+    ]  # fmt: skip
+
+
+def test_an_error_has_a_name_and_a_mark() -> None:
+    """At the end of the bar."""
+    root = drawn(of(call("foo.find", 0, 1000, error="CallTimeout")))
+    assert "0 – 1,000 ms CallTimeout" in texts(root)
+    assert len(root.findall(f".//{SVG}rect[@class='failed']")) == 1
+    assert lanes(root)[0].get("data-error") == "CallTimeout"
+
+
+def test_what_runs_reaches_to_the_end_and_has_none() -> None:
+    """Nobody knows when it ends."""
+    root = drawn(of(call("foo.find", 500, None), wall=1000))
+    assert bars(root) == [(280, 264)]
+    assert "500 ms – running" in texts(root)
+    assert "data-end-ms" not in lanes(root)[0].attrib
+
+
+def test_of_ten_thousand_calls_the_first_are_drawn() -> None:
+    """The others are counted, in the picture and in its description."""
+    root = drawn(panel(*[(at, at + 1) for at in range(10_000)], wall=10_001))
+    assert len(lanes(root)) == MOST_LANES
+    assert f"and {10_000 - MOST_LANES:,} calls that began later" in texts(root)
+    assert root.findtext(f"{SVG}desc", "").endswith("and 9,980 more.")

@@ -112,10 +112,13 @@ def test_an_interceptor_of_attempts_may_ask_twice() -> None:
 def test_an_observer_of_attempts_may_add_attachments() -> None:
     """They travel with that attempt only; the call's own stay as they were."""
     methods = {"findFoo": {"interceptors": [f"{__name__}:Tagged"], "parameters": {"shop": "north"}}}
-    with Shop(lambda attempt: dict(attempt.attachments), methods=methods) as shop:
+    with Shop(methods=methods) as shop:
         future = shop.foo.findFoo.future(1)
-        assert future.result(5) == {"shop": "north", "trace": "1"}
+        call = shop.next_call()
+        assert dict(call.attempt.attachments) == {"shop": "north", "trace": "1"}
         assert dict(future.invocation.attachments) == {"shop": "north"}
+        call.reply(1)
+        assert future.result(5) == 1
 
 
 class LeastActive:

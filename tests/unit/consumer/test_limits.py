@@ -173,6 +173,20 @@ def test_a_cancelled_call_leaves_the_queue_and_is_never_sent() -> None:
             futures[1].result(0)
 
 
+def test_a_call_given_up_at_its_second_gate_leaves_both() -> None:
+    """It has waited at one gate before, and leaves the queue of the other at once, and its place at the first."""
+    method = {"actives": 1, "max_delayed": 2}
+    with Shop(reference={"max_pending": 1, "when_full": "delay"}, methods={"findFoo": method, "findBar": {}}) as one:
+        one.foo.findFoo.future(1)
+        second = one.foo.findFoo.future(2)
+        one.foo.findBar.future(3)
+        one.next_call().reply()
+        assert one.next_call().invocation.args == (3,)
+        assert second.cancel()
+        others = [one.foo.findFoo.future(number) for number in (4, 5, 6)]  # one at the second gate, two at the first
+        assert not any(other.done() for other in others)
+
+
 def test_too_many_delayed_are_refused() -> None:
     """The newest, by count."""
     with shop("delay", method={"max_delayed": 1}) as one:

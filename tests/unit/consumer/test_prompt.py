@@ -119,6 +119,8 @@ def test_a_consumer_of_very_many_references_shows_the_first() -> None:
 def test_a_future_shows_what_is_for_its_user() -> None:
     """The methods of its base class, what it tells of the call, and nothing that only callahead calls."""
     own = {"attempts", "call_site", "invocation", "provider", "record", "response_attachments", "then"}
+    own |= {"operation", "reference", "consumer", "connection", "wait_for_completed", "when_complete"}
+    own |= {"is_sent", "sent", "sent_synchronously", "add_sent_callback", "when_sent"}
     with Shop(lambda _: 7) as shop:
         assert _public(shop.foo.findFoo.future(1)) == own | _public(Future())
 
@@ -126,7 +128,7 @@ def test_a_future_shows_what_is_for_its_user() -> None:
 def test_a_method_shows_its_views() -> None:
     """And no more."""
     with Shop() as shop:
-        assert _public(shop.foo.findFoo) == {"future", "policy", "sync", "with_options"}
+        assert _public(shop.foo.findFoo) == {"future", "outcome", "policy", "sync", "with_options"}
 
 
 def _public(shown: object) -> set[str]:

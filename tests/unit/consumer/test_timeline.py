@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from support.clock import FakeClock
 from support.shop import Background, Shop
 
+from callahead.consumer import RpcContext
 from callahead.consumer.scope import Span, Timeline, Wait
 from callahead.consumer.scope.recorder import recording
 
@@ -98,6 +99,12 @@ def test_a_wait_that_hardly_matters_is_not_named() -> None:
     """A hundredth of the wall time is the least."""
     spans = (call(0, 2, ("short", 0, 2)), call(2, 1000, ("long", 2, 1000)))
     assert Timeline(spans, 1000).early == ()
+
+
+def test_of_many_lines_only_those_are_worked_out_that_can_matter() -> None:
+    """Ten thousand lines, of which each would have to be tried against all."""
+    spans = [call(at, at + 1, (f"line {at}", at, at + 1)) for at in range(10_000)]
+    assert Timeline(tuple(spans), 10_000).early == ()
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 50), st.booleans()), max_size=12))
@@ -204,6 +211,69 @@ def test_nothing_is_recorded_afterwards() -> None:
             pass
         one.foo.findFoo(1)
     assert recorder.timeline() == Timeline((), 0.0)
+
+
+def test_a_lazy_result_is_waited_for_where_it_is_used() -> None:
+    """The user's line, whatever the use; later uses wait for nothing."""
+    with Shop(methods={"findFoo": {"async": "lazy"}}) as one, recording() as recorder:
+        for use in USES:
+            lazy = one.foo.findFoo(1)
+            Background(reply_once_awaited, one.next_call(), RpcContext.get_context().get_future())
+            use(lazy)
+            use(lazy)
+        spans = recorder.timeline().spans
+    assert {span.mode for span in spans} == {"lazy"}
+    sites = [[wait.site.rpartition(" ")[2] for wait in span.waits] for span in spans]
+    assert sites == [[use.__name__] for use in USES]
+
+
+def reply_once_awaited(call: Any, future: Any) -> None:
+    while not future._is_awaited:
+        pass
+    call.reply("there")
+
+
+def used_by_attribute(lazy: Any) -> None:
+    lazy.upper()
+
+
+def used_by_text(lazy: Any) -> None:
+    str(lazy)
+
+
+def used_by_iteration(lazy: Any) -> None:
+    list(lazy)
+
+
+def used_by_comparison(lazy: Any) -> None:
+    assert lazy == "there"
+
+
+USES = (used_by_attribute, used_by_text, used_by_iteration, used_by_comparison)
+
+
+def test_a_scope_has_the_answers_of_lazy_calls() -> None:
+    """Plain, in their places, whether they were used or not."""
+    with Shop(lambda attempt: attempt.args[0], methods={"findFoo": {"async": "lazy"}}) as one:
+        with one.consumer.scope() as calls:
+            one.foo.findFoo("used").upper()
+            one.foo.findFoo("not used")
+        assert calls.results() == ["used", "not used"]
+        assert [type(answer) for answer in calls.results()] == [str, str]
+
+
+@pytest.mark.parametrize("wrap", [lambda lazy: lazy, lambda lazy: [lazy], lambda lazy: {"a": (1, lazy)}])
+def test_a_call_needs_the_lazy_results_among_its_arguments(wrap: Any) -> None:
+    """Also those that anything could be equal to, and at any depth; so the wait for them was not too early."""
+    with Shop(lambda _: 1, methods={"findFoo": {"async": "lazy"}}) as one, recording() as recorder:
+        first, _ = one.foo.findFoo(1), one.foo.findFoo(1)
+        one.foo.findBar(wrap(first))
+        with one.consumer.scope() as calls:
+            one.foo.findBar(wrap(one.foo.findFoo(1)))
+    assert [span.needs for span in recorder.timeline().spans] == [
+        frozenset(), frozenset(), frozenset({0}), frozenset(), frozenset({3}),
+    ]  # fmt: skip
+    assert [span.needs for span in calls.timeline().spans] == [frozenset(), frozenset({0})]
 
 
 def test_a_failed_call_shows_its_error(caplog: pytest.LogCaptureFixture) -> None:

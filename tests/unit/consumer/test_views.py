@@ -144,7 +144,10 @@ def test_with_options_refuses_unknown_names() -> None:
     """An option that does not exist is named, with those that do."""
     with Shop(double) as shop, pytest.raises(TypeError) as caught:
         shop.foo.findFoo.with_options(timout=1, sent=True)
-    text = "unknown option sent, timout; known: timeout, total_timeout, retries, idempotent, attachments, async_"
+    text = (
+        "unknown option sent, timout; known: timeout, total_timeout, retries, idempotent, attachments, async_,"
+        " handler, caller_context, listener"
+    )
     assert str(caught.value) == text
 
 

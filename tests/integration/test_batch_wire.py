@@ -1,0 +1,126 @@
+"""Batches over real protocols."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import pytest
+from support.programs import Programs
+
+from callahead.consumer import ConnectFailed, Consumer, batch_oneway, flush_batch
+from callahead.consumer.codec.hessian2 import Long
+from callahead.consumer.testing import EmbeddedProvider
+
+HEAD = """
+from callahead.consumer import batch_oneway
+
+methods = {"put": {"parameter_types": ["long", "java.lang.String"]}}
+stock = {"interface": "a.Stock", "protocol": "dubbo", "url": sys.argv[1], "methods": methods}
+consumer = Consumer({"references": {"stock": stock}})
+"""
+
+
+class Stock(Protocol):
+    def put(self, article_id: Long, text: str) -> None: ...
+
+
+class Shelf:
+    def __init__(self) -> None:
+        self.articles: list[int] = []
+        self.came = threading.Semaphore(0)
+
+    def put(self, number: int) -> None:
+        self.articles.append(number)
+        self.came.release()
+
+    def wait(self, count: int) -> list[int]:
+        for _ in range(count):
+            assert self.came.acquire(timeout=5)
+        return sorted(self.articles)
+
+
+def put_over_dubbo(view: Any, number: int) -> Any:
+    return view.put.future(number, "x" * 1000)
+
+
+def put_over_tri(view: Any, number: int) -> Any:
+    return view.touch.future(bar_id=number)
+
+
+DUBBO = {"interface": "a.Stock", "protocol": "dubbo", "stub": f"{__name__}:Stock"}
+TRI = {"interface": "com.alibaba.bar.BarService", "module": "callahead.conf.bar_pb2"}
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def stock_url(shelf: Shelf) -> Iterator[str]:
+    with EmbeddedProvider(protocol="dubbo") as provider:
+        provider.serve("a.Stock", {"put": lambda number, text: shelf.put(number)}, stub=DUBBO["stub"])
+        yield provider.url
+
+
+@pytest.fixture
+def dubbo(stock_url: str) -> Iterator[Any]:
+    with Consumer({"references": {"stock": {**DUBBO, "url": stock_url}}}) as consumer:
+        yield consumer.reference("stock")
+
+
+@pytest.fixture
+def tri(shelf: Shelf) -> Iterator[Any]:
+    with EmbeddedProvider() as provider:
+        methods = {"touch": lambda request: shelf.put(request.bar_id) or {}}
+        provider.serve(TRI["interface"], methods, module=TRI["module"])
+        with Consumer({"references": {"stock": {**TRI, "url": provider.url}}}) as consumer:
+            yield consumer.reference("stock")
+
+
+@pytest.mark.parametrize(("protocol", "put"), [("dubbo", put_over_dubbo), ("tri", put_over_tri)])
+def test_a_batch_arrives(request: pytest.FixtureRequest, shelf: Shelf, protocol: str, put: Any) -> None:
+    """Nothing before the flush, everything after it; each future ends once its request is written."""
+    view = batch_oneway(request.getfixturevalue(protocol), max_delay=60)
+    futures = [put(view, number) for number in range(20)]
+    assert shelf.articles == []
+    assert flush_batch(view, 5) == 20
+    assert [future.result(5) for future in futures] == [None] * 20
+    assert shelf.wait(20) == list(range(20))
+
+
+def test_they_leave_by_their_bytes(dubbo: Any, shelf: Shelf) -> None:
+    """Two of a thousand bytes are more than fifteen hundred."""
+    view = batch_oneway(dubbo, max_bytes=1500, max_delay=60)
+    for number in range(3):
+        put_over_dubbo(view, number)
+    assert shelf.wait(2) == [0, 1]
+    assert flush_batch(view, 5) == 1
+    assert shelf.wait(1) == [0, 1, 2]
+
+
+def test_a_batch_for_a_provider_that_is_not_there(closed_port: str) -> None:
+    """Each call has its error, and the flush all of them."""
+    url = closed_port.replace("tri://", "dubbo://")
+    with Consumer({"references": {"stock": {**DUBBO, "url": url, "retries": 0}}}) as consumer:
+        view = batch_oneway(consumer.reference("stock"), max_delay=60)
+        futures = [put_over_dubbo(view, number) for number in range(3)]
+        with pytest.raises(ExceptionGroup) as caught:
+            flush_batch(consumer, 5)
+        assert [type(future.exception(5)) for future in futures] == [ConnectFailed] * 3
+        assert len(caught.value.exceptions) == 3
+
+
+@pytest.mark.slow
+def test_what_waits_when_the_interpreter_exits_leaves(programs: Programs, stock_url: str, shelf: Shelf) -> None:
+    """Nobody has flushed, and nobody has closed the consumer."""
+    program = """
+    view = batch_oneway(consumer.reference("stock"), max_delay=0.3)
+    for number in range(5):
+        view.put(number, "x")
+    """
+    done = programs.run(program, stock_url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shelf.wait(5) == list(range(5))
