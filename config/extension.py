@@ -33,7 +33,7 @@ _DUBBOS = {
     LOADBALANCE: "adaptive aliasmethod consistenthash consistenthashing interleavedweightedroundrobin leastactive p2c "
     "shortestresponse",
     REGISTRY: "apollo consul dns etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple nacos polaris redis "
-    "serviceconsul servicediscoveryregistry sofa xds zookeeper",
+    "serviceconsul servicediscoveryregistry sofa xds",
     TRANSPORT: "hessian http injvm jsonrpc memcached mock nativethrift redis rest rmi thrift webservice",
     INTERCEPTOR: "accesslog active activelimit adaptiveservice auth cache classloader clusterfilter collector "
     "compatible consumercontext deprecated echo exception executelimit executionlimit future generic genericimpl "

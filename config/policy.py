@@ -256,12 +256,14 @@ class RegistryPolicy:
         id: Key in the YAML's ``registries``.
         address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``zookeeper://127.0.0.1:2181``.
         parameters: What the YAML says under its ``parameters``, as text, by normalised (snake_case) key.
+        application: Name of the program, as registries are told it; "" where it has none.
         origins: From attribute name to where it was set.
     """
 
     id: str
     address: str = field(repr=False)
     parameters: Mapping[str, str] = field(default_factory=_nothing, repr=False)
+    application: str = ""
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
 
     def error(self, setting: str, text: str, hint: str = "") -> ConfigError:

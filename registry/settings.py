@@ -64,3 +64,18 @@ def duration_ms(policy: RegistryPolicy, key: str, default_ms: int) -> int:
     except quantity.Unfit as error:
         which = "" if key in policy.parameters else f"{key} "  # one of the address has no key of its own
         raise policy.error(key, f"{which}{error}", error.hint) from error
+
+
+def flag(policy: RegistryPolicy, key: str, *, default: bool) -> bool:
+    """Read ``true`` or ``false``.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    text = settings_of(policy).get(key)
+    if text is None:
+        return default
+    if text.lower() not in {"true", "false"}:
+        which = "" if key in policy.parameters else f"{key} "
+        raise policy.error(key, f'{which}"{text}" is neither true nor false')
+    return text.lower() == "true"

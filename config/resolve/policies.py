@@ -48,7 +48,7 @@ def resolve(root: RootModel, tree: Entry, folder: Path, report: Report) -> Consu
         report: Takes the problems; its file names the origins.
     """
     registries = {
-        name: _registry(name, model, tree.find(["registries", name]), folder, report)
+        name: _known_as(_registry(name, model, tree.find(["registries", name]), folder, report), root.application.name)
         for name, model in root.registries.items()
     }
     consumer = Level(root.consumer, tree.get("consumer") or Entry({}))
@@ -94,6 +94,10 @@ def _registry(name: str, model: RegistryModel, entry: Entry, folder: Path, repor
     return RegistryPolicy(
         id=name, address=address, parameters=MappingProxyType(parameters), origins=MappingProxyType(origins)
     )
+
+
+def _known_as(registry: RegistryPolicy, application: str | None) -> RegistryPolicy:
+    return replace(registry, application=application) if application else registry
 
 
 def _address(model: RegistryModel, entry: Entry, folder: Path, report: Report) -> str:

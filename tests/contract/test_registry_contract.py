@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from typing import Protocol
+from urllib.parse import quote_plus
 
 import pytest
+from _pytest.mark import ParameterSet
+from support.zookeeper_server import shared
 
 from callahead.config.policy import RegistryPolicy
 from callahead.registry import (
@@ -26,6 +29,7 @@ from callahead.registry import (
     ServiceKey,
     Snapshot,
     Subscription,
+    open_registry,
 )
 from callahead.registry.url import Url, endpoint_of
 
@@ -125,8 +129,49 @@ class DirectSource:
         pass
 
 
+class ZookeeperSource:
+    """A root of its own in a server that all tests share; every change is one transaction."""
+
+    def __init__(self, _: Path) -> None:
+        self.root = next(names)
+        self.server = shared()
+        self.client = self.server.client()
+        self.nodes: set[str] = set()
+
+    def open(self) -> Registry:
+        return open_registry(
+            RegistryPolicy(id="zk", address=f"zookeeper://{self.server.address}?group={self.root}&register=false")
+        )
+
+    def put(self, providers: Mapping[str, Sequence[str]]) -> None:
+        wanted = {self._node(ServiceKey.parse(service), url) for service, urls in providers.items() for url in urls}
+        for folder in {node.rpartition("/")[0] for node in wanted - self.nodes}:
+            self.client.ensure_path(folder)
+        change = self.client.transaction()
+        for node in sorted(self.nodes - wanted):
+            change.delete(node)
+        for node in sorted(wanted - self.nodes):
+            change.create(node)
+        change.commit()
+        self.nodes = wanted
+
+    def _node(self, service: ServiceKey, url: str) -> str:
+        told = f"{url}{'&' if '?' in url else '?'}group={service.group}&version={service.version}"
+        return f"/{self.root}/{service.interface}/providers/{quote_plus(told)}"
+
+    def close(self) -> None:
+        self.client.stop()
+        self.client.close()
+
+
 SOURCES: dict[str, Callable[[Path], Source]] = {"memory": MemorySource, "file": FileSource, "merged": MergedSource}
 FIXED: dict[str, Callable[[Path], Source]] = {"direct": DirectSource}
+LONG: dict[str, Callable[[Path], Source]] = {"zookeeper": ZookeeperSource}
+
+
+def params(*tables: dict[str, Callable[[Path], Source]]) -> list[ParameterSet]:
+    quick = [pytest.param(kind, id=name) for table in tables for name, kind in table.items()]
+    return [*quick, *(pytest.param(kind, id=name, marks=pytest.mark.long) for name, kind in LONG.items())]
 
 
 def made(kind: Callable[[Path], Source], folder: Path) -> Iterator[Source]:
@@ -137,12 +182,12 @@ def made(kind: Callable[[Path], Source], folder: Path) -> Iterator[Source]:
     assert set(threading.enumerate()) <= before
 
 
-@pytest.fixture(params=[pytest.param(kind, id=name) for name, kind in (SOURCES | FIXED).items()])
+@pytest.fixture(params=params(SOURCES, FIXED))
 def any_source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     yield from made(request.param, tmp_path)
 
 
-@pytest.fixture(params=[pytest.param(kind, id=name) for name, kind in SOURCES.items()])
+@pytest.fixture(params=params(SOURCES))
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     yield from made(request.param, tmp_path)
 

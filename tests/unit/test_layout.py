@@ -52,7 +52,7 @@ NETWORK = ("grpc", "socket", "ssl", "selectors")
 # Generated stubs are made on a channel, and reflection asks over one.
 NETWORK_ROOMS = (
     "consumer.transport", "consumer.testing", "consumer.channel",
-    "consumer.interface.proto.generated", "consumer.interface.proto.reflection",
+    "consumer.interface.proto.generated", "consumer.interface.proto.reflection", "registry.zookeeper.session",
 )  # fmt: skip
 
 
@@ -221,7 +221,7 @@ def test_no_module_imports_a_package_by_its_folder(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_only_transports_know_the_network(path: Path) -> None:
-    """Nothing above the transports sees a grpc or socket type, but for the gRPC facade that users ask for."""
+    """Nothing above transports and sessions of registries sees a grpc or socket type, but for the gRPC facade."""
     name = name_of(path)
     if name.startswith((*NETWORK_ROOMS, "conf.")):
         return

@@ -10,7 +10,7 @@ import org.apache.dubbo.config.ServiceConfig;
 import org.apache.dubbo.config.bootstrap.DubboBootstrap;
 import org.callahead.interop.service.Exposed;
 
-/** Exports services with no registry and no admin port; compiled against either Dubbo version. */
+/** Exports services with no admin port, and no registry but a given one; compiled against either Dubbo version. */
 final class Exporter {
     private final List<ProtocolConfig> protocols;
     private final List<ServiceConfig> services = new ArrayList<>();
@@ -36,9 +36,13 @@ final class Exporter {
 
     void start() {
         DubboBootstrap bootstrap = DubboBootstrap.getInstance();
-        bootstrap.application(application()).registry(new RegistryConfig("N/A")).protocols(protocols);
+        bootstrap.application(application()).registry(registry()).protocols(protocols);
         services.forEach(service -> bootstrap.service(service));
         bootstrap.start();
+    }
+
+    private static RegistryConfig registry() {
+        return new RegistryConfig(System.getProperty("interop.registry", "N/A"));
     }
 
     private static ApplicationConfig application() {

@@ -1,0 +1,268 @@
+"""One session with ZooKeeper servers, kept up by kazoo; and another when kazoo gives one up."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import random
+import socket
+import time
+from collections.abc import Callable, Sequence
+from threading import Thread, Timer, current_thread
+from typing import Any
+
+from kazoo.client import KazooClient, KazooState
+from kazoo.exceptions import KazooException
+from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandler
+from kazoo.protocol.serialization import Auth
+from kazoo.retry import KazooRetry
+
+from .settings import Settings
+
+FAILURES = (KazooException, KazooTimeoutError)
+"""What a request to the servers raises."""
+
+# kazoo logs each attempt; what matters of them the registry says itself, once. Lower the level to see them.
+_kazoo_log = logging.getLogger("callahead.registry.kazoo")
+_kazoo_log.setLevel(logging.CRITICAL)
+_kazoo_log.addFilter(lambda record: not any(isinstance(each, Auth) for each in _arguments(record)))
+
+_CONNECT_S = 2.0
+# How long the servers may take to say goodbye.
+_GOODBYE_S = 1.0
+_FIRST_DELAY_S, _MOST_DELAY_S, _JITTER = 0.1, 5.0, 0.4
+
+
+class Session:
+    """A session that is opened by `revive`, and again by it whenever kazoo's client has ended.
+
+    Args:
+        settings: Where to, and as whom.
+        name: Of kazoo's threads.
+        changed: Called on one of them when the session came up or went down; must not block.
+    """
+
+    def __init__(self, settings: Settings, name: str, changed: Callable[[], None]) -> None:
+        self._settings = settings
+        self._name = name
+        self._changed = changed
+        self._client: KazooClient | None = None
+        self._handler = _Handler(name)
+        self._not_before = 0.0
+        self._delay_s = _FIRST_DELAY_S
+        self.is_up = False
+
+    @property
+    def id(self) -> int | None:
+        """Which session this is; None while there is none."""
+        found = self._client.client_id if self._client is not None else None
+        return found[0] if found else None
+
+    @property
+    def host(self) -> str:
+        """The address of this machine, as the servers see it."""
+        found: str = self._handler.connection.getsockname()[0]
+        return found
+
+    @property
+    def trouble(self) -> str:
+        """Why there is no session, "" while there is one or the first attempt at one runs."""
+        return "" if self.is_up else self._handler.trouble
+
+    def revive(self) -> None:
+        """Open a session where there is none that kazoo keeps up; not too soon after the last one ended."""
+        if self._client is not None and not self._handler.has_ended:
+            if self._handler.has_failed and self._handler.is_refused:
+                self._client.last_zxid = 0  # servers that have lost their data turn away who has seen more than they
+            return
+        if time.monotonic() >= self._not_before:
+            self.close()
+            self._open()
+
+    def children(self, path: str, watch: Callable[[Any], None]) -> list[str] | None:
+        """List the children of *path*; *watch* is called at the next change, even where there is no such path yet.
+
+        Returns:
+            None where there is no such path.
+        """
+        from kazoo.exceptions import NoNodeError
+
+        while True:
+            try:
+                found: list[str] = self._ask("get_children_async", path, watch=watch)
+            except NoNodeError:
+                if self._ask("exists_async", path, watch=watch) is None:
+                    return None
+            else:
+                return found
+
+    def enrol(self, path: str) -> None:
+        """Make the node *path*, which lasts as long as the session."""
+        from kazoo.exceptions import NodeExistsError
+
+        try:
+            self._create(path)
+        except NodeExistsError:  # of an earlier session, which the servers have not given up yet
+            self._ask("delete_async", path)
+            self._create(path)
+
+    def cut(self) -> None:
+        """Let go whoever waits for an answer."""
+        self._handler.cut()
+
+    def close(self) -> None:
+        """End the session and every thread of kazoo's."""
+        client, self._client = self._client, None
+        self.is_up = False
+        if client is None:
+            return
+        goodbye = Timer(_GOODBYE_S, self._handler.cut)
+        goodbye.start()
+        if client.client_id is None:
+            self._handler.cut()
+        with contextlib.suppress(*FAILURES, OSError):
+            client.stop()
+        goodbye.cancel()
+        goodbye.join()
+        self._handler.join()
+        self._handler.close_sockets()
+
+    def abandon(self) -> None:
+        """Forget, in a forked child, the session of its parent; nothing is said on its connection."""
+        self._client = None
+        self.is_up = False
+        atexit.unregister(self._handler.stop)
+        self._handler.close_sockets()
+        self._handler = _Handler(self._name)
+        self._not_before = 0.0
+
+    def _open(self) -> None:
+        self._delay_s = min(self._delay_s * 2, _MOST_DELAY_S)
+        self._not_before = time.monotonic() + self._delay_s * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
+        self._handler = _Handler(self._name)
+        client = self._client = self._made(self._handler)
+        client.add_listener(lambda state: self._hear(client, state))
+        client.start_async()
+
+    def _made(self, handler: _Handler) -> KazooClient:
+        user = f"{self._settings.username}:{self._settings.password}"
+        retry = KazooRetry(
+            max_tries=-1,
+            delay=_FIRST_DELAY_S,
+            max_jitter=_JITTER,
+            max_delay=_MOST_DELAY_S,
+            sleep_func=handler.sleep_func,
+        )
+        return KazooClient(
+            hosts=self._settings.hosts,
+            timeout=self._settings.session_s,
+            handler=handler,
+            auth_data=[("digest", user)] if self._settings.username else None,
+            connection_retry=retry,
+            logger=_kazoo_log,
+        )
+
+    def _hear(self, client: KazooClient, state: str) -> None:
+        if client is not self._client:
+            return
+        self.is_up = state == KazooState.CONNECTED
+        if self.is_up:
+            self._delay_s = _FIRST_DELAY_S
+            self._handler.succeed()
+        self._changed()
+
+    def _create(self, path: str) -> None:
+        self._ask("create_async", path, ephemeral=True, makepath=True)
+
+    def _ask(self, request: str, path: str, **how: Any) -> Any:
+        """Wait for an answer no longer than a session may be silent: one asked during a loss is never answered."""
+        client = self._client
+        if client is None:
+            raise KazooException("there is no session")
+        return getattr(client, request)(path, **how).get(timeout=self._settings.session_s)
+
+
+class _Handler(SequentialThreadingHandler):  # type: ignore[misc]
+    """kazoo's own, with threads that have a name and raise nothing, and connections that can be cut."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._thread_name = name
+        self._threads: list[Thread] = []
+        self._sockets: list[socket.socket] = []
+        self._why = "it cannot be reached: none of its names resolves"
+        self.has_failed = False
+        self.is_refused = False
+        self.connection: Any = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether kazoo gave the session up: none of its threads ends while it has not."""
+        return not all(thread.is_alive() for thread in self._threads)
+
+    @property
+    def trouble(self) -> str:
+        """Why there is no session, as far as the last attempt to connect tells; "" where none has failed."""
+        return self._why if self.has_failed else ""
+
+    def sleep_func(self, seconds: float) -> None:
+        """Sleep; kazoo does so after it has tried every server in vain."""
+        self.has_failed = True
+        time.sleep(seconds)
+
+    def spawn(self, func: Callable[..., None], *args: Any, **kwargs: Any) -> Thread:
+        def run() -> None:
+            # Bytes that make no sense end kazoo's thread by whatever error they cause.
+            try:
+                func(*args, **kwargs)
+            except Exception:
+                self.has_failed = True
+
+        thread = Thread(target=run, name=self._thread_name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+        return thread
+
+    def create_connection(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs["timeout"] = min(kwargs["timeout"], _CONNECT_S)
+        self.is_refused = False
+        try:
+            self.connection = super().create_connection(*args, **kwargs)
+        except Exception as error:
+            text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            self._why = f"it cannot be reached: {text[0].lower()}{text[1:]}"
+            raise
+        self._why = "it was reached, but does not answer as a ZooKeeper server does"
+        self.is_refused = True
+        return self.connection
+
+    def succeed(self) -> None:
+        """Note that the servers have answered."""
+        self.has_failed = self.is_refused = False
+        self._why = "the connection was lost"
+
+    def create_socket_pair(self) -> Sequence[socket.socket]:
+        pair: Sequence[socket.socket] = super().create_socket_pair()
+        self._sockets += pair
+        return pair
+
+    def cut(self) -> None:
+        """Let whoever waits on the connection see its end."""
+        if self.connection is not None:
+            with contextlib.suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)
+
+    def join(self) -> None:
+        for thread in self._threads:
+            if thread is not current_thread():
+                thread.join()
+
+    def close_sockets(self) -> None:
+        for each in (*self._sockets, self.connection):
+            if each is not None:
+                each.close()
+
+
+def _arguments(record: logging.LogRecord) -> Sequence[object]:
+    return record.args if isinstance(record.args, tuple) else ()

@@ -1,0 +1,296 @@
+"""The zookeeper registry beside a real server: outages, lost data, permissions, and what else may stand there."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus, unquote_plus
+
+import pytest
+from kazoo.client import KazooClient
+from kazoo.security import make_digest_acl
+from support.zookeeper_server import ZookeeperServer, require
+
+from callahead.config.policy import RegistryPolicy
+from callahead.consumer import Consumer, NoProviderAvailable
+from callahead.consumer.testing import EmbeddedProvider
+from callahead.registry import RecordingListener, Registry, ServiceKey, open_registry
+
+pytestmark = pytest.mark.long
+
+KEY = ServiceKey("a.B")
+FOLDER = "/dubbo/a.B/providers"
+FOO = "com.alibaba.foo.FooService"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZookeeperServer]:
+    require()
+    with ZookeeperServer(tmp_path_factory.mktemp("zookeeper")) as one:
+        yield one
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[ZookeeperServer]:
+    """One that a test may end."""
+    require()
+    with ZookeeperServer(tmp_path) as one:
+        yield one
+
+
+Open = Callable[..., Registry]
+
+
+@pytest.fixture
+def opened() -> Iterator[Open]:
+    """Make a registry of an address; closed at the end of the test."""
+    made: list[Registry] = []
+
+    def make(address: str, **settings: str) -> Registry:
+        policy = RegistryPolicy(
+            id="main",
+            address=f"zookeeper://{address}",
+            parameters={"timeout": "1s", **settings},
+            application="shop",
+            origins={"address": "conf/x.yml:3"},
+        )
+        made.append(open_registry(policy))
+        return made[-1]
+
+    yield make
+    for registry in made:
+        registry.close()
+
+
+def change(server: ZookeeperServer, act: Callable[[KazooClient], Any]) -> Any:
+    """Do something by a client that is gone afterwards."""
+    client = server.client()
+    try:
+        return act(client)
+    finally:
+        client.stop()
+        client.close()
+
+
+def add(server: ZookeeperServer, *urls: str, folder: str = FOLDER) -> None:
+    change(server, lambda zk: [zk.create(f"{folder}/{quote_plus(url)}", makepath=True) for url in urls])
+
+
+def remove(server: ZookeeperServer, url: str) -> None:
+    change(server, lambda zk: zk.delete(f"{FOLDER}/{quote_plus(url)}"))
+
+
+def heard_from(registry: Registry, key: ServiceKey = KEY) -> RecordingListener:
+    heard = RecordingListener()
+    registry.subscribe(key, heard)
+    return heard
+
+
+def test_an_outage_keeps_the_list_and_misses_no_change(own_server: ZookeeperServer, opened: Open) -> None:
+    """What changed as the session was away is there once it is back, and what changes later, too."""
+    add(own_server, "tri://h:1")
+    heard = heard_from(opened(own_server.address))
+    own_server.kill()
+    lost = heard.wait(lambda one: "not renewed: " in one.reason)
+    assert [each.address for each in lost.endpoints] == ["h:1"]
+    own_server.start()
+    add(own_server, "tri://h:2")
+    heard.wait_for("h:1", "h:2", timeout_s=20)
+    remove(own_server, "tri://h:1")
+    heard.wait_for("h:2")
+    assert all(each.endpoints for each in heard.snapshots)
+
+
+def test_lost_data_empty_no_list(own_server: ZookeeperServer, opened: Open) -> None:
+    """A server that comes back with nothing is joined again, and believed once a provider is there again."""
+    add(own_server, "tri://h:1")
+    heard = heard_from(opened(own_server.address))
+    own_server.kill()
+    own_server.wipe()
+    own_server.start()
+    kept = heard.wait(lambda one: "none is listed since the session was lost" in one.reason, 20)
+    assert [each.address for each in kept.endpoints] == ["h:1"]
+    add(own_server, "tri://h:2")
+    heard.wait_for("h:2")
+    remove(own_server, "tri://h:2")
+    heard.wait_for()
+
+
+def test_a_server_that_is_down_at_the_start_is_an_error_that_names_the_line(tmp_path: Path) -> None:
+    """With check, the default."""
+    file = tmp_path / "x.yml"
+    file.write_text(
+        "registry: {id: main, address: 'zookeeper://me:pw@127.0.0.1:1?timeout=100ms'}\n"
+        f"references: {{foo: {{interface: {FOO}, module: callahead.conf.foo_pb2}}}}\n"
+    )
+    with Consumer.from_file(file) as consumer, pytest.raises(NoProviderAvailable) as caught:
+        consumer.reference("foo")
+    assert "zookeeper://127.0.0.1:1/dubbo: it cannot be reached: connection refused" in str(caught.value)
+    assert f"(registries.main.address, {file}:1)" in str(caught.value)
+
+
+def test_without_check_the_server_may_come_later(tmp_path: Path) -> None:
+    """The list is there soon after the server, and calls go where it says."""
+    require()
+    server = ZookeeperServer(tmp_path)
+    settings = {
+        "registry": {"id": "main", "address": f"zookeeper://{server.address}?timeout=100ms"},
+        "references": {"foo": {"interface": FOO, "module": "callahead.conf.foo_pb2", "check": False}},
+    }
+    try:
+        with EmbeddedProvider() as provider, Consumer(settings) as consumer:
+            provider.serve(FOO, module="callahead.conf.foo_pb2", findFoo=lambda request: {"name": "found"})
+            foo = consumer.reference("foo")
+            add(server.start(), provider.url, folder=f"/dubbo/{FOO}/providers")
+            assert answer_of(foo) == "found"
+            server.kill()
+            assert foo.find_foo(foo_id=1).name == "found"
+    finally:
+        server.kill()
+
+
+def answer_of(foo: Any) -> str:
+    for _ in range(200):
+        try:
+            name: str = foo.find_foo(foo_id=1).name
+            return name
+        except NoProviderAvailable:
+            threading.Event().wait(0.1)
+    raise AssertionError("no provider came")
+
+
+def test_nodes_that_make_no_sense_are_passed_over(
+    server: ZookeeperServer, opened: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each is logged, without its secrets; the rest goes on."""
+    folder = "/odd/a.B/providers"
+    add(server, "tri://h:1", "no url", "tri://h:2?weight=heavy&token=s3same", "empty://0.0.0.0/a.B", folder=folder)
+    change(server, lambda zk: zk.create(f"{folder}/%ff"))
+    with caplog.at_level(logging.WARNING, "callahead.registry"):
+        heard = heard_from(opened(server.address, group="odd"))
+    assert heard.addresses == ["h:1"]
+    assert caplog.text.count("a node is passed over") == 3
+    assert "s3same" not in caplog.text
+
+
+def test_of_one_address_the_newest_is_told(server: ZookeeperServer, opened: Open) -> None:
+    """A provider that was killed and started again stands there twice for a while."""
+    old, new = "tri://h:1/a.B?timestamp=900&v=old", "tri://h:1/a.B?timestamp=1000&v=new"
+    add(server, old, new, folder="/twice/a.B/providers")
+    heard = heard_from(opened(server.address, group="twice"))
+    (endpoint,) = heard.snapshots[0].endpoints
+    assert endpoint.parameters["v"] == "new"
+
+
+def test_a_consumer_is_registered_while_its_session_lasts(server: ZookeeperServer, opened: Open) -> None:
+    """As Dubbo does it; the node goes with the registry."""
+    registry = opened(server.address, group="reg")
+    heard_from(registry, ServiceKey("a.B", "g", "1.0"))
+    (node,) = nodes(server, "/reg/a.B/consumers", 1)
+    url = unquote_plus(node)
+    assert url.startswith("consumer://127.0.0.1/a.B?application=shop&category=consumers&check=false&group=g&")
+    assert url.endswith(f"interface=a.B&pid={os.getpid()}&side=consumer&version=1.0")
+    registry.close()
+    assert nodes(server, "/reg/a.B/consumers", 0) == []
+
+
+def nodes(server: ZookeeperServer, folder: str, count: int) -> list[str]:
+    """The children of a folder, once there are so many."""
+
+    def look(client: KazooClient) -> list[str]:
+        found: list[str] = []
+        for _ in range(100):
+            found = client.get_children(folder) if client.exists(folder) else []
+            if len(found) == count:
+                break
+            threading.Event().wait(0.05)
+        return found
+
+    found: list[str] = change(server, look)
+    return found
+
+
+def test_register_false_writes_nothing(server: ZookeeperServer, opened: Open) -> None:
+    """A consumer may be one that only reads."""
+    registry = opened(server.address, group="reads", register="false")
+    heard_from(registry)
+    registry.close()
+    assert not change(server, lambda zk: zk.exists("/reads"))
+
+
+def test_a_folder_without_permission_says_so(
+    server: ZookeeperServer, opened: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the right name and password it is read, and neither is ever logged."""
+    add(server, "tri://h:1", folder="/guarded/a.B/providers")
+    acl = [make_digest_acl("me", "s3same", all=True)]
+    change(server, lambda zk: zk.set_acls("/guarded/a.B/providers", acl))
+    with caplog.at_level(1):
+        assert "there is no permission" in heard_from(opened(server.address, group="guarded")).snapshots[0].reason
+        logging.getLogger("callahead.registry.kazoo").setLevel(1)
+        heard = heard_from(opened(f"me:s3same@{server.address}", group="guarded"))
+        logging.getLogger("callahead.registry.kazoo").setLevel(logging.CRITICAL)
+    assert heard.addresses == ["h:1"]
+    assert "s3same" not in caplog.text
+
+
+@pytest.mark.parametrize("says", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0\0\0\4oops", b"\xff" * 64, b""])
+def test_an_address_that_speaks_something_else(opened: Open, says: bytes) -> None:
+    """It is told from one that cannot be reached, and ends nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        talker = threading.Thread(target=talk, args=(listening, says))
+        talker.start()
+        registry = opened(f"127.0.0.1:{listening.getsockname()[1]}")
+        heard = heard_from(registry)
+        registry.close()
+        listening.shutdown(socket.SHUT_RDWR)
+        talker.join()
+    assert "it was reached, but does not answer as a ZooKeeper server does" in heard.snapshots[0].reason
+
+
+def talk(listening: socket.socket, says: bytes) -> None:
+    while True:
+        try:
+            connection, _ = listening.accept()
+        except OSError:
+            return
+        with connection:
+            connection.recv(1000)
+            connection.sendall(says)
+
+
+def test_close_does_not_wait_for_a_server_that_is_frozen(own_server: ZookeeperServer, opened: Open) -> None:
+    """Neither where there is a session nor where one is being made."""
+    first, second = opened(own_server.address), opened(own_server.address, timeout="100ms")
+    heard_from(first)
+    own_server.pause()
+    heard_from(second)
+    closing = threading.Thread(target=lambda: (first.close(), second.close()))
+    closing.start()
+    closing.join(8)
+    assert not closing.is_alive()
+    own_server.resume()
+
+
+def test_a_forked_child_has_a_session_of_its_own(own_server: ZookeeperServer, opened: Open) -> None:
+    """It hears of changes, and the parent goes on hearing of them."""
+    registry = opened(own_server.address)
+    heard = heard_from(registry)
+    child = os.fork()
+    if child == 0:
+        try:
+            heard.wait_for("h:1")
+            registry.close()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    nodes(own_server, "/dubbo/a.B/consumers", 2)
+    add(own_server, "tri://h:1")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    add(own_server, "tri://h:2")
+    heard.wait_for("h:1", "h:2")

@@ -1,0 +1,178 @@
+"""A real Apache ZooKeeper server in a JVM of its own, started, stopped, frozen and wiped from here.
+
+Its jars come from Maven Central by ``zookeeper/pom.xml`` beside this file, once.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import hashlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import pytest
+from kazoo.client import KazooClient
+
+_PROJECT: Final = Path(__file__).parent / "zookeeper"
+_TARGET: Final = _PROJECT / "target"
+_QUICK_START: Final = ("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+_SETTINGS: Final = {
+    "clientPortAddress": "127.0.0.1",
+    "tickTime": 500,
+    "minSessionTimeout": 1000,
+    "maxSessionTimeout": 60_000,
+    "admin.enableServer": "false",
+}
+_START_S: Final = 30.0
+
+
+def missing() -> str | None:
+    """What a server needs and this machine lacks, as a text for ``pytest.skip``; None when one can be started."""
+    needed = ("java",) if _is_built() else ("java", "mvn")
+    lacking = [program for program in needed if shutil.which(program) is None]
+    install = "on Debian and Ubuntu: apt-get install maven default-jdk-headless"
+    return f"a ZooKeeper server needs {', '.join(lacking)} on PATH ({install})" if lacking else None
+
+
+def require() -> None:
+    """Skip what needs a server where none can be started, and say how to get it; in CI that is a failure."""
+    why_not = missing()
+    if why_not is not None and os.environ.get("CALLAHEAD_CI"):
+        pytest.fail(f"CALLAHEAD_CI is set, so nothing may be skipped, but {why_not}")
+    if why_not is not None:
+        pytest.skip(why_not)
+
+
+def _digest() -> str:
+    return hashlib.sha256((_PROJECT / "pom.xml").read_bytes()).hexdigest()
+
+
+def _is_built() -> bool:
+    stamp = _TARGET / "built.sha256"
+    return stamp.is_file() and stamp.read_text() == _digest()
+
+
+def _build() -> None:
+    _TARGET.mkdir(exist_ok=True)
+    with (_TARGET / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _is_built():
+            subprocess.run(["mvn", "-q", "-B", "-ntp", "process-classes"], cwd=_PROJECT, check=True)
+            (_TARGET / "built.sha256").write_text(_digest())
+
+
+def _free_port() -> int:
+    """Below the range that Linux uses for outgoing connections, so that none is taken while the server is down."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+
+
+class ZookeeperServer:
+    """One server with a port and a folder of data that stay over restarts.
+
+    Args:
+        folder: For its data and its log.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.port = _free_port()
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """``host:port``."""
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> Self:
+        """Start it and return once it answers a client: its port is open before that, even where it never will."""
+        _build()
+        config = self._folder / "zoo.cfg"
+        lines = {**_SETTINGS, "clientPort": self.port, "dataDir": self._folder / "data"}
+        config.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
+        main = "org.apache.zookeeper.server.ZooKeeperServerMain"
+        command = ["java", *_QUICK_START, "-cp", str(_TARGET / "lib" / "*"), main, str(config)]
+        with (self._folder / "log").open("a") as log:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            self._await_ready()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def wipe(self) -> None:
+        """Throw away its data, while it is down."""
+        shutil.rmtree(self._folder / "data")
+
+    def pause(self) -> None:
+        """Freeze it, until `resume`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def client(self) -> KazooClient:
+        """Make a client that has a session already; the caller closes it."""
+        client = KazooClient(self.address, timeout=10.0)
+        client.start()
+        return client
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def _await_ready(self) -> None:
+        until = time.monotonic() + _START_S
+        while time.monotonic() < until:
+            if self._answers():
+                return
+            time.sleep(0.05)
+        raise TimeoutError(f"no ZooKeeper after {_START_S} s: {(self._folder / 'log').read_text()[-2000:]}")
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1.0) as asked:
+                asked.sendall(b"srvr")
+                return b"Zookeeper version" in asked.recv(1000)
+        except OSError:
+            return False
+
+
+@cache
+def shared() -> ZookeeperServer:
+    """The one server of this run for tests that neither end nor freeze it; it is killed at the end of the run."""
+    require()
+    folder = Path(tempfile.mkdtemp())
+    server = ZookeeperServer(folder).start()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(server.kill)
+    return server
