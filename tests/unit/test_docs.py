@@ -23,7 +23,7 @@ from callahead.config import ConfigError, extension, load_file, load_text
 from callahead.config.check.listing import listing
 from callahead.config.check.models import yaml_keys
 from callahead.config.check.refused import REFUSED
-from callahead.consumer import errors, testing
+from callahead.consumer import errors, scope, testing
 from callahead.consumer.cli.main import main
 from callahead.consumer.codec import hessian2
 from callahead.consumer.interceptor.order import ATTEMPT_ORDER, CALL_ORDER
@@ -330,8 +330,8 @@ def lacks(name: str, keys: set[str]) -> str:
         return "" if found is not None and set(options) <= set(known) else f"no command {name}"
     if ":" in name:
         return "" if name.partition(":")[0] in keys else f"no key {name}"
-    found = consumer
-    for part in name.split("."):
+    found = {"scope": scope}.get(name.partition(".")[0], consumer)
+    for part in name.removeprefix("scope.").split("."):
         if not hasattr(found, part):
             return f"no name {name}"
         found = getattr(found, part)
