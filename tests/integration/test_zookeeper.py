@@ -125,7 +125,7 @@ def test_a_server_that_is_down_at_the_start_is_an_error_that_names_the_line(tmp_
     """With check, the default."""
     file = tmp_path / "x.yml"
     file.write_text(
-        "registry: {id: main, address: 'zookeeper://me:pw@127.0.0.1:1?timeout=100ms'}\n"
+        "registry: {id: main, address: 'zookeeper://me:pw@127.0.0.1:1?timeout=2s'}\n"
         f"references: {{foo: {{interface: {FOO}, module: callahead.conf.foo_pb2}}}}\n"
     )
     with Consumer.from_file(file) as consumer, pytest.raises(NoProviderAvailable) as caught:

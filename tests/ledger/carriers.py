@@ -73,6 +73,7 @@ class Carrier:
         late_s: How late a call may end while the connection takes no more bytes.
         minds_time_of_day: A timeout is turned into a time of day and back, so that it must not jump between the two.
         recovers_threads: It goes on once threads can be started again.
+        survives_forks: A fork while calls run loses no answer and breaks no child.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Carrier:
     late_s: float = 0.0
     minds_time_of_day: bool = False
     recovers_threads: bool = True
+    survives_forks: bool = True
 
     @property
     def is_inside(self) -> bool:
@@ -159,6 +161,7 @@ CARRIERS: Final[Mapping[str, Carrier]] = {
             late_s=1.1,  # gRPC's core ends no call whose bytes it is writing; a second past its time the watchdog does
             minds_time_of_day=True,  # within grpcio, whose core reads the system's clock and not Python's
             recovers_threads=False,  # grpcio itself does not
+            survives_forks=False,  # likewise: now and then an answer is lost, or a child is ended by a fault of memory
         ),
         Carrier(
             name="python",
