@@ -32,14 +32,17 @@ user's interceptors.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from callahead.config.extension import INTERCEPTOR, load, load_object
 from callahead.config.policy import MethodPolicy
 
 from .api import Interceptor, Observer
-from .mock import CallOther, Describe, Mock
 from .notify import Notifier, wants_notice
 from .validation import Validation
+
+if TYPE_CHECKING:
+    from .mock import CallOther, Describe
 
 CALL_ORDER = ("interceptors", "notify", "validation", "mock")
 ATTEMPT_ORDER = ("interceptors",)
@@ -58,9 +61,15 @@ def call_chain(
         "interceptors": [one for one in users if scope_of(one) == "call"],
         "notify": [Notifier(policy)] if wants_notice(policy) else [],
         "validation": [Validation(policy)] if policy.validation is not None else [],
-        "mock": [Mock(policy, describe, call_other)] if policy.mock else [],
+        "mock": _mocks(policy, describe, call_other) if policy.mock else [],
     }
     return [one for slot in CALL_ORDER for one in slots[slot]]
+
+
+def _mocks(policy: MethodPolicy, describe: Describe, call_other: CallOther) -> _Chain:
+    from .mock import Mock  # its rules are read by modules that no other call needs
+
+    return [Mock(policy, describe, call_other)]
 
 
 def attempt_chain(users: Sequence[Interceptor | Observer]) -> _Chain:

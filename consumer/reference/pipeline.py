@@ -22,7 +22,6 @@ from ..cluster.budget import RetryBudget
 from ..cluster.directory import Directory
 from ..cluster.retry import check_listed
 from ..errors import ConfigError, LocalProtocolError, NoProviderAvailable, RpcError
-from ..interceptor.cache import Cache
 from ..interceptor.chain import fold
 from ..interceptor.later import aside, here
 from ..interceptor.metrics import CallMetrics, MethodCounts
@@ -220,6 +219,8 @@ class Pipeline:
         later = aside(runtime.callbacks) if any(scope_of(one) == "attempt" for one in users) else here
         passed = limited(gates, cluster.__call__, runtime.callbacks, later)
         if policy.cache != "none":
+            from ..interceptor.cache import Cache  # which few methods need
+
             passed = Cache(policy, runtime.timer).stage(passed, later)
         chain = call_chain(policy, users, self._describe, self._call_other)
         return Chain(policy, fold(chain, encoded(passed, runtime.clock), runtime.callbacks))
