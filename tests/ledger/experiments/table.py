@@ -113,8 +113,8 @@ EXPERIMENTS: Final = (
     Experiment(
         number=14, name="overload", run=peers.overloaded,
         fault="ten times the capacity, then a quarter of it",
-        holds="the provider is busy for 80 % of the time (60 % in the short form); 90 % answered from 2 s after the load"
-        " dropped",
+        holds="the provider is busy for 80 % of the time (60 % in the short form); 90 % answered from 2 s after the"
+        " load dropped",
     ),
     Experiment(
         number=15, name="retry storm", needs="a process of the provider", run=peers.refusing,
