@@ -10,7 +10,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 from ..catalogue import Catalogue
 from ..errors import ProviderDataError
-from ..models import ANY, Endpoint, ServiceKey
+from ..models import Endpoint, ServiceKey
 from ..url import Url, endpoint_of
 
 # What Dubbo keeps beside the interfaces.
@@ -67,6 +67,3 @@ def _entries(interface: str, children: Iterable[str], faults: dict[str, str]) ->
 def _age(entry: Entry) -> int:
     text = entry[1].parameters.get("timestamp", "")
     return -int(text) if text.isascii() and text.isdecimal() else 0
-
-
-__all__ = ["ANY", "consumer_node", "folder_of", "interfaces_in", "read_providers"]

@@ -13,7 +13,7 @@ from threading import Thread, Timer, current_thread
 from typing import Any
 
 from kazoo.client import KazooClient, KazooState
-from kazoo.exceptions import KazooException
+from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandler
 from kazoo.protocol.serialization import Auth
 from kazoo.retry import KazooRetry
@@ -86,8 +86,6 @@ class Session:
         Returns:
             None where there is no such path.
         """
-        from kazoo.exceptions import NoNodeError
-
         while True:
             try:
                 found: list[str] = self._ask("get_children_async", path, watch=watch)
@@ -99,8 +97,6 @@ class Session:
 
     def enrol(self, path: str) -> None:
         """Make the node *path*, which lasts as long as the session."""
-        from kazoo.exceptions import NodeExistsError
-
         try:
             self._create(path)
         except NodeExistsError:  # of an earlier session, which the servers have not given up yet
