@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A busy machine is no fault of what is tested.
-settings.register_profile("callahead", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("callahead")
+# A busy machine is no fault of what is tested. Most faults show in few examples; CI and --full look at more.
+settings.register_profile("full", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("plain", settings.get_profile("full"), max_examples=25)
 
 # Appended, so that no folder here hides a module: tests say ``from support.clock import FakeClock``.
 sys.path.append(str(Path(__file__).parent))
@@ -32,6 +32,11 @@ _FOREIGN = ("channel_spin", "_serve", "grpc", "pytest", "asyncio_", "pydevd", "_
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the long tests be asked for."""
     parser.addoption("--full", action="store_true", help="run what is long, too: Java providers, benchmarks, memory")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples a property is tried on, before a test is read."""
+    settings.load_profile("full" if config.getoption("--full") or os.environ.get("CALLAHEAD_CI") else "plain")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -39,7 +39,7 @@ ahead, teller = consumer.reference("ahead"), consumer.reference("teller")
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=["tri", "dubbo"])
+@pytest.fixture(params=[pytest.param("tri", marks=pytest.mark.long), "dubbo"])  # grpcio takes long to import
 def greeter(request: pytest.FixtureRequest) -> Iterator[EmbeddedProvider]:
     """Serve one method, by each protocol."""
     with EmbeddedProvider(protocol=request.param) as provider:

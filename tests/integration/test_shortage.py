@@ -117,6 +117,7 @@ def test_the_first_steps_without_a_descriptor(programs: Programs, protocol: str)
 # A program of its own each: what grpcio waits for in vain it never closes.
 
 
+@pytest.mark.long
 def test_grpcio_without_a_thread(programs: Programs, server: ProviderProcess) -> None:
     """What grpcio leaves without an outcome ends all the same, nothing is said to be not sent, and close returns."""
     program = """
@@ -136,6 +137,7 @@ def test_grpcio_without_a_thread(programs: Programs, server: ProviderProcess) ->
     assert (first, set(others), end) == ("TransportError False True", {"CallTimeout False True"}, "closed")
 
 
+@pytest.mark.long
 def test_grpcio_without_a_descriptor(programs: Programs, server: ProviderProcess) -> None:
     """A connection that cannot be made is told as such in every mode, and is made once there is room."""
     program = """
@@ -152,6 +154,7 @@ def test_grpcio_without_a_descriptor(programs: Programs, server: ProviderProcess
     assert done.stdout.splitlines() == ["ConnectFailed True", "ConnectFailed True", "Hello, Ann"]
 
 
+@pytest.mark.long
 def test_reflection_without_a_thread(programs: Programs, server: ProviderProcess) -> None:
     """That the server cannot be asked for its methods is said, and it can be asked later on."""
     program = """

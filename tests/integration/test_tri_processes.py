@@ -22,7 +22,8 @@ greeter = consumer.reference("greeter")
 
 START = 10.0
 BUSY = "since calls were running at the fork; fork while none runs, or spawn"
-pytestmark = pytest.mark.slow
+# A program of its own for each, which imports grpcio: together they take as long as hundreds of other tests.
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.mark.parametrize("support", ["", "0", "1"], ids=["default", "no fork support", "fork support"])
