@@ -54,7 +54,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def full(session: nox.Session) -> None:
     """Run all tests and what is long, too: Java providers, which need a JDK and Maven; benchmarks; the manual."""
-    session.install("--editable", ".[test,docs]")
+    session.install("--editable", ".[full]")
     session.run("python", "-m", "pytest", "--full", *session.posargs)
 
 

@@ -77,6 +77,7 @@ def test_a_function_of_the_standard_library(site: Site) -> None:
         caught.value.close()
 
 
+@pytest.mark.long
 def test_a_session_of_requests(site: Site) -> None:
     """Its sessions are best not shared by threads, so each has its own, which is closed with it."""
     settings = {"protocol": "python", "target": "requests:Session", "timeout": "30s", "threads": CALLS}

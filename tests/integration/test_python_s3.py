@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from support.s3_server import S3Server
 
 from callahead.config import load_file
@@ -24,7 +23,7 @@ LATENCY_S = 0.05
 SOON = 60.0
 BUCKET = "movies"
 OBJECTS = {f"object-{number}": os.urandom(1_000_000) for number in range(50)}
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +129,8 @@ def test_the_errors_are_those_of_boto3(s3: Reference) -> None:
     with pytest.raises(s3.exceptions.NoSuchKey) as caught:
         s3.get_object.sync(Bucket=BUCKET, Key="none")
     assert caught.value.response["Error"]["Code"] == "NoSuchKey"
+    from botocore.exceptions import ClientError  # of the extra full, as the server is
+
     with pytest.raises(ClientError):
         s3.get_object.future(Bucket=BUCKET, Key="none").result(SOON)
 

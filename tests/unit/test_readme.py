@@ -122,9 +122,10 @@ def test_the_interceptors_are_what_they_claim() -> None:
     assert isinstance(names["Fallback"](), Interceptor)
 
 
+@pytest.mark.long
 def test_the_package_index_can_show_it() -> None:
     """The index shows nothing at all of a page with one fault in it; its own renderer finds none."""
-    rst = pytest.importorskip("readme_renderer.rst", reason="the extra test is needed: pip install -e '.[test]'")
+    rst = pytest.importorskip("readme_renderer.rst", reason="the extra full is needed: pip install -e '.[full]'")
     faults = io.StringIO()
 
     assert rst.render(README, stream=faults) is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import subprocess
 import sys
 import threading
@@ -26,14 +25,12 @@ def double(invocation: Any) -> Any:
 
 
 def _uvloop() -> Run:
-    if importlib.util.find_spec("uvloop") is None:
-        pytest.skip("uvloop is not installed: pip install uvloop")
-    import uvloop
+    uvloop = pytest.importorskip("uvloop", reason="the extra full is needed: pip install -e '.[full]'")
 
     return uvloop.run  # type: ignore[no-any-return]
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
+@pytest.fixture(params=["asyncio", pytest.param("uvloop", marks=pytest.mark.long)])
 def run(request: pytest.FixtureRequest) -> Run:
     """Run a coroutine in a new loop, of each kind."""
     return asyncio.run if request.param == "asyncio" else _uvloop()
@@ -139,9 +136,10 @@ def test_a_call_beside_a_loop_does_not_warn(run: Run, caplog: pytest.LogCaptureF
     assert caplog.records == []
 
 
+@pytest.mark.long
 def test_under_trio_a_thread_waits() -> None:
     """As under anyio on trio. In a process of its own, since trio's threads outlive their loop."""
-    pytest.importorskip("trio", reason="trio is not installed: pip install trio")
+    pytest.importorskip("trio", reason="the extra full is needed: pip install -e '.[full]'")
     program = """
 import trio
 from callahead.consumer import Consumer

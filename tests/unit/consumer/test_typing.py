@@ -35,6 +35,7 @@ def test_mypy_agrees_with_the_declared_types(packages: Path) -> None:
     assert run.returncode in (0, 1), run.stderr
 
 
+@pytest.mark.long
 def test_pyright_agrees_with_the_declared_types(packages: Path) -> None:
     """They pass pyright in its strict mode, and each error that mypy is told to expect is one of pyright's, too."""
     (packages / "seen").symlink_to(ROOT / "tests" / "typing")
