@@ -41,15 +41,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Start no workers where they gain nothing, or where a test needs the machine for itself; else one for each core.
+    """Start no workers where they gain nothing, or where a test needs the machine for itself; else two for each core.
 
-    A single file would be one worker's, which needs longer to start than most files to run; what is long measures.
+    A single file would be one worker's, which needs longer to start than most files to run; what is long measures. Two,
+    since tests wait as often as they work, and for a fair share of cores that others keep busy.
     """
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     is_one_file = len(config.args) == 1 and ".py" in config.args[0]
     cores = len(os.sched_getaffinity(0))
-    return 0 if is_one_file or cores == 1 or config.getoption("--full") else cores
+    return 0 if is_one_file or cores == 1 or config.getoption("--full") else 2 * cores
 
 
 @pytest.hookimpl(trylast=True)  # the folders have marked theirs by then
