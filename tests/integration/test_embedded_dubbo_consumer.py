@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,6 +135,36 @@ def test_calls_without_an_answer_arrive(provider: EmbeddedProvider) -> None:
             assert consumer.reference("foo").findFoo("7", number) is None
         provider.wait_for_calls("findFoo", 100)
     assert sorted(call.request[1] for call in provider.calls) == list(range(100))
+
+
+def test_a_call_without_an_answer_runs_though_its_caller_has_gone() -> None:
+    """As with Dubbo's own providers: nobody waits for it in any case."""
+    begun, free = threading.Event(), threading.Event()
+
+    def find_foo(name: str, delay: int) -> str:
+        begun.set()
+        free.wait(20)
+        return f"{name} {delay}"
+
+    methods = {"findFoo": {"parameter_types": ["java.lang.String", "int"], "return": False, "sent": True}}
+    with EmbeddedProvider(protocol="dubbo", threads=1) as provider:
+        provider.serve(FOO, find_foo=find_foo)
+        with Consumer(reference(provider.url, methods=methods)) as consumer:
+            for number in range(3):
+                consumer.reference("foo").findFoo("7", number)
+            assert begun.wait(20)
+        provider.wait_for_calls("findFoo", 3)
+        free.set()
+        assert sorted(call.request[1] for call in ended(provider, 3)) == [0, 1, 2]
+
+
+def ended(provider: EmbeddedProvider, count: int) -> list[ProviderCall]:
+    """The calls that ran to their end, once there are so many."""
+    ends = time.monotonic() + 20
+    while len(found := [call for call in provider.calls if call.outcome == "OK"]) < count:
+        assert time.monotonic() < ends, [call.outcome for call in provider.calls]
+        time.sleep(0.01)
+    return found
 
 
 def test_group_version_and_token_are_met(provider: EmbeddedProvider) -> None:

@@ -151,7 +151,8 @@ class DubboServer:
     def _on_close(self, connection: AcceptedConnection) -> None:
         self._connections.discard(connection)
         with self._changed:
-            lost = [one for one in self._running if one.connection is connection]
+            # A one-way call has nobody who waits for it in any case, so it runs though its caller has gone.
+            lost = [one for one in self._running if one.connection is connection and one.two_way]
             self._running.difference_update(lost)
             self._changed.notify_all()
         for one in lost:
