@@ -304,17 +304,21 @@ def test_importing_the_consumer_imports_no_heavy_package() -> None:
 
 
 def test_importing_the_consumer_class_stays_within_its_budget() -> None:
-    """``from callahead.consumer import Consumer, RpcContext`` takes under 150 ms of CPU, and no grpc."""
+    """``from callahead.consumer import Consumer, RpcContext`` takes four times the CPU of asyncio, and no grpc.
+
+    That is 150 ms where asyncio, which is among it, takes some 38: on a busy machine both take longer.
+    """
     code = (
         "import time; start = time.process_time()\n"
+        "import asyncio; middle = time.process_time()\n"
         "from callahead.consumer import Consumer, RpcContext, InvocationFuture\n"
-        "import sys; print('grpc' in sys.modules, round((time.process_time() - start) * 1000))"
+        "import sys; print('grpc' in sys.modules, (time.process_time() - start) / (middle - start))"
     )
     # The least of several runs: a shared machine makes any single one look slow.
     results = [_in_fresh_python(code).split() for _ in range(5)]
 
     assert {"False"} == {grpc for grpc, _ in results}
-    assert min(int(cpu) for _, cpu in results) < 150
+    assert min(float(share) for _, share in results) < 4
 
 
 def test_the_test_command_of_the_readme_is_the_one_that_ci_runs() -> None:
