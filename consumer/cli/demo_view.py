@@ -14,6 +14,7 @@ from ..scope.timeline import Span
 from . import callsite
 from .bars import bar, block_for
 from .demo_run import BAR_DELAY, FOO_DELAY, MODES, Run, saved
+from .timeline_report import seconds
 
 # Below this width a call takes two lines, so that its bar can still be read.
 _NARROW = 50
@@ -62,11 +63,11 @@ class DemoView:
         for heading in ("", "sum of calls", "wall"):
             table.add_column(heading, justify="right" if heading else "left")
         for run in runs:
-            table.add_row(run.mode, _seconds(run.timeline.sum_ms), _seconds(run.timeline.wall_ms))
+            table.add_row(run.mode, seconds(run.timeline.sum_ms), seconds(run.timeline.wall_ms))
         self._console.print(table)
         saved_ms, saved_percent = saved(runs)
         same = "the same answers" if all(run.found == runs[0].found for run in runs) else "OTHER ANSWERS"
-        self._lines(f"saved {_seconds(saved_ms)} ({saved_percent:.0f} %), {same}", "bold")
+        self._lines(f"saved {seconds(saved_ms)} ({saved_percent:.0f} %), {same}", "bold")
 
     def _head(self, text: str) -> None:
         self._console.print()
@@ -105,7 +106,3 @@ def difference(mode: str = "async") -> Iterator[str]:
             yield from (
                 f"{name}:{number}  {sign} {line.strip()}" for name, sign, line in zip(names, "-+", lines, strict=True)
             )
-
-
-def _seconds(milliseconds: float) -> str:
-    return f"{milliseconds / 1000:.3f} s"

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from callahead.config.extension import load_object, nearest
+from callahead.config.extension import nearest
 from callahead.config.policy import MethodPolicy
 from callahead.config.values.mock import EMPTY, FAIL, FORCE, MockRule, parse_mock
 
@@ -16,6 +16,7 @@ from ..call.invocation import Invocation
 from ..interface.description import MethodDescription
 from .api import CallNext
 from .chain import answer
+from .named import named_function
 
 Describe = Callable[[str], Sequence[MethodDescription]]
 """Gives what is known of a method's types; nothing where they cannot be had."""
@@ -47,18 +48,10 @@ class Mock:
         self._describe = describe
         self._call_other = call_other
         rules = [parse_mock(written) for written in policy.mock]
-        self._functions = {rule.value: self._load(rule.value) for rule in rules if rule.kind == "function"}
+        paths = [rule.value for rule in rules if rule.kind == "function"]
+        self._functions = {path: named_function(policy, "mock", path) for path in paths}
         self._force = next((rule for rule in rules if rule.when == FORCE), None)
         self._by_class = [(self._class_of(rule), rule) for rule in rules if rule.when != FORCE]
-
-    def _load(self, path: str) -> Callable[..., Any]:
-        try:
-            function = load_object(path)
-        except (LookupError, ImportError) as error:
-            raise self._policy.error("mock", str(error)) from error
-        if not callable(function):
-            raise self._policy.error("mock", f'"{path}" is {type(function).__name__}, which cannot be called')
-        return function  # type: ignore[no-any-return]
 
     def _class_of(self, rule: MockRule) -> type[BaseException]:
         if rule.when == FAIL:

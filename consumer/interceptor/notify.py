@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from callahead.config.extension import load_object
 from callahead.config.policy import MethodPolicy
 
 from ..call.invocation import Invocation, Outcome
+from .named import named_function
 
 
 class Notifier:
@@ -49,17 +49,7 @@ def wants_notice(policy: MethodPolicy) -> bool:
 
 def _function(policy: MethodPolicy, key: str) -> Callable[..., Any] | None:
     path: str | None = getattr(policy, key)
-    if path is None:
-        return None
-    try:
-        function = load_object(path)
-    except (LookupError, ImportError) as error:
-        raise policy.error(key, str(error)) from error
-    except Exception as error:  # the user's module runs, so anything may come out of it
-        raise policy.error(key, f'cannot import "{path}": {type(error).__name__}: {error}') from error
-    if not callable(function):
-        raise policy.error(key, f'"{path}" is {type(function).__name__}, which cannot be called')
-    return function  # type: ignore[no-any-return]
+    return None if path is None else named_function(policy, key, path)
 
 
 def _with_invocation(function: Callable[..., Any] | None) -> Callable[[Any, Invocation], Any] | None:

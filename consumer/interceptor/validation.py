@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from callahead.config.extension import load_object
 from callahead.config.policy import MethodPolicy
 
 from ..call.invocation import Invocation, Outcome
+from .named import named_function
 
 
 class Validation:
@@ -23,14 +23,7 @@ class Validation:
     inline = True
 
     def __init__(self, policy: MethodPolicy) -> None:
-        path = str(policy.validation)
-        try:
-            validate = load_object(path)
-        except (LookupError, ImportError) as error:
-            raise policy.error("validation", str(error)) from error
-        if not callable(validate):
-            raise policy.error("validation", f'"{path}" is {type(validate).__name__}, which cannot be called')
-        self._validate = validate
+        self._validate = named_function(policy, "validation", str(policy.validation))
 
     def on_start(self, invocation: Invocation) -> None:
         """Look at the arguments."""

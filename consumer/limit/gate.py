@@ -74,16 +74,6 @@ class Gate:
         self._admitting: set[int] = set()
         _GATES.add(self)
 
-    @property
-    def running(self) -> int:
-        """Calls that have a place."""
-        return self._calls
-
-    @property
-    def waiting(self) -> int:
-        """Calls that wait for one."""
-        return len(self._waiting)
-
     def enter(self, size: int) -> bool:
         """Take a place for a call of *size* bytes; False where there is none, or others wait for one."""
         with self._lock:

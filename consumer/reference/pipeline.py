@@ -31,6 +31,7 @@ from ..interface.spelling import Spellings
 from ..limit import Gate, limited, limits_of
 from ..loadbalance.api import AttemptWatcher, LoadBalance
 from ..loadbalance.sticky import Sticky
+from ..runtime.callbacks import CallbackExecutor
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
@@ -214,9 +215,10 @@ class Pipeline:
         bottom = Transported(self.directory, watcher, runtime.clock).__call__
         attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
         chooser = Sticky(loadbalance) if policy.sticky else loadbalance
-        cluster: Cluster = load(CLUSTER, policy.cluster)(self._parts(chooser, attempt, users))
+        callbacks = runtime.callbacks if any(scope_of(one) == "attempt" for one in users) else None
+        cluster: Cluster = load(CLUSTER, policy.cluster)(self._parts(chooser, attempt, callbacks))
         gates = [*(Gate(limit, runtime.timer) for limit in limits_of(policy)), *self._gates, *runtime.gates]
-        later = aside(runtime.callbacks) if any(scope_of(one) == "attempt" for one in users) else here
+        later = here if callbacks is None else aside(callbacks)
         passed = limited(gates, cluster.__call__, runtime.callbacks, later)
         if policy.cache != "none":
             from ..interceptor.cache import Cache  # which few methods need
@@ -234,7 +236,9 @@ class Pipeline:
         context = contextvars.copy_context()
         return context.run(method.future, *invocation.args, **invocation.kwargs)
 
-    def _parts(self, loadbalance: LoadBalance, attempt: AttemptStage, users: Sequence[object]) -> ClusterParts:
+    def _parts(
+        self, loadbalance: LoadBalance, attempt: AttemptStage, callbacks: CallbackExecutor | None
+    ) -> ClusterParts:
         runtime = self.runtime
         return ClusterParts(
             directory=self.directory,
@@ -244,7 +248,7 @@ class Pipeline:
             clock=runtime.clock,
             random=self._around.random,
             timer=runtime.timer,
-            callbacks=runtime.callbacks if any(scope_of(one) == "attempt" for one in users) else None,
+            callbacks=callbacks,
         )
 
     def counts(self) -> Mapping[str, MethodCounts]:
