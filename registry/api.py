@@ -1,8 +1,9 @@
-"""The two protocols that a registry and its users meet at."""
+"""The protocols that a registry and its users meet at."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from .models import ServiceKey, Snapshot
 
@@ -45,3 +46,29 @@ class Registry(Protocol):
 
     def close(self) -> None:
         """End every subscription, thread and connection. Idempotent."""
+
+
+@runtime_checkable
+class ConfigurationCentre(Protocol):
+    """A `Registry` that also keeps texts, such as rules, which change while programs run.
+
+    Source: Dubbo's ``DynamicConfiguration``. In ZooKeeper the text of group and key is the data of the node
+    ``/<root>/config/<group>/<key>``, and that of the group ``mapping`` of ``/<root>/mapping/<key>``; in Nacos they are
+    group and dataId.
+    """
+
+    def watch(self, group: str, key: str, listener: Callable[[str | None], None], /) -> Subscription:
+        """Tell *listener* of the text under *group* and *key*, now and on each change.
+
+        Args:
+            group: Such as ``dubbo`` for rules.
+            key: Such as ``demo.Greeting::.condition-router``.
+            listener: Called with the text, or None where there is none; never two at once, and not again with what
+                it was told last. It must not block. While the registry cannot be asked, the last text stays.
+
+        The first notification has run before this returns, where the registry answers within its ``timeout``; else it
+        follows when the registry can be read.
+
+        Raises:
+            RegistryError: The registry is closed.
+        """
