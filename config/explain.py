@@ -9,7 +9,7 @@ from typing import Any
 from .check.declared import DeclaredSetting
 from .check.listing import listing
 from .check.models import MethodModel, ReferenceModel, yaml_keys
-from .policy import BUILT_IN, MethodPolicy, ReferencePolicy, SslPolicy
+from .policy import BUILT_IN, BatchPolicy, MethodPolicy, ReferencePolicy, SslPolicy
 from .values.secret import masked, shown_value
 
 
@@ -89,6 +89,9 @@ def _unit(attribute: str) -> str:
 def _plain(key: str, value: Any) -> Any:
     if isinstance(value, SslPolicy):
         return {name: text for name in SslPolicy.__slots__ if (text := getattr(value, name)) is not None}
+    if isinstance(value, BatchPolicy):
+        sizes = {"max_bytes": value.max_bytes, "max_count": value.max_count}
+        return {**sizes, "max_delay": f"{value.max_delay_ms}ms"}
     if isinstance(value, tuple):
         return [masked(one) if isinstance(one, str) else shown_value("", one) for one in value]
     return shown_value(key, value)

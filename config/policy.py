@@ -44,6 +44,21 @@ def _nothing() -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPolicy:
+    """When one-way requests that wait for each other leave.
+
+    Attributes:
+        max_bytes: Once they have as many bytes, or more; > 0.
+        max_count: Once there are as many; > 0.
+        max_delay_ms: As many milliseconds after the first of them was queued; > 0.
+    """
+
+    max_bytes: int = 1024 * 1024
+    max_count: int = 1000
+    max_delay_ms: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MethodPolicy:
     """What one method of one reference does.
 
@@ -82,6 +97,8 @@ class MethodPolicy:
         cache_size: Most answers that are kept, > 0.
         cache_ttl_ms: How long each is kept, 0 for ever.
         sticky: A call goes to the provider of the call before it, as long as that is there.
+        batch: When its requests leave, where they wait for each other; else None. Only of a method whose calls wait
+            neither for an answer nor for the writing.
         attachments: Sent with each call, under those of the context; YAML ``parameters``, and *call_attachments*.
         call_attachments: Those of the call's own options, which go before those of the context.
         parameter_types: Java parameter types in order, or None where they are not declared.
@@ -118,6 +135,7 @@ class MethodPolicy:
     cache_size: int = 1000
     cache_ttl_ms: int = 180_000
     sticky: bool = False
+    batch: BatchPolicy | None = None
     attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     call_attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     parameter_types: tuple[str, ...] | None = None
@@ -273,6 +291,24 @@ class RegistryPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackPolicy:
+    """Which threads run users' callbacks.
+
+    Attributes:
+        threads: How many at most, > 0.
+        queue: Most callbacks that wait for one, 0 for any number.
+        overflow: What happens beyond: ``block`` (a thread that begins a call waits first) or ``reject`` (a callback is
+            not run).
+        origin: Where *queue* was set.
+    """
+
+    threads: int = 4
+    queue: int = 0
+    overflow: str = "block"
+    origin: str = field(default=BUILT_IN, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerConfig:
     """All that a `Consumer` runs by.
 
@@ -283,7 +319,7 @@ class ConsumerConfig:
         references: By id.
         shutdown_timeout_ms: How long `Consumer.close` waits for pending calls when not told otherwise; Dubbo
             ``shutwait``.
-        callback_threads: Most threads that run users' callbacks, > 0.
+        callback_executor: What runs users' callbacks.
         max_pending: Most calls of the consumer that have begun and not ended, 0 for no limit.
         max_pending_bytes: Most bytes of their requests, 0 for no limit.
         origins: From the name of either of these to where it was set.
@@ -294,7 +330,7 @@ class ConsumerConfig:
     registries: Mapping[str, RegistryPolicy] = field(default_factory=_nothing)
     references: Mapping[str, ReferencePolicy] = field(default_factory=_nothing)
     shutdown_timeout_ms: int = 10_000
-    callback_threads: int = 4
+    callback_executor: CallbackPolicy = CallbackPolicy()
     max_pending: int = 0
     max_pending_bytes: int = 0
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)

@@ -12,7 +12,15 @@ from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any
 
-from callahead.config import ConsumerConfig, MethodPolicy, ReferencePolicy, SslPolicy, json_schema
+from callahead.config import (
+    BatchPolicy,
+    CallbackPolicy,
+    ConsumerConfig,
+    MethodPolicy,
+    ReferencePolicy,
+    SslPolicy,
+    json_schema,
+)
 from callahead.config.check import models as m
 from callahead.config.check.declared import DeclaredSetting
 from callahead.config.check.listing import listing
@@ -27,6 +35,8 @@ TABLES: Mapping[str, tuple[type[Any], type[Any] | None, tuple[type[Any], ...]]] 
     "reference": (m.ReferenceModel, m.InterfaceModel, (ReferencePolicy,)),
     "consumer": (m.ConsumerModel, m.InterfaceModel, (ConsumerConfig,)),
     "ssl": (m.SslModel, None, (SslPolicy,)),
+    "batch": (m.BatchModel, None, (BatchPolicy,)),
+    "callback_executor": (m.CallbackModel, None, (CallbackPolicy,)),
     "registry": (m.RegistryModel, None, ()),
     "application": (m.ApplicationModel, None, (ConsumerConfig,)),
 }
@@ -51,6 +61,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "cache": "``cache``; ``lru`` and ``expiring``",
         "cache_size": "``cache.size``",
         "cache_ttl": "``cache.seconds``",
+        "batch": NONE,
     },
     "method": {
         "parameter_types": f"{NONE}; Java has the interface",
@@ -83,10 +94,12 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "max_pending_bytes": NONE,
     },
     "consumer": {
-        "callback_threads": f"{NONE}; ``threads`` sizes a JVM's pool",
+        "callback_executor": f"{NONE}; ``threads`` sizes a JVM's pool",
         "max_pending": NONE,
         "max_pending_bytes": NONE,
     },
+    "batch": {"enabled": NONE, "max_bytes": NONE, "max_count": NONE, "max_delay": NONE},
+    "callback_executor": {"threads": NONE, "queue": NONE, "overflow": NONE},
     "ssl": {
         "enabled": NONE,
         "ca": "``client-trust-cert-collection-path``",
@@ -172,7 +185,7 @@ def _words(schema: Mapping[str, Any]) -> str:
     names = schema.get("else", {}).get("enum")
     if names:
         return " or ".join(_shown("", value) for value in names)
-    kinds = [kind for one in schema.get("anyOf", [schema]) for kind in _types(one["type"])]
+    kinds = [kind for one in schema.get("anyOf", [schema]) for kind in _types(one.get("type", "object"))]
     pattern = schema.get("pattern", "")
     if "[mM]?[sS]" in pattern:
         return f"duration, {'0 or more' if schema['minimum'] == 0 else 'more than 0'}"

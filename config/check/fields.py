@@ -19,8 +19,10 @@ from . import installed
 __all__ = [
     "Actives",
     "Async",
+    "BatchCount",
     "CacheKind",
     "CacheSize",
+    "CallbackQueue",
     "Cluster",
     "Connections",
     "Delayed",
@@ -34,6 +36,7 @@ __all__ = [
     "Mock",
     "OrEmpty",
     "OrSwitch",
+    "Overflow",
     "Parameter",
     "Protocol",
     "Queued",
@@ -81,7 +84,7 @@ def _or_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
-def _ssl(value: Any) -> Any:
+def _switch(value: Any) -> Any:
     written = getattr(value, "typed", value)
     if isinstance(written, bool):
         return {"enabled": written}
@@ -100,6 +103,9 @@ Delayed = Annotated[int, *count(0, 10_000_000)]
 Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
+CallbackQueue = Annotated[int, *count(0, 10_000_000)]
+Overflow = Annotated[str, *choice("block", "reject")]
+BatchCount = Annotated[int, *count(1, 1_000_000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
 Unobserved = Annotated[str, *choice("log", "raise", "ignore")]
 WhenFull = Annotated[str, *choice("block", "reject", "delay", "shed_oldest")]
@@ -118,4 +124,4 @@ Cluster = Annotated[str, _entry_point(CLUSTER), installed.one_of(CLUSTER)]
 LoadBalance = Annotated[str, _entry_point(LOADBALANCE), installed.one_of(LOADBALANCE)]
 
 OrEmpty = BeforeValidator(_or_empty)
-OrSwitch = BeforeValidator(_ssl)
+OrSwitch = BeforeValidator(_switch)

@@ -72,11 +72,14 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
     "reference": _INTERFACE,
     "method": _METHOD,
     "ssl": {},
+    "batch": {},
+    "callback_executor": {},
 }
 
 # Keys of Dubbo, dubbo-go or common sense that are another key here.
 INSTEAD: Final[Mapping[str, str]] = {
     "attachments": 'write "parameters"',
+    "callback_threads": 'write "callback_executor: {threads: ...}"',
     "filter": 'write "interceptors"',
     "oneway": 'write "return: false"',
     "params": 'write "parameters"',

@@ -15,6 +15,8 @@ from .declared import SECTIONS
 from .listing import declared, declared_among
 from .models import (
     ApplicationModel,
+    BatchModel,
+    CallbackModel,
     ConsumerModel,
     MethodModel,
     ReferenceModel,
@@ -39,6 +41,8 @@ _MODELS: dict[str, type[BaseModel]] = {
     "reference": ReferenceModel,
     "method": MethodModel,
     "ssl": SslModel,
+    "batch": BatchModel,
+    "callback_executor": CallbackModel,
 }
 
 
@@ -105,6 +109,8 @@ def _example(location: Sequence[str | int]) -> str:
             return "a reference is {interface: ...} under an id of yours"
         case ("references", _, "methods") | ("references", _, "methods", _):
             return "a method is {async: true} or the like, under its name"
+        case (*_, "callback_executor"):
+            return "write {threads: ...}"
     return ""
 
 
@@ -112,8 +118,8 @@ def _section_of(location: Sequence[str | int]) -> str:
     match location:
         case (_,):
             return "root"
-        case (*_, "ssl", _):
-            return "ssl"
+        case (*_, "ssl" | "batch" | "callback_executor" as section, _):
+            return str(section)
         case ("registries", _, _):
             return "registry"
         case ("references", _, _):

@@ -16,6 +16,8 @@ from ..read.keys import normalise
 from ..read.report import Report
 from ..read.tree import Entry
 from ..values.quantity import show
+from .batch import add_batch, check_use
+from .callbacks import callback_policy
 from .chain import add_attachments, add_interceptors
 from .files import file_url, ssl_policy
 from .levels import Chosen, Level, choose, setter
@@ -61,7 +63,7 @@ def resolve(root: RootModel, tree: Entry, folder: Path, report: Report) -> Consu
     given = {
         "application": root.application.name,
         "shutdown_timeout_ms": root.application.shutdown_timeout_ms,
-        "callback_threads": root.consumer.callback_threads,
+        "callback_executor": callback_policy(root.consumer.callback_executor, consumer, report),
     }
     own = choose(_OWN, [consumer], report)
     set_values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -124,15 +126,16 @@ def _reference(
     add_transport(chosen, levels, folder, report)
     _add_ssl(chosen, levels, folder, report)
     entry = own.entry
+    default = _method(name, ANY, levels, report)
+    methods = {
+        method: _method(name, method, [Level(model, entry.find(["methods", method])), *levels], report)
+        for method, model in _methods(own).items()
+    }
+    check_use(own, (default, *methods.values()), report)
     return ReferencePolicy(
         id=name,
-        default=_method(name, ANY, levels, report),
-        methods=MappingProxyType(
-            {
-                method: _method(name, method, [Level(model, entry.find(["methods", method])), *levels], report)
-                for method, model in _methods(own).items()
-            }
-        ),
+        default=default,
+        methods=MappingProxyType(methods),
         origins=MappingProxyType(chosen.origins),
         **{"interface": name, **chosen.values},
     )
@@ -165,6 +168,7 @@ def _method(reference: str, method: str, levels: Sequence[Level], report: Report
         chosen.origins["method"] = report.origin(levels[0].entry)
     add_interceptors(chosen, levels, report)
     add_attachments(chosen, levels, report)
+    add_batch(chosen, levels, report)
     _check_callbacks(levels, report)
     _check_lazy(levels, report)
     policy = MethodPolicy(reference=reference, method=method, origins=MappingProxyType(chosen.origins), **chosen.values)

@@ -145,7 +145,7 @@ class _Failover:
         callbacks, record = self._parts.callbacks, self._invocation.record
         if callbacks is not None and self._context is not None and not record.on_callers_thread():
             if not record.hand_over(self.run):
-                callbacks.submit(self._context, f"retry of {record.name}", self.run, brings=record)
+                callbacks.work(self._context, f"retry of {record.name}", self.run, brings=record)
         elif self._loop.thread == threading.get_ident():
             self._loop.again = True
         else:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 
 from callahead.config.extension import CLUSTER, LOADBALANCE, load
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import BatchPolicy, MethodPolicy, ReferencePolicy
 from callahead.registry.api import Registry, Subscription
 from callahead.registry.models import ServiceKey
 
@@ -35,10 +35,11 @@ from ..runtime.callbacks import CallbackExecutor
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
+from .batch import Batch, batching
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
 from .reference import Method, Reference
-from .stages import Transported, encoded, streamed
+from .stages import Transported, after_room, encoded, streamed
 from .stream import StreamMethod, of_stream
 
 
@@ -83,6 +84,7 @@ class Pipeline:
         self._streamed = streamed(self.choose, self.directory, runtime.clock)
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
+        self._batches: dict[tuple[str, BatchPolicy], Batch] = {}  # what is set once, for several methods, is one
         key = ServiceKey(policy.interface, policy.group, policy.version)
         self._subscription: Subscription = around.registry.subscribe(key, self.directory.notify)
 
@@ -131,6 +133,7 @@ class Pipeline:
         """Make what stands for the service in the program, which calls it *name*."""
         made = Reference(name, self.policy.interface, self.method, self.transport.methods, self.transport.attribute)
         self._reference = made
+        made._batches.update(self._batches.values())  # a channel's stub may have been there first
         return made
 
     def client(self) -> Reference | None:
@@ -225,7 +228,20 @@ class Pipeline:
 
             passed = Cache(policy, runtime.timer).stage(passed, later)
         chain = call_chain(policy, users, self._describe, self._call_other)
-        return Chain(policy, fold(chain, encoded(passed, runtime.clock), runtime.callbacks))
+        bottom_of_calls = encoded(passed, runtime.clock)
+        if policy.batch is not None:
+            bottom_of_calls = batching(bottom_of_calls, self._batch(policy.batch, policy), runtime.timer)
+        stage = fold(chain, bottom_of_calls, runtime.callbacks)
+        overflow = runtime.callbacks.overflow
+        return Chain(policy, after_room(overflow, stage, runtime.clock) if overflow.blocks else stage)
+
+    def _batch(self, settings: BatchPolicy, policy: MethodPolicy) -> Batch:
+        made = Batch(settings.max_bytes, settings.max_count, settings.max_delay_ms / 1000)
+        batch = self._batches.setdefault((policy.origin("batch"), settings), made)
+        self.runtime.batches.add(batch)
+        if self._reference is not None:
+            self._reference._batches.add(batch)
+        return batch
 
     def _call_other(self, name: str, invocation: Invocation) -> InvocationFuture:
         """Call another method in the place of one of ours; the context still tells of ours."""

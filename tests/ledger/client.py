@@ -115,7 +115,7 @@ class Client:
         references = {name: {**base, **more} for name, more in REFERENCES.items()}
         config = {
             "application": {"shutdown_timeout": shutdown_timeout},
-            "consumer": {"callback_threads": callback_threads},
+            "consumer": {"callback_executor": {"threads": callback_threads}},
             "references": references,
         }
         self.consumer = Consumer(config, on_drop=self._on_drop)
