@@ -202,6 +202,8 @@ class ReferencePolicy:
         stub: ``module:Class`` of a generated stub, or of annotated functions for a Java interface; or a module of
             generated stubs; or None.
         check: The first `Consumer.reference` fails when no provider is known.
+        lazy: Connections are made at the first call; else with the reference, which fails where *check* is true and no
+            provider can be reached. Source: Dubbo ``lazy``, which is false there unless set.
         ssl: TLS settings, or None for plain TCP.
         connections: 0 shares one connection per address with other references, n > 0 opens n of its own.
         max_request_bytes: Largest request, in bytes, > 0.
@@ -229,6 +231,7 @@ class ReferencePolicy:
     registries: tuple[str, ...] = ()
     stub: str | None = None
     check: bool = True
+    lazy: bool = True
     ssl: SslPolicy | None = None
     connections: int = 0
     max_request_bytes: int = 8 * 1024 * 1024

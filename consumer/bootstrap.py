@@ -142,6 +142,7 @@ class Consumer:
         Raises:
             ConfigError: There is no such reference, or its types or methods are not what the configuration says.
             NoProviderAvailable: No provider is known, and ``check`` is true.
+            ConnectFailed: None can be reached, where ``lazy`` is false and ``check`` is true.
             RegistryError: The registry cannot be read.
             TransportError: The system has no descriptor, no thread or no memory left to make it.
             ConsumerClosed: After `close`, or closed meanwhile.

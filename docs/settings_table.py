@@ -69,6 +69,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "max_pending_bytes": NONE,
     },
     "interface": {
+        "lazy": "the same; false unless set",
         "ssl": "``ssl`` at the root, for all",
         "max_request_bytes": "``payload``",
         "max_response_bytes": "``payload``",

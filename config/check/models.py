@@ -155,6 +155,10 @@ class InterfaceModel(CallModel):
     check: f.Written[f.Flag] = Field(
         None, description="Making the reference fails when no provider is known; default true"
     )
+    lazy: f.Written[f.Flag] = Field(
+        None,
+        description="false connects to the providers when the reference is made, not at its first call; default true",
+    )
     ssl: Annotated[SslModel | None, f.OrSwitch] = Field(
         None, description="TLS: true, false or a mapping; default false"
     )

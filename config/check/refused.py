@@ -24,7 +24,7 @@ _INTERFACE = {
     **_METHOD,
     **_all(
         NOT_YET,
-        "application auth authenticator callbacks config_center consumer init lazy listener metadata_report "
+        "application auth authenticator callbacks config_center consumer init listener metadata_report "
         "monitor onconnect ondisconnect owner password prefer_serialization provided_by provider_namespace "
         "provider_port reconnect refer_async router scope tag token unload_cluster_related username",
     ),

@@ -33,7 +33,7 @@ _CALL = (
     *("unobserved", "mock", "validation", "cache", "cache_size", "cache_ttl_ms", "sticky", "parameter_types"),
 )
 _INTERFACE = (
-    *("interface", "group", "version", "check", "connections", "max_request_bytes", "max_response_bytes"),
+    *("interface", "group", "version", "check", "lazy", "connections", "max_request_bytes", "max_response_bytes"),
     *("max_queued_requests", "max_queued_bytes", "connect_timeout_ms", "stub", "generic", "serialization"),
 )
 # What one level sets for itself alone.

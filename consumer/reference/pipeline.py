@@ -77,6 +77,7 @@ class Pipeline:
         self._methods: dict[str, Method | StreamMethod] = {}
         self._bindings: dict[str, MethodBinding] = {}
         self._reference: Reference | None = None
+        self._is_connected = False
         runtime = around.runtime
         self.directory = Directory(policy.protocol, around.transport.release, runtime.clock)
         self.transport: ReferenceTransport = around.transport.open(policy, lambda: self.directory.providers)
@@ -92,14 +93,20 @@ class Pipeline:
         return sum(binding.metrics.calls for binding in list(self._bindings.values()))
 
     def check(self) -> None:
-        """Make sure that a provider is known, where ``check`` says so.
+        """Make sure that a provider is known, where ``check`` says so, and connected, where ``lazy`` does.
 
         Raises:
             NoProviderAvailable: None is known.
+            ConnectFailed: None can be reached.
         """
         if self.policy.check and not self.directory.providers:
             hint = f"; start without one by check: false (check is true, {self.policy.origin('check')})"
             raise self._no_provider("(check)", hint)
+        if not self.policy.lazy and not self._is_connected:
+            from .eager import connect  # which few references need
+
+            connect(self.policy, self.directory.providers, self.transport, self.runtime.clock)
+            self._is_connected = True
 
     def _no_provider(self, method: str, hint: str) -> NoProviderAvailable:
         error = NoProviderAvailable(f"no provider: {self.directory.why_none()}{hint}", not_sent=True)
