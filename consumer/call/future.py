@@ -6,11 +6,11 @@ import contextvars
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from concurrent.futures import CancelledError
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from ..errors import ConsumerClosed
 from ..runtime.callbacks import CallbackExecutor
@@ -26,9 +26,6 @@ from .sending import ask_sending, end_sending, sending_of
 from .typed import T
 from .unseen import Unseen, look_at
 
-if TYPE_CHECKING:
-    import asyncio
-
 U = TypeVar("U")
 
 _LOG = logging.getLogger("callahead.consumer.callbacks")
@@ -39,11 +36,11 @@ _A_TASK = "; await it, or make a task of it by asyncio.ensure_future"
 class InvocationFuture(SettlingFuture[T]):
     """The answer of one call, to come: a `concurrent.futures.Future` that can be awaited, too.
 
-    ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``await`` from any running loop all work; a task is made of
-    it by ``asyncio.ensure_future``, since ``create_task`` takes coroutines alone. It settles exactly once, after every
-    stage of the framework has run. Differs from its base class: `cancel` works until the answer is there, since a call
-    is never "running" in the sense of an executor; callbacks run on the consumer's callback threads in a copy of the
-    caller's context, whether they were added before or after the answer came.
+    ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``await`` from any running loop, or task of trio, all work; a
+    task of asyncio is made of it by ``asyncio.ensure_future``, since ``create_task`` takes coroutines alone. It settles
+    exactly once, after every stage of the framework has run. Differs from its base class: `cancel` works until the
+    answer is there, since a call is never "running" in the sense of an executor; callbacks run where the consumer's do,
+    in a copy of the caller's context, whether they were added before or after the answer came.
 
     Attributes:
         invocation: What was asked; its arguments only until the call ends, before callbacks run.
@@ -442,8 +439,8 @@ class InvocationFuture(SettlingFuture[T]):
             future._is_awaited = False
 
     def __await__(self) -> Generator[Any, None, T]:
-        """Wait in the running loop of asyncio; cancelling the waiting task cancels the call."""
-        waiter: asyncio.Future[T] = waiter_of(self._when_settled, self.cancel)
+        """Wait in the running loop of asyncio or trio; cancelling the waiting task, or scope, cancels the call."""
+        waiter: Awaitable[T] = waiter_of(self._when_settled, self.cancel)
         collected = None if self.done() else self.record.collected
         since = 0.0 if collected is None else collected.now()
         try:
