@@ -36,11 +36,11 @@ _A_TASK = "; await it, or make a task of it by asyncio.ensure_future"
 class InvocationFuture(SettlingFuture[T]):
     """The answer of one call, to come: a `concurrent.futures.Future` that can be awaited, too.
 
-    ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``await`` from any running loop, or task of trio, all work; a
-    task of asyncio is made of it by ``asyncio.ensure_future``, since ``create_task`` takes coroutines alone. It settles
-    exactly once, after every stage of the framework has run. Differs from its base class: `cancel` works until the
-    answer is there, since a call is never "running" in the sense of an executor; callbacks run where the consumer's do,
-    in a copy of the caller's context, whether they were added before or after the answer came.
+    ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``await`` from any running loop, or task of trio, all work;
+    a task of asyncio is made of it by ``asyncio.ensure_future``, since ``create_task`` takes coroutines alone. It
+    settles exactly once, after every stage of the framework has run. Differs from its base class: `cancel` works until
+    the answer is there, since a call is never "running" in the sense of an executor; callbacks run where the
+    consumer's do, in a copy of the caller's context, whether they were added before or after the answer came.
 
     Attributes:
         invocation: What was asked; its arguments only until the call ends, before callbacks run.
