@@ -67,7 +67,8 @@ class ConfigurationCentre(Protocol):
                 it was told last. It must not block. While the registry cannot be asked, the last text stays.
 
         The first notification has run before this returns, where the registry answers within its ``timeout``; else it
-        follows when the registry can be read.
+        follows when the registry can be read. A text that cannot be taken, being no UTF-8 or larger than 1 MiB, is
+        logged and the last one stays.
 
         Raises:
             RegistryError: The registry is closed.

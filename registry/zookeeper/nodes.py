@@ -24,6 +24,11 @@ def folder_of(root: str, interface: str, category: str) -> str:
     return f"{root}/{quote_plus(interface)}/{category}"
 
 
+def text_path(root: str, group: str, key: str) -> str:
+    """Name the node of the text that a configuration centre keeps under *group* and *key*; no part is escaped."""
+    return f"{root}/mapping/{key}" if group == "mapping" else f"{root}/config/{group}/{key}"
+
+
 def interfaces_in(children: Iterable[str]) -> list[str]:
     """Read the names of the folders under the root."""
     return [unquote_plus(child) for child in children if child not in _NO_INTERFACES]

@@ -86,14 +86,17 @@ class Session:
         Returns:
             None where there is no such path.
         """
-        while True:
-            try:
-                found: list[str] = self._ask("get_children_async", path, watch=watch)
-            except NoNodeError:
-                if self._ask("exists_async", path, watch=watch) is None:
-                    return None
-            else:
-                return found
+        found: list[str] | None = self._watched("get_children_async", path, watch)
+        return found
+
+    def data(self, path: str, watch: Callable[[Any], None]) -> bytes | None:
+        """Give what the node *path* holds; *watch* is called as by `children`.
+
+        Returns:
+            None where there is no such path.
+        """
+        found: tuple[bytes, object] | None = self._watched("get_async", path, watch)
+        return None if found is None else found[0]
 
     def enrol(self, path: str) -> None:
         """Make the node *path*, which lasts as long as the session."""
@@ -170,6 +173,14 @@ class Session:
 
     def _create(self, path: str) -> None:
         self._ask("create_async", path, ephemeral=True, makepath=True)
+
+    def _watched(self, request: str, path: str, watch: Callable[[Any], None]) -> Any:
+        while True:
+            try:
+                return self._ask(request, path, watch=watch)
+            except NoNodeError:
+                if self._ask("exists_async", path, watch=watch) is None:
+                    return None
 
     def _ask(self, request: str, path: str, **how: Any) -> Any:
         """Wait for an answer no longer than a session may be silent: one asked during a loss is never answered."""
