@@ -77,7 +77,7 @@ class ConfigurationCentre(Protocol):
 
 
 @runtime_checkable
-class ApplicationRegistry(ConfigurationCentre, Protocol):
+class ApplicationRegistry(Registry, ConfigurationCentre, Protocol):
     """A `ConfigurationCentre` that knows the instances of applications, and what each revision of one provides.
 
     Source: Dubbo 3's ``ServiceDiscovery`` and ``MetadataReport``. Which applications provide an interface is the text

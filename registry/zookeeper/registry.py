@@ -173,11 +173,12 @@ class ZookeeperRegistry:
         folder, source = self._folders.get(key.interface), self._settings.address
         problem = self._keeper.trouble or (folder.problem if folder is not None else "")
         if folder is not None and not folder.is_answered:
-            return Providers((), f"{source}: {problem or 'there is no answer yet'}{self._whose()}")
+            text = f"{source}: {problem or 'there is no answer yet'}{self._whose()}"
+            return Providers((), text, is_known=False)
         # The one catalogue of all is made a moment after the folder is read; it alone knows what else there is.
         known = Catalogue(source, folder.services) if folder is not None and folder.services else self._catalogue
-        endpoints, reason = known.find(key)
-        return Providers(endpoints, f"{reason}; not renewed: {problem}{self._whose()}" if problem else reason)
+        found = known.find(key)
+        return found._replace(reason=f"{found.reason}; not renewed: {problem}{self._whose()}") if problem else found
 
     def _whose(self) -> str:
         """Tell where the registry was named."""
