@@ -261,6 +261,7 @@ class RegistryPolicy:
     Attributes:
         id: Key in the YAML's ``registries``.
         address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``zookeeper://127.0.0.1:2181``.
+        file: Path of the file that keeps its last good lists, "" for none.
         parameters: What the YAML says under its ``parameters``, as text, by normalised (snake_case) key.
         application: Name of the program, as registries are told it; "" where it has none.
         origins: From attribute name to where it was set.
@@ -268,6 +269,7 @@ class RegistryPolicy:
 
     id: str
     address: str = field(repr=False)
+    file: str = ""
     parameters: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     application: str = ""
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)

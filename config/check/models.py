@@ -211,6 +211,10 @@ class RegistryModel(_Section):
     model_config = ConfigDict(json_schema_extra={"required": ["address"]})
 
     address: f.Written[f.RegistryAddress] = Field(None, description="URL such as file:providers.yml or memory://shop")
+    file: f.Written[f.Text] = Field(
+        None,
+        description="File that keeps the last good lists for a start while the registry is down; default none",
+    )
     parameters: dict[str, f.Parameter] | None = Field(None, description="Anything that the registry itself takes")
 
 

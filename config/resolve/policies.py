@@ -88,12 +88,16 @@ def _check_consumer(consumer: Level, registries: Sequence[str], folder: Path, re
 
 def _registry(name: str, model: RegistryModel, entry: Entry, folder: Path, report: Report) -> RegistryPolicy:
     address = _address(model, entry, folder, report)
-    origins = {key: report.origin(entry.find([key])) for key in ("address", "parameters")}
+    origins = {key: report.origin(entry.find([key])) for key in ("address", "file", "parameters")}
     parameters = {normalise(key): value for key, value in (model.parameters or {}).items()}
     for key in model.parameters or {}:
         origins[normalise(key)] = report.origin(entry.find(["parameters", key]))
     return RegistryPolicy(
-        id=name, address=address, parameters=MappingProxyType(parameters), origins=MappingProxyType(origins)
+        id=name,
+        address=address,
+        file=str(folder / model.file) if model.file else "",
+        parameters=MappingProxyType(parameters),
+        origins=MappingProxyType(origins),
     )
 
 
