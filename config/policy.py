@@ -82,6 +82,8 @@ class MethodPolicy:
         cache_size: Most answers that are kept, > 0.
         cache_ttl_ms: How long each is kept, 0 for ever.
         sticky: A call goes to the provider of the call before it, as long as that is there.
+        hash_nodes: Points of each provider on the ring of ``consistenthash``, >= 4.
+        hash_arguments: Places from 0, or keywords, of the arguments that it goes by.
         attachments: Sent with each call, under those of the context; YAML ``parameters``, and *call_attachments*.
         call_attachments: Those of the call's own options, which go before those of the context.
         parameter_types: Java parameter types in order, or None where they are not declared.
@@ -118,6 +120,8 @@ class MethodPolicy:
     cache_size: int = 1000
     cache_ttl_ms: int = 180_000
     sticky: bool = False
+    hash_nodes: int = 160
+    hash_arguments: tuple[str, ...] = ("0",)
     attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     call_attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     parameter_types: tuple[str, ...] | None = None

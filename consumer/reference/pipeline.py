@@ -29,8 +29,9 @@ from ..interceptor.order import attempt_chain, call_chain, load_interceptors, sc
 from ..interface.description import MethodDescription
 from ..interface.spelling import Spellings
 from ..limit import Gate, limited, limits_of
-from ..loadbalance.api import AttemptWatcher, LoadBalance
+from ..loadbalance.api import AttemptWatcher, LoadBalance, LoadBalanceParts
 from ..loadbalance.sticky import Sticky
+from ..loadbalance.weights import Weights
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
@@ -77,10 +78,11 @@ class Pipeline:
         self._bindings: dict[str, MethodBinding] = {}
         self._reference: Reference | None = None
         runtime = around.runtime
-        self.directory = Directory(policy.protocol, around.transport.release, runtime.clock)
-        self.transport: ReferenceTransport = around.transport.open(policy, lambda: self.directory.providers)
-        self._stream_balance: LoadBalance = load(LOADBALANCE, policy.default.loadbalance)(around.random)
-        self._streamed = streamed(self.choose, self.directory, runtime.clock)
+        transport = around.transport
+        self.directory = Directory(policy.protocol, transport.release, runtime.clock, transport.refresh)
+        self.transport: ReferenceTransport = transport.open(policy, lambda: self.directory.providers)
+        self._stream_balance = self._balance(policy.default, "")
+        self._streamed = streamed(self.choose, self.directory, _watcher(self._stream_balance), runtime.clock)
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
         key = ServiceKey(policy.interface, policy.group, policy.version)
@@ -163,7 +165,7 @@ class Pipeline:
         binding = self._bindings.get(name)
         if binding is None:
             policy = self.policy_of(name)
-            chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy)
+            chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy, name)
             binding = self._bindings[name] = MethodBinding(self.runtime, name, CallMetrics(), chain)
         return binding
 
@@ -177,7 +179,7 @@ class Pipeline:
         """
         binding = self.bind(name)
         is_streaming = binding.chain.stage is self._streamed
-        binding.chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy)
+        binding.chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy, binding.name)
 
     def choose(self, invocation: Invocation) -> Provider:
         """Choose the provider of a streaming call.
@@ -202,17 +204,22 @@ class Pipeline:
             raise self._no_provider(purpose, "")
         return providers
 
-    def _fold(self, policy: MethodPolicy) -> Chain:
-        loadbalance: LoadBalance = load(LOADBALANCE, policy.loadbalance)(self._around.random)
-        return self._fold_with(policy, loadbalance)
+    def _fold(self, policy: MethodPolicy, name: str) -> Chain:
+        return self._fold_with(policy, self._balance(policy, name))
+
+    def _balance(self, policy: MethodPolicy, name: str) -> LoadBalance:
+        """Make what chooses the providers of the method that they call *name*, "" for any."""
+        clock = self.runtime.clock
+        parts = LoadBalanceParts(policy=policy, random=self._around.random, clock=clock, weights=Weights(name, clock))
+        balance: LoadBalance = load(LOADBALANCE, policy.loadbalance)(parts)
+        return balance
 
     def _fold_with(self, policy: MethodPolicy, loadbalance: LoadBalance) -> Chain:
         runtime = self.runtime
         check_listed(policy)
         users = load_interceptors(policy)
-        watcher = loadbalance if isinstance(loadbalance, AttemptWatcher) else None
         # Here and below a bound method: it is called in less than half the time of an object.
-        bottom = Transported(self.directory, watcher, runtime.clock).__call__
+        bottom = Transported(self.directory, _watcher(loadbalance), runtime.clock).__call__
         attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
         chooser = Sticky(loadbalance) if policy.sticky else loadbalance
         callbacks = runtime.callbacks if any(scope_of(one) == "attempt" for one in users) else None
@@ -262,3 +269,7 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"<Pipeline of {self.policy.id}: {self.directory!r}>"
+
+
+def _watcher(balance: LoadBalance) -> AttemptWatcher | None:
+    return balance if isinstance(balance, AttemptWatcher) else None
