@@ -19,6 +19,7 @@ from .errors import ConfigError, Problem
 DEFAULT_PROTOCOL = "tri"
 BUILT_IN = "built-in"
 CALL = "call"
+PROVIDER = "provider"
 LAZY: Final = "lazy"
 # These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
 NEVER_SENT = frozenset({"async", "retries", "return", "sent"})
@@ -87,8 +88,8 @@ class MethodPolicy:
         attachments: Sent with each call, under those of the context; YAML ``parameters``, and *call_attachments*.
         call_attachments: Those of the call's own options, which go before those of the context.
         parameter_types: Java parameter types in order, or None where they are not declared.
-        origins: From attribute name to where its value was set: ``"conf/x.yml:14"``, ``"built-in"`` or ``"call"``; from
-            ``"method"`` to where the YAML names the method.
+        origins: From attribute name to where its value was set: ``"conf/x.yml:14"``, ``"built-in"``, ``"provider"`` or
+            ``"call"``; from ``"method"`` to where the YAML names the method.
     """
 
     reference: str
@@ -142,13 +143,17 @@ class MethodPolicy:
         return ConfigError([self.problem(attribute, text, hint)])
 
     def override(self, **values: Any) -> MethodPolicy:
-        """Copy with *values*, each marked as set by the call.
+        """Copy with *values*, each marked as set by the call; see `amended`."""
+        return self.amended(CALL, **values)
+
+    def amended(self, origin: str, **values: Any) -> MethodPolicy:
+        """Copy with *values*, each marked as set by *origin*.
 
         A new ``timeout_ms`` or ``retries`` without a ``total_timeout_ms`` renews the total as
         ``timeout x (retries + 1)``, unless the total was set explicitly.
         """
         new = dataclasses.replace(
-            self, **values, origins=MappingProxyType({**self.origins, **dict.fromkeys(values, CALL)})
+            self, **values, origins=MappingProxyType({**self.origins, **dict.fromkeys(values, origin)})
         )
         renews = {"timeout_ms", "retries"} & values.keys() and self.origin("total_timeout_ms") == BUILT_IN
         if renews and "total_timeout_ms" not in values:

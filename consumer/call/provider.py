@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from callahead.registry.models import Endpoint
@@ -10,8 +11,7 @@ from callahead.registry.url import MAX_WEIGHT
 WARM_UP_MS = 600_000
 """How long a provider warms up that does not say it, in milliseconds. Source: Dubbo ``DEFAULT_WARMUP``."""
 
-_LONGEST = 18
-"""Most digits of a number in a URL; Java's own end at 19."""
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 class Provider:
@@ -86,9 +86,9 @@ class Provider:
 
 def _number(text: str | None, otherwise: int) -> int:
     """Read a whole number >= 0; *otherwise* for what is none, for one parameter that is wrong takes no provider out."""
-    return int(text) if text is not None and text.isdecimal() and len(text) <= _LONGEST else otherwise
+    return int(text) if text is not None and _NUMBER.fullmatch(text) else otherwise
 
 
 def _weight(text: str, otherwise: int) -> int:
     """Read the weight for one method; below 0 it is 0, as in Dubbo."""
-    return 0 if text.startswith("-") and text[1:].isdecimal() else min(_number(text, otherwise), MAX_WEIGHT)
+    return 0 if text.startswith("-") and _NUMBER.fullmatch(text, 1) else min(_number(text, otherwise), MAX_WEIGHT)

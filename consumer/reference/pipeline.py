@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextvars
 import dataclasses
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from callahead.config.extension import CLUSTER, LOADBALANCE, load
 from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.provided import amend
 from callahead.registry.api import Registry, Subscription
-from callahead.registry.models import ServiceKey
+from callahead.registry.models import ServiceKey, Snapshot
 
 from ..call.attempt import AttemptStage
 from ..call.future import InvocationFuture
@@ -38,9 +40,12 @@ from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
+from .provided import Provided
 from .reference import Method, Reference
 from .stages import Transported, encoded, streamed
 from .stream import StreamMethod, of_stream
+
+_LOG = logging.getLogger("callahead.consumer.call")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +81,7 @@ class Pipeline:
         self._policies = Spellings(policy.methods)
         self._methods: dict[str, Method | StreamMethod] = {}
         self._bindings: dict[str, MethodBinding] = {}
+        self._obeyed: dict[str, MethodPolicy] = {}
         self._reference: Reference | None = None
         runtime = around.runtime
         transport = around.transport
@@ -86,7 +92,37 @@ class Pipeline:
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
         key = ServiceKey(policy.interface, policy.group, policy.version)
-        self._subscription: Subscription = around.registry.subscribe(key, self.directory.notify)
+        self._provided = Provided()
+        self._told: dict[str, list[str]] = {}
+        self._subscription: Subscription = around.registry.subscribe(key, self._notify)
+
+    def _notify(self, snapshot: Snapshot) -> None:
+        """Take over the list of providers, and what they say of calls."""
+        self.directory.notify(snapshot)
+        provided = Provided.by(self.directory.providers)
+        if provided.votes and provided != self._provided:  # where all have left, what they said stays
+            self._provided = provided
+            self.renew()
+
+    def renew(self) -> None:
+        """Let each method that was looked up obey what holds for it now; a call that runs goes on as it began."""
+        for binding in list(self._bindings.values()):
+            self._renew(binding)
+
+    def _renew(self, binding: MethodBinding) -> None:
+        policy = self._effective(binding.name)
+        if binding.chain.stage is not self._streamed and policy != self._obeyed[binding.name]:
+            self._obeyed[binding.name] = policy
+            binding.chain = self._fold(policy, binding.name)
+
+    def _effective(self, method: str) -> MethodPolicy:
+        """Return what the method that the provider calls *method* obeys: the configuration, below it the providers."""
+        policy, problems = amend(self.policy_of(method), self._provided.of(method))
+        if problems and self._told.get(method) != problems:
+            text = "%s.%s: what the providers say cannot be obeyed, and is passed over: %s"
+            _LOG.warning(text, self.policy.id, method, "; ".join(problems))
+        self._told[method] = problems
+        return policy
 
     def _calls(self) -> int:
         return sum(binding.metrics.calls for binding in list(self._bindings.values()))
@@ -164,9 +200,12 @@ class Pipeline:
     def _bind(self, name: str, *, is_streaming: bool) -> MethodBinding:
         binding = self._bindings.get(name)
         if binding is None:
-            policy = self.policy_of(name)
+            seen = self._provided
+            policy = self._obeyed[name] = self.policy_of(name) if is_streaming else self._effective(name)
             chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy, name)
             binding = self._bindings[name] = MethodBinding(self.runtime, name, CallMetrics(), chain)
+            if self._provided is not seen:  # who said something else meanwhile did not see the new binding
+                self._renew(binding)
         return binding
 
     def swap(self, name: str, policy: MethodPolicy) -> None:

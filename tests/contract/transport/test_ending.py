@@ -117,7 +117,7 @@ def test_a_provider_leaves_between_choice_and_binding(carry: Carry, peer: Peer, 
 
 @over("wire")
 def test_a_provider_changes_under_an_attempt(carry: Carry, peer: Peer) -> None:
-    """What runs gets its answer, what follows goes over the same connection, and it is closed when the provider left."""
+    """What runs gets its answer, what follows goes over the same connection, which ends when it left."""
     carrier = carry(peer.url)
     carrier.warm(peer)
     attempt = carrier.send()
