@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import md5
-from struct import Struct
+from struct import unpack
 from typing import Any
 
 from ..call.invocation import Invocation
@@ -15,7 +15,6 @@ from ..runtime.forking import fork_safe_lock
 from .api import LoadBalanceParts
 from .javatext import java_text
 
-_POINTS = Struct("<4I")
 _OWNER_BITS = 32
 _OWNER = (1 << _OWNER_BITS) - 1
 
@@ -100,16 +99,15 @@ class _Ring:
         first = min(stay, default=_OWNER)
         numbered = {first - 1 - count: one for count, one in enumerate(added)}
         for number, one in numbered.items():
-            entries += [point << _OWNER_BITS | number for point in _points(one.endpoint.address, self._nodes)]
+            entries += [point << _OWNER_BITS | number for point in _points(one.endpoint.address, self._nodes // 4)]
         entries.sort()  # of which the long part is in order already
         return _Ring(self._nodes, array("Q", entries), {**stay, **numbered})
 
 
-def _points(address: str, nodes: int) -> Iterable[int]:
-    """Give the points of an address, four of each digest as in Dubbo: *nodes* of them, rounded down to four."""
-    for number in range(nodes // 4):
-        digest = md5(f"{address}{number}".encode(), usedforsecurity=False).digest()
-        yield from _POINTS.unpack(digest)
+def _points(address: str, digests: int) -> Sequence[int]:
+    """Give the points of an address, four for each of its *digests*, as in Dubbo."""
+    texts = (f"{address}{number}".encode() for number in range(digests))
+    return unpack(f"<{4 * digests}I", b"".join([md5(text, usedforsecurity=False).digest() for text in texts]))
 
 
 def _point(key: str) -> int:

@@ -43,7 +43,7 @@ class LeastActiveLoadBalance:
             drawn = urn.draw(self._random)
             if not running(drawn):
                 return drawn
-        return least(urn, [running(provider) for provider in providers]).draw(self._random)
+        return urn.draw_least(self._random, list(map(running, urn.providers)))
 
     def attempt_began(self, attempt: Attempt) -> None:
         """Count it; see `AttemptWatcher`."""
@@ -52,12 +52,3 @@ class LeastActiveLoadBalance:
     def attempt_ended(self, attempt: Attempt, outcome: Outcome) -> None:  # noqa: ARG002
         """Count it no more."""
         self.records.end(attempt.provider)
-
-
-def least(urn: Urn, values: Sequence[float]) -> Urn:
-    """Return an urn of those alone whose value is the least among those with a weight."""
-    listed = zip(urn.providers, urn.weights, values, strict=True)
-    weighted = [one for one in listed if one[1]]
-    fewest = min(value for _, _, value in weighted)
-    equal = [(provider, weight) for provider, weight, value in weighted if value == fewest]
-    return Urn([provider for provider, _ in equal], [weight for _, weight in equal])

@@ -10,7 +10,6 @@ from ..call.invocation import Invocation, Outcome
 from ..call.provider import Provider
 from .api import LoadBalanceParts
 from .draw import Urn
-from .leastactive import least
 from .records import Records, seconds_of
 from .weights import PerList
 
@@ -60,10 +59,9 @@ class ShortestResponseLoadBalance:
 
     def select(self, providers: Sequence[Provider], invocation: Invocation) -> Provider:  # noqa: ARG002
         """Choose; see `LoadBalance.select`."""
-        get, number = self.records.get, self._window()
-        known = map(get, providers)
-        estimates = [0.0 if record is None else record.estimate(number) for record in known]
-        return least(self._urns.of(providers), estimates).draw(self._random)
+        urn, number = self._urns.of(providers), self._window()
+        known = map(self.records.get, urn.providers)
+        return urn.draw_least(self._random, [0.0 if one is None else one.estimate(number) for one in known])
 
     def _window(self) -> int:
         return int(self._clock() / WINDOW_S) + 1
