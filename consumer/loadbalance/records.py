@@ -87,7 +87,8 @@ def seconds_of(attempt: Attempt, outcome: Outcome, now: float) -> float | None:
     """Tell how long *attempt*, which ends *now*, took its provider; None where it says nothing of that.
 
     One that the provider or the way to it failed counts as its whole timeout, for else one that refuses all it is asked
-    would be the quickest of all. Cancelled attempts, those that never left this side, and streams say nothing.
+    would be the quickest of all. Cancelled attempts, those that never left this side, and those that no timeout bounds,
+    as streams are, say nothing.
     """
     error, timeout = outcome.error, attempt.timeout
     if timeout <= 0 or timeout == math.inf:

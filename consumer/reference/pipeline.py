@@ -88,7 +88,8 @@ class Pipeline:
         self.directory = Directory(policy.protocol, transport.release, runtime.clock, transport.refresh)
         self.transport: ReferenceTransport = transport.open(policy, lambda: self.directory.providers)
         self._stream_balance = self._balance(policy.default, "")
-        self._streamed = streamed(self.choose, self.directory, _watcher(self._stream_balance), runtime.clock)
+        self.stream_watcher = _watcher(self._stream_balance)
+        self._streamed = streamed(self.choose, self.directory, self.stream_watcher, runtime.clock)
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
         key = ServiceKey(policy.interface, policy.group, policy.version)
@@ -178,7 +179,7 @@ class Pipeline:
     def _made(self, carrier: MethodTransport) -> Method | StreamMethod:
         binding = self._bind(carrier.name, is_streaming=carrier.is_streaming or carrier.is_upload)
         if carrier.is_streaming:
-            return StreamMethod(binding, carrier, self.choose, self._describe)
+            return StreamMethod(binding, carrier, self.choose, self._describe, self.stream_watcher)
         return Method(Caller(binding, carrier), self._describe, self.client)
 
     def _describe(self, name: str) -> Sequence[MethodDescription]:
