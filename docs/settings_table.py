@@ -62,6 +62,8 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "cache_size": "``cache.size``",
         "cache_ttl": "``cache.seconds``",
         "batch": NONE,
+        "hash_nodes": "``hash.nodes``, which is accepted too",
+        "hash_arguments": "``hash.arguments``, likewise",
     },
     "method": {
         "parameter_types": f"{NONE}; Java has the interface",

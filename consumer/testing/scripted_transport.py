@@ -116,6 +116,7 @@ class ScriptedTransport:
         self.released: list[Provider] = []
         self.connected: list[Provider] = []
         self.unreachable: set[str] = set()
+        self.refreshed: list[Provider] = []
         self._running: weakref.WeakSet[ScriptedCall] = weakref.WeakSet()
         self._closed = False
 
@@ -182,6 +183,10 @@ class ScriptedTransport:
             call.reply(answer(call.attempt))
         except RpcError as error:
             call.fail(error)
+
+    def refresh(self, provider: Provider) -> None:
+        """Note *provider* in ``refreshed``."""
+        self.refreshed.append(provider)
 
     def release(self, provider: Provider) -> None:
         """Note *provider* in ``released``."""
