@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from callahead.config import load_file, load_mapping
 from callahead.config.errors import ConfigError
 from callahead.config.extension import TRANSPORT, load, nearest
-from callahead.config.policy import ConsumerConfig, ReferencePolicy
+from callahead.config.policy import ConsumerConfig, ReferencePolicy, RegistryPolicy
 from callahead.config.values.quantity import show
 from callahead.registry.api import Registry
+from callahead.registry.models import Origin
 
 from .call.invocation import CallRecord
 from .call.unseen import report_unseen
@@ -57,6 +58,10 @@ def _configuration(given: Any) -> ConsumerConfig:
         text = f"a Consumer is made of settings, and {show(os.fspath(given))} is the name of a file"
         raise ConfigError.one(text, hint=f"write Consumer.from_file({os.fspath(given)!r})")
     return given if isinstance(given, ConsumerConfig) else load_mapping(given)
+
+
+def _origin(policy: RegistryPolicy) -> Origin:
+    return Origin(policy.id, policy.preferred, policy.zone, policy.weight)
 
 
 class Consumer:
@@ -289,7 +294,8 @@ class Consumer:
         registry = self._own_registries.get(policy.id)
         if registry is None:
             if policy.registries:
-                registry = MergedRegistry([self._named_registry(name) for name in policy.registries])
+                named = [self._named_registry(name) for name in policy.registries]
+                registry = MergedRegistry(named, [_origin(self.config.registries[name]) for name in policy.registries])
             else:
                 registry = DirectRegistry.of(policy)
             self._own_registries[policy.id] = registry
@@ -344,6 +350,8 @@ class Consumer:
             runtime.closed = True
             pipelines = list(self._pipelines.values())
         began = time.monotonic()
+        for pipeline in pipelines if timeout != 0 else ():
+            pipeline.hurry()
         runtime.drain(began + (self.config.shutdown_timeout_ms / 1000 if timeout is None else timeout))
         if timeout != 0:
             self._say_given_up("the consumer is closed", began, self._running())

@@ -8,16 +8,30 @@ from typing import Annotated, Any, TypeVar, Union, get_args
 from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema
 
-from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, unknown
+from ..extension import CLUSTER, LOADBALANCE, MERGER, TRANSPORT, available, unknown
 from ..policy import LAZY
 from ..read.tree import Broken
-from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, choice, count, or_placeholder
+from ..settings import (
+    TEXTS,
+    Duration,
+    DurationOrZero,
+    Flag,
+    Size,
+    Text,
+    Word,
+    Words,
+    amount_of_time,
+    choice,
+    count,
+    or_placeholder,
+)
 from ..values import mock, text
-from ..values.quantity import MOST_RETRIES, Unfit, flag_or, show
+from ..values.quantity import MOST_RETRIES, Unfit, flag_or, percentile_or_duration, show
 from . import installed
 
 __all__ = [
     "Actives",
+    "After",
     "Async",
     "CacheKind",
     "CacheSize",
@@ -28,13 +42,19 @@ __all__ = [
     "DurationOrZero",
     "Errors",
     "Flag",
+    "Forks",
     "Function",
+    "Hedges",
     "Interceptors",
     "LoadBalance",
+    "Merger",
     "Mock",
     "OrEmpty",
     "OrSwitch",
     "Parameter",
+    "Percent",
+    "PercentOrZero",
+    "Positive",
     "Protocol",
     "Queued",
     "RegistryAddress",
@@ -46,6 +66,7 @@ __all__ = [
     "Threads",
     "Unobserved",
     "Urls",
+    "Weight",
     "WhenFull",
     "Word",
     "Words",
@@ -97,6 +118,13 @@ Async = Annotated[bool | str, PlainValidator(flag_or(LAZY)), or_placeholder(enum
 Retries = Annotated[int, *count(0, MOST_RETRIES)]
 Actives = Annotated[int, *count(0, 1_000_000)]
 Delayed = Annotated[int, *count(0, 10_000_000)]
+Forks = Annotated[int, *count(0, 1000)]
+Hedges = Annotated[int, *count(0, 10)]
+Positive = Annotated[int, *count(1, 1_000_000)]
+Weight = Annotated[int, *count(0, 10_000)]
+Percent = Annotated[int, *count(1, 100)]
+PercentOrZero = Annotated[int, *count(0, 100)]
+After = Annotated[int | str, PlainValidator(percentile_or_duration), amount_of_time("p[5-9][0-9]")]
 Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
@@ -115,6 +143,7 @@ Stub = Annotated[str, PlainValidator(text.stub_path), _TEXT]
 Parameter = Annotated[str, PlainValidator(text.parameter), WithJsonSchema(_PARAMETER)]
 Protocol = Annotated[str, _entry_point(TRANSPORT), installed.one_of(TRANSPORT)]
 Cluster = Annotated[str, _entry_point(CLUSTER), installed.one_of(CLUSTER)]
+Merger = Annotated[str, _entry_point(MERGER), installed.one_of(MERGER)]
 LoadBalance = Annotated[str, _entry_point(LOADBALANCE), installed.one_of(LOADBALANCE)]
 
 OrEmpty = BeforeValidator(_or_empty)
