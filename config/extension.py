@@ -32,7 +32,7 @@ _DUBBOS = {
     CLUSTER: "adaptiveservice available broadcast failback failsafe forking mergeable mock zoneaware",
     LOADBALANCE: "adaptive aliasmethod consistenthash consistenthashing interleavedweightedroundrobin leastactive p2c "
     "shortestresponse",
-    REGISTRY: "apollo consul dns etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple nacos polaris redis "
+    REGISTRY: "apollo consul dns etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple polaris redis "
     "serviceconsul servicediscoveryregistry sofa xds",
     TRANSPORT: "hessian http injvm jsonrpc memcached mock nativethrift redis rest rmi thrift webservice",
     INTERCEPTOR: "accesslog active activelimit adaptiveservice auth cache classloader clusterfilter collector "
