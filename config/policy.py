@@ -20,6 +20,7 @@ DEFAULT_PROTOCOL = "tri"
 BUILT_IN = "built-in"
 CALL = "call"
 LAZY: Final = "lazy"
+MIGRATION_STEPS: Final = ("APPLICATION_FIRST", "FORCE_APPLICATION", "FORCE_INTERFACE")
 # These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
 NEVER_SENT = frozenset({"async", "retries", "return", "sent"})
 
@@ -181,6 +182,9 @@ class ReferencePolicy:
         protocol: Entry point name of the transport.
         urls: Direct provider addresses as URLs; empty where a registry is used.
         registries: Ids of the registries to ask; empty where *urls* is used.
+        migration_step: Which of a registry's providers are seen: those registered by application and by interface
+            (``APPLICATION_FIRST``), or of one kind alone. Dubbo's ``migration.step``.
+        provided_by: Applications that provide the interface; empty where the registry says which.
         stub: ``module:Class`` of a generated stub, or of annotated functions for a Java interface; or a module of
             generated stubs; or None.
         check: The first `Consumer.reference` fails when no provider is known.
@@ -209,6 +213,8 @@ class ReferencePolicy:
     protocol: str = DEFAULT_PROTOCOL
     urls: tuple[str, ...] = field(default=(), repr=False)
     registries: tuple[str, ...] = ()
+    migration_step: Literal["APPLICATION_FIRST", "FORCE_APPLICATION", "FORCE_INTERFACE"] = "APPLICATION_FIRST"
+    provided_by: tuple[str, ...] = ()
     stub: str | None = None
     check: bool = True
     ssl: SslPolicy | None = None

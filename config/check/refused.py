@@ -25,7 +25,7 @@ _INTERFACE = {
     **_all(
         NOT_YET,
         "application auth authenticator callbacks config_center consumer init lazy listener metadata_report "
-        "monitor onconnect ondisconnect owner password prefer_serialization provided_by provider_namespace "
+        "monitor onconnect ondisconnect owner password prefer_serialization provider_namespace "
         "provider_port reconnect refer_async router scope tag token unload_cluster_related username",
     ),
     **_all(_JAVA, "class_loader client injvm layer local proxy service_class singleton stubevent"),

@@ -12,13 +12,17 @@ from callahead.config.policy import RegistryPolicy
 
 from ..api import NotifyListener, Subscription
 from ..catalogue import Catalogue, Providers
+from ..errors import ProviderDataError, RegistryUnavailable
+from ..instance import Instances
 from ..models import ANY, ServiceKey
 from ..notify import NotifyQueue
 from ..serial import UNKNOWN, SerialQueue, Unknown
+from .application import Application
 from .enrolment import Enrolment
 from .folder import Folder, Root, together
 from .keeper import Keeper
-from .nodes import text_path
+from .nodes import metadata_path, text_path
+from .session import FAILURES
 from .settings import Settings
 from .text import Text
 
@@ -26,7 +30,7 @@ _REGISTRIES: weakref.WeakSet[ZookeeperRegistry] = weakref.WeakSet()
 
 
 class ZookeeperRegistry:
-    """Providers that Dubbo's interfaces register in Apache ZooKeeper, and the texts that stand beside them.
+    """Providers that Dubbo registers in Apache ZooKeeper, by interface and by application, and the texts beside them.
 
     A daemon thread, which the first subscription starts, keeps a session by kazoo, reads each folder of providers that
     somebody has asked for, and reads it again after every event in it and whenever the session was interrupted. While
@@ -51,10 +55,12 @@ class ZookeeperRegistry:
         self._lock = Lock()
         self._queue = NotifyQueue(policy.id, self._find)
         self._texts_queue: SerialQueue[str, str | None] = SerialQueue(policy.id, self._text)
+        self._applications_queue: SerialQueue[str, Instances] = SerialQueue(policy.id, self._instances)
         self._enrolment = Enrolment(policy.id, self._settings.root, policy.application)
         self._keeper = Keeper(policy.id, self._settings, self._enrolment, self._announce)
         self._folders: dict[str, Folder] = {}
         self._texts: dict[str, Text] = {}
+        self._applications: dict[str, Application] = {}
         self._catalogue = Catalogue(self._settings.address)
         _REGISTRIES.add(self)
 
@@ -88,17 +94,51 @@ class ZookeeperRegistry:
         path = text_path(self._settings.root, group, key)
         self._keeper.begin()
         with self._lock:
-            text = self._texts.get(path)
-            if text is None:
-                text = self._texts[path] = Text(path, self._keeper.outdated)
-                self._keeper.add(text)
-        self._keeper.wait_for(text)
+            if path not in self._texts:
+                self._texts[path] = Text(path, self._keeper.outdated)
+                self._keeper.add(self._texts[path])
+        self._keeper.wait_for(self._texts[path])
         return self._texts_queue.subscribe(path, listener)
+
+    def watch_application(self, application: str, listener: Callable[[Instances], None], /) -> Subscription:
+        """Tell *listener* of instances, as `ApplicationRegistry.watch_application` promises.
+
+        Raises:
+            RegistryUnavailable: The system has no thread left.
+            RegistryError: The registry is closed.
+        """
+        self._keeper.begin()
+        with self._lock:
+            if application not in self._applications:
+                made = Application(application, self._settings, self._keeper.outdated)
+                self._applications[application] = made
+                self._keeper.add(made)
+        self._keeper.wait_for(self._applications[application])
+        return self._applications_queue.subscribe(application, listener)
+
+    def read_metadata(self, application: str, revision: str, /) -> str | None:
+        """Read what a revision provides, as `ApplicationRegistry.read_metadata` promises.
+
+        Raises:
+            RegistryUnavailable: There is no session, or no permission.
+            ProviderDataError: What stands there is no text.
+        """
+        path = metadata_path(self._settings.root, application, revision)
+        try:
+            found = self._keeper.session.peek(path)
+        except FAILURES as error:
+            why = str(error) or type(error).__name__
+            raise RegistryUnavailable(f"{self._settings.address}: {path} cannot be read: {why}") from error
+        try:
+            return None if found is None else found.decode()
+        except UnicodeDecodeError as error:
+            raise ProviderDataError(f"{self._settings.address}: {path} is not UTF-8: {error.reason}") from None
 
     def close(self) -> None:
         """End every subscription, the session and its threads. Idempotent."""
         self._queue.close()
         self._texts_queue.close()
+        self._applications_queue.close()
         self._keeper.close()
 
     def __repr__(self) -> str:
@@ -133,11 +173,12 @@ class ZookeeperRegistry:
         folder, source = self._folders.get(key.interface), self._settings.address
         problem = self._keeper.trouble or (folder.problem if folder is not None else "")
         if folder is not None and not folder.is_answered:
-            return Providers((), f"{source}: {problem or 'there is no answer yet'}{self._whose()}")
+            text = f"{source}: {problem or 'there is no answer yet'}{self._whose()}"
+            return Providers((), text, is_known=False)
         # The one catalogue of all is made a moment after the folder is read; it alone knows what else there is.
         known = Catalogue(source, folder.services) if folder is not None and folder.services else self._catalogue
-        endpoints, reason = known.find(key)
-        return Providers(endpoints, f"{reason}; not renewed: {problem}{self._whose()}" if problem else reason)
+        found = known.find(key)
+        return found._replace(reason=f"{found.reason}; not renewed: {problem}{self._whose()}") if problem else found
 
     def _whose(self) -> str:
         """Tell where the registry was named."""
@@ -147,10 +188,15 @@ class ZookeeperRegistry:
         text = self._texts[path]
         return text.text if text.is_known else UNKNOWN
 
+    def _instances(self, application: str) -> Instances | Literal[Unknown.UNKNOWN]:
+        found = self._applications[application]
+        return found.told(self._keeper.trouble) if found.is_known else UNKNOWN
+
     def _announce(self) -> None:
         self._catalogue = together(self._settings.address, self._folders.values())
         self._queue.announce(wait=False)  # a listener may be closing this registry, which waits for this thread
         self._texts_queue.announce(wait=False)
+        self._applications_queue.announce(wait=False)
 
     def _after_fork(self) -> None:
         self._lock = Lock()

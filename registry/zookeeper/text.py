@@ -28,9 +28,7 @@ class Text(Watched):
         """Take over what the node holds, if that is a text of bearable size."""
         found = session.data(self.name, self.watch)
         if found is not None and len(found) > MAX_BYTES:
-            self.fail(
-                f"it holds {len(found)} bytes, more than the {MAX_BYTES} that a text may have; the last one stays"
-            )
+            self.fail(f"it holds {len(found)} bytes, and a text may have {MAX_BYTES}; the last one stays")
             return
         try:
             self.text, self.problem, self.is_known = None if found is None else found.decode(), "", True

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
@@ -21,7 +22,8 @@ from callahead.config.policy import RegistryPolicy
 from callahead.consumer import Consumer, NoProviderAvailable
 from callahead.consumer.testing import EmbeddedProvider
 from callahead.registry import RecordingListener, Registry, ServiceKey, open_registry
-from callahead.registry.api import ConfigurationCentre
+from callahead.registry.api import ApplicationRegistry, ConfigurationCentre
+from callahead.registry.instance import Instances
 
 pytestmark = pytest.mark.long
 
@@ -202,6 +204,24 @@ def test_nodes_that_make_no_sense_are_passed_over(
     assert heard.addresses == ["h:1"]
     assert caplog.text.count("a node is passed over") == 3
     assert "s3same" not in caplog.text
+
+
+def test_instances_that_make_no_sense_are_passed_over(
+    server: ZookeeperServer, opened: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each fault is logged with the name of its node, and the others are told."""
+    good = b'{"address":"h","port":1,"payload":{"metadata":{}}}'
+    bad = [b"", b"[]", b"\xff", b"[" * 100_000, b"x" * 300_000, good.replace(b"1", b"0"), good.replace(b"{}", b"[]")]
+    bad.append(good.replace(b"{}", b'{"dubbo.metadata.revision":"../x"}'))
+    registry = opened(server.address)
+    assert isinstance(registry, ApplicationRegistry)
+    for number, data in enumerate([good, *bad]):
+        create = partial(KazooClient.create, path=f"/services/odd/h:{number}", value=data, makepath=True)
+        change(server, create)
+    heard: list[Instances] = []
+    registry.watch_application("odd", heard.append)
+    assert [each.address for each in heard[0].instances] == ["h:1"]
+    assert caplog.text.count("application odd: a node is passed over: h:") == len(bad)
 
 
 def test_of_one_address_the_newest_is_told(server: ZookeeperServer, opened: Open) -> None:
