@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import ProviderDataError
+from ..instance import ServiceInstance
 from ..models import Endpoint
 from ..url import MAX_WEIGHT, Url, endpoint_of
 from .errors import quoted
@@ -92,6 +93,15 @@ def provider(instance: Instance) -> Endpoint | None:
         raise ProviderDataError(f"{quoted(instance.host)}:{instance.port}: {error}") from None
     endpoint = endpoint_of(url)
     return endpoint and replace(endpoint, weight=_weight(endpoint.weight, instance.weight))
+
+
+def of_application(instance: Instance, application: str) -> ServiceInstance:
+    """Make of an *instance* what a registry tells of an *application*, whose metadata are those of Dubbo 3.
+
+    Raises:
+        ProviderDataError: They make no sense.
+    """
+    return ServiceInstance.of(application, instance.host, instance.port, instance.metadata)
 
 
 def _weight(own: int, factor: float) -> int:

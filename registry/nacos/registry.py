@@ -13,23 +13,25 @@ from callahead.config.policy import RegistryPolicy
 
 from ..api import NotifyListener, Subscription
 from ..catalogue import Catalogue, Providers
+from ..errors import RegistryError, RegistryUnavailable
+from ..instance import Instances, ServiceInstance
 from ..models import Endpoint, ServiceKey
 from ..notify import NotifyQueue
 from ..serial import UNKNOWN, SerialQueue, Unknown
-from .instances import provider
+from .instances import of_application, provider
 from .keeper import Keeper
 from .names import is_open, key_of, meant_by, name_of
 from .payload import Message
 from .service import Names, Service, service_named_in
 from .settings import Settings
-from .text import Text
+from .text import Text, read_text
 from .watched import Watched
 
 _REGISTRIES: weakref.WeakSet[NacosRegistry] = weakref.WeakSet()
 
 
 class NacosRegistry:
-    """Providers that Dubbo's interfaces register in Nacos, and the texts that stand beside them.
+    """Providers that Dubbo registers in Nacos, by interface and by application, and the texts beside them.
 
     A daemon thread, which the first subscription starts, keeps a connection over gRPC to one of the servers, by which
     they tell of each change; on each new connection all is asked for again. While there is none the last lists stay,
@@ -54,10 +56,12 @@ class NacosRegistry:
         self._lock = Lock()
         self._queue = NotifyQueue(policy.id, self._find)
         self._texts_queue: SerialQueue[tuple[str, str], str | None] = SerialQueue(policy.id, self._text)
+        self._applications_queue: SerialQueue[str, Instances] = SerialQueue(policy.id, self._instances)
         self._keeper = Keeper(policy.id, self._settings, self._about, self._announce)
         self._names: dict[ServiceKey, Names] = {}
         self._services: dict[ServiceKey, Service[Endpoint]] = {}
         self._texts: dict[tuple[str, str], Text] = {}
+        self._applications: dict[str, Service[ServiceInstance]] = {}
         self._catalogue = Catalogue(self._settings.address)
         _REGISTRIES.add(self)
 
@@ -88,17 +92,45 @@ class NacosRegistry:
         """
         self._keeper.begin()
         with self._lock:
-            text = self._texts.get((group, key))
-            if text is None:
-                text = self._texts[group, key] = Text(group, key, self._settings)
-                self._keeper.add(text)
-        self._keeper.wait_for([text])
+            if (group, key) not in self._texts:
+                self._texts[group, key] = Text(group, key, self._settings)
+                self._keeper.add(self._texts[group, key])
+        self._keeper.wait_for([self._texts[group, key]])
         return self._texts_queue.subscribe((group, key), listener)
+
+    def watch_application(self, application: str, listener: Callable[[Instances], None], /) -> Subscription:
+        """Tell *listener* of instances, as `ApplicationRegistry.watch_application` promises.
+
+        Raises:
+            RegistryUnavailable: The system has no thread left.
+            RegistryError: The registry is closed.
+        """
+        self._keeper.begin()
+        with self._lock:
+            if application not in self._applications:
+                understand = partial(of_application, application=application)
+                self._applications[application] = Service(application, self._settings, understand)
+                self._keeper.add(self._applications[application])
+        self._keeper.wait_for([self._applications[application]])
+        return self._applications_queue.subscribe(application, listener)
+
+    def read_metadata(self, application: str, revision: str, /) -> str | None:
+        """Read what a revision provides, as `ApplicationRegistry.read_metadata` promises.
+
+        Raises:
+            RegistryUnavailable: There is no connection, or the server refuses.
+        """
+        try:
+            return read_text(revision, application, self._settings, self._keeper.session)
+        except RegistryError as error:
+            place = f"{self._settings.address}: the metadata {revision} of {application}"
+            raise RegistryUnavailable(f"{place} cannot be read: {error}") from error
 
     def close(self) -> None:
         """End every subscription, the connection and its threads. Idempotent."""
         self._queue.close()
         self._texts_queue.close()
+        self._applications_queue.close()
         self._keeper.close()
 
     def __repr__(self) -> str:
@@ -135,21 +167,23 @@ class NacosRegistry:
         if push.kind == "ConfigChangeNotifyRequest":
             return self._texts.get((str(push.body.get("group")), str(push.body.get("dataId"))))
         if push.kind == "NotifySubscriberRequest":
-            key = key_of(service_named_in(push.body))
-            return self._services.get(key) if key is not None else None
+            name = service_named_in(push.body)
+            key = key_of(name)
+            return self._applications.get(name) if key is None else self._services.get(key)
         return None
 
     def _find(self, key: ServiceKey) -> Providers:
         source, services = self._settings.address, self._services
         wanted = {each: services[each] for each in (services if is_open(key) else meant_by(key)) if key.accepts(each)}
-        watched = [*wanted.values(), *([self._names[key]] if is_open(key) else [])]
-        problem = self._keeper.trouble or next((each.problem for each in watched if each.problem), "")
-        if not all(each.is_answered for each in watched):
-            return Providers((), f"{source}: {problem or 'there is no answer yet'}{self._whose()}")
+        asked = self._asked_for(key)
+        problem = self._keeper.trouble or next((each.problem for each in (*asked, *wanted.values()) if each.problem), "")
+        if not all(each.is_answered for each in asked):
+            text = f"{source}: {problem or 'there is no answer yet'}{self._whose()}"
+            return Providers((), text, is_known=False)
         # The one catalogue of all is made a moment after a service is read; it alone knows what else there is.
         known = Catalogue(source, {each: service.found for each, service in wanted.items() if service.found})
-        endpoints, reason = (known if known.services else self._catalogue).find(key)
-        return Providers(endpoints, f"{reason}; not renewed: {problem}{self._whose()}" if problem else reason)
+        found = (known if known.services else self._catalogue).find(key)
+        return found._replace(reason=f"{found.reason}; not renewed: {problem}{self._whose()}") if problem else found
 
     def _whose(self) -> str:
         """Tell where the registry was named."""
@@ -159,11 +193,20 @@ class NacosRegistry:
         text = self._texts[place]
         return text.text if text.is_known else UNKNOWN
 
+    def _instances(self, application: str) -> Instances | Literal[Unknown.UNKNOWN]:
+        service = self._applications[application]
+        if not service.is_known:
+            return UNKNOWN
+        count, problem = len(service.found), self._keeper.trouble or service.problem
+        reason = f"{self._settings.address}: {count or 'no'} instance{'' if count < 2 else 's'} of {application}"
+        return Instances(service.found, f"{reason}; not renewed: {problem}" if problem else reason)
+
     def _announce(self) -> None:
         found = {key: service.found for key, service in self._services.items() if service.found}
         self._catalogue = Catalogue(self._settings.address, found)
         self._queue.announce(wait=False)  # a listener may be closing this registry, which waits for this thread
         self._texts_queue.announce(wait=False)
+        self._applications_queue.announce(wait=False)
 
     def before_fork(self) -> None:
         """Leave nothing of gRPC running."""

@@ -40,11 +40,13 @@ class Service(Watched, Generic[T]):
 
     Attributes:
         found: What was made of the instances taken last.
+        is_known: A list was taken.
     """
 
     def __init__(self, name: str, settings: Settings, understand: Callable[[Instance], T | None]) -> None:
         super().__init__(name)
         self.found: tuple[T, ...] = ()
+        self.is_known = False
         self._settings = settings
         self._understand = understand
         self._empty_since: float | None = None
@@ -79,7 +81,7 @@ class Service(Watched, Generic[T]):
             return
         instances, found = self._read(hosts)
         if found or not self.found or any(each.is_off for each in instances) or self._is_empty_for_good(now):
-            self.found, self.problem = found, ""
+            self.found, self.is_known, self.problem = found, True, ""
             self.is_guarded, self._empty_since = False, None
 
     def _is_empty_for_good(self, now: float) -> bool:

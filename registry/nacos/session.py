@@ -29,7 +29,7 @@ Hear = Callable[[int, Message], None]
 class Session:
     """Speaks with one server at a time, and goes to the next when that one fails.
 
-    All but `cut` and what concerns a fork is called by one thread.
+    `revive`, `beat` and `close` are called by one thread.
 
     Args:
         settings: Where to, and as whom.

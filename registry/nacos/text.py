@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .errors import Refused
 from .payload import Body
 from .session import Session
@@ -12,6 +14,29 @@ MAX_CHARACTERS = 1024 * 1024
 """More than that no text has; Nacos' own limit is 10 MiB."""
 
 _NO_SUCH_TEXT = 300
+
+
+def read_text(group: str, key: str, settings: Settings, session: Session) -> str | None:
+    """Read what stands there now; None where there is nothing.
+
+    Raises:
+        RegistryError: It cannot be asked for.
+    """
+    answer = _asked_for(session, _place(group, key, settings))
+    return None if answer is None else str(answer.get("content"))
+
+
+def _place(group: str, key: str, settings: Settings) -> Mapping[str, str]:
+    return {"tenant": settings.namespace, "group": group, "dataId": key}
+
+
+def _asked_for(session: Session, place: Mapping[str, str]) -> Body | None:
+    try:
+        return session.ask("ConfigQueryRequest", **place)
+    except Refused as error:
+        if error.code == _NO_SUCH_TEXT:
+            return None
+        raise
 
 
 class Text(Watched):
@@ -35,18 +60,15 @@ class Text(Watched):
         self.text: str | None = None
         self.is_known = False
         self._settings = settings
-        self._place = {"tenant": settings.namespace, "group": group, "dataId": key}
+        self._place = _place(group, key, settings)
         self._md5 = ""
         self._gone_since: float | None = None
 
     def read(self, session: Session, now: float) -> None:
         """Have changes told first, so that none is missed, and then ask."""
         session.ask("ConfigBatchListenRequest", listen=True, configListenContexts=[{**self._place, "md5": self._md5}])
-        try:
-            answer = session.ask("ConfigQueryRequest", **self._place)
-        except Refused as error:
-            if error.code != _NO_SUCH_TEXT:
-                raise
+        answer = _asked_for(session, self._place)
+        if answer is None:
             self._take_none(now)
         else:
             self._take(answer, now)

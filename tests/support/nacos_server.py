@@ -158,6 +158,11 @@ class NacosServer:
         else:
             self._http("POST", "cs/configs", {**place, "content": text})
 
+    def change(self, service: str, host: str, port: int, metadata: Mapping[str, str]) -> None:
+        """Let an instance of *service* say something else; rnacos keeps what it first said at any other attempt."""
+        place = {"serviceName": service, "ip": host, "port": str(port), "weight": "1.0", "ephemeral": "true"}
+        self._http("PUT", "ns/instance", {**place, "metadata": json.dumps(metadata)})
+
     def publisher(self) -> Publisher:
         """Make a client that registers instances, which are there as long as it is open; the caller closes it."""
         return Publisher(self)
