@@ -6,13 +6,13 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from random import Random
 from threading import Condition, Thread, current_thread
 from typing import Final
 
 from ..api import ApplicationRegistry, Subscription
-from ..catalogue import Providers
+from ..catalogue import Providers, counted
 from ..errors import ProviderDataError, RegistryError
 from ..instance import Instances, ServiceInstance
 from ..models import Endpoint, ServiceKey
@@ -31,7 +31,9 @@ class _Application:
     """One that is followed; `Discovery` holds the lock.
 
     Attributes:
-        instances: As the registry told them last; None while it has not.
+        told: Its instances, as the registry told them last; None while it has not.
+        used: Those whose services are told, see `adopt`; None before that is known of any.
+        is_settled: Nothing more of *told* will be used in the next moment.
         subscription: At the registry; None before there is one.
         problem: Why there is none; "" where nothing is wrong.
         listeners: Called after each change.
@@ -39,10 +41,37 @@ class _Application:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.instances: Instances | None = None
+        self.told: Instances | None = None
+        self.used: Instances | None = None
+        self.is_settled = False
         self.subscription: Subscription | None = None
         self.problem = ""
         self.listeners: list[Callable[[], None]] = []
+
+    def adopt(self, revisions: Revisions) -> None:
+        """Use what was told, as far as *revisions* knows what it provides.
+
+        Of an instance that was replaced in place its former self stays until that is known; and all stay where nothing
+        else would: asking a new one takes a moment, in which no list may be empty that was not, and will not be.
+        """
+        if self.told is None:
+            return
+        used = self.used.instances if self.used is not None else ()
+        former = {each.address: each for each in used if revisions.get(each) is not None}
+        found = (_usable(each, former, revisions) for each in self.told.instances)
+        kept = tuple(each for each in found if each is not None)
+        self.is_settled = all(map(revisions.is_settled, self.told.instances))
+        if kept or self.is_settled:
+            self.used = Instances(kept, self.told.reason)
+
+
+def _usable(
+    instance: ServiceInstance, former: Mapping[str, ServiceInstance], revisions: Revisions
+) -> ServiceInstance | None:
+    """Give *instance*, or what was at its address; None where it is still being asked."""
+    if revisions.get(instance) is not None:
+        return instance
+    return former.get(instance.address) or (instance if revisions.is_settled(instance) else None)
 
 
 class Discovery:
@@ -86,11 +115,15 @@ class Discovery:
             RegistryError: This is closed, or the system has no thread left.
         """
         with self._changed:
-            if self._closing:
-                raise RegistryError(f"registry {self._name} is closed")
+            self.require_open()
             followed = self._applications.setdefault(application, _Application(application))
             followed.listeners = [*followed.listeners, changed]
             self._wake()
+
+    def require_open(self) -> None:
+        """Raise `RegistryError` once closed."""
+        if self._closing:
+            raise RegistryError(f"registry {self._name} is closed")
 
     def leave(self, application: str, changed: Callable[[], None]) -> None:
         """Call *changed* no more for *application*."""
@@ -108,13 +141,14 @@ class Discovery:
     def find(self, application: str, key: ServiceKey) -> Providers:
         """Collect the endpoints of *key* that instances of *application* provide."""
         followed = self._applications.get(application)
-        if followed is None or followed.instances is None:
+        if followed is None or followed.told is None or followed.used is None:
             problem = followed.problem if followed is not None else ""
             return Providers((), f"{application}: {problem or 'there is no answer yet'}", is_known=False)
-        instances, reason = followed.instances
+        instances, reason = followed.used
         endpoints = tuple(each for instance in instances for each in self._endpoints(instance, key))
-        unknown = [each for each in instances if self._revisions.get(each) is None]
-        return Providers(endpoints, f"{reason}{self._but(unknown)}", is_known=not unknown)
+        failed = [problem for each in followed.told.instances if (problem := self._revisions.problem_of(each))]
+        but = f", of which {len(failed)} cannot be used: {failed[0]}" if failed else ""
+        return Providers(endpoints, f"{reason}{but}: {counted(len(endpoints))} of {key}", is_known=not failed)
 
     def close(self) -> None:
         """Follow nothing any more, and end the thread. Idempotent."""
@@ -133,17 +167,9 @@ class Discovery:
             if endpoint is not None:
                 yield endpoint
 
-    def _but(self, unknown: list[ServiceInstance]) -> str:
-        if not unknown:
-            return ""
-        problem = self._revisions.problem_of(unknown[0])
-        return f", of which {len(unknown)} cannot be used: {problem or 'what they provide is not known yet'}"
-
     def _is_settled(self, name: str) -> bool:
         followed = self._applications.get(name)
-        if followed is None or followed.instances is None:
-            return False
-        return all(map(self._revisions.is_settled, followed.instances.instances))
+        return followed is not None and followed.is_settled
 
     def _wake(self) -> None:
         self._is_stale = True
@@ -188,7 +214,8 @@ class Discovery:
     def _subscribe(self, application: _Application) -> None:
         def hear(told: Instances) -> None:
             with self._changed:
-                application.instances = told
+                application.told = told
+                application.adopt(self._revisions)
                 self._wake()
             self._tell(application)
 
@@ -202,25 +229,24 @@ class Discovery:
             application.subscription.close()
         with self._changed:
             if application.listeners:  # somebody has come meanwhile
-                application.subscription = application.instances = None
+                application.subscription = None
             else:
                 del self._applications[application.name]
 
     def _fetch_all(self) -> None:
-        instances = self._instances()
-        self._revisions.keep(instances)
-        for revision, those in self._revisions.due(instances).items():
+        with self._changed:
+            told = [each.told for each in self._applications.values() if each.told is not None]
+            used = [each.used for each in self._applications.values() if each.used is not None]
+            self._revisions.keep(instance for one in (*told, *used) for instance in one.instances)
+        for revision, those in self._revisions.due(instance for one in told for instance in one.instances).items():
             if self._closing:
                 return
             self._revisions.fetch(revision, those)
+            application = self._applications[revision.application]
             with self._changed:
+                application.adopt(self._revisions)
                 self._changed.notify_all()
-            self._tell(self._applications[revision.application])
-
-    def _instances(self) -> list[ServiceInstance]:
-        with self._changed:
-            told = [each.instances for each in self._applications.values() if each.instances is not None]
-        return [instance for one in told for instance in one.instances]
+            self._tell(application)
 
     def _tell(self, application: _Application) -> None:
         for changed in application.listeners:

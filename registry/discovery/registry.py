@@ -62,6 +62,7 @@ class DiscoveringRegistry:
         Raises:
             RegistryError: The registry cannot be read, or is closed; nothing stays subscribed.
         """
+        self._discovery.require_open()
         search = _Search(key, self._discovery, self._forget)
         with self._lock:
             if self._closed:

@@ -60,8 +60,7 @@ class FakeSource:
         return self.registry
 
     def put(self, instances: Mapping[str, Mapping[str, str]]) -> None:
-        each = ((int(address.rpartition(":")[2]), dict(said)) for address, said in instances.items())
-        self.registry.put_instances(self.application, *each)
+        self.registry.put_instances(self.application, *((address, dict(said)) for address, said in instances.items()))
 
     def put_metadata(self, revision: str, text: str) -> None:
         self.registry.put_metadata(self.application, revision, text)

@@ -51,6 +51,45 @@ def described(revision: str, *services: tuple[str, str, int], **params: str) -> 
     }
 
 
+class NobodyIsAsked:
+    """A `MetadataSource` for instances whose metadata are with the registry."""
+
+    def ask(self, instance: ServiceInstance, /) -> dict[str, Any]:
+        """Fail the test."""
+        raise AssertionError(instance)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Asked:
+    """A `MetadataSource` that answers what a test says, by revision, and fails for addresses that it names.
+
+    Attributes:
+        answers: By revision.
+        deaf: Addresses of instances that do not answer.
+        asked: The address of each instance that was asked, in order.
+        closed: It was closed.
+    """
+
+    def __init__(self, **answers: dict[str, Any]) -> None:
+        self.answers = answers
+        self.deaf: set[str] = set()
+        self.asked: list[str] = []
+        self.closed = False
+
+    def ask(self, instance: ServiceInstance, /) -> dict[str, Any]:
+        """As `MetadataSource.ask`."""
+        self.asked.append(instance.address)
+        if instance.address in self.deaf or instance.revision not in self.answers:
+            raise RegistryUnavailable(f"{instance} does not answer")
+        return self.answers[instance.revision]
+
+    def close(self) -> None:
+        """As `MetadataSource.close`."""
+        self.closed = True
+
+
 class Applications:
     """A `Registry` and `ApplicationRegistry` whose content is what a test says.
 
@@ -81,9 +120,9 @@ class Applications:
         self._texts[group, key] = text
         self._texts_queue.announce()
 
-    def put_instances(self, application: str, *instances: tuple[int, dict[str, str]]) -> None:
-        """Make *instances*, each a port and what it says of itself, those of *application*."""
-        found = tuple(ServiceInstance.of(application, "h", port, said) for port, said in instances)
+    def put_instances(self, application: str, *instances: tuple[str, dict[str, str]]) -> None:
+        """Make *instances*, each ``host:port`` and what it says of itself, those of *application*."""
+        found = tuple(_instance(application, address, said) for address, said in instances)
         self._instances[application] = Instances(found, f"test: {len(found)} instances of {application}")
         self._instances_queue.announce()
 
@@ -127,4 +166,9 @@ class Applications:
 
     def _known(self, application: str) -> Any:
         nothing = Instances((), f"test: no instance of {application}")
-        return UNKNOWN if self.down else self._instances.get(application, nothing)
+        return self._instances.get(application, UNKNOWN if self.down else nothing)
+
+
+def _instance(application: str, address: str, said: dict[str, str]) -> ServiceInstance:
+    host, _, port = address.rpartition(":")
+    return ServiceInstance.of(application, host.strip("[]"), int(port), said)
