@@ -65,6 +65,7 @@ class Connection:
         ended: Called when *trouble* has come; must not block.
 
     Attributes:
+        is_cut: This side ended it.
         trouble: Why it is of no more use; "" while it is.
     """
 
@@ -79,7 +80,7 @@ class Connection:
         self._request: Any = self._channel.unary_unary("/Request/request")
         self._said: SimpleQueue[bytes | None] = SimpleQueue()
         self._reader = Thread(target=self._read, name=name, daemon=True)
-        self._is_closed = False
+        self.is_cut = False
         self.trouble = ""
 
     def open(self, namespace: str) -> None:
@@ -118,7 +119,7 @@ class Connection:
 
     def cut(self) -> None:
         """Let go whoever waits for an answer; from any thread."""
-        self._is_closed = True
+        self.is_cut = True
         self._channel.close()
 
     def close(self) -> None:
@@ -148,7 +149,7 @@ class Connection:
             self._lost("the server ended it")
         except grpc.RpcError as error:
             self._lost(_told(error))
-        except (RegistryError, ValueError) as error:
+        except (RegistryError, ValueError, RuntimeError) as error:  # also of a closed channel; of no thread left
             self._lost(str(error))
 
     def _take(self, push: Message) -> None:
@@ -164,7 +165,7 @@ class Connection:
 
     def _lost(self, reason: str) -> Lost:
         self.trouble = self.trouble or reason
-        if not self._is_closed:
+        if not self.is_cut:
             self._ended()
         return Lost(reason)
 

@@ -176,7 +176,8 @@ class NacosRegistry:
         source, services = self._settings.address, self._services
         wanted = {each: services[each] for each in (services if is_open(key) else meant_by(key)) if key.accepts(each)}
         asked = self._asked_for(key)
-        problem = self._keeper.trouble or next((each.problem for each in (*asked, *wanted.values()) if each.problem), "")
+        problems = (each.problem for each in (*asked, *wanted.values()) if each.problem)
+        problem = self._keeper.trouble or next(problems, "")
         if not all(each.is_answered for each in asked):
             text = f"{source}: {problem or 'there is no answer yet'}{self._whose()}"
             return Providers((), text, is_known=False)

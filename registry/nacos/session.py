@@ -56,6 +56,7 @@ class Session:
         self._delay_s = _FIRST_DELAY_S
         self._not_before = 0.0
         self._beat_at = 0.0
+        self._has_spoken = False
         self._stuck = ""
         self.number = 0
         self.trouble = ""
@@ -76,7 +77,7 @@ class Session:
         if self.is_up:
             return
         if self._connection is not None:
-            self._leave()
+            self._leave(self._connection)
         if time.monotonic() >= self._not_before:
             self._try(self._server)
 
@@ -99,6 +100,7 @@ class Session:
         if time.monotonic() >= self._beat_at:
             self._beat_at = time.monotonic() + _BEAT_S
             self.ask("HealthCheckRequest")
+            self._delay_s = _FIRST_DELAY_S  # not before: a server may end each connection as soon as it is made
 
     def cut(self) -> None:
         """Let go whoever waits for an answer."""
@@ -130,7 +132,7 @@ class Session:
         self._using = RLock()
         self._not_before = 0.0
         setting = os.environ.get(_FORK_SUPPORT, "")
-        if self.number and setting.lower() in _NO:
+        if self._has_spoken and setting.lower() in _NO:
             self._stuck = f"gRPC cannot be used in this forked process, since {_FORK_SUPPORT} is {setting}; unset it"
 
     @property
@@ -143,18 +145,21 @@ class Session:
                 raise Lost("there is no connection")
             return self._connection.ask(message, self._login.headers(self._server))
 
-    def _leave(self) -> None:
+    def _leave(self, lost: Connection) -> None:
         """Leave a server; if it has ended, not all of its clients shall come to the next at once."""
         self.close()
-        self._turn += 1
-        self._not_before = time.monotonic() + random.uniform(0, _FIRST_DELAY_S)  # noqa: S311
+        if not lost.is_cut:
+            self._fail(f"the connection to {self._server} was lost: {lost.trouble}")
+            self._wait()
 
     def _try(self, server: Server) -> None:
         try:
             self._connect(server)
-        except RegistryError as error:
+        except (RegistryError, RuntimeError) as error:  # the latter where the system has no thread left
             self.close()
-            self._fail(server, str(error))
+            self._fail(str(error))
+            if self._turn % len(self._settings.servers) == 0:
+                self._wait()
         else:
             self._succeed()
 
@@ -165,6 +170,7 @@ class Session:
         self._login.headers(server)
         number = self.number + 1
         with self._using:
+            self._has_spoken = True
             self._connection = Connection(
                 server, host, self._name, lambda push: self._hear(number, push), self._changed
             )
@@ -172,16 +178,17 @@ class Session:
 
     def _succeed(self) -> None:
         self._failures.clear()
-        self._delay_s = _FIRST_DELAY_S
         self._beat_at = time.monotonic() + _BEAT_S
         self.number += 1
         self.trouble = ""
 
-    def _fail(self, server: Server, reason: str) -> None:
+    def _fail(self, reason: str) -> None:
+        """Note what is wrong with a server, and go to the next."""
+        self._failures[self._server] = reason
         self._turn += 1
-        self._failures[server] = reason
-        if self._turn % len(self._settings.servers) == 0:
-            self._not_before = time.monotonic() + self._delay_s * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
-            self._delay_s = min(self._delay_s * 2, _MOST_DELAY_S)
         if len(self._failures) == len(set(self._settings.servers)):
             self.trouble = "; ".join(self._failures.values())
+
+    def _wait(self) -> None:
+        self._not_before = time.monotonic() + self._delay_s * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
+        self._delay_s = min(self._delay_s * 2, _MOST_DELAY_S)
