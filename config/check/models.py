@@ -108,6 +108,12 @@ class CallModel(_Section):
     sticky: f.Written[f.Flag] = Field(
         None, description="Calls go to the provider of the call before, as long as it is there; default false"
     )
+    hash_nodes: f.Written[f.HashNodes] = Field(
+        None, description="Points of each provider on the ring of consistenthash, 4 to 10000; default 160"
+    )
+    hash_arguments: f.Written[f.HashArguments] = Field(
+        None, description="Arguments that consistenthash goes by: places from 0, or keywords; default 0"
+    )
     attachments: dict[str, f.Parameter] | None = Field(
         None, alias="parameters", description="Sent with each call as attachments, merged key by key"
     )
@@ -211,6 +217,10 @@ class RegistryModel(_Section):
     model_config = ConfigDict(json_schema_extra={"required": ["address"]})
 
     address: f.Written[f.RegistryAddress] = Field(None, description="URL such as file:providers.yml or memory://shop")
+    file: f.Written[f.Text] = Field(
+        None,
+        description="File that keeps the last good lists for a start while the registry is down; default none",
+    )
     parameters: dict[str, f.Parameter] | None = Field(None, description="Anything that the registry itself takes")
 
 

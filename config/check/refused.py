@@ -58,7 +58,7 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
     "registry": {
         **_all(
             NOT_YET,
-            "accepts check cluster dynamic enable_empty_protection extra_keys file group password port preferred "
+            "accepts check cluster dynamic enable_empty_protection extra_keys group password port preferred "
             "protocol register register_mode secure session simplified subscribe timeout use_as_config_center "
             "use_as_metadata_center username version wait weight zone",
         ),

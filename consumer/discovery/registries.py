@@ -9,6 +9,7 @@ from callahead.config.policy import ConsumerConfig, ReferencePolicy
 from callahead.registry.api import ApplicationRegistry, Registry
 
 if TYPE_CHECKING:
+    from callahead.registry.cached.store import ListStore
     from callahead.registry.discovery.discovery import Discovery
     from callahead.registry.discovery.metadata import MetadataSource
 
@@ -29,6 +30,7 @@ class Registries:
         self._source = source
         self._named = dict(given)
         self._discoveries: dict[str, Discovery] = {}
+        self._stores: dict[str, ListStore] = {}
         self._own: dict[str, Registry] = {}  # by reference: made of addresses, or what it sees of those that are named
 
     def of(self, policy: ReferencePolicy) -> Registry:
@@ -48,6 +50,8 @@ class Registries:
             registry.close()
         for discovery in self._discoveries.values():
             discovery.close()
+        for store in self._stores.values():
+            store.close()
 
     def _made(self, policy: ReferencePolicy) -> Registry:
         from callahead.registry import DirectRegistry, MergedRegistry
@@ -58,7 +62,18 @@ class Registries:
         return seen[0] if len(seen) == 1 else MergedRegistry(seen)
 
     def _seen(self, name: str, policy: ReferencePolicy) -> Registry:
-        """Give what the reference of *policy* sees of the registry called *name*."""
+        """Give what the reference of *policy* sees of the registry called *name*; a file in its place, if need be."""
+        registry, file = self._found(name, policy), self._config.registries[name].file
+        if not file:
+            return registry
+        from callahead.registry.cached.registry import cached
+        from callahead.registry.cached.store import ListStore
+
+        if name not in self._stores:
+            self._stores[name] = ListStore(name, file)
+        return cached(registry, self._stores[name])
+
+    def _found(self, name: str, policy: ReferencePolicy) -> Registry:
         registry = self._opened(name)
         if not isinstance(registry, ApplicationRegistry):
             _require_interfaces(policy, name)

@@ -35,6 +35,8 @@ from callahead.registry import (
     Subscription,
     open_registry,
 )
+from callahead.registry.cached.registry import CachedRegistry
+from callahead.registry.cached.store import ListStore
 from callahead.registry.discovery.discovery import Discovery
 from callahead.registry.discovery.registry import DiscoveringRegistry
 from callahead.registry.nacos.names import name_of
@@ -244,7 +246,32 @@ class ApplicationSource:
         self.registry.close()
 
 
+class _Cached(CachedRegistry):
+    """One with a file of its own, as every registry of a consumer has it, over a registry of its own."""
+
+    def __init__(self, registry: Registry, file: Path) -> None:
+        self.below, self.store = registry, ListStore("contract", str(file))
+        super().__init__(registry, self.store)
+
+    def close(self) -> None:
+        super().close()
+        self.store.close()
+        self.below.close()
+
+
+class CachedSource(MemorySource):
+    """The lists of a registry in memory, kept in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.file = folder / "lists.json"
+
+    def open(self) -> Registry:
+        return _Cached(super().open(), self.file)
+
+
 SOURCES: dict[str, Callable[[Path], Source]] = {
+    "cached": CachedSource,
     "memory": MemorySource,
     "file": FileSource,
     "merged": MergedSource,
