@@ -87,7 +87,7 @@ class Connection:
         """Say who connects, and begin to hear.
 
         Raises:
-            Lost: What is there does not answer as a Nacos server does.
+            Lost: What is there does not answer as a Nacos server does, or ends the connection.
         """
         try:
             self.ask(Message("ServerCheckRequest", {}), {})
@@ -99,6 +99,8 @@ class Connection:
         self._say(Message("ConnectionSetupRequest", about))
         self._reader.start()
         time.sleep(_SETUP_S)
+        if self.trouble:
+            raise Lost(f"{self._server.grpc_target} takes connections, but this was lost at once: {self.trouble}")
 
     def ask(self, message: Message, headers: Mapping[str, str]) -> Body:
         """Wait for the answer to *message*.

@@ -184,7 +184,8 @@ class NacosRegistry:
         # The one catalogue of all is made a moment after a service is read; it alone knows what else there is.
         known = Catalogue(source, {each: service.found for each, service in wanted.items() if service.found})
         found = (known if known.services else self._catalogue).find(key)
-        return found._replace(reason=f"{found.reason}; not renewed: {problem}{self._whose()}") if problem else found
+        reason = f"{found.reason}; not renewed: {problem}{self._whose()}" if problem else found.reason
+        return Providers(found.endpoints, reason, is_known=all(each.is_known for each in asked))
 
     def _whose(self) -> str:
         """Tell where the registry was named."""

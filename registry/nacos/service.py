@@ -40,13 +40,11 @@ class Service(Watched, Generic[T]):
 
     Attributes:
         found: What was made of the instances taken last.
-        is_known: A list was taken.
     """
 
     def __init__(self, name: str, settings: Settings, understand: Callable[[Instance], T | None]) -> None:
         super().__init__(name)
         self.found: tuple[T, ...] = ()
-        self.is_known = False
         self._settings = settings
         self._understand = understand
         self._empty_since: float | None = None
@@ -144,7 +142,7 @@ class Names(Watched):
             if len(page) < _PAGE:
                 break
         self._found(names)
-        self.problem = ""
+        self.is_known, self.problem = True, ""
         self.due_at = now + _LIST_S
 
     def _page(self, session: Session, number: int) -> list[str]:

@@ -147,10 +147,10 @@ class Session:
 
     def _leave(self, lost: Connection) -> None:
         """Leave a server; if it has ended, not all of its clients shall come to the next at once."""
-        self.close()
         if not lost.is_cut:
             self._fail(f"the connection to {self._server} was lost: {lost.trouble}")
             self._wait()
+        self.close()
 
     def _try(self, server: Server) -> None:
         try:

@@ -52,13 +52,11 @@ class Text(Watched):
 
     Attributes:
         text: As it was read last; None where there is none.
-        is_known: It was read once, and made sense.
     """
 
     def __init__(self, group: str, key: str, settings: Settings) -> None:
         super().__init__(f"{group}/{key}")
         self.text: str | None = None
-        self.is_known = False
         self._settings = settings
         self._place = _place(group, key, settings)
         self._md5 = ""

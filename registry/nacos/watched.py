@@ -22,6 +22,7 @@ class Watched(ABC):
         name: For the log.
         problem: Why what is known is not what the servers say now; "" where it is.
         is_answered: The servers were asked at least once, with whatever result.
+        is_known: What they said was taken at least once.
         is_guarded: The connection was lost after they were, so that finding nothing is no news: servers that have just
             started, or lost their data, say the same.
         pushed: What the servers have told since it was read, and nobody has looked at.
@@ -32,6 +33,7 @@ class Watched(ABC):
         self.name = name
         self.problem = ""
         self.is_answered = False
+        self.is_known = False
         self.is_guarded = False
         self.pushed: Body | None = None
         self.due_at = -math.inf
