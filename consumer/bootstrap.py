@@ -349,6 +349,8 @@ class Consumer:
         began = time.monotonic()
         if timeout != 0:
             runtime.leave_batches()
+            for pipeline in pipelines:
+                pipeline.hurry()
         runtime.drain(began + (self.config.shutdown_timeout_ms / 1000 if timeout is None else timeout))
         if timeout != 0:
             say_given_up("the consumer is closed", began, self._running())

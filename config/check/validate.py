@@ -15,10 +15,13 @@ from .declared import SECTIONS
 from .listing import declared, declared_among
 from .models import (
     ApplicationModel,
+    BackoffModel,
     BatchModel,
     CallbackModel,
     ConsumerModel,
+    HedgeModel,
     MethodModel,
+    OutlierModel,
     ReferenceModel,
     RegistryModel,
     RootModel,
@@ -43,6 +46,9 @@ _MODELS: dict[str, type[BaseModel]] = {
     "ssl": SslModel,
     "batch": BatchModel,
     "callback_executor": CallbackModel,
+    "retry_backoff": BackoffModel,
+    "hedge": HedgeModel,
+    "outlier": OutlierModel,
 }
 
 
@@ -112,6 +118,12 @@ def _example(location: Sequence[str | int]) -> str:
             return "a method is {async: true} or the like, under its name"
         case (*_, "callback_executor"):
             return "write {threads: ...}"
+        case (*_, "retry_backoff"):
+            return "write {base: 10ms, max: 1s}"
+        case (*_, "hedge"):
+            return "write {after: p95, max: 1}"
+        case (*_, "outlier"):
+            return "write {consecutive: 5}, or {enabled: false}"
     return ""
 
 
@@ -127,6 +139,8 @@ def _section_of(location: Sequence[str | int]) -> str:
             return "reference"
         case ("references", _, "methods", _, _):
             return "method"
+        case (*_, "retry_backoff" | "hedge" | "outlier" as group, _):
+            return group
     return str(location[0])
 
 
