@@ -46,21 +46,6 @@ def _nothing() -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchPolicy:
-    """When one-way requests that wait for each other leave.
-
-    Attributes:
-        max_bytes: Once they have as many bytes, or more; > 0.
-        max_count: Once there are as many; > 0.
-        max_delay_ms: As many milliseconds after the first of them was queued; > 0.
-    """
-
-    max_bytes: int = 1024 * 1024
-    max_count: int = 1000
-    max_delay_ms: int = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
     """Pauses between the attempts of one call: by chance up to the base, doubled with each, never above the most.
 
@@ -110,6 +95,21 @@ class Outlier:
     base_ejection_ms: int = 30_000
     max_ejection_ms: int = 300_000
     max_ejection_percent: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPolicy:
+    """When one-way requests that wait for each other leave.
+
+    Attributes:
+        max_bytes: Once they have as many bytes, or more; > 0.
+        max_count: Once there are as many; > 0.
+        max_delay_ms: As many milliseconds after the first of them was queued; > 0.
+    """
+
+    max_bytes: int = 1024 * 1024
+    max_count: int = 1000
+    max_delay_ms: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,11 +36,11 @@ TABLES: Mapping[str, tuple[type[Any], type[Any] | None, tuple[type[Any], ...]]] 
     "reference": (m.ReferenceModel, m.InterfaceModel, (ReferencePolicy,)),
     "consumer": (m.ConsumerModel, m.InterfaceModel, (ConsumerConfig,)),
     "ssl": (m.SslModel, None, (SslPolicy,)),
-    "batch": (m.BatchModel, None, (BatchPolicy,)),
-    "callback_executor": (m.CallbackModel, None, (CallbackPolicy,)),
     "retry_backoff": (m.BackoffModel, None, (Backoff,)),
     "hedge": (m.HedgeModel, None, (Hedge,)),
     "outlier": (m.OutlierModel, None, (Outlier,)),
+    "batch": (m.BatchModel, None, (BatchPolicy,)),
+    "callback_executor": (m.CallbackModel, None, (CallbackPolicy,)),
     "registry": (m.RegistryModel, None, (RegistryPolicy,)),
     "application": (m.ApplicationModel, None, (ConsumerConfig,)),
 }
@@ -203,7 +203,7 @@ def _words(schema: Mapping[str, Any]) -> str:
     names = schema.get("else", {}).get("enum")
     if names:
         return " or ".join(_shown("", value) for value in names)
-    if "$ref" in schema:
+    if "$ref" in schema and "type" not in schema:
         return "mapping"
     kinds = [kind for one in schema.get("anyOf", [schema]) for kind in _types(one.get("type", "object"))]
     pattern = schema.get("pattern", "")

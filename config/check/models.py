@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..policy import Backoff, CallbackPolicy, Hedge, Outlier
+from ..policy import Backoff, Hedge, Outlier
 from . import fields as f
 
 
@@ -31,17 +31,6 @@ class SslModel(_Section):
     key: f.Written[f.Text] = Field(None, description="PEM file of the private key of cert")
     server_name: f.Written[f.Text] = Field(
         None, description="Name to expect in the provider's certificate; default: the host"
-    )
-
-
-class BatchModel(_Section):
-    """When requests that wait for each other leave."""
-
-    enabled: f.Written[f.Flag] = Field(None, description="false switches off the batch of a higher level; default true")
-    max_bytes: f.Written[f.Size] = Field(None, description="Once they have as many bytes; default 1MiB")
-    max_count: f.Written[f.BatchCount] = Field(None, description="Once there are as many, 1 to 1000000; default 1000")
-    max_delay_ms: f.Written[f.Duration] = Field(
-        None, alias="max_delay", description="As long after the first of them was queued; default 100ms"
     )
 
 
@@ -111,6 +100,17 @@ class OutlierModel(NestedModel):
         None,
         description="Share of the providers that is passed over at a time, but one at least and never all, 0 to 100;"
         " default 10",
+    )
+
+
+class BatchModel(_Section):
+    """When requests that wait for each other leave."""
+
+    enabled: f.Written[f.Flag] = Field(None, description="false switches off the batch of a higher level; default true")
+    max_bytes: f.Written[f.Size] = Field(None, description="Once they have as many bytes; default 1MiB")
+    max_count: f.Written[f.BatchCount] = Field(None, description="Once there are as many, 1 to 1000000; default 1000")
+    max_delay_ms: f.Written[f.Duration] = Field(
+        None, alias="max_delay", description="As long after the first of them was queued; default 100ms"
     )
 
 
@@ -293,10 +293,8 @@ class InterfaceModel(CallModel):
     )
 
 
-class CallbackModel(NestedModel):
+class CallbackModel(_Section):
     """Which threads run callbacks."""
-
-    policy_class = CallbackPolicy
 
     threads: f.Written[f.Threads] = Field(None, description="Most of them, 1 to 1000; default 4")
     queue: f.Written[f.CallbackQueue] = Field(
@@ -312,8 +310,8 @@ class CallbackModel(NestedModel):
 class ConsumerModel(PendingModel, InterfaceModel):
     """Defaults of every reference, and what the whole consumer shares."""
 
-    callback_executor: f.Written[CallbackModel] = Field(
-        None, description="Which threads run callbacks; default {threads: 4}"
+    callback_executor: Annotated[CallbackModel, f.OrEmpty] = Field(
+        default_factory=CallbackModel, description="Which threads run callbacks: a mapping"
     )
 
 

@@ -72,11 +72,11 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
     "reference": _INTERFACE,
     "method": _METHOD,
     "ssl": {},
-    "batch": {},
-    "callback_executor": {},
     "retry_backoff": {},
     "hedge": {},
     "outlier": {},
+    "batch": {},
+    "callback_executor": {},
 }
 
 # Keys of Dubbo, dubbo-go or common sense that are another key here.

@@ -44,11 +44,11 @@ _MODELS: dict[str, type[BaseModel]] = {
     "reference": ReferenceModel,
     "method": MethodModel,
     "ssl": SslModel,
-    "batch": BatchModel,
-    "callback_executor": CallbackModel,
     "retry_backoff": BackoffModel,
     "hedge": HedgeModel,
     "outlier": OutlierModel,
+    "batch": BatchModel,
+    "callback_executor": CallbackModel,
 }
 
 
@@ -116,14 +116,14 @@ def _example(location: Sequence[str | int]) -> str:
             return "a reference is {interface: ...} under an id of yours"
         case ("references", _, "methods") | ("references", _, "methods", _):
             return "a method is {async: true} or the like, under its name"
-        case (*_, "callback_executor"):
-            return "write {threads: ...}"
         case (*_, "retry_backoff"):
             return "write {base: 10ms, max: 1s}"
         case (*_, "hedge"):
             return "write {after: p95, max: 1}"
         case (*_, "outlier"):
             return "write {consecutive: 5}, or {enabled: false}"
+        case (*_, "callback_executor"):
+            return "write {threads: ...}"
     return ""
 
 
