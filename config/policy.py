@@ -84,7 +84,7 @@ class MethodPolicy:
         cache_ttl_ms: How long each is kept, 0 for ever.
         sticky: A call goes to the provider of the call before it, as long as that is there.
         hash_nodes: Points of each provider on the ring of ``consistenthash``, >= 4.
-        hash_arguments: Places from 0, or keywords, of the arguments that it goes by.
+        hash_arguments: Places from 0, or names, of the arguments that it goes by.
         attachments: Sent with each call, under those of the context; YAML ``parameters``, and *call_attachments*.
         call_attachments: Those of the call's own options, which go before those of the context.
         parameter_types: Java parameter types in order, or None where they are not declared.

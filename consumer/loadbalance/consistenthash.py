@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import md5
 from struct import unpack
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ..call.invocation import Invocation
 from ..call.provider import Provider
@@ -17,6 +18,7 @@ from .javatext import java_text
 
 _OWNER_BITS = 32
 _OWNER = (1 << _OWNER_BITS) - 1
+_NOTHING = object()
 
 
 class ConsistentHashLoadBalance:
@@ -24,16 +26,15 @@ class ConsistentHashLoadBalance:
 
     Each address has ``hash.nodes`` points on a ring; the arguments are a point, too, and the next one after it has the
     call. Where a provider leaves only its own calls go elsewhere. Cost O(log n); a new list costs O(n) and the hashes
-    of those that are new in it, under a lock. Weights do not count, but for 0. Of each point 8 bytes are kept.
-    Source: Dubbo ``ConsistentHashLoadBalance``, of whose choices it makes the very same; differs: a weight of 0 takes a
-    provider off the ring, and a retry goes to the next provider on it.
+    of those that are new in it, under a lock, once for all methods. Weights do not count, but for 0. Of each point 8
+    bytes are kept. Source: Dubbo ``ConsistentHashLoadBalance``, of whose choices it makes the very same; differs: a
+    weight of 0 takes a provider off the ring, and a retry goes to the next provider on it.
     """
 
     def __init__(self, parts: LoadBalanceParts) -> None:
         self._arguments = parts.policy.hash_arguments
         self._weights = parts.weights
-        self._ring = _Ring(parts.policy.hash_nodes)
-        self._lock = fork_safe_lock()
+        self._ring = _Ring(parts.policy.hash_nodes // 4)
         self._listed: tuple[Sequence[Provider], frozenset[Provider], _Ring] = ((), frozenset(), self._ring)
 
     def select(self, providers: Sequence[Provider], invocation: Invocation) -> Provider:
@@ -48,25 +49,30 @@ class ConsistentHashLoadBalance:
         weights, _ = self._weights.of(providers)  # warm or not, a weight is 0 or it is not
         weighted = frozenset(one for one, weight in zip(providers, weights, strict=True) if weight)
         members = weighted or frozenset(providers)
-        with self._lock:
-            self._ring = self._ring.fitting(providers, members)
-            self._listed = (providers, members, self._ring)
-            return members, self._ring
+        with _MAKING:
+            key = (self._ring.digests, members)
+            found = _SHARED.get(key)
+            if found is None:
+                found = self._ring.fitting(providers, members)
+                if found is not self._ring:
+                    _SHARED[key] = found
+            self._ring, self._listed = found, (providers, members, found)
+            return members, found
 
 
 class _Ring:
     """Points of providers in order; immutable once it is in use.
 
     Args:
-        nodes: Points of each provider.
-        entries: Of each point its 32 bits, and behind them the place of its owner in *owners*.
-        owners: Providers, and None for one that is on the ring no more.
+        digests: Of each provider, each of which gives four points.
+        entries: Of each point its 32 bits, and behind them the number of its owner.
+        owners: Providers by these numbers.
     """
 
     def __init__(
-        self, nodes: int, entries: array[int] | None = None, owners: Mapping[int, Provider] | None = None
+        self, digests: int, entries: array[int] | None = None, owners: Mapping[int, Provider] | None = None
     ) -> None:
-        self._nodes = nodes
+        self.digests = digests
         self._entries = array("Q") if entries is None else entries
         self._owners = {} if owners is None else owners
         self._members = frozenset(self._owners.values())
@@ -99,9 +105,14 @@ class _Ring:
         first = min(stay, default=_OWNER)
         numbered = {first - 1 - count: one for count, one in enumerate(added)}
         for number, one in numbered.items():
-            entries += [point << _OWNER_BITS | number for point in _points(one.endpoint.address, self._nodes // 4)]
+            entries += [point << _OWNER_BITS | number for point in _points(one.endpoint.address, self.digests)]
         entries.sort()  # of which the long part is in order already
-        return _Ring(self._nodes, array("Q", entries), {**stay, **numbered})
+        return _Ring(self.digests, array("Q", entries), {**stay, **numbered})
+
+
+# All methods with one list and one number of points share a ring, of which that of 10,000 providers takes a second.
+_SHARED: WeakValueDictionary[tuple[int, frozenset[Provider]], _Ring] = WeakValueDictionary()
+_MAKING = fork_safe_lock()
 
 
 def _points(address: str, digests: int) -> Sequence[int]:
@@ -116,13 +127,21 @@ def _point(key: str) -> int:
 
 
 def key_of(chosen: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-    """Join the text of the *chosen* arguments: by place from 0, keywords in the order of their names; or by keyword."""
-    placed = list(args)
-    placed += [kwargs[name] for name in sorted(kwargs)] if kwargs else ()
-    texts = []
-    for one in chosen:
-        if one in kwargs:
-            texts.append(java_text(kwargs[one]))
-        elif one.isdecimal() and int(one) < len(placed):
-            texts.append(java_text(placed[int(one)]))
-    return "".join(texts)
+    """Join the text of the *chosen* arguments, each a place from 0 or a name; what is not there is left out.
+
+    Keywords have places behind the others, in the order of their names. A name is that of a keyword, else of a field
+    of the first argument, which may be a message.
+    """
+    placed = [*args, *(kwargs[name] for name in sorted(kwargs))] if kwargs else args
+    found = (_placed(one, placed) if one.isdecimal() else _named(one, args, kwargs) for one in chosen)
+    return "".join(java_text(value) for value in found if value is not _NOTHING)
+
+
+def _placed(place: str, values: Sequence[Any]) -> Any:
+    return values[int(place)] if int(place) < len(values) else _NOTHING
+
+
+def _named(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    if name in kwargs:
+        return kwargs[name]
+    return getattr(args[0], name, _NOTHING) if args else _NOTHING

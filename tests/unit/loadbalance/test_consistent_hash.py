@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections import Counter
 from decimal import Decimal
 from enum import Enum
@@ -95,12 +96,14 @@ def test_values_are_written_as_java_writes_them(value: Any, text: str) -> None:
         (("0",), (), {"b": 1, "a": 2}, "2"),
         (("1",), ("x",), {"b": 1, "a": 2}, "2"),
         (("b",), (), {"b": 1, "a": 2}, "1"),
+        (("real", "b"), (1.5,), {"b": "x"}, "1.5x"),
+        (("b", "0"), ("x",), {}, "x"),
     ],
 )
 def test_the_key_is_of_the_chosen_arguments(
     chosen: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any], key: str
 ) -> None:
-    """By place, keywords in the order of their names behind the others, or by keyword; what is not there is nothing."""
+    """By place, keywords in the order of their names behind the others; or by name, of a keyword or else of a field."""
     assert key_of(chosen, args, kwargs) == key
 
 
@@ -140,6 +143,19 @@ def test_those_that_left_are_forgotten() -> None:
     for _ in range(20):
         balance.select(providers(1, 1, 1), asked())
     assert len(balance._ring._members) <= 6
+
+
+def test_methods_with_one_list_share_a_ring() -> None:
+    """Where they want as many points; it goes with the last of them."""
+    listed = providers(*[1] * 10)
+    one, other, apart = (ConsistentHashLoadBalance(parts(hash_nodes=nodes)) for nodes in (160, 160, 320))
+    for balance in (one, other, apart):
+        balance.select(listed, asked())
+    assert one._ring is other._ring
+    assert apart._ring is not one._ring
+    held = weakref.ref(one._ring)
+    del one, other, balance
+    assert held() is None
 
 
 def test_a_retry_goes_to_the_next_on_the_ring() -> None:
