@@ -21,6 +21,7 @@ BUILT_IN = "built-in"
 CALL = "call"
 PROVIDER = "provider"
 LAZY: Final = "lazy"
+MIGRATION_STEPS: Final = ("APPLICATION_FIRST", "FORCE_APPLICATION", "FORCE_INTERFACE")
 # These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
 NEVER_SENT = frozenset({"async", "retries", "return", "sent"})
 
@@ -190,6 +191,9 @@ class ReferencePolicy:
         protocol: Entry point name of the transport.
         urls: Direct provider addresses as URLs; empty where a registry is used.
         registries: Ids of the registries to ask; empty where *urls* is used.
+        migration_step: Which of a registry's providers are seen: those registered by application and by interface
+            (``APPLICATION_FIRST``), or of one kind alone. Dubbo's ``migration.step``.
+        provided_by: Applications that provide the interface; empty where the registry says which.
         stub: ``module:Class`` of a generated stub, or of annotated functions for a Java interface; or a module of
             generated stubs; or None.
         check: The first `Consumer.reference` fails when no provider is known.
@@ -218,6 +222,8 @@ class ReferencePolicy:
     protocol: str = DEFAULT_PROTOCOL
     urls: tuple[str, ...] = field(default=(), repr=False)
     registries: tuple[str, ...] = ()
+    migration_step: Literal["APPLICATION_FIRST", "FORCE_APPLICATION", "FORCE_INTERFACE"] = "APPLICATION_FIRST"
+    provided_by: tuple[str, ...] = ()
     stub: str | None = None
     check: bool = True
     ssl: SslPolicy | None = None
@@ -264,6 +270,7 @@ class RegistryPolicy:
     Attributes:
         id: Key in the YAML's ``registries``.
         address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``zookeeper://127.0.0.1:2181``.
+        file: Path of the file that keeps its last good lists, "" for none.
         parameters: What the YAML says under its ``parameters``, as text, by normalised (snake_case) key.
         application: Name of the program, as registries are told it; "" where it has none.
         origins: From attribute name to where it was set.
@@ -271,6 +278,7 @@ class RegistryPolicy:
 
     id: str
     address: str = field(repr=False)
+    file: str = ""
     parameters: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     application: str = ""
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)

@@ -94,4 +94,5 @@ class _Union:
     def _find(self, _key: ServiceKey) -> Providers:
         parts = tuple(self._parts)
         endpoints = unique(endpoint for part in parts for endpoint in part.endpoints)
-        return Providers(endpoints, "; ".join(part.reason for part in parts))
+        is_known = all(part.is_known for part in parts)
+        return Providers(endpoints, "; ".join(part.reason for part in parts), is_known)

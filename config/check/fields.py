@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 from pydantic_core import CoreSchema
 
 from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, unknown
-from ..policy import LAZY
+from ..policy import LAZY, MIGRATION_STEPS
 from ..read.tree import Broken
 from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, choice, count, or_placeholder
 from ..values import mock, text
@@ -34,6 +34,7 @@ __all__ = [
     "HashNodes",
     "Interceptors",
     "LoadBalance",
+    "MigrationStep",
     "Mock",
     "OrEmpty",
     "OrSwitch",
@@ -106,6 +107,7 @@ Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
+MigrationStep = Annotated[str, *choice(*MIGRATION_STEPS)]
 Unobserved = Annotated[str, *choice("log", "raise", "ignore")]
 WhenFull = Annotated[str, *choice("block", "reject", "delay", "shed_oldest")]
 CacheKind = Annotated[str, *choice("none", "lru")]

@@ -143,6 +143,11 @@ class InterfaceModel(CallModel):
     registries: f.Written[f.Words] = Field(
         None, alias="registry", description="Id of a registry, or a list of ids; default: all"
     )
+    migration_step: f.Written[f.MigrationStep] = Field(
+        None,
+        description="Providers that are seen of a registry that knows applications (Dubbo 3): those of applications and"
+        " of interfaces, or of one kind alone; default APPLICATION_FIRST",
+    )
     check: f.Written[f.Flag] = Field(
         None, description="Making the reference fails when no provider is known; default true"
     )
@@ -193,6 +198,11 @@ class ReferenceModel(PendingModel, InterfaceModel):
     urls: f.Written[f.Urls] = Field(
         None, alias="url", description="Addresses of providers, several with ; between them or as a list"
     )
+    provided_by: f.Written[f.Words] = Field(
+        None,
+        description="Name of the application that provides the interface, or a list of names; default: the registry's"
+        " mapping says that",
+    )
     stub: f.Written[f.Stub] = Field(
         None, description="module:Class of generated or annotated code that declares the methods"
     )
@@ -207,6 +217,10 @@ class RegistryModel(_Section):
     model_config = ConfigDict(json_schema_extra={"required": ["address"]})
 
     address: f.Written[f.RegistryAddress] = Field(None, description="URL such as file:providers.yml or memory://shop")
+    file: f.Written[f.Text] = Field(
+        None,
+        description="File that keeps the last good lists for a start while the registry is down; default none",
+    )
     parameters: dict[str, f.Parameter] | None = Field(None, description="Anything that the registry itself takes")
 
 
