@@ -50,7 +50,7 @@ class Directory:
         self._clock = clock
         self._wall = wall
         self._lock = fork_safe_lock()
-        self._at_risk: frozenset[Provider] = frozenset()
+        self._at_risk: set[Provider] = set()
         self._usable: tuple[tuple[Provider, ...], float] = ((), _NEVER)
         self.providers: tuple[Provider, ...] = ()
         self.reason = "the registry has not answered yet"
@@ -95,11 +95,14 @@ class Directory:
 
     def candidates(self, tried: Sequence[Provider]) -> tuple[Provider, ...]:
         """List those to choose from: untried and reachable ones first, then untried, then all that take calls."""
+        reachable = self._reachable() if self._at_risk else self.providers
         if not tried:
-            return self._reachable() if self._at_risk else self.providers
+            return reachable
+        untried = tuple(provider for provider in reachable if provider not in tried)
+        if untried or not self._at_risk:
+            return untried or reachable
         providers = self._taking_calls()
-        untried = tuple(provider for provider in providers if provider not in tried) or providers
-        return _healthy(untried, self._clock())
+        return tuple(provider for provider in providers if provider not in tried) or reachable
 
     def _taking_calls(self) -> tuple[Provider, ...]:
         if not self._at_risk:
@@ -127,10 +130,10 @@ class Directory:
 
     def _changed(self, provider: Provider) -> None:
         with self._lock:
-            one = frozenset([provider])
-            # One that has left the list meanwhile must not be remembered for ever.
-            remembered = provider.is_at_risk and not provider.has_left
-            self._at_risk = self._at_risk | one if remembered else self._at_risk - one
+            if provider.is_at_risk and not provider.has_left:  # one that left must not be remembered for ever
+                self._at_risk.add(provider)
+            else:
+                self._at_risk.discard(provider)
             self._usable = ((), _NEVER)
 
     def why_none(self) -> str:
