@@ -34,7 +34,7 @@ class Weights:
     """
 
     def __init__(self, method: str, clock: Clock) -> None:
-        self._key = f"{method}.weight" if method else "weight"
+        self._key = f"{method}.weight" if method else ""
         self._clock = clock
 
     def of(self, providers: Sequence[Provider]) -> tuple[list[int], float]:
