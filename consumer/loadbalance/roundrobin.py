@@ -24,31 +24,34 @@ class RoundRobinLoadBalance:
     def __init__(self, parts: LoadBalanceParts) -> None:
         self._weights = parts.weights
         self._lock = fork_safe_lock()
-        self._listed: Sequence[Provider] = ()
-        self._until = 0.0
         self._turns = _Turns((), ())
-        self._part: tuple[Sequence[Provider], frozenset[Provider]] = ((), frozenset())
+        self._whole: tuple[Sequence[Provider], float] = ((), 0.0)
+        self._part: tuple[Sequence[Provider], float] = ((), 0.0)
+        self._members: frozenset[Provider] = frozenset()
 
     def select(self, providers: Sequence[Provider], invocation: Invocation) -> Provider:  # noqa: ARG002
         """Take the next turn; see `LoadBalance.select`."""
         with self._lock:
-            if self._listed is providers and not (self._until and self._weights.are_over(self._until)):
+            listed, until = self._whole
+            if listed is providers and not (until and self._weights.are_over(until)):
                 return self._turns.next()
-            return self._next_of(providers)
+            listed, until = self._part
+            if (listed is not providers or self._weights.are_over(until)) and not self._note_part(providers):
+                return self._turns.next()
+            # A retry asks about a part of the list: those left out lose the turns that come up meanwhile.
+            while (chosen := self._turns.next()) not in self._members:
+                pass
+            return chosen
 
-    def _next_of(self, providers: Sequence[Provider]) -> Provider:
-        """Take the next turn of another list, or of a part of the one that is known."""
-        if self._part[0] is not providers:
-            weights, until = self._weights.of(providers)
-            if not self._turns.has_part(providers, weights):
-                self._turns = _Turns(*self._turns.ordered(providers, weights))
-                self._listed, self._until = providers, until
-                return self._turns.next()
-            self._part = (providers, frozenset(providers))
-        # A retry asks about a part of the list: those left out lose the turns that come up meanwhile.
-        while (chosen := self._turns.next()) not in self._part[1]:
-            pass
-        return chosen
+    def _note_part(self, providers: Sequence[Provider]) -> bool:
+        """Note a part of the list whose turns are known, or begin with another list."""
+        weights, until = self._weights.of(providers)
+        if self._turns.has_part(providers, weights):
+            self._part, self._members = (providers, until), frozenset(providers)
+            return True
+        self._turns = _Turns(*self._turns.ordered(providers, weights))
+        self._whole, self._part = (providers, until), ((), 0.0)
+        return False
 
 
 class _Group:
