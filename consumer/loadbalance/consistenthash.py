@@ -16,8 +16,9 @@ from ..runtime.forking import fork_safe_lock
 from .api import LoadBalanceParts
 from .javatext import java_text
 
-_OWNER_BITS = 32
-_OWNER = (1 << _OWNER_BITS) - 1
+# A point of the ring and its owner are one number, which is exact up to 53 bits. It is a float, since Python sorts
+# these in a third of the time that it takes for integers of this size.
+_OWNERS = float(2**21)
 _NOTHING = object()
 
 
@@ -65,26 +66,26 @@ class _Ring:
 
     Args:
         digests: Of each provider, each of which gives four points.
-        entries: Of each point its 32 bits, and behind them the number of its owner.
+        entries: Of each point its 32 bits, times `_OWNERS`, and the number of its owner.
         owners: Providers by these numbers.
     """
 
     def __init__(
-        self, digests: int, entries: array[int] | None = None, owners: Mapping[int, Provider] | None = None
+        self, digests: int, entries: array[float] | None = None, owners: Mapping[float, Provider] | None = None
     ) -> None:
         self.digests = digests
-        self._entries = array("Q") if entries is None else entries
+        self._entries = array("d") if entries is None else entries
         self._owners = {} if owners is None else owners
         self._members = frozenset(self._owners.values())
 
     def next(self, point: int, members: frozenset[Provider]) -> Provider:
         """Return the first of *members*, of which one at least is on the ring, from *point* on."""
         entries, owners = self._entries, self._owners
-        place = bisect_left(entries, point << _OWNER_BITS)
+        place = bisect_left(entries, point * _OWNERS)
         while True:
             if place == len(entries):
                 place = 0
-            owner = owners[entries[place] & _OWNER]
+            owner = owners[entries[place] % _OWNERS]
             if owner in members:
                 return owner
             place += 1
@@ -98,16 +99,18 @@ class _Ring:
         if not added and len(self._members) <= 2 * len(members):
             return self
         stay = {number: one for number, one in self._owners.items() if one in members}
+        # The newest has the lowest number, since of equal points Java keeps the one that was put there last.
+        first = min(stay, default=_OWNERS) - 1
+        if stay and first < len(added):  # all numbers have been used
+            return _Ring(self.digests).fitting(providers, members)
         entries = list(self._entries)
         if len(stay) < len(self._owners):
-            entries = [entry for entry in entries if entry & _OWNER in stay]
-        # The newest has the lowest number, since of equal points Java keeps the one that was put there last.
-        first = min(stay, default=_OWNER)
-        numbered = {first - 1 - count: one for count, one in enumerate(added)}
+            entries = [entry for entry in entries if entry % _OWNERS in stay]
+        numbered = {first - count: one for count, one in enumerate(added)}
         for number, one in numbered.items():
-            entries += [point << _OWNER_BITS | number for point in _points(one.endpoint.address, self.digests)]
+            entries += [point * _OWNERS + number for point in _points(one.endpoint.address, self.digests)]
         entries.sort()  # of which the long part is in order already
-        return _Ring(self.digests, array("Q", entries), {**stay, **numbered})
+        return _Ring(self.digests, array("d", entries), {**stay, **numbered})
 
 
 # All methods with one list and one number of points share a ring, of which that of 10,000 providers takes a second.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import weakref
+from array import array
 from collections import Counter
 from decimal import Decimal
 from enum import Enum
@@ -14,7 +15,7 @@ import pytest
 from support.balance import asked, parts, providers, unwatched
 
 from callahead.consumer.call.provider import Provider
-from callahead.consumer.loadbalance.consistenthash import ConsistentHashLoadBalance, key_of
+from callahead.consumer.loadbalance.consistenthash import ConsistentHashLoadBalance, _Ring, key_of
 from callahead.consumer.loadbalance.javatext import java_text
 from callahead.registry.models import Endpoint
 
@@ -143,6 +144,17 @@ def test_those_that_left_are_forgotten() -> None:
     for _ in range(20):
         balance.select(providers(1, 1, 1), asked())
     assert len(balance._ring._members) <= 6
+
+
+def test_a_ring_that_has_used_all_its_numbers_is_made_anew() -> None:
+    """As it happens after two million providers that came and went."""
+    first, *others = providers(1, 1, 1)
+    worn = _Ring(40, array("d"), {1.0: first})
+    ring = worn.fitting((first, *others), frozenset((first, *others)))
+    fresh = _Ring(40).fitting((first, *others), frozenset((first, *others)))
+    members = frozenset((first, *others))
+    points = range(0, 2**32, 2**24)
+    assert [ring.next(point, members) for point in points] == [fresh.next(point, members) for point in points]
 
 
 def test_methods_with_one_list_share_a_ring() -> None:
