@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import md5
-from struct import unpack
+from struct import Struct, unpack
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,6 +19,7 @@ from .javatext import java_text
 # A point of the ring and its owner are one number, which is exact up to 53 bits. It is a float, since Python sorts
 # these in a third of the time that it takes for integers of this size.
 _OWNERS = float(2**21)
+_FIRST = Struct("<I")
 _NOTHING = object()
 
 
@@ -33,14 +34,14 @@ class ConsistentHashLoadBalance:
     """
 
     def __init__(self, parts: LoadBalanceParts) -> None:
-        self._arguments = parts.policy.hash_arguments
+        self._chosen = tuple(int(one) if one.isdecimal() else one for one in parts.policy.hash_arguments)
         self._weights = parts.weights
         self._ring = _Ring(parts.policy.hash_nodes // 4)
         self._listed: tuple[Sequence[Provider], frozenset[Provider], _Ring] = ((), frozenset(), self._ring)
 
     def select(self, providers: Sequence[Provider], invocation: Invocation) -> Provider:
         """Choose by the arguments; see `LoadBalance.select`."""
-        point = _point(key_of(self._arguments, invocation.args, invocation.kwargs))
+        point = _point(key_of(self._chosen, invocation.args, invocation.kwargs))
         listed, members, ring = self._listed
         if listed is not providers:
             members, ring = self._take_over(providers)
@@ -126,22 +127,27 @@ def _points(address: str, digests: int) -> Sequence[int]:
 
 def _point(key: str) -> int:
     digest = md5(key.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
-    return int.from_bytes(digest[:4], "little")
+    point: int = _FIRST.unpack_from(digest)[0]
+    return point
 
 
-def key_of(chosen: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+def key_of(chosen: Sequence[int | str], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     """Join the text of the *chosen* arguments, each a place from 0 or a name; what is not there is left out.
 
     Keywords have places behind the others, in the order of their names. A name is that of a keyword, else of a field
     of the first argument, which may be a message.
     """
     placed = [*args, *(kwargs[name] for name in sorted(kwargs))] if kwargs else args
-    found = (_placed(one, placed) if one.isdecimal() else _named(one, args, kwargs) for one in chosen)
-    return "".join(java_text(value) for value in found if value is not _NOTHING)
+    texts = []
+    for one in chosen:
+        value = _placed(one, placed) if isinstance(one, int) else _named(one, args, kwargs)
+        if value is not _NOTHING:
+            texts.append(java_text(value))
+    return "".join(texts)
 
 
-def _placed(place: str, values: Sequence[Any]) -> Any:
-    return values[int(place)] if int(place) < len(values) else _NOTHING
+def _placed(place: int, values: Sequence[Any]) -> Any:
+    return values[place] if place < len(values) else _NOTHING
 
 
 def _named(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -90,19 +90,19 @@ def test_values_are_written_as_java_writes_them(value: Any, text: str) -> None:
 @pytest.mark.parametrize(
     ("chosen", "args", "kwargs", "key"),
     [
-        (("0",), ("a", "b"), {}, "a"),
-        (("1", "0"), ("a", "b"), {}, "ba"),
-        (("0", "7"), ("a",), {}, "a"),
-        (("0",), (), {}, ""),
-        (("0",), (), {"b": 1, "a": 2}, "2"),
-        (("1",), ("x",), {"b": 1, "a": 2}, "2"),
+        ((0,), ("a", "b"), {}, "a"),
+        ((1, 0), ("a", "b"), {}, "ba"),
+        ((0, 7), ("a",), {}, "a"),
+        ((0,), (), {}, ""),
+        ((0,), (), {"b": 1, "a": 2}, "2"),
+        ((1,), ("x",), {"b": 1, "a": 2}, "2"),
         (("b",), (), {"b": 1, "a": 2}, "1"),
         (("real", "b"), (1.5,), {"b": "x"}, "1.5x"),
-        (("b", "0"), ("x",), {}, "x"),
+        (("b", 0), ("x",), {}, "x"),
     ],
 )
 def test_the_key_is_of_the_chosen_arguments(
-    chosen: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any], key: str
+    chosen: tuple[int | str, ...], args: tuple[Any, ...], kwargs: dict[str, Any], key: str
 ) -> None:
     """By place, keywords in the order of their names behind the others; or by name, of a keyword or else of a field."""
     assert key_of(chosen, args, kwargs) == key
