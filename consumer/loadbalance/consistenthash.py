@@ -15,6 +15,7 @@ from ..call.provider import Provider
 from ..runtime.forking import fork_safe_lock
 from .api import LoadBalanceParts
 from .javatext import java_text
+from .weights import PerList
 
 # A point of the ring and its owner are one number, which is exact up to 53 bits. It is a float, since Python sorts
 # these in a third of the time that it takes for integers of this size.
@@ -35,30 +36,33 @@ class ConsistentHashLoadBalance:
 
     def __init__(self, parts: LoadBalanceParts) -> None:
         self._chosen = tuple(int(one) if one.isdecimal() else one for one in parts.policy.hash_arguments)
-        self._weights = parts.weights
-        self._ring = _Ring(parts.policy.hash_nodes // 4)
-        self._listed: tuple[Sequence[Provider], frozenset[Provider], _Ring] = ((), frozenset(), self._ring)
+        self._latest = _Latest(parts.policy.hash_nodes // 4)
+        self._rings = PerList(parts.weights, self._latest.fitting)
 
     def select(self, providers: Sequence[Provider], invocation: Invocation) -> Provider:
         """Choose by the arguments; see `LoadBalance.select`."""
-        point = _point(key_of(self._chosen, invocation.args, invocation.kwargs))
-        listed, members, ring = self._listed
-        if listed is not providers:
-            members, ring = self._take_over(providers)
-        return ring.next(point, members)
+        members, ring = self._rings.of(providers)
+        return ring.next(_point(key_of(self._chosen, invocation.args, invocation.kwargs)), members)
 
-    def _take_over(self, providers: Sequence[Provider]) -> tuple[frozenset[Provider], _Ring]:
-        weights, _ = self._weights.of(providers)  # warm or not, a weight is 0 or it is not
+
+class _Latest:
+    """The ring that was made last, of which the next one is made."""
+
+    def __init__(self, digests: int) -> None:
+        self.ring = _Ring(digests)
+
+    def fitting(self, providers: Sequence[Provider], weights: list[int]) -> tuple[frozenset[Provider], _Ring]:
+        """Return those that may be chosen, and a ring that all of them are on."""
         weighted = frozenset(one for one, weight in zip(providers, weights, strict=True) if weight)
         members = weighted or frozenset(providers)
         with _MAKING:
-            key = (self._ring.digests, members)
+            key = (self.ring.digests, members)
             found = _SHARED.get(key)
             if found is None:
-                found = self._ring.fitting(providers, members)
-                if found is not self._ring:
+                found = self.ring.fitting(providers, members)
+                if found is not self.ring:
                     _SHARED[key] = found
-            self._ring, self._listed = found, (providers, members, found)
+            self.ring = found
             return members, found
 
 

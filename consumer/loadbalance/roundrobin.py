@@ -9,6 +9,7 @@ from ..call.invocation import Invocation
 from ..call.provider import Provider
 from ..runtime.forking import fork_safe_lock
 from .api import LoadBalanceParts
+from .weights import PerList
 
 
 class RoundRobinLoadBalance:
@@ -22,36 +23,27 @@ class RoundRobinLoadBalance:
     """
 
     def __init__(self, parts: LoadBalanceParts) -> None:
-        self._weights = parts.weights
         self._lock = fork_safe_lock()
-        self._turns = _Turns((), ())
-        self._whole: tuple[Sequence[Provider], float] = ((), 0.0)
-        self._part: tuple[Sequence[Provider], float] = ((), 0.0)
-        self._members: frozenset[Provider] = frozenset()
+        self._turns: PerList[_Turns | _PartOfTurns] = PerList(parts.weights, _Latest().following)
 
     def select(self, providers: Sequence[Provider], invocation: Invocation) -> Provider:  # noqa: ARG002
         """Take the next turn; see `LoadBalance.select`."""
         with self._lock:
-            listed, until = self._whole
-            if listed is providers and not (until and self._weights.are_over(until)):
-                return self._turns.next()
-            listed, until = self._part
-            if (listed is not providers or self._weights.are_over(until)) and not self._note_part(providers):
-                return self._turns.next()
-            # A retry asks about a part of the list: those left out lose the turns that come up meanwhile.
-            while (chosen := self._turns.next()) not in self._members:
-                pass
-            return chosen
+            return self._turns.of(providers).next()
 
-    def _note_part(self, providers: Sequence[Provider]) -> bool:
-        """Note a part of the list whose turns are known, or begin with another list."""
-        weights, until = self._weights.of(providers)
+
+class _Latest:
+    """The turns of the list that came last, which those of the next one follow."""
+
+    def __init__(self) -> None:
+        self._turns = _Turns((), ())
+
+    def following(self, providers: Sequence[Provider], weights: list[int]) -> _Turns | _PartOfTurns:
+        """Return turns of *providers*: of a part of the list that came last, or of another list."""
         if self._turns.has_part(providers, weights):
-            self._part, self._members = (providers, until), frozenset(providers)
-            return True
+            return _PartOfTurns(self._turns, providers)
         self._turns = _Turns(*self._turns.ordered(providers, weights))
-        self._whole, self._part = (providers, until), ((), 0.0)
-        return False
+        return self._turns
 
 
 class _Group:
@@ -123,3 +115,17 @@ class _Turns:
         if ranks:
             pairs.sort(key=lambda pair: ranks.get(pair[0], 1.0))
         return [provider for provider, _ in pairs], [weight for _, weight in pairs]
+
+
+class _PartOfTurns:
+    """The turns of some of a list, as a retry asks about; those left out lose the turns that come up meanwhile."""
+
+    def __init__(self, turns: _Turns, providers: Sequence[Provider]) -> None:
+        self._turns = turns
+        self._members = frozenset(providers)
+
+    def next(self) -> Provider:
+        """Take the next turn of one of them."""
+        while (chosen := self._turns.next()) not in self._members:
+            pass
+        return chosen

@@ -127,6 +127,14 @@ def test_one_that_warms_up_gets_more_turns_though_calls_are_repeated_elsewhere()
     assert order(balance, listed, 30).count(0) == 10
 
 
+def test_lists_that_come_by_turns_have_turns_of_their_own() -> None:
+    """As where a rule or a zone gives each call one of several parts."""
+    listed, balance = providers(*[1] * 9), RoundRobinLoadBalance(parts())
+    several = (listed[:2], listed[2:5], listed[5:])
+    chosen = [balance.select(one, ASKED) for _ in range(12) for one in several]
+    assert [Counter(chosen)[one] for one in listed] == [6] * 2 + [4] * 3 + [3] * 4
+
+
 def test_those_that_warm_up_get_more_turns_by_and_by() -> None:
     """Weights are looked at again while one of them changes by itself."""
     clock = FakeClock()
