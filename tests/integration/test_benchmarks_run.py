@@ -158,3 +158,13 @@ def test_balance_simulates_each_scene() -> None:
 
     assert first == again
     assert [len(rows) for rows in first.values()] == [len(available(LOADBALANCE))] * 3
+
+
+def test_a_file_goes_faster_through_a_window() -> None:
+    """Every byte arrives each way, and to wait for each answer takes longer than to have some on their way."""
+    parts = report("transfer", "--size", "600000")["parts"]
+
+    rows = {row["variant"]: row for row in parts["transfer"]}
+    assert list(rows) == ["bare socket", "a window of 4, each chunk sent", "one chunk at a time"]
+    assert rows["bare socket"]["share"] == 1
+    assert rows["one chunk at a time"]["share"] < rows["a window of 4, each chunk sent"]["share"]
