@@ -27,6 +27,7 @@ from callahead.registry.models import Origin
 
 from .call.invocation import CallRecord
 from .call.unseen import report_unseen
+from .cluster.health import HealthCounts
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
 from .limit import Gate, limits_of
@@ -317,6 +318,10 @@ class Consumer:
     def counts(self) -> Mapping[str, Mapping[str, MethodCounts]]:
         """Return what was counted so far, by reference and method."""
         return {name: pipeline.counts() for name, pipeline in list(self._pipelines.items())}
+
+    def health(self) -> Mapping[str, HealthCounts]:
+        """Return what is known of the health of providers, by reference; each reference judges for itself."""
+        return {name: pipeline.health.counts() for name, pipeline in list(self._pipelines.items())}
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
         """Return what happened on the connections; grpcio keeps most of it to itself, over ``tri``."""

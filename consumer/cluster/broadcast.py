@@ -31,7 +31,7 @@ class BroadcastCluster:
 
     def __call__(self, invocation: Invocation, done: Done) -> None:
         """Ask all there are at the moment."""
-        providers = everyone(self._parts)
+        providers = everyone(self._parts, invocation)
         if providers:
             _Broadcast(self._parts, invocation, done, self._tally).run(providers)
         else:

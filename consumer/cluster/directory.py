@@ -10,9 +10,6 @@ from ..call.provider import Provider
 from ..runtime.deadline import Clock
 from ..runtime.forking import fork_safe_lock
 
-UNHEALTHY_S = 1.0
-"""How long a provider that could not be reached is passed over, in seconds."""
-
 
 class Directory:
     """Holds the providers of one reference as one tuple, replaced whole with each snapshot of the registry.
@@ -63,13 +60,6 @@ class Directory:
         untried = tuple(provider for provider in providers if provider not in tried) or providers
         now = self._clock()
         return tuple(provider for provider in untried if provider.unhealthy_until <= now) or untried
-
-    def mark(self, provider: Provider, *, healthy: bool) -> None:
-        """Note that *provider* could be reached, or could not."""
-        if not healthy:
-            provider.pass_over(self._clock() + UNHEALTHY_S)
-        elif provider.unhealthy_until:
-            provider.pass_over(0.0)
 
     def _changed(self, provider: Provider) -> None:
         with self._lock:

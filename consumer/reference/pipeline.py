@@ -22,6 +22,7 @@ from ..cluster.api import ClusterParts, Counting, Lasting
 from ..cluster.budget import RetryBudget
 from ..cluster.choice import check_stream, make_cluster, refuses_streams
 from ..cluster.directory import Directory
+from ..cluster.health import Health
 from ..cluster.retry import check_listed
 from ..errors import ConfigError, LocalProtocolError, NoProviderAvailable, RpcError
 from ..interceptor.chain import fold
@@ -81,9 +82,10 @@ class Pipeline:
         self._reference: Reference | None = None
         runtime = around.runtime
         self.directory = Directory(policy.protocol, around.transport.release, runtime.clock)
+        self.health = Health(self.directory, policy.outlier, runtime.clock)
         self.transport: ReferenceTransport = around.transport.open(policy, lambda: self.directory.providers)
         self._stream_balance: LoadBalance = load(LOADBALANCE, policy.default.loadbalance)(around.random)
-        self._streamed = streamed(self.choose, self.directory, runtime.clock)
+        self._streamed = streamed(self.choose, self.health, runtime.clock)
         self._lasting: weakref.WeakSet[Lasting] = weakref.WeakSet()
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
@@ -226,7 +228,7 @@ class Pipeline:
         users = load_interceptors(policy)
         watcher = loadbalance if isinstance(loadbalance, AttemptWatcher) else None
         # Here and below a bound method: it is called in less than half the time of an object.
-        bottom = Transported(self.directory, watcher, runtime.clock).__call__
+        bottom = Transported(self.health, watcher, runtime.clock).__call__
         attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
         chooser = Sticky(loadbalance) if policy.sticky else loadbalance
         callbacks = runtime.callbacks if any(scope_of(one) == "attempt" for one in users) else None
@@ -258,6 +260,7 @@ class Pipeline:
         runtime = self.runtime
         return ClusterParts(
             directory=self.directory,
+            health=self.health,
             loadbalance=loadbalance,
             attempt=attempt,
             budget=self._budget,
