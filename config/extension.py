@@ -31,8 +31,7 @@ _OTHER_NAMES = {"grpc": "tri", "grpcs": "tri", "triple": "tri"}
 # What Dubbo and dubbo-go have and nobody offers here, without dashes: none of these is a slip of the pen.
 _DUBBOS = {
     CLUSTER: "adaptiveservice mock",
-    LOADBALANCE: "adaptive aliasmethod consistenthash consistenthashing interleavedweightedroundrobin leastactive p2c "
-    "shortestresponse",
+    LOADBALANCE: "aliasmethod consistenthashing interleavedweightedroundrobin",
     REGISTRY: "apollo consul dns etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple nacos polaris redis "
     "serviceconsul servicediscoveryregistry sofa xds",
     TRANSPORT: "hessian http injvm jsonrpc memcached mock nativethrift redis rest rmi thrift webservice",

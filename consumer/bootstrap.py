@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from callahead.config import load_file, load_mapping
 from callahead.config.errors import ConfigError
 from callahead.config.extension import TRANSPORT, load, nearest
-from callahead.config.policy import ConsumerConfig, ReferencePolicy, RegistryPolicy
+from callahead.config.policy import ConsumerConfig, ReferencePolicy
 from callahead.config.values.quantity import show
 from callahead.registry.api import Registry
-from callahead.registry.models import Origin
 
 from .call.invocation import CallRecord
 from .call.unseen import report_unseen
 from .cluster.health import HealthCounts
+from .discovery.registries import Registries
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
 from .limit import Gate, limits_of
@@ -41,6 +41,8 @@ from .transport.api import ConnectionCounts, Transport, TransportParts
 from .transport.shortage import preparing
 
 if TYPE_CHECKING:
+    from callahead.registry.discovery.metadata import MetadataSource
+
     from .channel.channel import ConsumerChannel
     from .scope import OnError, Scope
 
@@ -59,10 +61,6 @@ def _configuration(given: Any) -> ConsumerConfig:
         text = f"a Consumer is made of settings, and {show(os.fspath(given))} is the name of a file"
         raise ConfigError.one(text, hint=f"write Consumer.from_file({os.fspath(given)!r})")
     return given if isinstance(given, ConsumerConfig) else load_mapping(given)
-
-
-def _origin(policy: RegistryPolicy) -> Origin:
-    return Origin(policy.id, policy.preferred, policy.zone, policy.weight)
 
 
 class Consumer:
@@ -101,8 +99,7 @@ class Consumer:
         self._lock = threading.RLock()
         self._turns: dict[str, threading.RLock] = {}
         self._transports: dict[str, Transport] = dict(transports or {})
-        self._registries: dict[str, Registry] = dict(registries or {})
-        self._own_registries: dict[str, Registry] = {}  # by reference: made of addresses, or merged
+        self._registries = Registries(self.config, registries or {}, self._metadata_source)
         self._clients: dict[str, Any] = {}  # by reference: what `wrap` was given
         self._pipelines: dict[str, Pipeline] = {}
         self._references: dict[str, Reference] = {}
@@ -268,7 +265,7 @@ class Consumer:
             runtime=self._runtime,
             random=self._random,
             transport=self._transport(policy.protocol),
-            registry=self._registry(policy),
+            registry=self._registries.of(policy),
         )
 
     def _transport(self, protocol: str) -> Transport:
@@ -287,28 +284,10 @@ class Consumer:
             application=self.config.application,
         )
 
-    def _registry(self, policy: ReferencePolicy) -> Registry:
-        from callahead.registry import DirectRegistry, MergedRegistry
+    def _metadata_source(self) -> MetadataSource:
+        from .discovery.source import CalledMetadata
 
-        if len(policy.registries) == 1:
-            return self._named_registry(policy.registries[0])
-        registry = self._own_registries.get(policy.id)
-        if registry is None:
-            if policy.registries:
-                named = [self._named_registry(name) for name in policy.registries]
-                registry = MergedRegistry(named, [_origin(self.config.registries[name]) for name in policy.registries])
-            else:
-                registry = DirectRegistry.of(policy)
-            self._own_registries[policy.id] = registry
-        return registry
-
-    def _named_registry(self, name: str) -> Registry:
-        from callahead.registry import open_registry
-
-        registry = self._registries.get(name)
-        if registry is None:
-            registry = self._registries[name] = open_registry(self.config.registries[name])
-        return registry
+        return CalledMetadata(Consumer, self.config.application)
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -364,8 +343,7 @@ class Consumer:
             ending.give_up(ConsumerClosed("the consumer was closed under the call", in_doubt=True))
         for pipeline in pipelines:
             pipeline.close()
-        for registry in (*self._own_registries.values(), *self._registries.values()):
-            registry.close()
+        self._registries.close()
         for transport in self._transports.values():
             transport.close()
         runtime.timer.close()

@@ -104,4 +104,5 @@ class _Union:
     def _find(self, _key: ServiceKey) -> Providers:
         parts = tuple(self._parts)
         endpoints = unique(self._marked(parts))
-        return Providers(endpoints, "; ".join(part.reason for part in parts))
+        is_known = all(part.is_known for part in parts)
+        return Providers(endpoints, "; ".join(part.reason for part in parts), is_known)

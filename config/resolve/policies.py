@@ -31,11 +31,13 @@ _CALL = (
     *("retry_backoff", "hedge", "cluster", "forks", "broadcast_fail_percent", "failback_tasks", "failback_period_ms"),
     "merger",
     *("loadbalance", "actives", "when_full", "max_delayed", "max_delayed_bytes", "oninvoke", "onreturn", "onthrow"),
-    *("unobserved", "mock", "validation", "cache", "cache_size", "cache_ttl_ms", "sticky", "parameter_types"),
+    *("unobserved", "mock", "validation", "cache", "cache_size", "cache_ttl_ms", "sticky", "hash_nodes"),
+    *("hash_arguments", "parameter_types"),
 )
 _INTERFACE = (
     *("interface", "group", "version", "check", "connections", "max_request_bytes", "max_response_bytes"),
     *("max_queued_requests", "max_queued_bytes", "connect_timeout_ms", "stub", "generic", "serialization"),
+    *("migration_step", "provided_by"),
     "outlier",
 )
 # What one level sets for itself alone.
@@ -91,13 +93,18 @@ def _check_consumer(consumer: Level, registries: Sequence[str], folder: Path, re
 
 def _registry(name: str, model: RegistryModel, entry: Entry, folder: Path, report: Report) -> RegistryPolicy:
     address = _address(model, entry, folder, report)
-    origins = {key: report.origin(entry.find([key])) for key in ("address", "parameters")}
+    origins = {key: report.origin(entry.find([key])) for key in ("address", "file", "parameters")}
     parameters = {normalise(key): value for key, value in (model.parameters or {}).items()}
     for key in model.parameters or {}:
         origins[normalise(key)] = report.origin(entry.find(["parameters", key]))
     own = {key: value for key in ("preferred", "zone", "weight") if (value := getattr(model, key)) is not None}
     return RegistryPolicy(
-        id=name, address=address, parameters=MappingProxyType(parameters), origins=MappingProxyType(origins), **own
+        id=name,
+        address=address,
+        file=str(folder / model.file) if model.file else "",
+        parameters=MappingProxyType(parameters),
+        origins=MappingProxyType(origins),
+        **own,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +12,9 @@ from random import Random
 
 from callahead.config.extension import LOADBALANCE, load
 from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.provided import amend
 from callahead.registry.api import Registry, Subscription
-from callahead.registry.models import ServiceKey
+from callahead.registry.models import ServiceKey, Snapshot
 
 from ..call.attempt import AttemptStage
 from ..call.future import InvocationFuture
@@ -33,17 +35,21 @@ from ..interceptor.order import attempt_chain, call_chain, load_interceptors, sc
 from ..interface.description import MethodDescription
 from ..interface.spelling import Spellings
 from ..limit import Gate, limited, limits_of
-from ..loadbalance.api import AttemptWatcher, LoadBalance
+from ..loadbalance.api import AttemptWatcher, LoadBalance, LoadBalanceParts
 from ..loadbalance.sticky import Sticky
+from ..loadbalance.weights import Weights
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
+from .provided import Provided
 from .reference import Method, Reference
 from .stages import Transported, encoded, streamed
 from .stream import StreamMethod, of_stream
+
+_LOG = logging.getLogger("callahead.consumer.call")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +85,51 @@ class Pipeline:
         self._policies = Spellings(policy.methods)
         self._methods: dict[str, Method | StreamMethod] = {}
         self._bindings: dict[str, MethodBinding] = {}
+        self._obeyed: dict[str, MethodPolicy] = {}
         self._reference: Reference | None = None
         runtime = around.runtime
-        self.directory = Directory(policy.protocol, around.transport.release, runtime.clock)
+        transport = around.transport
+        self.directory = Directory(policy.protocol, transport.release, runtime.clock, transport.refresh)
         self.health = Health(self.directory, policy.outlier, runtime.clock)
-        self.transport: ReferenceTransport = around.transport.open(policy, lambda: self.directory.providers)
-        self._stream_balance: LoadBalance = load(LOADBALANCE, policy.default.loadbalance)(around.random)
-        self._streamed = streamed(self.choose, self.health, runtime.clock)
+        self.transport: ReferenceTransport = transport.open(policy, lambda: self.directory.providers)
+        self._stream_balance = self._balance(policy.default, "")
+        self.stream_watcher = _watcher(self._stream_balance)
+        self._streamed = streamed(self.choose, self.health, self.stream_watcher, runtime.clock)
         self._lasting: weakref.WeakSet[Lasting] = weakref.WeakSet()
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
         key = ServiceKey(policy.interface, policy.group, policy.version)
-        self._subscription: Subscription = around.registry.subscribe(key, self.directory.notify)
+        self._provided = Provided()
+        self._told: dict[str, list[str]] = {}
+        self._subscription: Subscription = around.registry.subscribe(key, self._notify)
+
+    def _notify(self, snapshot: Snapshot) -> None:
+        """Take over the list of providers, and what they say of calls."""
+        self.directory.notify(snapshot)
+        provided = Provided.by(self.directory.providers)
+        if provided.votes and provided != self._provided:  # where all have left, what they said stays
+            self._provided = provided
+            self.renew()
+
+    def renew(self) -> None:
+        """Let each method that was looked up obey what holds for it now; a call that runs goes on as it began."""
+        for binding in list(self._bindings.values()):
+            self._renew(binding)
+
+    def _renew(self, binding: MethodBinding) -> None:
+        policy = self._effective(binding.name)
+        if binding.chain.stage is not self._streamed and policy != self._obeyed[binding.name]:
+            self._obeyed[binding.name] = policy
+            binding.chain = self._fold(policy, binding.name)
+
+    def _effective(self, method: str) -> MethodPolicy:
+        """Return what the method that the provider calls *method* obeys: the configuration, below it the providers."""
+        policy, problems = amend(self.policy_of(method), self._provided.of(method))
+        if problems and self._told.get(method) != problems:
+            text = "%s.%s: what the providers say cannot be obeyed, and is passed over: %s"
+            _LOG.warning(text, self.policy.id, method, "; ".join(problems))
+        self._told[method] = problems
+        return policy
 
     def _calls(self) -> int:
         return sum(binding.metrics.calls for binding in list(self._bindings.values()))
@@ -147,7 +186,7 @@ class Pipeline:
     def _made(self, carrier: MethodTransport) -> Method | StreamMethod:
         binding = self._bind(carrier.name, is_streaming=carrier.is_streaming or carrier.is_upload)
         if carrier.is_streaming:
-            return StreamMethod(binding, carrier, self.choose, self._describe)
+            return StreamMethod(binding, carrier, self.choose, self._describe, self.stream_watcher)
         return Method(Caller(binding, carrier), self._describe, self.client)
 
     def _describe(self, name: str) -> Sequence[MethodDescription]:
@@ -176,11 +215,14 @@ class Pipeline:
     def _bind(self, name: str, *, is_streaming: bool) -> MethodBinding:
         binding = self._bindings.get(name)
         if binding is None:
-            policy = self.policy_of(name)
+            seen = self._provided
+            policy = self._obeyed[name] = self.policy_of(name) if is_streaming else self._effective(name)
             if is_streaming:
                 check_stream(policy, name)
-            chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy)
+            chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy, name)
             binding = self._bindings[name] = MethodBinding(self.runtime, name, CallMetrics(), chain)
+            if self._provided is not seen:  # who said something else meanwhile did not see the new binding
+                self._renew(binding)
         return binding
 
     def swap(self, name: str, policy: MethodPolicy) -> None:
@@ -193,7 +235,7 @@ class Pipeline:
         """
         binding = self.bind(name)
         is_streaming = binding.chain.stage is self._streamed
-        binding.chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy)
+        binding.chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy, binding.name)
 
     def choose(self, invocation: Invocation) -> Provider:
         """Choose the provider of a streaming call.
@@ -218,17 +260,22 @@ class Pipeline:
             raise self._no_provider(purpose, "")
         return providers
 
-    def _fold(self, policy: MethodPolicy) -> Chain:
-        loadbalance: LoadBalance = load(LOADBALANCE, policy.loadbalance)(self._around.random)
-        return self._fold_with(policy, loadbalance)
+    def _fold(self, policy: MethodPolicy, name: str) -> Chain:
+        return self._fold_with(policy, self._balance(policy, name))
+
+    def _balance(self, policy: MethodPolicy, name: str) -> LoadBalance:
+        """Make what chooses the providers of the method that they call *name*, "" for any."""
+        clock = self.runtime.clock
+        parts = LoadBalanceParts(policy=policy, random=self._around.random, clock=clock, weights=Weights(name, clock))
+        balance: LoadBalance = load(LOADBALANCE, policy.loadbalance)(parts)
+        return balance
 
     def _fold_with(self, policy: MethodPolicy, loadbalance: LoadBalance) -> Chain:
         runtime = self.runtime
         check_listed(policy)
         users = load_interceptors(policy)
-        watcher = loadbalance if isinstance(loadbalance, AttemptWatcher) else None
         # Here and below a bound method: it is called in less than half the time of an object.
-        bottom = Transported(self.health, watcher, runtime.clock).__call__
+        bottom = Transported(self.health, _watcher(loadbalance), runtime.clock).__call__
         attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
         chooser = Sticky(loadbalance) if policy.sticky else loadbalance
         callbacks = runtime.callbacks if any(scope_of(one) == "attempt" for one in users) else None
@@ -295,3 +342,7 @@ class Pipeline:
 def _counts_of(binding: MethodBinding) -> Mapping[str, int]:
     cluster = binding.chain.cluster
     return cluster.counts() if isinstance(cluster, Counting) else {}
+
+
+def _watcher(balance: LoadBalance) -> AttemptWatcher | None:
+    return balance if isinstance(balance, AttemptWatcher) else None

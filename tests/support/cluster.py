@@ -18,6 +18,7 @@ from callahead.consumer.loadbalance.random import RandomLoadBalance
 from callahead.consumer.runtime.callbacks import CallbackExecutor
 from callahead.registry.models import Endpoint, Snapshot
 
+from .balance import parts
 from .clock import FakeClock, FakeTimer
 
 EMPTY = "nothing"
@@ -90,7 +91,7 @@ class Bench:
             ClusterParts(
                 directory=self.directory,
                 health=self.health,
-                loadbalance=RandomLoadBalance(Random(7)) if loadbalance is None else loadbalance,
+                loadbalance=RandomLoadBalance(parts()) if loadbalance is None else loadbalance,
                 attempt=self._attempt,
                 budget=Rich() if budget is None else budget,
                 clock=self.clock,
