@@ -32,7 +32,7 @@ _OTHER_NAMES = {"grpc": "tri", "grpcs": "tri", "triple": "tri"}
 _DUBBOS = {
     CLUSTER: "adaptiveservice mock",
     LOADBALANCE: "aliasmethod consistenthashing interleavedweightedroundrobin",
-    REGISTRY: "apollo consul dns etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple nacos polaris redis "
+    REGISTRY: "apollo consul dns etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple polaris redis "
     "serviceconsul servicediscoveryregistry sofa xds",
     TRANSPORT: "hessian http injvm jsonrpc memcached mock nativethrift redis rest rmi thrift webservice",
     INTERCEPTOR: "accesslog active activelimit adaptiveservice auth cache classloader clusterfilter collector "

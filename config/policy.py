@@ -337,7 +337,7 @@ class RegistryPolicy:
 
     Attributes:
         id: Key in the YAML's ``registries``.
-        address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``zookeeper://127.0.0.1:2181``.
+        address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``nacos://127.0.0.1:8848``.
         file: Path of the file that keeps its last good lists, "" for none.
         preferred: With ``cluster: zone-aware`` its providers go before those of other registries.
         zone: Where it is, likewise; "" where that is not said.

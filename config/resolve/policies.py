@@ -37,8 +37,7 @@ _CALL = (
 _INTERFACE = (
     *("interface", "group", "version", "check", "connections", "max_request_bytes", "max_response_bytes"),
     *("max_queued_requests", "max_queued_bytes", "connect_timeout_ms", "stub", "generic", "serialization"),
-    *("migration_step", "provided_by"),
-    "outlier",
+    *("migration_step", "provided_by", "outlier"),
 )
 # What one level sets for itself alone.
 _OWN = ("max_pending", "max_pending_bytes")

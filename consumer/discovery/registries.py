@@ -60,8 +60,9 @@ class Registries:
         if not policy.registries:
             return DirectRegistry.of(policy)
         seen = [self._seen(name, policy) for name in policy.registries]
-        origins = [_origin(self._config.registries[name]) for name in policy.registries]
-        return seen[0] if len(seen) == 1 else MergedRegistry(seen, origins)
+        if len(seen) == 1:
+            return seen[0]
+        return MergedRegistry(seen, [_origin(self._config.registries[name]) for name in policy.registries])
 
     def _seen(self, name: str, policy: ReferencePolicy) -> Registry:
         """Give what the reference of *policy* sees of the registry called *name*; a file in its place, if need be."""

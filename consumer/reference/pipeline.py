@@ -339,10 +339,10 @@ class Pipeline:
         return f"<Pipeline of {self.policy.id}: {self.directory!r}>"
 
 
+def _watcher(balance: LoadBalance) -> AttemptWatcher | None:
+    return balance if isinstance(balance, AttemptWatcher) else None
+
+
 def _counts_of(binding: MethodBinding) -> Mapping[str, int]:
     cluster = binding.chain.cluster
     return cluster.counts() if isinstance(cluster, Counting) else {}
-
-
-def _watcher(balance: LoadBalance) -> AttemptWatcher | None:
-    return balance if isinstance(balance, AttemptWatcher) else None
