@@ -35,7 +35,7 @@ class BroadcastCluster:
         if providers:
             _Broadcast(self._parts, invocation, done, self._tally).run(providers)
         else:
-            done(Outcome(error=nobody(self._parts, invocation.record)))
+            done(Outcome(error=nobody(self._parts, invocation)))
 
     def counts(self) -> Mapping[str, int]:
         """Count the attempts that were ``cancelled``, and the answers of these that came ``late``."""
