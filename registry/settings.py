@@ -44,7 +44,8 @@ def reject_unknown(policy: RegistryPolicy, known: Iterable[str]) -> None:
     """
     names = tuple(known)
     text = f"a {scheme_of(policy)} registry has no setting"
-    unknown = [key for key in settings_of(policy) if key not in names]
+    given = [*settings_of(policy), *(["ssl"] if policy.ssl is not None else [])]
+    unknown = [key for key in given if key not in names]
     errors = [policy.error(key, f'{text} "{key}"', nearest(key, names)) for key in unknown]
     if errors:
         raise ConfigError([problem for error in errors for problem in error.problems])

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import unquote
 
-from callahead.config.policy import RegistryPolicy
+from callahead.config.policy import RegistryPolicy, SslPolicy
 from callahead.config.values.secret import masked
 
 from ..errors import ProviderDataError
 from ..settings import duration_ms, flag, location_of, reject_unknown, settings_of
 from ..url import Url
 
-_KNOWN = ("backup", "group", "password", "register", "session", "timeout", "username")
+_KNOWN = ("backup", "group", "password", "register", "session", "ssl", "timeout", "username")
 _EXAMPLE = "write it like zookeeper://127.0.0.1:2181?backup=127.0.0.1:2182"
 _PORT = 2181
 _TIMEOUT_MS = 5_000
@@ -36,6 +36,7 @@ class Settings:
         password: Beside *username*.
         timeout_s: How long the first subscriptions wait for an answer.
         session_s: How long the servers keep a session of which they hear nothing.
+        ssl: How TLS is spoken with the servers; None for plain TCP.
         registers: A node of its own tells the registry of each subscription.
     """
 
@@ -47,6 +48,7 @@ class Settings:
     timeout_s: float
     session_s: float
     registers: bool
+    ssl: SslPolicy | None = None
 
     @classmethod
     def of(cls, policy: RegistryPolicy) -> Self:
@@ -68,6 +70,7 @@ class Settings:
             password=given.get("password", unquote(password)),
             timeout_s=duration_ms(policy, "timeout", _TIMEOUT_MS) / 1000,
             session_s=duration_ms(policy, "session", _SESSION_MS) / 1000,
+            ssl=policy.ssl,
             registers=flag(policy, "register", default=True),
         )
 
