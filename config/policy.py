@@ -287,9 +287,9 @@ class RegistryPolicy:
 
     def error(self, setting: str, text: str, hint: str = "") -> ConfigError:
         """Make the error of what is wrong with *setting*: the address, one in its query, ``ssl`` or a parameter."""
-        own = {"ssl": ("ssl", "ssl")} if self.ssl is not None else {}
-        parameters = {name: (name, f"parameters.{name}") for name in self.parameters}
-        name, key = {**own, **parameters}.get(setting, ("address", "address"))
+        name, key = (setting, f"parameters.{setting}") if setting in self.parameters else ("address", "address")
+        if setting == "ssl" and self.ssl is not None:
+            name = key = setting
         return ConfigError.at(self.origins.get(name, ""), f"registries.{self.id}.{key}", text, hint)
 
 

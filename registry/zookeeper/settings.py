@@ -17,7 +17,7 @@ from ..errors import ProviderDataError
 from ..settings import duration_ms, flag, location_of, reject_unknown, settings_of
 from ..url import Url
 
-_KNOWN = ("backup", "group", "password", "register", "session", "ssl", "timeout", "username")
+_KNOWN = ("backup", "group", "password", "register", "session", "timeout", "username")
 _EXAMPLE = "write it like zookeeper://127.0.0.1:2181?backup=127.0.0.1:2182"
 _PORT = 2181
 _TIMEOUT_MS = 5_000
@@ -57,7 +57,7 @@ class Settings:
         Raises:
             ConfigError: The address names no server, or a setting is unknown or wrong.
         """
-        reject_unknown(policy, _KNOWN)
+        reject_unknown(policy, _KNOWN, takes_ssl=True)
         given = settings_of(policy)
         user, _, location = location_of(policy).rpartition("@")
         place, _, path = location.partition("/")
