@@ -271,6 +271,7 @@ class RegistryPolicy:
         id: Key in the YAML's ``registries``.
         address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``nacos://127.0.0.1:8848``.
         file: Path of the file that keeps its last good lists, "" for none.
+        ssl: TLS towards its servers, or None for plain TCP.
         parameters: What the YAML says under its ``parameters``, as text, by normalised (snake_case) key.
         application: Name of the program, as registries are told it; "" where it has none.
         origins: From attribute name to where it was set.
@@ -279,13 +280,16 @@ class RegistryPolicy:
     id: str
     address: str = field(repr=False)
     file: str = ""
+    ssl: SslPolicy | None = None
     parameters: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     application: str = ""
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
 
     def error(self, setting: str, text: str, hint: str = "") -> ConfigError:
-        """Make the error of what is wrong with *setting*: the address, one in its query, or a parameter."""
+        """Make the error of what is wrong with *setting*: the address, one in its query, ``ssl`` or a parameter."""
         name, key = (setting, f"parameters.{setting}") if setting in self.parameters else ("address", "address")
+        if setting == "ssl" and self.ssl is not None:
+            name = key = setting
         return ConfigError.at(self.origins.get(name, ""), f"registries.{self.id}.{key}", text, hint)
 
 

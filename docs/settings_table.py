@@ -96,7 +96,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "key": "``client-private-key-path``",
         "server_name": NONE,
     },
-    "registry": {},
+    "registry": {"ssl": "``ssl`` at the root, for all"},
     "application": {"shutdown_timeout": "``shutwait``, which is accepted too"},
 }
 # A consumer refuses what a reference refuses, and a reference what a method does.

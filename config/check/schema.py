@@ -102,6 +102,8 @@ def _add_other_shapes(sections: Schema) -> None:
     for properties in (reference, sections["ConsumerModel"]["properties"]):
         properties["registries"] = properties["registry"]
         properties["payload"] = {**properties["max_request_bytes"], "description": "Largest request and response"}
+    for name in ("ReferenceModel", "ConsumerModel", "RegistryModel", "SingleRegistry"):
+        properties = sections[name]["properties"]
         switch = {"type": ["object", "boolean", "string"], "pattern": PLACEHOLDER}
         properties["ssl"] = {**_ref("SslModel"), **switch, "description": properties["ssl"]["description"]}
     application = sections["ApplicationModel"]["properties"]
