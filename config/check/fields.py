@@ -9,19 +9,35 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainValidator, With
 from pydantic.config import JsonDict
 from pydantic_core import CoreSchema
 
-from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, unknown
+from ..extension import CLUSTER, LOADBALANCE, MERGER, TRANSPORT, available, unknown
 from ..policy import LAZY, MIGRATION_STEPS
 from ..read.tree import Broken
-from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, choice, count, or_placeholder
+from ..settings import (
+    TEXTS,
+    Duration,
+    DurationOrZero,
+    Flag,
+    Size,
+    Text,
+    Word,
+    Words,
+    amount_of_time,
+    choice,
+    count,
+    or_placeholder,
+)
 from ..values import mock, text
-from ..values.quantity import MOST_RETRIES, Unfit, flag_or, show
+from ..values.quantity import MOST_RETRIES, Unfit, flag_or, percentile_or_duration, show
 from . import installed
 
 __all__ = [
     "Actives",
+    "After",
     "Async",
+    "BatchCount",
     "CacheKind",
     "CacheSize",
+    "CallbackQueue",
     "Cluster",
     "Connections",
     "Delayed",
@@ -29,16 +45,23 @@ __all__ = [
     "DurationOrZero",
     "Errors",
     "Flag",
+    "Forks",
     "Function",
     "HashArguments",
     "HashNodes",
+    "Hedges",
     "Interceptors",
     "LoadBalance",
+    "Merger",
     "MigrationStep",
     "Mock",
     "OrEmpty",
     "OrSwitch",
+    "Overflow",
     "Parameter",
+    "Percent",
+    "PercentOrZero",
+    "Positive",
     "Protocol",
     "Queued",
     "RegistryAddress",
@@ -50,6 +73,7 @@ __all__ = [
     "Threads",
     "Unobserved",
     "Urls",
+    "Weight",
     "WhenFull",
     "Word",
     "Words",
@@ -85,7 +109,7 @@ def _or_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
-def _ssl(value: Any) -> Any:
+def _switch(value: Any) -> Any:
     written = getattr(value, "typed", value)
     if isinstance(written, bool):
         return {"enabled": written}
@@ -103,9 +127,19 @@ Async = Annotated[bool | str, PlainValidator(flag_or(LAZY)), or_placeholder(enum
 Retries = Annotated[int, *count(0, MOST_RETRIES)]
 Actives = Annotated[int, *count(0, 1_000_000)]
 Delayed = Annotated[int, *count(0, 10_000_000)]
+Forks = Annotated[int, *count(0, 1000)]
+Hedges = Annotated[int, *count(0, 10)]
+Positive = Annotated[int, *count(1, 1_000_000)]
+Weight = Annotated[int, *count(0, 10_000)]
+Percent = Annotated[int, *count(1, 100)]
+PercentOrZero = Annotated[int, *count(0, 100)]
+After = Annotated[int | str, PlainValidator(percentile_or_duration), amount_of_time("p[5-9][0-9]")]
 Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
+CallbackQueue = Annotated[int, *count(0, 10_000_000)]
+Overflow = Annotated[str, *choice("block", "reject")]
+BatchCount = Annotated[int, *count(1, 1_000_000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
 MigrationStep = Annotated[str, *choice(*MIGRATION_STEPS)]
 Unobserved = Annotated[str, *choice("log", "raise", "ignore")]
@@ -124,7 +158,8 @@ Stub = Annotated[str, PlainValidator(text.stub_path), _TEXT]
 Parameter = Annotated[str, PlainValidator(text.parameter), WithJsonSchema(_PARAMETER)]
 Protocol = Annotated[str, _entry_point(TRANSPORT), installed.one_of(TRANSPORT)]
 Cluster = Annotated[str, _entry_point(CLUSTER), installed.one_of(CLUSTER)]
+Merger = Annotated[str, _entry_point(MERGER), installed.one_of(MERGER)]
 LoadBalance = Annotated[str, _entry_point(LOADBALANCE), installed.one_of(LOADBALANCE)]
 
 OrEmpty = BeforeValidator(_or_empty)
-OrSwitch = BeforeValidator(_ssl)
+OrSwitch = BeforeValidator(_switch)

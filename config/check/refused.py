@@ -16,7 +16,7 @@ def _all(text: str, names: str) -> dict[str, str]:
 
 
 _METHOD = {
-    **_all(NOT_YET, "arguments forks merger"),
+    **_all(NOT_YET, "arguments"),
     **_all(_LEGACY, "deprecated reliable stat"),
     **_all(_PROVIDER, "executes weight"),
 }
@@ -24,7 +24,7 @@ _INTERFACE = {
     **_METHOD,
     **_all(
         NOT_YET,
-        "application auth authenticator callbacks config_center consumer init lazy listener metadata_report "
+        "application auth authenticator callbacks config_center consumer init listener metadata_report "
         "monitor onconnect ondisconnect owner password prefer_serialization provider_namespace "
         "provider_port reconnect refer_async router scope tag token unload_cluster_related username",
     ),
@@ -58,9 +58,9 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
     "registry": {
         **_all(
             NOT_YET,
-            "accepts check cluster dynamic enable_empty_protection extra_keys group password port preferred "
+            "accepts check cluster dynamic enable_empty_protection extra_keys group password port "
             "protocol register register_mode secure session simplified subscribe timeout use_as_config_center "
-            "use_as_metadata_center username version wait weight zone",
+            "use_as_metadata_center username version wait",
         ),
         **_all(_JAVA, "client server transporter"),
     },
@@ -72,11 +72,17 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
     "reference": _INTERFACE,
     "method": _METHOD,
     "ssl": {},
+    "retry_backoff": {},
+    "hedge": {},
+    "outlier": {},
+    "batch": {},
+    "callback_executor": {},
 }
 
 # Keys of Dubbo, dubbo-go or common sense that are another key here.
 INSTEAD: Final[Mapping[str, str]] = {
     "attachments": 'write "parameters"',
+    "callback_threads": 'write "callback_executor: {threads: ...}"',
     "filter": 'write "interceptors"',
     "oneway": 'write "return: false"',
     "params": 'write "parameters"',

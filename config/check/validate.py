@@ -15,8 +15,13 @@ from .declared import SECTIONS
 from .listing import declared, declared_among
 from .models import (
     ApplicationModel,
+    BackoffModel,
+    BatchModel,
+    CallbackModel,
     ConsumerModel,
+    HedgeModel,
     MethodModel,
+    OutlierModel,
     ReferenceModel,
     RegistryModel,
     RootModel,
@@ -39,6 +44,11 @@ _MODELS: dict[str, type[BaseModel]] = {
     "reference": ReferenceModel,
     "method": MethodModel,
     "ssl": SslModel,
+    "retry_backoff": BackoffModel,
+    "hedge": HedgeModel,
+    "outlier": OutlierModel,
+    "batch": BatchModel,
+    "callback_executor": CallbackModel,
 }
 
 
@@ -106,6 +116,14 @@ def _example(location: Sequence[str | int]) -> str:
             return "a reference is {interface: ...} under an id of yours"
         case ("references", _, "methods") | ("references", _, "methods", _):
             return "a method is {async: true} or the like, under its name"
+        case (*_, "retry_backoff"):
+            return "write {base: 10ms, max: 1s}"
+        case (*_, "hedge"):
+            return "write {after: p95, max: 1}"
+        case (*_, "outlier"):
+            return "write {consecutive: 5}, or {enabled: false}"
+        case (*_, "callback_executor"):
+            return "write {threads: ...}"
     return ""
 
 
@@ -113,14 +131,16 @@ def _section_of(location: Sequence[str | int]) -> str:
     match location:
         case (_,):
             return "root"
-        case (*_, "ssl", _):
-            return "ssl"
+        case (*_, "ssl" | "batch" | "callback_executor" as section, _):
+            return str(section)
         case ("registries", _, _):
             return "registry"
         case ("references", _, _):
             return "reference"
         case ("references", _, "methods", _, _):
             return "method"
+        case (*_, "retry_backoff" | "hedge" | "outlier" as group, _):
+            return group
     return str(location[0])
 
 

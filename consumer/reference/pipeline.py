@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextvars
-import dataclasses
 import logging
+import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 
-from callahead.config.extension import CLUSTER, LOADBALANCE, load
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.extension import LOADBALANCE, load
+from callahead.config.policy import BatchPolicy, MethodPolicy, ReferencePolicy
 from callahead.config.provided import amend
 from callahead.registry.api import Registry, Subscription
 from callahead.registry.models import ServiceKey, Snapshot
@@ -19,12 +20,14 @@ from ..call.attempt import AttemptStage
 from ..call.future import InvocationFuture
 from ..call.invocation import Invocation
 from ..call.provider import Provider
-from ..cluster.api import Cluster, ClusterParts
+from ..cluster.api import ClusterParts, Counting, Lasting
 from ..cluster.budget import RetryBudget
+from ..cluster.choice import check_stream, make_cluster, refuses_streams
 from ..cluster.directory import Directory
 from ..cluster.retry import check_listed
 from ..errors import ConfigError, LocalProtocolError, NoProviderAvailable, RpcError
 from ..interceptor.chain import fold
+from ..interceptor.empty import empty_answer
 from ..interceptor.later import aside, here
 from ..interceptor.metrics import CallMetrics, MethodCounts
 from ..interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
@@ -38,11 +41,12 @@ from ..runtime.callbacks import CallbackExecutor
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
+from .batch import Batch, batching
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
 from .provided import Provided
 from .reference import Method, Reference
-from .stages import Transported, encoded, streamed
+from .stages import Transported, after_room, encoded, streamed
 from .stream import StreamMethod, of_stream
 
 _LOG = logging.getLogger("callahead.consumer.call")
@@ -83,6 +87,7 @@ class Pipeline:
         self._bindings: dict[str, MethodBinding] = {}
         self._obeyed: dict[str, MethodPolicy] = {}
         self._reference: Reference | None = None
+        self._is_connected = False
         runtime = around.runtime
         transport = around.transport
         self.directory = Directory(policy.protocol, transport.release, runtime.clock, transport.refresh)
@@ -90,8 +95,10 @@ class Pipeline:
         self._stream_balance = self._balance(policy.default, "")
         self.stream_watcher = _watcher(self._stream_balance)
         self._streamed = streamed(self.choose, self.directory, self.stream_watcher, runtime.clock)
+        self._lasting: weakref.WeakSet[Lasting] = weakref.WeakSet()
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
+        self._batches: dict[tuple[str, BatchPolicy], Batch] = {}  # what is set once, for several methods, is one
         key = ServiceKey(policy.interface, policy.group, policy.version)
         self._provided = Provided()
         self._told: dict[str, list[str]] = {}
@@ -129,14 +136,20 @@ class Pipeline:
         return sum(binding.metrics.calls for binding in list(self._bindings.values()))
 
     def check(self) -> None:
-        """Make sure that a provider is known, where ``check`` says so.
+        """Make sure that a provider is known, where ``check`` says so, and connected, where ``lazy`` does.
 
         Raises:
             NoProviderAvailable: None is known.
+            ConnectFailed: None can be reached.
         """
         if self.policy.check and not self.directory.providers:
             hint = f"; start without one by check: false (check is true, {self.policy.origin('check')})"
             raise self._no_provider("(check)", hint)
+        if not self.policy.lazy and not self._is_connected:
+            from .eager import connect  # which few references need
+
+            connect(self.policy, self.directory.providers, self.transport, self.runtime.clock)
+            self._is_connected = True
 
     def _no_provider(self, method: str, hint: str) -> NoProviderAvailable:
         error = NoProviderAvailable(f"no provider: {self.directory.why_none()}{hint}", not_sent=True)
@@ -146,7 +159,7 @@ class Pipeline:
     def policy_of(self, method: str) -> MethodPolicy:
         """Return the policy of a method, whichever way the YAML spells it."""
         named = self._policies.find(method)
-        return named if named is not None else dataclasses.replace(self.policy.default, method=method)
+        return named if named is not None else replace(self.policy.default, method=method)
 
     def method(self, name: str) -> Method | StreamMethod:
         """Return the method that users call *name*, in any of its spellings.
@@ -168,8 +181,10 @@ class Pipeline:
 
     def reference(self, name: str) -> Reference:
         """Make what stands for the service in the program, which calls it *name*."""
+        self._check_streams()
         made = Reference(name, self.policy.interface, self.method, self.transport.methods, self.transport.attribute)
         self._reference = made
+        made._batches.update(self._batches.values())  # a channel's stub may have been there first
         return made
 
     def client(self) -> Reference | None:
@@ -198,11 +213,20 @@ class Pipeline:
         with self._lock, preparing():
             return self._bind(name, is_streaming=is_streaming)
 
+    def _check_streams(self) -> None:
+        """Find the methods that stream, where a cluster refuses them, before one of them is called."""
+        for name in self.transport.methods() if refuses_streams(self.policy) else ():
+            carrier = self.transport.method(name, self.policy_of(name))
+            if carrier.is_streaming or carrier.is_upload:
+                check_stream(self.policy_of(name), name)
+
     def _bind(self, name: str, *, is_streaming: bool) -> MethodBinding:
         binding = self._bindings.get(name)
         if binding is None:
             seen = self._provided
             policy = self._obeyed[name] = self.policy_of(name) if is_streaming else self._effective(name)
+            if is_streaming:
+                check_stream(policy, name)
             chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy, name)
             binding = self._bindings[name] = MethodBinding(self.runtime, name, CallMetrics(), chain)
             if self._provided is not seen:  # who said something else meanwhile did not see the new binding
@@ -263,7 +287,9 @@ class Pipeline:
         attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
         chooser = Sticky(loadbalance) if policy.sticky else loadbalance
         callbacks = runtime.callbacks if any(scope_of(one) == "attempt" for one in users) else None
-        cluster: Cluster = load(CLUSTER, policy.cluster)(self._parts(chooser, attempt, callbacks))
+        cluster = make_cluster(policy, self._parts(policy, chooser, attempt, callbacks))
+        if isinstance(cluster, Lasting):
+            self._lasting.add(cluster)
         gates = [*(Gate(limit, runtime.timer) for limit in limits_of(policy)), *self._gates, *runtime.gates]
         later = here if callbacks is None else aside(callbacks)
         passed = limited(gates, cluster.__call__, runtime.callbacks, later)
@@ -272,7 +298,20 @@ class Pipeline:
 
             passed = Cache(policy, runtime.timer).stage(passed, later)
         chain = call_chain(policy, users, self._describe, self._call_other)
-        return Chain(policy, fold(chain, encoded(passed, runtime.clock), runtime.callbacks))
+        bottom_of_calls = encoded(passed, runtime.clock)
+        if policy.batch is not None:
+            bottom_of_calls = batching(bottom_of_calls, self._batch(policy.batch, policy), runtime.timer)
+        stage = fold(chain, bottom_of_calls, runtime.callbacks)
+        overflow = runtime.callbacks.overflow
+        return Chain(policy, after_room(overflow, stage, runtime.clock) if overflow.blocks else stage, cluster)
+
+    def _batch(self, settings: BatchPolicy, policy: MethodPolicy) -> Batch:
+        made = Batch(settings.max_bytes, settings.max_count, settings.max_delay_ms / 1000)
+        batch = self._batches.setdefault((policy.origin("batch"), settings), made)
+        self.runtime.batches.add(batch)
+        if self._reference is not None:
+            self._reference._batches.add(batch)
+        return batch
 
     def _call_other(self, name: str, invocation: Invocation) -> InvocationFuture:
         """Call another method in the place of one of ours; the context still tells of ours."""
@@ -284,7 +323,7 @@ class Pipeline:
         return context.run(method.future, *invocation.args, **invocation.kwargs)
 
     def _parts(
-        self, loadbalance: LoadBalance, attempt: AttemptStage, callbacks: CallbackExecutor | None
+        self, policy: MethodPolicy, loadbalance: LoadBalance, attempt: AttemptStage, callbacks: CallbackExecutor | None
     ) -> ClusterParts:
         runtime = self.runtime
         return ClusterParts(
@@ -295,17 +334,26 @@ class Pipeline:
             clock=runtime.clock,
             random=self._around.random,
             timer=runtime.timer,
+            empty=partial(empty_answer, self._describe, policy.method),
+            afterwards=runtime,
             callbacks=callbacks,
         )
 
     def counts(self) -> Mapping[str, MethodCounts]:
         """Return what was counted, by method; streams are not."""
         bindings = [one for one in list(self._bindings.values()) if one.chain.stage is not self._streamed]
-        return {binding.name: binding.metrics.counts() for binding in bindings}
+        return {binding.name: replace(binding.metrics.counts(), cluster=_counts_of(binding)) for binding in bindings}
+
+    def hurry(self) -> None:
+        """Let clusters do now what they were to do later: the consumer is about to close, and waits."""
+        for cluster in list(self._lasting):
+            cluster.hurry()
 
     def close(self) -> None:
-        """Hear no more of the registry."""
+        """Hear no more of the registry, and give up what clusters have left."""
         self._subscription.close()
+        for cluster in list(self._lasting):
+            cluster.close()
 
     def __repr__(self) -> str:
         return f"<Pipeline of {self.policy.id}: {self.directory!r}>"
@@ -313,3 +361,8 @@ class Pipeline:
 
 def _watcher(balance: LoadBalance) -> AttemptWatcher | None:
     return balance if isinstance(balance, AttemptWatcher) else None
+
+
+def _counts_of(binding: MethodBinding) -> Mapping[str, int]:
+    cluster = binding.chain.cluster
+    return cluster.counts() if isinstance(cluster, Counting) else {}
