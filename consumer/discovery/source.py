@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from threading import Lock
 from typing import Any, Final, Protocol
 
 from callahead.registry.discovery.metadata import MAX_BYTES
@@ -12,6 +11,7 @@ from callahead.registry.errors import ProviderDataError, RegistryError, Registry
 from callahead.registry.instance import ServiceInstance
 
 from ..errors import CallaheadError
+from ..runtime.forking import fork_safe_lock
 
 _V1: Final = "org.apache.dubbo.metadata.MetadataService"
 _V2: Final = "org.apache.dubbo.metadata.MetadataServiceV2"
@@ -45,7 +45,7 @@ class CalledMetadata:
     def __init__(self, consumer: Callable[[Mapping[str, Any]], Caller], application: str) -> None:
         self._consumer = consumer
         self._application = application
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._asking: Caller | None = None
         self._closed = False
 
