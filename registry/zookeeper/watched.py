@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
@@ -14,6 +15,8 @@ from .session import FAILURES, Session
 
 _log = logging.getLogger("callahead.registry")
 
+# Reading anew takes at most a third of the time, however often something changes, and waits no longer than that.
+_REST, _MOST_REST_S = 2.0, 1.0
 _FORBIDDEN = "there is no permission to read it; set username and password"
 
 
@@ -25,6 +28,8 @@ class Watched(ABC):
         watch: Called by kazoo at each event; always the same object, of which kazoo keeps one.
         problem: Why what is known is not what stands there now; "" where it is.
         is_answered: It has been looked for at least once, with whatever result.
+        rests_until: Monotonic second before which it is not read again: a thousand instances that are started again one
+            by one are read some times, not a thousand times.
         is_guarded: The session was lost after it was read, so that finding nothing is no news: servers whose data are
             gone show the same.
     """
@@ -35,6 +40,7 @@ class Watched(ABC):
         self.problem = ""
         self.is_answered = False
         self.is_guarded = False
+        self.rests_until = 0.0
         self._faults: frozenset[str] = frozenset()
 
     @abstractmethod
@@ -43,6 +49,7 @@ class Watched(ABC):
 
     def refresh(self, session: Session) -> None:
         """Read it, or keep what was read before and say why."""
+        began = time.monotonic()
         try:
             self.read(session)
         except NoAuthError:
@@ -50,6 +57,8 @@ class Watched(ABC):
         except FAILURES as error:
             self.fail(f"it cannot be read: {str(error) or type(error).__name__}")
         self.is_answered = True
+        now = time.monotonic()
+        self.rests_until = now + min((now - began) * _REST, _MOST_REST_S)
 
     def fail(self, problem: str) -> None:
         """Keep what was read before, and say why."""
