@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from callahead.config.policy import ConsumerConfig, ReferencePolicy, RegistryPolicy
+from callahead.config.policy import ConsumerConfig, ReferencePolicy, RegistryPolicy, SslPolicy
 from callahead.registry.api import ApplicationRegistry, Registry
 from callahead.registry.models import Origin
 
@@ -21,16 +21,19 @@ class Registries:
     Args:
         config: Names and describes them.
         given: By id, in place of those that their addresses mean; closed with the others.
-        source: Makes what asks instances of applications for their metadata.
+        source: Makes what asks instances of applications for their metadata, over the TLS of a reference.
     """
 
     def __init__(
-        self, config: ConsumerConfig, given: Mapping[str, Registry], source: Callable[[], MetadataSource]
+        self,
+        config: ConsumerConfig,
+        given: Mapping[str, Registry],
+        source: Callable[[SslPolicy | None], MetadataSource],
     ) -> None:
         self._config = config
         self._source = source
         self._named = dict(given)
-        self._discoveries: dict[str, Discovery] = {}
+        self._discoveries: dict[tuple[str, SslPolicy | None], Discovery] = {}
         self._stores: dict[str, ListStore] = {}
         self._own: dict[str, Registry] = {}  # by reference: made of addresses, or what it sees of those that are named
 
@@ -87,9 +90,9 @@ class Registries:
         from callahead.registry.discovery.discovery import Discovery
         from callahead.registry.discovery.registry import DiscoveringRegistry
 
-        if name not in self._discoveries:
-            self._discoveries[name] = Discovery(name, registry, self._source())
-        discovery = self._discoveries[name]
+        discovery = self._discoveries.get((name, policy.ssl))
+        if discovery is None:
+            discovery = self._discoveries[name, policy.ssl] = Discovery(name, registry, self._source(policy.ssl))
         return DiscoveringRegistry(registry, discovery, step=policy.migration_step, provided_by=policy.provided_by)
 
     def _opened(self, name: str) -> Registry:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import asdict
 from typing import Any, Final, Protocol
 
+from callahead.config.policy import SslPolicy
 from callahead.registry.discovery.metadata import MAX_BYTES
 from callahead.registry.errors import ProviderDataError, RegistryError, RegistryUnavailable
 from callahead.registry.instance import ServiceInstance
@@ -40,11 +42,15 @@ class CalledMetadata:
     Args:
         consumer: Makes a `Consumer` of settings.
         application: Name of this program, "" where it has none.
+        ssl: TLS towards the instances, as their other services are called; None for plain TCP.
     """
 
-    def __init__(self, consumer: Callable[[Mapping[str, Any]], Caller], application: str) -> None:
+    def __init__(
+        self, consumer: Callable[[Mapping[str, Any]], Caller], application: str, ssl: SslPolicy | None = None
+    ) -> None:
         self._consumer = consumer
         self._application = application
+        self._ssl = False if ssl is None else {name: value for name, value in asdict(ssl).items() if value is not None}
         self._lock = fork_safe_lock()
         self._asking: Caller | None = None
         self._closed = False
@@ -54,7 +60,7 @@ class CalledMetadata:
         reference = _reference_to(instance)
         settings = {
             "application": {"name": self._application} if self._application else {},
-            "references": {_REFERENCE: reference},
+            "references": {_REFERENCE: {**reference, "ssl": self._ssl}},
         }
         try:
             with closing(self._begun(settings)) as consumer:
