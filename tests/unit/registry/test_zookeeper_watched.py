@@ -88,6 +88,18 @@ def test_instances_are_read_with_their_data(application: Application, says: Says
     assert application.told("").reason == "zookeeper://h:1/top/dubbo: 1 instance of shop"
 
 
+def test_what_has_not_changed_is_the_same_object(application: Application, says: Says) -> None:
+    """Of thousands of instances few change at a time, and reading what one says costs more than getting it."""
+    says.folders[INSTANCES] = {"h:1": node(1), "h:2": node(2)}
+    read(application, says)
+    first, second = application.instances
+    says.folders[INSTANCES] = {"h:1": node(1), "h:2": node(2, "r2")}
+    read(application, says)
+    assert application.instances[0] is first
+    assert application.instances[1].revision == "r2"
+    assert second.revision == "r1"
+
+
 def test_an_application_that_was_never_there_has_no_instances(application: Application, says: Says) -> None:
     """That is an answer."""
     read(application, says)
