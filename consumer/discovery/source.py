@@ -17,7 +17,9 @@ from ..runtime.forking import fork_safe_lock
 
 _V1: Final = "org.apache.dubbo.metadata.MetadataService"
 _V2: Final = "org.apache.dubbo.metadata.MetadataServiceV2"
-_TIMEOUT_MS: Final = 2000
+# The first call to a JVM that has just been started may take seconds.
+_TIMEOUT_MS: Final = 5000
+_CONNECT_TIMEOUT_MS: Final = 2000
 _REFERENCE: Final = "metadata"
 
 
@@ -102,7 +104,7 @@ def _reference_to(instance: ServiceInstance) -> dict[str, Any]:
         "group": instance.application,
         "version": version or "1.0.0",
         "timeout": _TIMEOUT_MS,
-        "connect_timeout": _TIMEOUT_MS,
+        "connect_timeout": _CONNECT_TIMEOUT_MS,
         "retries": 0,
         "max_response_bytes": MAX_BYTES,
         **({} if is_new else {"methods": {"getMetadataInfo": {"parameter_types": ["java.lang.String"]}}}),
