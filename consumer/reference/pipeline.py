@@ -11,7 +11,7 @@ from functools import partial
 from random import Random
 
 from callahead.config.extension import LOADBALANCE, load
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import BatchPolicy, MethodPolicy, ReferencePolicy
 from callahead.config.provided import amend
 from callahead.registry.api import Registry, Subscription
 from callahead.registry.models import ServiceKey, Snapshot
@@ -41,11 +41,12 @@ from ..runtime.callbacks import CallbackExecutor
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
+from .batch import Batch, batching
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
 from .provided import Provided
 from .reference import Method, Reference
-from .stages import Transported, encoded, streamed
+from .stages import Transported, after_room, encoded, streamed
 from .stream import StreamMethod, of_stream
 
 _LOG = logging.getLogger("callahead.consumer.call")
@@ -86,6 +87,7 @@ class Pipeline:
         self._bindings: dict[str, MethodBinding] = {}
         self._obeyed: dict[str, MethodPolicy] = {}
         self._reference: Reference | None = None
+        self._is_connected = False
         runtime = around.runtime
         transport = around.transport
         self.directory = Directory(policy.protocol, transport.release, runtime.clock, transport.refresh)
@@ -96,6 +98,7 @@ class Pipeline:
         self._lasting: weakref.WeakSet[Lasting] = weakref.WeakSet()
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
+        self._batches: dict[tuple[str, BatchPolicy], Batch] = {}  # what is set once, for several methods, is one
         key = ServiceKey(policy.interface, policy.group, policy.version)
         self._provided = Provided()
         self._told: dict[str, list[str]] = {}
@@ -133,14 +136,20 @@ class Pipeline:
         return sum(binding.metrics.calls for binding in list(self._bindings.values()))
 
     def check(self) -> None:
-        """Make sure that a provider is known, where ``check`` says so.
+        """Make sure that a provider is known, where ``check`` says so, and connected, where ``lazy`` does.
 
         Raises:
             NoProviderAvailable: None is known.
+            ConnectFailed: None can be reached.
         """
         if self.policy.check and not self.directory.providers:
             hint = f"; start without one by check: false (check is true, {self.policy.origin('check')})"
             raise self._no_provider("(check)", hint)
+        if not self.policy.lazy and not self._is_connected:
+            from .eager import connect  # which few references need
+
+            connect(self.policy, self.directory.providers, self.transport, self.runtime.clock)
+            self._is_connected = True
 
     def _no_provider(self, method: str, hint: str) -> NoProviderAvailable:
         error = NoProviderAvailable(f"no provider: {self.directory.why_none()}{hint}", not_sent=True)
@@ -175,6 +184,7 @@ class Pipeline:
         self._check_streams()
         made = Reference(name, self.policy.interface, self.method, self.transport.methods, self.transport.attribute)
         self._reference = made
+        made._batches.update(self._batches.values())  # a channel's stub may have been there first
         return made
 
     def client(self) -> Reference | None:
@@ -288,7 +298,20 @@ class Pipeline:
 
             passed = Cache(policy, runtime.timer).stage(passed, later)
         chain = call_chain(policy, users, self._describe, self._call_other)
-        return Chain(policy, fold(chain, encoded(passed, runtime.clock), runtime.callbacks), cluster)
+        bottom_of_calls = encoded(passed, runtime.clock)
+        if policy.batch is not None:
+            bottom_of_calls = batching(bottom_of_calls, self._batch(policy.batch, policy), runtime.timer)
+        stage = fold(chain, bottom_of_calls, runtime.callbacks)
+        overflow = runtime.callbacks.overflow
+        return Chain(policy, after_room(overflow, stage, runtime.clock) if overflow.blocks else stage, cluster)
+
+    def _batch(self, settings: BatchPolicy, policy: MethodPolicy) -> Batch:
+        made = Batch(settings.max_bytes, settings.max_count, settings.max_delay_ms / 1000)
+        batch = self._batches.setdefault((policy.origin("batch"), settings), made)
+        self.runtime.batches.add(batch)
+        if self._reference is not None:
+            self._reference._batches.add(batch)
+        return batch
 
     def _call_other(self, name: str, invocation: Invocation) -> InvocationFuture:
         """Call another method in the place of one of ours; the context still tells of ours."""
