@@ -37,8 +37,7 @@ class Application(Watched):
 
     def read(self, session: Session) -> None:
         """Take over the nodes with their data: an instance that was started again has replaced them in place."""
-        nodes = session.contents(self._path, self.watch)
-        found = self._parse(nodes)
+        found = self._parse(session.contents(self._path, self.names_in(session, self._path)))
         if self.is_guarded and self.instances and not found:
             self.fail(KEPT)
             return

@@ -17,7 +17,12 @@ _log = logging.getLogger("callahead.registry")
 
 # Reading anew takes at most a third of the time, however often something changes, and waits no longer than that.
 _REST, _MOST_REST_S = 2.0, 1.0
+_MOST_NODES = 100_000
 _FORBIDDEN = "there is no permission to read it; set username and password"
+
+
+class TooManyNodes(Exception):
+    """A folder has more nodes than are read; the message says how many."""
 
 
 class Watched(ABC):
@@ -54,11 +59,24 @@ class Watched(ABC):
             self.read(session)
         except NoAuthError:
             self.fail(_FORBIDDEN)
+        except TooManyNodes as error:
+            self.fail(str(error))
         except FAILURES as error:
             self.fail(f"it cannot be read: {str(error) or type(error).__name__}")
         self.is_answered = True
         now = time.monotonic()
         self.rests_until = now + min((now - began) * _REST, _MOST_REST_S)
+
+    def names_in(self, session: Session, path: str) -> list[str]:
+        """List the children of *path*, none where there is no such path, and ask to be told of the next change.
+
+        Raises:
+            TooManyNodes: Nobody has so many providers.
+        """
+        found = session.children(path, self.watch) or []
+        if len(found) > _MOST_NODES:
+            raise TooManyNodes(f"it has {len(found)} nodes, and may have {_MOST_NODES}; the last good list stays")
+        return found
 
     def fail(self, problem: str) -> None:
         """Keep what was read before, and say why."""

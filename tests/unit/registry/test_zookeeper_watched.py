@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pytest
@@ -39,11 +39,10 @@ class Says:
             raise found
         return None if found is None else list(found)
 
-    def contents(self, path: str, _watch: Any) -> dict[str, bytes]:
+    def contents(self, path: str, names: Sequence[str]) -> dict[str, bytes]:
         found = self.folders.get(path, {})
-        if isinstance(found, Exception):
-            raise found
-        return dict(found)
+        assert not isinstance(found, Exception)
+        return {name: found[name] for name in names}
 
 
 @pytest.fixture
@@ -155,6 +154,20 @@ def test_what_cannot_be_read_stays(
     assert instances(application) == {"h:1": "r1"}
     assert [endpoint.address for endpoint in folder.services[KEY]] == ["h:1"]
     assert f"not renewed: {why}" in application.told("").reason
+
+
+def test_more_nodes_than_anybody_has_are_not_read(application: Application, folder: Folder, says: Says) -> None:
+    """The problem has the numbers, and the last list stays."""
+    says.folders = {INSTANCES: {"h:1": node(1)}, PROVIDERS: {"tri%3A%2F%2Fh%3A1": b""}}
+    for each in (application, folder):
+        read(each, says)
+    many = {f"n{number}": b"" for number in range(100_001)}
+    says.folders = {INSTANCES: many, PROVIDERS: many}
+    for each in (application, folder):
+        read(each, says)
+        assert each.problem == "it has 100001 nodes, and may have 100000; the last good list stays"
+    assert instances(application) == {"h:1": "r1"}
+    assert KEY in folder.services
 
 
 def test_an_empty_list_after_an_interruption_is_not_taken(application: Application, folder: Folder, says: Says) -> None:
