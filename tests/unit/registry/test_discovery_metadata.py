@@ -27,7 +27,7 @@ def test_a_service_is_read_with_all_that_is_said_of_it() -> None:
     (found,) = read_metadata(said, "test").of(ServiceKey("a.A", "g", "1.0"))
     assert found.service == ServiceKey("a.A", "g", "1.0")
     assert (found.protocol, found.port, found.path) == ("tri", 7, "x/a.A")
-    assert found.parameters == {"weight": "50", "side": "provider"}
+    assert found.parameters == {"group": "g", "version": "1.0", "weight": "50", "side": "provider"}
 
 
 @pytest.mark.parametrize("empty", [{}, {"group": None, "version": None}, {"group": "", "version": ""}])
