@@ -62,14 +62,19 @@ class Registries:
 
         if not policy.registries:
             return DirectRegistry.of(policy)
-        seen = [self._seen(name, policy) for name in policy.registries]
+        seen = [self.seen(name, policy) for name in policy.registries]
         if len(seen) == 1:
             return seen[0]
         return MergedRegistry(seen, [_origin(self._config.registries[name]) for name in policy.registries])
 
-    def _seen(self, name: str, policy: ReferencePolicy) -> Registry:
-        """Give what the reference of *policy* sees of the registry called *name*; a file in its place, if need be."""
-        registry, file = self._found(name, policy), self._config.registries[name].file
+    def seen(self, name: str, policy: ReferencePolicy) -> Registry:
+        """Give what the reference of *policy* sees of the registry called *name*; a file in its place, if need be.
+
+        Raises:
+            ConfigError: As for `of`.
+        """
+        registry, written = self._found(name, policy), self._config.registries.get(name)
+        file = written.file if written is not None else ""  # one that was given may have no settings
         if not file:
             return registry
         from callahead.registry.cached.registry import cached
