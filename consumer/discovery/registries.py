@@ -73,15 +73,14 @@ class Registries:
         Raises:
             ConfigError: As for `of`.
         """
-        registry, written = self._found(name, policy), self._config.registries.get(name)
-        file = written.file if written is not None else ""  # one that was given may have no settings
-        if not file:
+        registry, described = self._found(name, policy), self._config.registries.get(name)
+        if described is None or not described.file:  # who hands one in need not describe it
             return registry
         from callahead.registry.cached.registry import cached
         from callahead.registry.cached.store import ListStore
 
         if name not in self._stores:
-            self._stores[name] = ListStore(name, file)
+            self._stores[name] = ListStore(name, described.file)
         return cached(registry, self._stores[name])
 
     def _found(self, name: str, policy: ReferencePolicy) -> Registry:
