@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from callahead.config import load_file, load_mapping
 from callahead.config.errors import ConfigError
 from callahead.config.extension import TRANSPORT, load, nearest
-from callahead.config.policy import ConsumerConfig, ReferencePolicy
+from callahead.config.policy import ConsumerConfig, ReferencePolicy, SslPolicy
 from callahead.config.values.quantity import show
 from callahead.registry.api import Registry
 
@@ -296,10 +296,10 @@ class Consumer:
             application=self.config.application,
         )
 
-    def _metadata_source(self) -> MetadataSource:
+    def _metadata_source(self, ssl: SslPolicy | None) -> MetadataSource:
         from .discovery.source import CalledMetadata
 
-        return CalledMetadata(Consumer, self.config.application)
+        return CalledMetadata(Consumer, self.config.application, ssl)
 
     @property
     def references(self) -> tuple[str, ...]:
