@@ -1,4 +1,4 @@
-"""A YAML file of providers as a registry, read again whenever it changes."""
+"""A YAML file of providers and rules as a registry, read again whenever it changes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from callahead.config.policy import RegistryPolicy
 from callahead.config.values.secret import masked
 
 from .api import NotifyListener, Subscription
-from .catalogue import Catalogue, Providers, counted
+from .catalogue import Catalogue, Providers, TextKey, counted
 from .errors import ProviderDataError, RegistryError, RegistryUnavailable
 from .listing import MAX_BYTES, read_listing
 from .models import ServiceKey
 from .notify import NotifyQueue
+from .serial import SerialQueue
 from .settings import duration_ms, location_of, reject_unknown
 
 _log = logging.getLogger("callahead.registry")
@@ -54,7 +55,7 @@ class _State:
 
 
 class FileRegistry:
-    """Providers listed in a YAML file, as `callahead.registry.listing` describes it.
+    """Providers and rules in a YAML file, as `callahead.registry.listing` describes it.
 
     A daemon thread, which the first subscription starts, looks every ``interval`` at modification time, size and inode.
     A list with a fault in it is never taken: the last good one stays, and `problem`, the log and each snapshot's reason
@@ -80,6 +81,7 @@ class FileRegistry:
         reject_unknown(policy, ("interval",))
         self._interval_s = duration_ms(policy, "interval", _INTERVAL_MS) / 1000
         self._queue = NotifyQueue(policy.id, self._find)
+        self._texts = SerialQueue(policy.id, self._text)
         self._lock = Lock()
         self._closing = Event()
         self._watcher: Thread | None = None
@@ -104,12 +106,23 @@ class FileRegistry:
             self._begin(self._first())
         return self._queue.subscribe(key, listener)
 
+    def watch(self, group: str, key: str, listener: Callable[[str | None], None], /) -> Subscription:
+        """Tell *listener* of the text under *group* and *key*, as `ConfigurationCentre.watch` promises.
+
+        Raises:
+            RegistryError: As for `subscribe`.
+        """
+        if self._state is None:
+            self._begin(self._first())
+        return self._texts.subscribe(TextKey(group, key), listener)
+
     def close(self) -> None:
         """End every subscription and the thread. Idempotent."""
         with self._lock:
             self._closing.set()
             watcher = self._watcher
         self._queue.close()
+        self._texts.close()
         if watcher is not None and watcher is not current_thread():
             watcher.join()
 
@@ -147,6 +160,14 @@ class FileRegistry:
         endpoints, reason = self._state.catalogue.find(key)
         return Providers(endpoints, f"{reason}; not renewed: {self._state.problem}" if self._state.problem else reason)
 
+    def _text(self, key: TextKey) -> str | None:
+        assert self._state is not None
+        return self._state.catalogue.texts.get(key)
+
+    def _announce(self) -> None:
+        for queue in (self._queue, self._texts):
+            queue.announce(wait=False)  # a listener may be closing this registry, which waits for this thread
+
     def _watch(self) -> None:
         with self._lock:  # until the first list is there
             pass
@@ -155,7 +176,7 @@ class FileRegistry:
 
     def _watch_in_child(self) -> None:
         if not self._closing.wait(self._interval_s):
-            self._queue.announce(wait=False)  # the fork may have come between a change and its announcement
+            self._announce()  # the fork may have come between a change and its announcement
             self._watch()
 
     def _after_fork(self) -> None:
@@ -176,7 +197,7 @@ class FileRegistry:
         self._state = new
         if new.catalogue is not old.catalogue or new.problem != old.problem:
             self._report(new)
-            self._queue.announce(wait=False)  # a listener may be closing this registry, which waits for this thread
+            self._announce()
 
     def _read_again(self, old: _State) -> _State:
         signature = _signature(self._path)
