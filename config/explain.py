@@ -90,5 +90,5 @@ def _plain(key: str, value: Any) -> Any:
     if isinstance(value, SslPolicy):
         return {name: text for name in SslPolicy.__slots__ if (text := getattr(value, name)) is not None}
     if isinstance(value, tuple):
-        return [masked(one) if isinstance(one, str) else shown_value("", one) for one in value]
+        return [shown_value("", one) if isinstance(one, dict) else masked(str(one)) for one in value]
     return shown_value(key, value)

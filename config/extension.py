@@ -22,6 +22,7 @@ TRANSPORT = "callahead.transport"
 LOADBALANCE = "callahead.loadbalance"
 CLUSTER = "callahead.cluster"
 INTERCEPTOR = "callahead.interceptor"
+ROUTER = "callahead.router"
 
 # More names than this do not help who mistyped one.
 _MOST_NAMES = 10
@@ -34,6 +35,7 @@ _DUBBOS = {
     "shortestresponse",
     REGISTRY: "apollo consul dns etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple nacos polaris redis "
     "serviceconsul servicediscoveryregistry sofa xds",
+    ROUTER: "affinity app mesh mock multicondition nacos polaris script service standardmesh static",
     TRANSPORT: "hessian http injvm jsonrpc memcached mock nativethrift redis rest rmi thrift webservice",
     INTERCEPTOR: "accesslog active activelimit adaptiveservice auth cache classloader clusterfilter collector "
     "compatible consumercontext deprecated echo exception executelimit executionlimit future generic genericimpl "

@@ -170,6 +170,26 @@ class SslPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouterPolicy:
+    """One rule of ``routers``.
+
+    Attributes:
+        kind: Entry point name.
+        rule: What was written, as the model of that kind; nothing but the kind reads it.
+        text: Likewise, for people.
+        origin: Where it was written.
+    """
+
+    kind: str
+    rule: Any
+    text: str
+    origin: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReferencePolicy:
     """What one reference is: the interface it stands for, where its providers are, and how each method behaves.
 
@@ -185,6 +205,8 @@ class ReferencePolicy:
             generated stubs; or None.
         check: The first `Consumer.reference` fails when no provider is known.
         ssl: TLS settings, or None for plain TCP.
+        routers: Rules that narrow the providers of its calls, beside those that registries keep.
+        tag: ``dubbo.tag`` of calls that say none themselves, "" for none.
         connections: 0 shares one connection per address with other references, n > 0 opens n of its own.
         max_request_bytes: Largest request, in bytes, > 0.
         max_response_bytes: Largest response, in bytes, > 0.
@@ -212,6 +234,8 @@ class ReferencePolicy:
     stub: str | None = None
     check: bool = True
     ssl: SslPolicy | None = None
+    routers: tuple[RouterPolicy, ...] = ()
+    tag: str = ""
     connections: int = 0
     max_request_bytes: int = 8 * 1024 * 1024
     max_response_bytes: int = 8 * 1024 * 1024

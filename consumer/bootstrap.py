@@ -263,6 +263,7 @@ class Consumer:
             random=self._random,
             transport=self._transport(policy.protocol),
             registry=self._registry(policy),
+            application=self.config.application,
         )
 
     def _transport(self, protocol: str) -> Transport:

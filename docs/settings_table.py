@@ -58,6 +58,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "max_pending_bytes": NONE,
     },
     "interface": {
+        "routers": f"{NONE}; rules stand in the configuration centre",
         "ssl": "``ssl`` at the root, for all",
         "max_request_bytes": "``payload``",
         "max_response_bytes": "``payload``",

@@ -13,7 +13,7 @@ from ..policy import LAZY
 from ..read.tree import Broken
 from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, choice, count, or_placeholder
 from ..values import mock, text
-from ..values.quantity import MOST_RETRIES, Unfit, flag_or, show
+from ..values.quantity import MOST_RETRIES, Unfit, flag_or, show, written_value
 from . import installed
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Queued",
     "RegistryAddress",
     "Retries",
+    "Routers",
     "Serialization",
     "Size",
     "Stub",
@@ -81,6 +82,14 @@ def _or_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
+def _routers(value: Any) -> Any:
+    """Leave the rules as they are written, to their kinds."""
+    written = written_value(value)
+    if not isinstance(written, dict):
+        raise Unfit(f"must be a mapping from kinds of rules to rules, not {show(written)}")
+    return written
+
+
 def _ssl(value: Any) -> Any:
     written = getattr(value, "typed", value)
     if isinstance(written, bool):
@@ -109,6 +118,7 @@ Mock = Annotated[tuple[str, ...], PlainValidator(mock.mock), WithJsonSchema({"ty
 Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), installed.URLS]
 Interceptors = Annotated[Words, installed.INTERCEPTORS]
 RegistryAddress = Annotated[Text, installed.REGISTRY_ADDRESS]
+Routers = Annotated[dict[str, Any], PlainValidator(_routers), installed.ROUTERS]
 Function = Annotated[str, PlainValidator(text.function_path), _TEXT]
 Errors = Annotated[tuple[str, ...], PlainValidator(text.object_paths), TEXTS]
 Stub = Annotated[str, PlainValidator(text.stub_path), _TEXT]

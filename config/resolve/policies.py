@@ -19,6 +19,7 @@ from ..values.quantity import show
 from .chain import add_attachments, add_interceptors
 from .files import file_url, ssl_policy
 from .levels import Chosen, Level, choose, setter
+from .routers import add_routers, check_routers
 from .source import add_source
 from .transport import add_transport, note_misfits
 
@@ -31,7 +32,7 @@ _CALL = (
     *("unobserved", "mock", "validation", "cache", "cache_size", "cache_ttl_ms", "sticky", "parameter_types"),
 )
 _INTERFACE = (
-    *("interface", "group", "version", "check", "connections", "max_request_bytes", "max_response_bytes"),
+    *("interface", "group", "version", "check", "tag", "connections", "max_request_bytes", "max_response_bytes"),
     *("max_queued_requests", "max_queued_bytes", "connect_timeout_ms", "stub", "generic", "serialization"),
 )
 # What one level sets for itself alone.
@@ -80,6 +81,7 @@ def _check_consumer(consumer: Level, registries: Sequence[str], folder: Path, re
     nobody = Chosen({}, {})
     _method("", ANY, [consumer], report)
     note_misfits(consumer, report)
+    check_routers([consumer], report)
     _add_ssl(nobody, [consumer], folder, report)
     if consumer.written("registries") is not None:
         add_source(nobody, [consumer], registries, report)
@@ -123,6 +125,7 @@ def _reference(
     add_source(chosen, levels, registries, report)
     add_transport(chosen, levels, folder, report)
     _add_ssl(chosen, levels, folder, report)
+    add_routers(chosen, levels, report)
     entry = own.entry
     return ReferencePolicy(
         id=name,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
 from ..call.attempt import AttemptStage
 from ..call.invocation import Done, Invocation
 from ..loadbalance.api import LoadBalance
+from ..router.routing import Routing
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import Clock
 from ..runtime.timer import Timer
@@ -22,6 +23,7 @@ class ClusterParts:
 
     Attributes:
         directory: The providers, at any moment.
+        routing: Which of them a call may go to.
         loadbalance: Chooses among them.
         attempt: The attempt chain and, beneath it, the transport.
         budget: Says whether one more attempt is affordable.
@@ -39,6 +41,7 @@ class ClusterParts:
     clock: Clock
     random: Random
     timer: Timer
+    routing: Routing = field(default_factory=lambda: Routing(Random()))  # noqa: S311 - without rules it needs none
     callbacks: CallbackExecutor | None = None
 
 

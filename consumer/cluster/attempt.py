@@ -8,7 +8,30 @@ from ..call.attempt import Attempt
 from ..call.invocation import CallRecord, Invocation, blame
 from ..call.provider import Provider
 from ..errors import LocalProtocolError, NoProviderAvailable, RpcError
+from ..router.routing import Routing
 from .api import ClusterParts
+from .directory import Directory
+
+
+def candidates_for(
+    directory: Directory, routing: Routing, invocation: Invocation, tried: Sequence[Provider] = ()
+) -> tuple[Provider, ...]:
+    """List the providers that an attempt may choose from: the one place between the directory and the choice.
+
+    Rules come first, so that a call goes nowhere else only because those that it may go to have been tried.
+    """
+    if not routing.concerns(invocation):
+        return directory.candidates(tried)
+    providers = directory.providers
+    return directory.candidates(tried, routing.narrow(providers, invocation) if providers else None)
+
+
+def why_none(directory: Directory, routing: Routing, invocation: Invocation) -> str:
+    """Say why `candidates_for` is empty."""
+    providers = directory.providers
+    if providers and routing.concerns(invocation) and not routing.narrow(providers, invocation):
+        return routing.why_none(providers, invocation)
+    return directory.why_none()
 
 
 def begin_attempt(
@@ -16,16 +39,16 @@ def begin_attempt(
 ) -> Attempt | RpcError:
     """Choose a provider, one not *tried* where there is any, and make the attempt that asks it.
 
-    This is the one place between the directory and the choice, where whatever narrows the list belongs. Where the
-    attempt is not *alone*, since others of the same call run beside it, nothing may block the caller for it.
+    Where the attempt is not *alone*, since others of the same call run beside it, nothing may block the caller for it.
 
     Returns:
         The attempt, or the error of a call that nobody can be asked for.
     """
     record = invocation.record
-    providers = parts.directory.candidates(tried)
+    providers = candidates_for(parts.directory, parts.routing, invocation, tried)
     if not providers:
-        unknown = NoProviderAvailable(f"no provider: {parts.directory.why_none()}", not_sent=True)
+        why = why_none(parts.directory, parts.routing, invocation)
+        unknown = NoProviderAvailable(f"no provider: {why}", not_sent=True)
         blame(unknown, record, parts.clock)
         return unknown
     try:

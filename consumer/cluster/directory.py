@@ -52,9 +52,14 @@ class Directory:
         passed_over = f'; {others} of another protocol than "{self._protocol}"' if others else ""
         return f"{snapshot.reason or 'the registry'}{passed_over}"
 
-    def candidates(self, tried: Sequence[Provider]) -> tuple[Provider, ...]:
-        """List those to choose from: untried and reachable ones first, then untried, then all that take calls."""
-        providers = self.providers
+    def candidates(self, tried: Sequence[Provider], among: tuple[Provider, ...] | None = None) -> tuple[Provider, ...]:
+        """List those to choose from: untried and reachable ones first, then untried, then all that take calls.
+
+        Args:
+            tried: By the same call.
+            among: What rules have left of `providers`; None for all.
+        """
+        providers = self.providers if among is None else among
         if not self._at_risk:
             if not tried:
                 return providers

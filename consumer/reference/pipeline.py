@@ -11,13 +11,14 @@ from random import Random
 from callahead.config.extension import CLUSTER, LOADBALANCE, load
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.registry.api import Registry, Subscription
-from callahead.registry.models import ServiceKey
+from callahead.registry.models import ServiceKey, Snapshot
 
 from ..call.attempt import AttemptStage
 from ..call.future import InvocationFuture
 from ..call.invocation import Invocation
 from ..call.provider import Provider
 from ..cluster.api import Cluster, ClusterParts
+from ..cluster.attempt import candidates_for, why_none
 from ..cluster.budget import RetryBudget
 from ..cluster.directory import Directory
 from ..cluster.retry import check_listed
@@ -31,6 +32,7 @@ from ..interface.spelling import Spellings
 from ..limit import Gate, limited, limits_of
 from ..loadbalance.api import AttemptWatcher, LoadBalance
 from ..loadbalance.sticky import Sticky
+from ..router.ruling import Ruling
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
@@ -51,12 +53,14 @@ class Surroundings:
         random: The one source of chance.
         transport: Of the reference's protocol.
         registry: Where the reference's providers are.
+        application: Name of the program, "" for none.
     """
 
     runtime: Runtime
     random: Random
     transport: Transport
     registry: Registry
+    application: str = ""
 
 
 class Pipeline:
@@ -77,14 +81,51 @@ class Pipeline:
         self._bindings: dict[str, MethodBinding] = {}
         self._reference: Reference | None = None
         runtime = around.runtime
+        key = ServiceKey(policy.interface, policy.group, policy.version)
+        self._hearing = fork_safe_lock()  # held while rules or providers are taken over, one after the other
+        self._heard: Snapshot | None = None
+        self._ruling = Ruling(policy, key, around.application, around.random, self._obey)
         self.directory = Directory(policy.protocol, around.transport.release, runtime.clock)
         self.transport: ReferenceTransport = around.transport.open(policy, lambda: self.directory.providers)
         self._stream_balance: LoadBalance = load(LOADBALANCE, policy.default.loadbalance)(around.random)
         self._streamed = streamed(self.choose, self.directory, runtime.clock)
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
-        key = ServiceKey(policy.interface, policy.group, policy.version)
-        self._subscription: Subscription = around.registry.subscribe(key, self.directory.notify)
+        self._subscription: Subscription = around.registry.subscribe(key, self._hear)
+        try:
+            self._ruling.watch(around.registry)
+        except BaseException:
+            self.close()
+            raise
+
+    def _hear(self, snapshot: Snapshot, /) -> None:
+        with self._hearing:
+            self._heard = snapshot
+            self._show(snapshot)
+            is_news = self._ruling.takes(snapshot.endpoints)
+        if is_news:
+            what = f"rules of {self.policy.id}"
+            self.runtime.callbacks.submit(contextvars.Context(), what, self._ruling.follow)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        """Let the directory know *snapshot*; no call may see a provider with a tag before the routing knows of it."""
+        seen, routing = self._ruling.seen(snapshot), self._ruling.routing
+        routing.expect(seen.endpoints, only=False)
+        self.directory.notify(seen)
+        routing.expect(seen.endpoints, only=True)
+
+    def _obey(self) -> None:
+        """Take over what the rules of the registry say now; heard of on its queue."""
+        with self._hearing:
+            self._ruling.renew()
+            if self._heard is not None:
+                self._show(self._heard)
+            with self._lock:  # who binds a method now has either finished, or will see the new rules
+                bindings = list(self._bindings.values())
+            for binding in bindings:
+                policy = self.policy_of(binding.name)
+                if policy != binding.policy or policy.origins != binding.policy.origins:
+                    self.swap(binding.name, policy)
 
     def _calls(self) -> int:
         return sum(binding.metrics.calls for binding in list(self._bindings.values()))
@@ -97,17 +138,18 @@ class Pipeline:
         """
         if self.policy.check and not self.directory.providers:
             hint = f"; start without one by check: false (check is true, {self.policy.origin('check')})"
-            raise self._no_provider("(check)", hint)
+            raise self._no_provider("(check)", f"{self.directory.why_none()}{hint}")
 
-    def _no_provider(self, method: str, hint: str) -> NoProviderAvailable:
-        error = NoProviderAvailable(f"no provider: {self.directory.why_none()}{hint}", not_sent=True)
+    def _no_provider(self, method: str, why: str) -> NoProviderAvailable:
+        error = NoProviderAvailable(f"no provider: {why}", not_sent=True)
         error.reference, error.method = self.policy.id, method
         return error
 
     def policy_of(self, method: str) -> MethodPolicy:
-        """Return the policy of a method, whichever way the YAML spells it."""
+        """Return what a method obeys, rules included, whichever way the YAML spells it."""
         named = self._policies.find(method)
-        return named if named is not None else dataclasses.replace(self.policy.default, method=method)
+        policy = named if named is not None else dataclasses.replace(self.policy.default, method=method)
+        return self._ruling.effective(policy)
 
     def method(self, name: str) -> Method | StreamMethod:
         """Return the method that users call *name*, in any of its spellings.
@@ -185,7 +227,10 @@ class Pipeline:
         Raises:
             NoProviderAvailable: None is known.
         """
-        providers = self._candidates(invocation.method)
+        routing = self._ruling.routing
+        providers = candidates_for(self.directory, routing, invocation)
+        if not providers:
+            raise self._no_provider(invocation.method, why_none(self.directory, routing, invocation))
         return providers[0] if len(providers) == 1 else self._stream_balance.select(providers, invocation)
 
     def any_provider(self, purpose: str) -> Provider:
@@ -194,13 +239,10 @@ class Pipeline:
         Raises:
             NoProviderAvailable: None is known.
         """
-        return self._candidates(purpose)[0]
-
-    def _candidates(self, purpose: str) -> tuple[Provider, ...]:
         providers = self.directory.candidates(())
         if not providers:
-            raise self._no_provider(purpose, "")
-        return providers
+            raise self._no_provider(purpose, self.directory.why_none())
+        return providers[0]
 
     def _fold(self, policy: MethodPolicy) -> Chain:
         loadbalance: LoadBalance = load(LOADBALANCE, policy.loadbalance)(self._around.random)
@@ -242,6 +284,7 @@ class Pipeline:
         runtime = self.runtime
         return ClusterParts(
             directory=self.directory,
+            routing=self._ruling.routing,
             loadbalance=loadbalance,
             attempt=attempt,
             budget=self._budget,
@@ -258,6 +301,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Hear no more of the registry."""
+        self._ruling.close()
         self._subscription.close()
 
     def __repr__(self) -> str:

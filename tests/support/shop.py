@@ -46,7 +46,11 @@ class Shop:
         }
         # Far longer than any test, so that a busy machine times out nothing that was not meant to.
         config = {"consumer": {"timeout": 60_000, **(consumer or {})}, "references": {"foo": foo}}
-        self.consumer = Consumer(config, transports={"tri": self.transport}, **options)
+        self.consumer = Consumer(self.configuration(config), transports={"tri": self.transport}, **options)
+
+    def configuration(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Give the whole configuration, of which *config* has the reference."""
+        return config
 
     @property
     def foo(self) -> Any:
