@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from callahead.config import load_file, load_mapping
 from callahead.config.errors import ConfigError
 from callahead.config.extension import TRANSPORT, load, nearest
-from callahead.config.policy import ConsumerConfig, ReferencePolicy
+from callahead.config.policy import ConsumerConfig, MethodPolicy, ReferencePolicy
 from callahead.config.values.quantity import show
 from callahead.registry.api import Registry
 
@@ -33,6 +33,8 @@ from .reference.declared import require_declared
 from .reference.ending import OnDrop, Runtime
 from .reference.pipeline import Pipeline, Surroundings
 from .reference.reference import Reference
+from .reference.registries import Registries
+from .reference.seen import SeenProviders
 from .runtime.callbacks import CallbackExecutor
 from .runtime.deadline import Clock
 from .transport.api import ConnectionCounts, Transport, TransportParts
@@ -95,8 +97,7 @@ class Consumer:
         self._lock = threading.RLock()
         self._turns: dict[str, threading.RLock] = {}
         self._transports: dict[str, Transport] = dict(transports or {})
-        self._registries: dict[str, Registry] = dict(registries or {})
-        self._own_registries: dict[str, Registry] = {}  # by reference: made of addresses, or merged
+        self._registries = Registries(self.config.registries, registries or {})
         self._clients: dict[str, Any] = {}  # by reference: what `wrap` was given
         self._pipelines: dict[str, Pipeline] = {}
         self._references: dict[str, Reference] = {}
@@ -196,6 +197,35 @@ class Consumer:
         with self._making(name) as pipeline:
             return ConsumerChannel(pipeline)
 
+    def providers(self, name: str, method: str = "*", attachments: Mapping[str, str] | None = None) -> SeenProviders:
+        """Return the providers of the reference *name* as they are now, and which rule keeps calls from which of them.
+
+        Args:
+            name: As under ``references``.
+            method: Rules may speak of it; ``*`` is one of which none does.
+            attachments: Rules may look at them.
+
+        The first call asks registries. Nobody is called, and nothing is connected to.
+
+        Raises:
+            ConfigError: There is no such reference.
+            RegistryError: The registry cannot be read.
+            ConsumerClosed: After `close`.
+        """
+        with self._making(name, must_have=False) as pipeline:
+            return pipeline.seen(method, attachments or {})
+
+    def policy(self, name: str, method: str) -> MethodPolicy:
+        """Return what calls of *method* of the reference *name* obey now, rules of its registry included.
+
+        Raises:
+            ConfigError: There is no such reference.
+            RegistryError: The registry cannot be read.
+            ConsumerClosed: After `close`.
+        """
+        with self._making(name, must_have=False) as pipeline:
+            return pipeline.policy_of(method)
+
     def scope(self, *, timeout: float | None = None, on_error: OnError = "wait_all", retry_failed: int = 0) -> Scope:
         """Collect the calls of a ``with`` block, and wait for them at its end; see `callahead.consumer.scope.Scope`."""
         from .scope import Scope
@@ -203,8 +233,8 @@ class Consumer:
         return Scope(self._runtime, timeout=timeout, on_error=on_error, retry_failed=retry_failed)
 
     @contextmanager
-    def _making(self, name: str) -> Iterator[Pipeline]:
-        """Give the checked pipeline of *name*, to one thread at a time.
+    def _making(self, name: str, *, must_have: bool = True) -> Iterator[Pipeline]:
+        """Give the pipeline of *name*, checked for providers where it *must_have* some, to one thread at a time.
 
         Registries and types are read here, which may take seconds, and other names are not held up by it. Where the
         consumer is closed meanwhile, whatever that leads to is `ConsumerClosed`.
@@ -216,7 +246,8 @@ class Consumer:
             try:
                 with preparing():
                     pipeline = self._pipeline(name)
-                    pipeline.check()
+                    if must_have:
+                        pipeline.check()
                     yield pipeline
             except Exception:
                 self._require_open()
@@ -262,7 +293,7 @@ class Consumer:
             runtime=self._runtime,
             random=self._random,
             transport=self._transport(policy.protocol),
-            registry=self._registry(policy),
+            registry=self._registries.of(policy),
             application=self.config.application,
         )
 
@@ -281,28 +312,6 @@ class Consumer:
             callbacks=runtime.callbacks,
             application=self.config.application,
         )
-
-    def _registry(self, policy: ReferencePolicy) -> Registry:
-        from callahead.registry import DirectRegistry, MergedRegistry
-
-        if len(policy.registries) == 1:
-            return self._named_registry(policy.registries[0])
-        registry = self._own_registries.get(policy.id)
-        if registry is None:
-            if policy.registries:
-                registry = MergedRegistry([self._named_registry(name) for name in policy.registries])
-            else:
-                registry = DirectRegistry.of(policy)
-            self._own_registries[policy.id] = registry
-        return registry
-
-    def _named_registry(self, name: str) -> Registry:
-        from callahead.registry import open_registry
-
-        registry = self._registries.get(name)
-        if registry is None:
-            registry = self._registries[name] = open_registry(self.config.registries[name])
-        return registry
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -352,8 +361,7 @@ class Consumer:
             ending.give_up(ConsumerClosed("the consumer was closed under the call", in_doubt=True))
         for pipeline in pipelines:
             pipeline.close()
-        for registry in (*self._own_registries.values(), *self._registries.values()):
-            registry.close()
+        self._registries.close()
         for transport in self._transports.values():
             transport.close()
         runtime.timer.close()

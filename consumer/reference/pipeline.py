@@ -15,7 +15,7 @@ from callahead.registry.models import ServiceKey, Snapshot
 
 from ..call.attempt import AttemptStage
 from ..call.future import InvocationFuture
-from ..call.invocation import Invocation
+from ..call.invocation import CallRecord, Invocation
 from ..call.provider import Provider
 from ..cluster.api import Cluster, ClusterParts
 from ..cluster.attempt import candidates_for, why_none
@@ -40,6 +40,7 @@ from ..transport.shortage import preparing
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
 from .reference import Method, Reference
+from .seen import SeenProviders, seen
 from .stages import Transported, encoded, streamed
 from .stream import StreamMethod, of_stream
 
@@ -168,6 +169,19 @@ class Pipeline:
                     method = self._methods[carrier.name] = self._made(carrier)
                 self._methods[name] = method
             return method
+
+    def seen(self, method: str, attachments: Mapping[str, str]) -> SeenProviders:
+        """Look at the providers as a call of *method* would, without arguments and with *attachments*."""
+        policy, clock = self.policy_of(method), self.runtime.clock
+        record = CallRecord(policy, method, clock())
+        known = {**policy.attachments, **attachments}
+        invocation = Invocation(policy, method, (), {}, known, record.ends, clock, record, blocking=False)
+        running = [one for one in list(self.runtime.running) if one.policy.reference == self.policy.id]
+        return SeenProviders(
+            providers=seen(self.directory, self._ruling.routing, invocation, running, clock),
+            reason=self.directory.reason,
+            problems=tuple(self._ruling.problems),
+        )
 
     def reference(self, name: str) -> Reference:
         """Make what stands for the service in the program, which calls it *name*."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..call.invocation import Invocation
 from ..call.provider import Provider
@@ -19,19 +19,31 @@ FORCE: Final = "dubbo.force.tag"
 _LEVELS: Final = "|"
 
 
-def tag_of(invocation: Invocation) -> object:
-    """Look at the tag that the call asks for."""
-    return _text(invocation, TAG)
+class Asked(NamedTuple):
+    """What a call says of tags.
+
+    Attributes:
+        tag: That it asks for, "" for none.
+        is_forced: It does without an answer rather than without the tag.
+    """
+
+    tag: str
+    is_forced: bool
 
 
-def forces_tag(invocation: Invocation) -> object:
-    """Look at whether the call does without an answer rather than without its tag."""
-    return (_text(invocation, FORCE) or "").lower() == "true"
+_NOTHING: Final = Asked("", is_forced=False)
 
 
-def _text(invocation: Invocation, name: str) -> str | None:
-    found = invocation.attachments.get(name)
-    return found.decode(errors="replace") if isinstance(found, bytes) else found
+def asked_by(invocation: Invocation) -> Asked:
+    """Look at the tag that a call asks for."""
+    attachments = invocation.attachments
+    if not attachments:  # as most have none
+        return _NOTHING
+    return Asked(_text(attachments.get(TAG)), _text(attachments.get(FORCE)).lower() == "true")
+
+
+def _text(found: object) -> str:
+    return found.decode(errors="replace") if isinstance(found, bytes) else str(found or "")
 
 
 class TagRouter:
@@ -48,7 +60,7 @@ class TagRouter:
         origin: Where the rule was written; "" without one.
     """
 
-    looks: tuple[Look, ...] = (tag_of, forces_tag)
+    looks: tuple[Look, ...] = (asked_by,)
 
     def __init__(self, rule: TagRule | None, caller: Mapping[str, str], origin: str = "") -> None:
         self.name = f"tags ({origin})" if origin else "tags of providers"
@@ -59,11 +71,12 @@ class TagRouter:
 
     def route(self, providers: Providers, invocation: Invocation) -> Providers:
         """Narrow *providers*; see `Router.route`."""
-        tag = tag_of(invocation) or self._own
+        asked = asked_by(invocation)
+        tag = asked.tag or self._own
         if not tag:
             return _kept(providers, self._is_untagged)
-        is_forced = self._own_force or bool(forces_tag(invocation))
-        named = self._named(str(tag), providers, is_exact=is_forced)
+        is_forced = self._own_force or asked.is_forced
+        named = self._named(tag, providers, is_exact=is_forced)
         found = _kept(providers, lambda one: one.endpoint.parameters.get(TAG) == tag) if named is None else named
         if found or is_forced or (named is not None and self._force):
             return found
