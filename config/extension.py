@@ -33,7 +33,7 @@ _DUBBOS = {
     CLUSTER: "adaptiveservice available broadcast failback failsafe forking mergeable mock zoneaware",
     LOADBALANCE: "adaptive aliasmethod consistenthash consistenthashing interleavedweightedroundrobin leastactive p2c "
     "shortestresponse",
-    REGISTRY: "apollo consul dns etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple nacos polaris redis "
+    REGISTRY: "apollo consul etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple nacos polaris redis "
     "serviceconsul servicediscoveryregistry sofa xds",
     ROUTER: "affinity app mesh mock multicondition nacos polaris script service standardmesh static",
     TRANSPORT: "hessian http injvm jsonrpc memcached mock nativethrift redis rest rmi thrift webservice",

@@ -15,6 +15,7 @@ from urllib.parse import quote_plus
 
 import pytest
 from _pytest.mark import ParameterSet
+from support.dns_server import DnsServer
 from support.zookeeper_server import shared
 
 from callahead.config.policy import RegistryPolicy
@@ -31,6 +32,7 @@ from callahead.registry import (
     Subscription,
     open_registry,
 )
+from callahead.registry.dns import DnsRegistry
 from callahead.registry.url import Url, endpoint_of
 
 KEY = ServiceKey("a.B")
@@ -164,6 +166,24 @@ class ZookeeperSource:
         self.client.close()
 
 
+class DnsSource:
+    """SRV records of one name; it knows no services, so that of `put` only those of ``a.B`` are there."""
+
+    def __init__(self, _: Path) -> None:
+        self.server = DnsServer()
+
+    def open(self) -> Registry:
+        query = f"server={self.server.address}&refresh=10&empty_protection=false"
+        return DnsRegistry(RegistryPolicy(id="dns", address=f"dns://_tri._tcp.shop.test?{query}"))
+
+    def put(self, providers: Mapping[str, Sequence[str]]) -> None:
+        urls = map(Url.parse, providers.get(str(KEY), ()))
+        self.server.put("_tri._tcp.shop.test", "SRV", *(f"0 0 {url.port} {url.host}." for url in urls))
+
+    def close(self) -> None:
+        self.server.close()
+
+
 SOURCES: dict[str, Callable[[Path], Source]] = {"memory": MemorySource, "file": FileSource, "merged": MergedSource}
 FIXED: dict[str, Callable[[Path], Source]] = {"direct": DirectSource}
 LONG: dict[str, Callable[[Path], Source]] = {"zookeeper": ZookeeperSource}
@@ -187,7 +207,18 @@ def any_source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sourc
     yield from made(request.param, tmp_path)
 
 
-@pytest.fixture(params=params(SOURCES))
+# What only a registry that tells services apart can be asked.
+OF_SERVICES = ("test_many_subscriptions_hear_of_their_own_service", "test_only_providers_that_match_are_told")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Try `source` on all, but what concerns several services on those alone that know of services."""
+    if "source" in metafunc.fixturenames:
+        tables = [SOURCES] if metafunc.function.__name__ in OF_SERVICES else [SOURCES, {"dns": DnsSource}]
+        metafunc.parametrize("source", params(*tables), indirect=True)
+
+
+@pytest.fixture
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     yield from made(request.param, tmp_path)
 

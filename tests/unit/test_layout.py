@@ -53,7 +53,7 @@ NETWORK = ("grpc", "socket", "ssl", "selectors")
 NETWORK_ROOMS = (
     "consumer.transport", "consumer.testing", "consumer.channel",
     "consumer.interface.proto.generated", "consumer.interface.proto.reflection", "registry.zookeeper.session",
-    "registry.host",
+    "registry.dns.resolving", "registry.host",
 )  # fmt: skip
 
 
