@@ -20,6 +20,8 @@ DEFAULT_PROTOCOL = "tri"
 BUILT_IN = "built-in"
 CALL = "call"
 LAZY: Final = "lazy"
+# In an address that a transport resolves by itself, such as dns:///host:port.
+TARGET: Final = ":///"
 # These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
 NEVER_SENT = frozenset({"async", "retries", "return", "sent"})
 

@@ -57,7 +57,7 @@ def _urls() -> JsonDict:
     known = "|".join("".join(f"[{char.lower()}{char.upper()}]" for char in name) for name in available(TRANSPORT))
     item: JsonDict = {
         "type": "string",
-        "pattern": rf"^\s*(({known})://|(?!{_SCHEME}))|{PLACEHOLDER}",
+        "pattern": rf"^\s*(({known})://|{_SCHEME}/|(?!{_SCHEME}))|{PLACEHOLDER}",
         "description": "protocol://host:port",
     }
     return {**item, "type": ["string", "array"], "items": item}
