@@ -31,8 +31,7 @@ _OTHER_NAMES = {"grpc": "tri", "grpcs": "tri", "triple": "tri"}
 # What Dubbo and dubbo-go have and nobody offers here, without dashes: none of these is a slip of the pen.
 _DUBBOS = {
     CLUSTER: "adaptiveservice available broadcast failback failsafe forking mergeable mock zoneaware",
-    LOADBALANCE: "adaptive aliasmethod consistenthash consistenthashing interleavedweightedroundrobin leastactive p2c "
-    "shortestresponse",
+    LOADBALANCE: "aliasmethod consistenthashing interleavedweightedroundrobin",
     REGISTRY: "apollo consul etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple nacos polaris redis "
     "serviceconsul servicediscoveryregistry sofa xds",
     ROUTER: "affinity app mesh mock multicondition nacos polaris script service standardmesh static",

@@ -12,15 +12,20 @@ from pydantic import ValidationError
 
 from .check.declared import said
 from .check.models import MethodModel, yaml_keys
-from .policy import BUILT_IN, MethodPolicy
-from .read.keys import normalise
+from .policy import BUILT_IN, PROVIDER, MethodPolicy
+from .read.keys import dotted, normalise
 from .read.report import Report
 from .read.scalar import typed
 from .read.tree import Entry
 from .values.mock import parse_mock
 
 # What a rule may change: how calls are made. What call sites are written for, and names of functions, is the program's.
-OVERLAID: Final = ("timeout", "total_timeout", "retries", "cluster", "loadbalance", "actives", "sticky", "mock")
+OVERLAID: Final = (
+    *("timeout", "total_timeout", "retries", "cluster", "loadbalance", "hash_nodes", "hash_arguments", "actives"),
+    *("sticky", "mock"),
+)
+# Settings whose name in Dubbo has a dot, which parts a method from its setting else.
+_DOTTED: Final = {dotted(name): name for name in OVERLAID if name.startswith("hash_")}
 
 _ATTRIBUTES: Final = {key: attribute for attribute, key in yaml_keys(MethodModel).items()}
 
@@ -48,12 +53,19 @@ def overlay_of(key: str, entry: Entry, report: Report) -> Overlay | None:
     Returns:
         None where *key* is none of `OVERLAID`, or its value does not fit, which is then noted in *report*.
     """
-    method, _, name = key.rpartition(".")
-    setting = normalise(name)
+    method, setting = method_and_setting(key)
     if setting not in OVERLAID or not (method == "" or method.isidentifier()):
         return None
     value = _value(setting, entry, report)
     return None if value is None else Overlay(method, _ATTRIBUTES[setting], value, report.origin(entry))
+
+
+def method_and_setting(key: str) -> tuple[str, str]:
+    """Part ``<method>.timeout``, or ``timeout``, into the method, "" for none, and the setting in snake_case."""
+    for spelt, name in _DOTTED.items():
+        key = key.removesuffix(spelt) + name if key.endswith(spelt) else key
+    method, _, setting = key.rpartition(".")
+    return method, normalise(setting)
 
 
 def _value(setting: str, entry: Entry, report: Report) -> Any:
@@ -100,4 +112,6 @@ def lay_over(policy: MethodPolicy, default: MethodPolicy, overlays: Iterable[Ove
 
 def _is_own(policy: MethodPolicy, default: MethodPolicy, attribute: str) -> bool:
     values = getattr(policy, attribute), getattr(default, attribute)
+    if policy.origin(attribute) == PROVIDER:
+        return False
     return values[0] != values[1] or policy.origin(attribute) != default.origin(attribute)

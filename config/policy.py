@@ -19,9 +19,11 @@ from .errors import ConfigError, Problem
 DEFAULT_PROTOCOL = "tri"
 BUILT_IN = "built-in"
 CALL = "call"
+PROVIDER = "provider"
 LAZY: Final = "lazy"
 # In an address that a transport resolves by itself, such as dns:///host:port.
 TARGET: Final = ":///"
+MIGRATION_STEPS: Final = ("APPLICATION_FIRST", "FORCE_APPLICATION", "FORCE_INTERFACE")
 # These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
 NEVER_SENT = frozenset({"async", "retries", "return", "sent"})
 
@@ -84,11 +86,13 @@ class MethodPolicy:
         cache_size: Most answers that are kept, > 0.
         cache_ttl_ms: How long each is kept, 0 for ever.
         sticky: A call goes to the provider of the call before it, as long as that is there.
+        hash_nodes: Points of each provider on the ring of ``consistenthash``, >= 4.
+        hash_arguments: Places from 0, or keywords, of the arguments that it goes by.
         attachments: Sent with each call, under those of the context; YAML ``parameters``, and *call_attachments*.
         call_attachments: Those of the call's own options, which go before those of the context.
         parameter_types: Java parameter types in order, or None where they are not declared.
-        origins: From attribute name to where its value was set: ``"conf/x.yml:14"``, ``"built-in"`` or ``"call"``; from
-            ``"method"`` to where the YAML names the method.
+        origins: From attribute name to where its value was set: ``"conf/x.yml:14"``, ``"built-in"``, ``"provider"`` or
+            ``"call"``; from ``"method"`` to where the YAML names the method.
     """
 
     reference: str
@@ -120,6 +124,8 @@ class MethodPolicy:
     cache_size: int = 1000
     cache_ttl_ms: int = 180_000
     sticky: bool = False
+    hash_nodes: int = 160
+    hash_arguments: tuple[str, ...] = ("0",)
     attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     call_attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     parameter_types: tuple[str, ...] | None = None
@@ -140,13 +146,17 @@ class MethodPolicy:
         return ConfigError([self.problem(attribute, text, hint)])
 
     def override(self, **values: Any) -> MethodPolicy:
-        """Copy with *values*, each marked as set by the call.
+        """Copy with *values*, each marked as set by the call; see `amended`."""
+        return self.amended(CALL, **values)
+
+    def amended(self, origin: str, **values: Any) -> MethodPolicy:
+        """Copy with *values*, each marked as set by *origin*.
 
         A new ``timeout_ms`` or ``retries`` without a ``total_timeout_ms`` renews the total as
         ``timeout x (retries + 1)``, unless the total was set explicitly.
         """
         new = dataclasses.replace(
-            self, **values, origins=MappingProxyType({**self.origins, **dict.fromkeys(values, CALL)})
+            self, **values, origins=MappingProxyType({**self.origins, **dict.fromkeys(values, origin)})
         )
         renews = {"timeout_ms", "retries"} & values.keys() and self.origin("total_timeout_ms") == BUILT_IN
         if renews and "total_timeout_ms" not in values:
@@ -203,6 +213,9 @@ class ReferencePolicy:
         protocol: Entry point name of the transport.
         urls: Direct provider addresses as URLs; empty where a registry is used.
         registries: Ids of the registries to ask; empty where *urls* is used.
+        migration_step: Which of a registry's providers are seen: those registered by application and by interface
+            (``APPLICATION_FIRST``), or of one kind alone. Dubbo's ``migration.step``.
+        provided_by: Applications that provide the interface; empty where the registry says which.
         stub: ``module:Class`` of a generated stub, or of annotated functions for a Java interface; or a module of
             generated stubs; or None.
         check: The first `Consumer.reference` fails when no provider is known.
@@ -233,6 +246,8 @@ class ReferencePolicy:
     protocol: str = DEFAULT_PROTOCOL
     urls: tuple[str, ...] = field(default=(), repr=False)
     registries: tuple[str, ...] = ()
+    migration_step: Literal["APPLICATION_FIRST", "FORCE_APPLICATION", "FORCE_INTERFACE"] = "APPLICATION_FIRST"
+    provided_by: tuple[str, ...] = ()
     stub: str | None = None
     check: bool = True
     ssl: SslPolicy | None = None
@@ -281,6 +296,7 @@ class RegistryPolicy:
     Attributes:
         id: Key in the YAML's ``registries``.
         address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``zookeeper://127.0.0.1:2181``.
+        file: Path of the file that keeps its last good lists, "" for none.
         parameters: What the YAML says under its ``parameters``, as text, by normalised (snake_case) key.
         application: Name of the program, as registries are told it; "" where it has none.
         origins: From attribute name to where it was set.
@@ -288,6 +304,7 @@ class RegistryPolicy:
 
     id: str
     address: str = field(repr=False)
+    file: str = ""
     parameters: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     application: str = ""
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)

@@ -26,6 +26,7 @@ from callahead.registry.api import Registry
 
 from .call.invocation import CallRecord
 from .call.unseen import report_unseen
+from .discovery.registries import Registries
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
 from .limit import Gate, limits_of
@@ -33,15 +34,16 @@ from .reference.declared import require_declared
 from .reference.ending import OnDrop, Runtime
 from .reference.pipeline import Pipeline, Surroundings
 from .reference.reference import Reference
-from .reference.registries import Registries
-from .reference.seen import SeenProviders
 from .runtime.callbacks import CallbackExecutor
 from .runtime.deadline import Clock
 from .transport.api import ConnectionCounts, Transport, TransportParts
 from .transport.shortage import preparing
 
 if TYPE_CHECKING:
+    from callahead.registry.discovery.metadata import MetadataSource
+
     from .channel.channel import ConsumerChannel
+    from .reference.seen import SeenProviders
     from .scope import OnError, Scope
 
 S = TypeVar("S")
@@ -97,7 +99,7 @@ class Consumer:
         self._lock = threading.RLock()
         self._turns: dict[str, threading.RLock] = {}
         self._transports: dict[str, Transport] = dict(transports or {})
-        self._registries = Registries(self.config.registries, registries or {})
+        self._registries = Registries(self.config, registries or {}, self._metadata_source)
         self._clients: dict[str, Any] = {}  # by reference: what `wrap` was given
         self._pipelines: dict[str, Pipeline] = {}
         self._references: dict[str, Reference] = {}
@@ -224,7 +226,7 @@ class Consumer:
             ConsumerClosed: After `close`.
         """
         with self._making(name, must_have=False) as pipeline:
-            return pipeline.policy_of(method)
+            return pipeline.effective(method)
 
     def scope(self, *, timeout: float | None = None, on_error: OnError = "wait_all", retry_failed: int = 0) -> Scope:
         """Collect the calls of a ``with`` block, and wait for them at its end; see `callahead.consumer.scope.Scope`."""
@@ -312,6 +314,11 @@ class Consumer:
             callbacks=runtime.callbacks,
             application=self.config.application,
         )
+
+    def _metadata_source(self) -> MetadataSource:
+        from .discovery.source import CalledMetadata
+
+        return CalledMetadata(Consumer, self.config.application)
 
     @property
     def references(self) -> tuple[str, ...]:

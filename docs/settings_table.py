@@ -51,6 +51,8 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "cache": "``cache``; ``lru`` and ``expiring``",
         "cache_size": "``cache.size``",
         "cache_ttl": "``cache.seconds``",
+        "hash_nodes": "``hash.nodes``, which is accepted too",
+        "hash_arguments": "``hash.arguments``, likewise",
     },
     "method": {
         "parameter_types": f"{NONE}; Java has the interface",

@@ -35,6 +35,7 @@ class Providers(NamedTuple):
 
     endpoints: tuple[Endpoint, ...]
     reason: str
+    is_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,12 +46,14 @@ class _State:
         content: Bytes read last, good or bad; None where they could not be read.
         signature: Of the file as read last; None where it must be read again, whatever its signature.
         problem: Why *catalogue* is not what the file says; "" where it is.
+        is_known: A good list was read, ever.
     """
 
     catalogue: Catalogue
     content: bytes | None
     signature: _Signature | None
     problem: str = ""
+    is_known: bool = True
 
 
 class FileRegistry:
@@ -102,7 +104,7 @@ class FileRegistry:
             ProviderDataError: The file has a fault, and no earlier list is known.
             RegistryError: The registry is closed.
         """
-        if self._state is None:
+        if self._state is None or not self._state.is_known:
             self._begin(self._first())
         return self._queue.subscribe(key, listener)
 
@@ -110,10 +112,10 @@ class FileRegistry:
         """Tell *listener* of the text under *group* and *key*, as `ConfigurationCentre.watch` promises.
 
         Raises:
-            RegistryError: As for `subscribe`.
+            RegistryError: The registry is closed, or the file cannot be watched.
         """
         if self._state is None:
-            self._begin(self._first())
+            self._begin(self._first_or_nothing())
         return self._texts.subscribe(TextKey(group, key), listener)
 
     def close(self) -> None:
@@ -137,18 +139,26 @@ class FileRegistry:
             raise RegistryUnavailable(f"{error}{self._whose()}") from error.__cause__
         return _State(read_listing(content, self._path), content, _trusted(signature))
 
+    def _first_or_nothing(self) -> _State:
+        try:
+            return self._first()
+        except (RegistryUnavailable, ProviderDataError) as error:
+            return _State(Catalogue(self._path), None, None, str(error), is_known=False)
+
     def _whose(self) -> str:
         """Tell where the file was named, for who has mistyped it; the log names the registry."""
         return f" (registries.{self._id}.address, {self._named_at})" if self._named_at else ""
 
     def _begin(self, first: _State) -> None:
         with self._lock:
-            if self._state is None and not self._closing.is_set():
+            if self._closing.is_set() or (self._state is not None and self._state.is_known):
+                return
+            if self._state is None:
                 try:
                     self._start(self._watch)
                 except RuntimeError as error:  # the system has no thread left: the next subscription tries again
                     raise RegistryUnavailable(f"{self._path} cannot be watched: {error}") from None
-                self._state = first
+            self._state = first
 
     def _start(self, watch: Callable[[], None]) -> None:
         watcher = Thread(target=watch, name=f"callahead-registry-{self._id}", daemon=True)
@@ -157,8 +167,8 @@ class FileRegistry:
 
     def _find(self, key: ServiceKey) -> Providers:
         assert self._state is not None
-        endpoints, reason = self._state.catalogue.find(key)
-        return Providers(endpoints, f"{reason}; not renewed: {self._state.problem}" if self._state.problem else reason)
+        found, problem = self._state.catalogue.find(key), self._state.problem
+        return found._replace(reason=f"{found.reason}; not renewed: {problem}") if problem else found
 
     def _text(self, key: TextKey) -> str | None:
         assert self._state is not None
@@ -210,7 +220,7 @@ class FileRegistry:
         if content == old.content:
             return seen
         try:
-            return replace(seen, catalogue=read_listing(content, self._path), problem="")
+            return replace(seen, catalogue=read_listing(content, self._path), problem="", is_known=True)
         except ProviderDataError as error:
             return replace(seen, problem=str(error))
 

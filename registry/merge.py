@@ -119,7 +119,8 @@ class _Union(_Joined):
     def _find(self, _key: ServiceKey) -> Providers:
         parts = tuple(self._parts)
         endpoints = unique(endpoint for part in parts for endpoint in part.endpoints)
-        return Providers(endpoints, "; ".join(part.reason for part in parts))
+        is_known = all(part.is_known for part in parts)
+        return Providers(endpoints, "; ".join(part.reason for part in parts), is_known)
 
 
 class _Texts(_Joined):

@@ -98,8 +98,10 @@ class Snapshot:
         version: Grows by at least one with each snapshot of one subscription.
         endpoints: No protocol and address twice; the order carries no meaning.
         reason: Why the list is what it is, such as ``"conf/providers.yml: 2 providers"``; named in errors.
+        is_known: The registry has answered at least once; False where it could not be asked so far, or not for all.
     """
 
     version: int
     endpoints: tuple[Endpoint, ...]
     reason: str = ""
+    is_known: bool = True

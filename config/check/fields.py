@@ -6,10 +6,11 @@ from types import NoneType
 from typing import Annotated, Any, TypeVar, Union, get_args
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainValidator, WithJsonSchema
+from pydantic.config import JsonDict
 from pydantic_core import CoreSchema
 
 from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, unknown
-from ..policy import LAZY
+from ..policy import LAZY, MIGRATION_STEPS
 from ..read.tree import Broken
 from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, choice, count, or_placeholder
 from ..values import mock, text
@@ -29,8 +30,11 @@ __all__ = [
     "Errors",
     "Flag",
     "Function",
+    "HashArguments",
+    "HashNodes",
     "Interceptors",
     "LoadBalance",
+    "MigrationStep",
     "Mock",
     "OrEmpty",
     "OrSwitch",
@@ -101,6 +105,8 @@ def _ssl(value: Any) -> Any:
 
 _PARAMETER = {"type": ["string", "number", "boolean"], "description": "A value, which becomes text"}
 _TEXT = WithJsonSchema({"type": "string"})
+_PLACE: JsonDict = {"type": ["string", "number"], "description": "A place from 0, or a keyword"}
+_PLACES = WithJsonSchema({"type": ["string", "number", "array"], "items": _PLACE})
 
 Async = Annotated[bool | str, PlainValidator(flag_or(LAZY)), or_placeholder(enum=[True, False, LAZY])]
 Retries = Annotated[int, *count(0, MOST_RETRIES)]
@@ -110,10 +116,13 @@ Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
+MigrationStep = Annotated[str, *choice(*MIGRATION_STEPS)]
 Unobserved = Annotated[str, *choice("log", "raise", "ignore")]
 WhenFull = Annotated[str, *choice("block", "reject", "delay", "shed_oldest")]
 CacheKind = Annotated[str, *choice("none", "lru")]
 CacheSize = Annotated[int, *count(1, 10_000_000)]
+HashNodes = Annotated[int, *count(4, 10_000)]
+HashArguments = Annotated[tuple[str, ...], PlainValidator(text.places), _PLACES]
 Mock = Annotated[tuple[str, ...], PlainValidator(mock.mock), WithJsonSchema({"type": ["string", "object"]})]
 Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), installed.URLS]
 Interceptors = Annotated[Words, installed.INTERCEPTORS]

@@ -108,6 +108,12 @@ class CallModel(_Section):
     sticky: f.Written[f.Flag] = Field(
         None, description="Calls go to the provider of the call before, as long as it is there; default false"
     )
+    hash_nodes: f.Written[f.HashNodes] = Field(
+        None, description="Points of each provider on the ring of consistenthash, 4 to 10000; default 160"
+    )
+    hash_arguments: f.Written[f.HashArguments] = Field(
+        None, description="Arguments that consistenthash goes by: places from 0, or keywords; default 0"
+    )
     attachments: dict[str, f.Parameter] | None = Field(
         None, alias="parameters", description="Sent with each call as attachments, merged key by key"
     )
@@ -136,6 +142,11 @@ class InterfaceModel(CallModel):
     protocol: f.Written[f.Protocol] = Field(None, description="Transport; default: what url says, else tri")
     registries: f.Written[f.Words] = Field(
         None, alias="registry", description="Id of a registry, or a list of ids; default: all"
+    )
+    migration_step: f.Written[f.MigrationStep] = Field(
+        None,
+        description="Providers that are seen of a registry that knows applications (Dubbo 3): those of applications and"
+        " of interfaces, or of one kind alone; default APPLICATION_FIRST",
     )
     check: f.Written[f.Flag] = Field(
         None, description="Making the reference fails when no provider is known; default true"
@@ -193,6 +204,11 @@ class ReferenceModel(PendingModel, InterfaceModel):
     urls: f.Written[f.Urls] = Field(
         None, alias="url", description="Addresses of providers, several with ; between them or as a list"
     )
+    provided_by: f.Written[f.Words] = Field(
+        None,
+        description="Name of the application that provides the interface, or a list of names; default: the registry's"
+        " mapping says that",
+    )
     stub: f.Written[f.Stub] = Field(
         None, description="module:Class of generated or annotated code that declares the methods"
     )
@@ -207,6 +223,10 @@ class RegistryModel(_Section):
     model_config = ConfigDict(json_schema_extra={"required": ["address"]})
 
     address: f.Written[f.RegistryAddress] = Field(None, description="URL such as file:providers.yml or memory://shop")
+    file: f.Written[f.Text] = Field(
+        None,
+        description="File that keeps the last good lists for a start while the registry is down; default none",
+    )
     parameters: dict[str, f.Parameter] | None = Field(None, description="Anything that the registry itself takes")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version
 from typing import Any
 
 from ..extension import TRANSPORT, available
-from ..read.keys import camel, kebab
+from ..read.keys import camel, dotted, kebab
 from ..settings import PLACEHOLDER
 from .declared import ONLY
 from .listing import declaration, is_local, listing
@@ -120,12 +121,14 @@ def _with(section: Schema, key: str, description: str, *, required: bool) -> Sch
 
 
 def _open_spellings(section: Schema) -> None:
-    """Allow kebab-case and camelCase beside the spelling that editors complete."""
+    """Allow kebab-case, camelCase and dots beside the spelling that editors complete."""
     section.pop("title", None)
     section["properties"] = {key: _tidy(schema) for key, schema in section["properties"].items()}
     others = {key: schema for key, schema in section["properties"].items() if "_" in key}
     if others:
-        section["patternProperties"] = {f"^({kebab(key)}|{camel(key)})$": schema for key, schema in others.items()}
+        section["patternProperties"] = {
+            f"^({kebab(key)}|{camel(key)}|{re.escape(dotted(key))})$": schema for key, schema in others.items()
+        }
 
 
 def _tidy(schema: Schema) -> Schema:

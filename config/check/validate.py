@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from ..read.keys import respell, similar
+from ..read.keys import respell, similar, spelling_in
 from ..read.report import Report
 from ..read.tree import BROKEN, Entry
 from ..values.quantity import Unfit, kind
@@ -88,7 +88,8 @@ def _note(fault: ErrorDetails, tree: Entry, report: Report) -> None:
     if isinstance(cause, Unfit):
         report.at(entry, str(cause), cause.hint)
     elif fault["type"] == "extra_forbidden":
-        text, hint = _unknown(_section_of(location), str(location[-1]), entry.path.rpartition(".")[2])
+        key = str(location[-1])
+        text, hint = _unknown(_section_of(location), key, spelling_in(entry.path, key))
         report.at(entry, text, hint)
     else:
         report.at(entry, f"must be a mapping, not {kind(fault['input'])}", _example(location))
@@ -123,7 +124,7 @@ def _section_of(location: Sequence[str | int]) -> str:
     return str(location[0])
 
 
-def _unknown(section: str, key: str, spelt: str) -> tuple[str, str]:
+def _unknown(section: str, key: str, like: str) -> tuple[str, str]:
     """Say what is wrong with a *key* that *section* does not have, and what to do."""
     reason = REFUSED[section].get(key)
     if reason is not None:
@@ -138,6 +139,6 @@ def _unknown(section: str, key: str, spelt: str) -> tuple[str, str]:
     if homes:
         return "does not belong here", f"it is a setting of: {', '.join(homes)}"
     if near is not None:
-        return "unknown key", f'did you mean "{respell(near, spelt)}"?'
+        return "unknown key", f'did you mean "{respell(near, like)}"?'
     known = sorted(keys[section])
     return "unknown key", f"known: {', '.join(known)}" if len(known) <= _MOST_NAMES else ""

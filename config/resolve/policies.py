@@ -29,11 +29,13 @@ ANY = "*"
 _CALL = (
     *("is_async", "sent", "returns", "timeout_ms", "total_timeout_ms", "retries", "idempotent", "retry_on", "cluster"),
     *("loadbalance", "actives", "when_full", "max_delayed", "max_delayed_bytes", "oninvoke", "onreturn", "onthrow"),
-    *("unobserved", "mock", "validation", "cache", "cache_size", "cache_ttl_ms", "sticky", "parameter_types"),
+    *("unobserved", "mock", "validation", "cache", "cache_size", "cache_ttl_ms", "sticky", "hash_nodes"),
+    *("hash_arguments", "parameter_types"),
 )
 _INTERFACE = (
     *("interface", "group", "version", "check", "tag", "connections", "max_request_bytes", "max_response_bytes"),
     *("max_queued_requests", "max_queued_bytes", "connect_timeout_ms", "stub", "generic", "serialization"),
+    *("migration_step", "provided_by"),
 )
 # What one level sets for itself alone.
 _OWN = ("max_pending", "max_pending_bytes")
@@ -89,12 +91,16 @@ def _check_consumer(consumer: Level, registries: Sequence[str], folder: Path, re
 
 def _registry(name: str, model: RegistryModel, entry: Entry, folder: Path, report: Report) -> RegistryPolicy:
     address = _address(model, entry, folder, report)
-    origins = {key: report.origin(entry.find([key])) for key in ("address", "parameters")}
+    origins = {key: report.origin(entry.find([key])) for key in ("address", "file", "parameters")}
     parameters = {normalise(key): value for key, value in (model.parameters or {}).items()}
     for key in model.parameters or {}:
         origins[normalise(key)] = report.origin(entry.find(["parameters", key]))
     return RegistryPolicy(
-        id=name, address=address, parameters=MappingProxyType(parameters), origins=MappingProxyType(origins)
+        id=name,
+        address=address,
+        file=str(folder / model.file) if model.file else "",
+        parameters=MappingProxyType(parameters),
+        origins=MappingProxyType(origins),
     )
 
 

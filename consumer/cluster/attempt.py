@@ -23,7 +23,7 @@ def candidates_for(
     if not routing.concerns(invocation):
         return directory.candidates(tried)
     providers = directory.providers
-    return directory.candidates(tried, routing.narrow(providers, invocation) if providers else None)
+    return directory.candidates_among(routing.narrow(providers, invocation), tried) if providers else ()
 
 
 def why_none(directory: Directory, routing: Routing, invocation: Invocation) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextvars
 import dataclasses
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TYPE_CHECKING
 
 from callahead.config.extension import CLUSTER, LOADBALANCE, load
 from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.provided import amend
 from callahead.registry.api import Registry, Subscription
 from callahead.registry.models import ServiceKey, Snapshot
 
@@ -30,8 +33,9 @@ from ..interceptor.order import attempt_chain, call_chain, load_interceptors, sc
 from ..interface.description import MethodDescription
 from ..interface.spelling import Spellings
 from ..limit import Gate, limited, limits_of
-from ..loadbalance.api import AttemptWatcher, LoadBalance
+from ..loadbalance.api import AttemptWatcher, LoadBalance, LoadBalanceParts
 from ..loadbalance.sticky import Sticky
+from ..loadbalance.weights import Weights
 from ..router.ruling import Ruling
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.forking import fork_safe_lock
@@ -39,10 +43,16 @@ from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
+from .provided import Provided
 from .reference import Method, Reference
-from .seen import SeenProviders, seen
 from .stages import Transported, encoded, streamed
 from .stream import StreamMethod, of_stream
+
+_LOG = logging.getLogger("callahead.consumer.call")
+
+
+if TYPE_CHECKING:
+    from .seen import SeenProviders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,26 +90,33 @@ class Pipeline:
         self._policies = Spellings(policy.methods)
         self._methods: dict[str, Method | StreamMethod] = {}
         self._bindings: dict[str, MethodBinding] = {}
+        self._obeyed: dict[str, MethodPolicy] = {}
         self._reference: Reference | None = None
         runtime = around.runtime
         key = ServiceKey(policy.interface, policy.group, policy.version)
         self._hearing = fork_safe_lock()  # held while rules or providers are taken over, one after the other
         self._heard: Snapshot | None = None
+        self._changes = 0
         self._ruling = Ruling(policy, key, around.application, around.random, self._obey)
-        self.directory = Directory(policy.protocol, around.transport.release, runtime.clock)
-        self.transport: ReferenceTransport = around.transport.open(policy, lambda: self.directory.providers)
-        self._stream_balance: LoadBalance = load(LOADBALANCE, policy.default.loadbalance)(around.random)
-        self._streamed = streamed(self.choose, self.directory, runtime.clock)
+        transport = around.transport
+        self.directory = Directory(policy.protocol, transport.release, runtime.clock, transport.refresh)
+        self.transport: ReferenceTransport = transport.open(policy, lambda: self.directory.providers)
+        self._stream_balance = self._balance(policy.default, "")
+        self.stream_watcher = _watcher(self._stream_balance)
+        self._streamed = streamed(self.choose, self.directory, self.stream_watcher, runtime.clock)
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
-        self._subscription: Subscription = around.registry.subscribe(key, self._hear)
+        self._provided = Provided()
+        self._told: dict[str, list[str]] = {}
+        self._subscription: Subscription = around.registry.subscribe(key, self._notify)
         try:
             self._ruling.watch(around.registry)
         except BaseException:
             self.close()
             raise
 
-    def _hear(self, snapshot: Snapshot, /) -> None:
+    def _notify(self, snapshot: Snapshot, /) -> None:
+        """Take over the list of providers, and what they say of calls."""
         with self._hearing:
             self._heard = snapshot
             self._show(snapshot)
@@ -114,6 +131,10 @@ class Pipeline:
         routing.expect(seen.endpoints, only=False)
         self.directory.notify(seen)
         routing.expect(seen.endpoints, only=True)
+        provided = Provided.by(self.directory.providers)
+        if provided.votes and provided != self._provided:  # where all have left, what they said stays
+            self._provided = provided
+            self.renew()
 
     def _obey(self) -> None:
         """Take over what the rules of the registry say now; heard of on its queue."""
@@ -121,12 +142,43 @@ class Pipeline:
             self._ruling.renew()
             if self._heard is not None:
                 self._show(self._heard)
-            with self._lock:  # who binds a method now has either finished, or will see the new rules
-                bindings = list(self._bindings.values())
-            for binding in bindings:
-                policy = self.policy_of(binding.name)
-                if policy != binding.policy or policy.origins != binding.policy.origins:
-                    self.swap(binding.name, policy)
+            self.renew()
+
+    def renew(self) -> None:
+        """Let each method that was looked up obey what holds for it now; a call that runs goes on as it began."""
+        self._changes += 1
+        for binding in list(self._bindings.values()):
+            self._renew(binding)
+
+    def _renew(self, binding: MethodBinding) -> None:
+        is_streaming = binding.chain.stage is self._streamed
+        policy, before = self._effective(binding.name, is_streaming=is_streaming), self._obeyed[binding.name]
+        if policy != before or policy.origins != before.origins:
+            self._obeyed[binding.name] = policy
+            binding.chain = self._chain(policy, binding.name, is_streaming=is_streaming)
+
+    def _chain(self, policy: MethodPolicy, name: str, *, is_streaming: bool) -> Chain:
+        return Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy, name)
+
+    def effective(self, method: str) -> MethodPolicy:
+        """Return what the method that the provider calls *method* obeys, if it does not stream.
+
+        That is the configuration, below it what the providers say, and above both the rules of the registry.
+        """
+        return self._effective(method, is_streaming=False)
+
+    def _effective(self, method: str, *, is_streaming: bool) -> MethodPolicy:
+        policy = self.policy_of(method)
+        return self._ruling.effective(policy if is_streaming else self._amended(method, policy))
+
+    def _amended(self, method: str, written: MethodPolicy) -> MethodPolicy:
+        """Add to what the configuration says what the providers say where it says nothing."""
+        policy, problems = amend(written, self._provided.of(method))
+        if problems and self._told.get(method) != problems:
+            text = "%s.%s: what the providers say cannot be obeyed, and is passed over: %s"
+            _LOG.warning(text, self.policy.id, method, "; ".join(problems))
+        self._told[method] = problems
+        return policy
 
     def _calls(self) -> int:
         return sum(binding.metrics.calls for binding in list(self._bindings.values()))
@@ -147,10 +199,9 @@ class Pipeline:
         return error
 
     def policy_of(self, method: str) -> MethodPolicy:
-        """Return what a method obeys, rules included, whichever way the YAML spells it."""
+        """Return the policy of a method, whichever way the YAML spells it."""
         named = self._policies.find(method)
-        policy = named if named is not None else dataclasses.replace(self.policy.default, method=method)
-        return self._ruling.effective(policy)
+        return named if named is not None else dataclasses.replace(self.policy.default, method=method)
 
     def method(self, name: str) -> Method | StreamMethod:
         """Return the method that users call *name*, in any of its spellings.
@@ -172,7 +223,9 @@ class Pipeline:
 
     def seen(self, method: str, attachments: Mapping[str, str]) -> SeenProviders:
         """Look at the providers as a call of *method* would, without arguments and with *attachments*."""
-        policy, clock = self.policy_of(method), self.runtime.clock
+        from .seen import SeenProviders, seen  # which few programs need
+
+        policy, clock = self.effective(method), self.runtime.clock
         record = CallRecord(policy, method, clock())
         known = {**policy.attachments, **attachments}
         invocation = Invocation(policy, method, (), {}, known, record.ends, clock, record, blocking=False)
@@ -196,7 +249,7 @@ class Pipeline:
     def _made(self, carrier: MethodTransport) -> Method | StreamMethod:
         binding = self._bind(carrier.name, is_streaming=carrier.is_streaming or carrier.is_upload)
         if carrier.is_streaming:
-            return StreamMethod(binding, carrier, self.choose, self._describe)
+            return StreamMethod(binding, carrier, self.choose, self._describe, self.stream_watcher)
         return Method(Caller(binding, carrier), self._describe, self.client)
 
     def _describe(self, name: str) -> Sequence[MethodDescription]:
@@ -218,9 +271,12 @@ class Pipeline:
     def _bind(self, name: str, *, is_streaming: bool) -> MethodBinding:
         binding = self._bindings.get(name)
         if binding is None:
-            policy = self.policy_of(name)
-            chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy)
+            changes = self._changes
+            policy = self._obeyed[name] = self._effective(name, is_streaming=is_streaming)
+            chain = self._chain(policy, name, is_streaming=is_streaming)
             binding = self._bindings[name] = MethodBinding(self.runtime, name, CallMetrics(), chain)
+            if self._changes != changes:  # who said something else meanwhile did not see the new binding
+                self._renew(binding)
         return binding
 
     def swap(self, name: str, policy: MethodPolicy) -> None:
@@ -232,8 +288,7 @@ class Pipeline:
             ConfigError: As `bind` does; nothing has changed then.
         """
         binding = self.bind(name)
-        is_streaming = binding.chain.stage is self._streamed
-        binding.chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy)
+        binding.chain = self._chain(policy, binding.name, is_streaming=binding.chain.stage is self._streamed)
 
     def choose(self, invocation: Invocation) -> Provider:
         """Choose the provider of a streaming call.
@@ -258,17 +313,22 @@ class Pipeline:
             raise self._no_provider(purpose, self.directory.why_none())
         return providers[0]
 
-    def _fold(self, policy: MethodPolicy) -> Chain:
-        loadbalance: LoadBalance = load(LOADBALANCE, policy.loadbalance)(self._around.random)
-        return self._fold_with(policy, loadbalance)
+    def _fold(self, policy: MethodPolicy, name: str) -> Chain:
+        return self._fold_with(policy, self._balance(policy, name))
+
+    def _balance(self, policy: MethodPolicy, name: str) -> LoadBalance:
+        """Make what chooses the providers of the method that they call *name*, "" for any."""
+        clock = self.runtime.clock
+        parts = LoadBalanceParts(policy=policy, random=self._around.random, clock=clock, weights=Weights(name, clock))
+        balance: LoadBalance = load(LOADBALANCE, policy.loadbalance)(parts)
+        return balance
 
     def _fold_with(self, policy: MethodPolicy, loadbalance: LoadBalance) -> Chain:
         runtime = self.runtime
         check_listed(policy)
         users = load_interceptors(policy)
-        watcher = loadbalance if isinstance(loadbalance, AttemptWatcher) else None
         # Here and below a bound method: it is called in less than half the time of an object.
-        bottom = Transported(self.directory, watcher, runtime.clock).__call__
+        bottom = Transported(self.directory, _watcher(loadbalance), runtime.clock).__call__
         attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
         chooser = Sticky(loadbalance) if policy.sticky else loadbalance
         callbacks = runtime.callbacks if any(scope_of(one) == "attempt" for one in users) else None
@@ -320,3 +380,7 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"<Pipeline of {self.policy.id}: {self.directory!r}>"
+
+
+def _watcher(balance: LoadBalance) -> AttemptWatcher | None:
+    return balance if isinstance(balance, AttemptWatcher) else None

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import Field, field_validator
 
-from callahead.config.overlay import OVERLAID, Overlay, overlay_of
+from callahead.config.overlay import OVERLAID, Overlay, method_and_setting, overlay_of
 from callahead.config.read.report import Report
 from callahead.config.read.tree import Entry
 from callahead.config.rules import ReadRule
@@ -214,7 +214,7 @@ def _overlays(parameters: Entry, report: Report) -> tuple[list[Overlay], list[st
         overlay = overlay_of(key, entry, report)
         if overlay is not None:
             found.append(overlay)
-        elif key.rpartition(".")[2] not in OVERLAID and key not in _NEVER and not _is_of_provider(key):
+        elif method_and_setting(key)[1] not in OVERLAID and key not in _NEVER and not _is_of_provider(key):
             rest.append(key)
     return found, rest
 

@@ -14,12 +14,12 @@ from callahead.registry.api import ConfigurationCentre, Registry
 from callahead.registry.models import Endpoint, ServiceKey, Snapshot
 
 from .api import Router
-from .live import LiveRule, LiveRules
 from .routing import Routing
 from .tags import FORCE, TAG, TagRouter
 
 if TYPE_CHECKING:
     from .configurators import Effect
+    from .live import LiveRule, LiveRules
 
 _CONFIGURATORS = "configurators"
 
@@ -83,6 +83,8 @@ class Ruling:
             RegistryError: It cannot be read.
         """
         if isinstance(registry, ConfigurationCentre):
+            from .live import LiveRules  # which a reference without a registry does without
+
             self._live = LiveRules(registry, self._service, self._application, self._caller, self._changed)
             self._live.follow(self._applications)
 

@@ -4,6 +4,7 @@ A new one joins by adding a `Source` to SOURCES. `fixed` marks those whose list 
 """
 
 import itertools
+import json
 import logging
 import os
 import threading
@@ -15,6 +16,7 @@ from urllib.parse import quote_plus
 
 import pytest
 from _pytest.mark import ParameterSet
+from support.applications import Applications, NobodyIsAsked, metadata_of
 from support.dns_server import DnsServer
 from support.zookeeper_server import shared
 
@@ -32,6 +34,10 @@ from callahead.registry import (
     Subscription,
     open_registry,
 )
+from callahead.registry.cached.registry import CachedRegistry
+from callahead.registry.cached.store import ListStore
+from callahead.registry.discovery.discovery import Discovery
+from callahead.registry.discovery.registry import DiscoveringRegistry
 from callahead.registry.dns import DnsRegistry
 from callahead.registry.url import Url, endpoint_of
 
@@ -184,7 +190,81 @@ class DnsSource:
         self.server.close()
 
 
-SOURCES: dict[str, Callable[[Path], Source]] = {"memory": MemorySource, "file": FileSource, "merged": MergedSource}
+class _Discovering(DiscoveringRegistry):
+    """One with a discovery of its own, as every registry of a consumer has it."""
+
+    def __init__(self, registry: Applications) -> None:
+        self.discovery = Discovery("contract", registry, NobodyIsAsked())
+        super().__init__(registry, self.discovery, step="FORCE_APPLICATION", provided_by=["shop"])
+
+    def close(self) -> None:
+        super().close()
+        self.discovery.close()
+
+
+class ApplicationSource:
+    """Every provider is an instance of one application, with a revision of its own that the registry describes."""
+
+    def __init__(self, _: Path) -> None:
+        self.registry = Applications()
+        self.known: dict[tuple[ServiceKey, str], str] = {}
+
+    def open(self) -> Registry:
+        return _Discovering(self.registry)
+
+    def put(self, providers: Mapping[str, Sequence[str]]) -> None:
+        each = [(ServiceKey.parse(service), Url.parse(url)) for service, urls in providers.items() for url in urls]
+        self.registry.put_instances("shop", *(self._instance(service, url) for service, url in each))
+
+    def _instance(self, service: ServiceKey, url: Url) -> tuple[str, dict[str, str]]:
+        revision = f"r{len(self.known)}" if (service, str(url)) not in self.known else self.known[service, str(url)]
+        self.known[service, str(url)] = revision
+        said = {
+            "name": service.interface,
+            "group": service.group,
+            "version": service.version,
+            "protocol": url.protocol,
+            "params": dict(url.parameters),
+        }
+        self.registry.put_metadata("shop", revision, json.dumps({"services": {"one": said}}))
+        host = f"[{url.host}]" if ":" in url.host else url.host
+        return f"{host}:{url.port}", metadata_of(revision, remote=True)
+
+    def close(self) -> None:
+        self.registry.close()
+
+
+class _Cached(CachedRegistry):
+    """One with a file of its own, as every registry of a consumer has it, over a registry of its own."""
+
+    def __init__(self, registry: Registry, file: Path) -> None:
+        self.below, self.store = registry, ListStore("contract", str(file))
+        super().__init__(registry, self.store)
+
+    def close(self) -> None:
+        super().close()
+        self.store.close()
+        self.below.close()
+
+
+class CachedSource(MemorySource):
+    """The lists of a registry in memory, kept in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.file = folder / "lists.json"
+
+    def open(self) -> Registry:
+        return _Cached(super().open(), self.file)
+
+
+SOURCES: dict[str, Callable[[Path], Source]] = {
+    "cached": CachedSource,
+    "memory": MemorySource,
+    "file": FileSource,
+    "merged": MergedSource,
+    "applications": ApplicationSource,
+}
 FIXED: dict[str, Callable[[Path], Source]] = {"direct": DirectSource}
 LONG: dict[str, Callable[[Path], Source]] = {"zookeeper": ZookeeperSource}
 

@@ -18,6 +18,7 @@ from callahead.consumer.runtime.callbacks import CallbackExecutor
 from callahead.consumer.runtime.timer import Timer
 from callahead.registry.models import Endpoint, Snapshot
 
+from .balance import parts
 from .clock import FakeClock
 
 
@@ -68,7 +69,7 @@ class Bench:
         self.cluster = kind(
             ClusterParts(
                 directory=self.directory,
-                loadbalance=RandomLoadBalance(Random(7)) if loadbalance is None else loadbalance,
+                loadbalance=RandomLoadBalance(parts()) if loadbalance is None else loadbalance,
                 attempt=self._attempt,
                 budget=Rich() if budget is None else budget,
                 clock=self.clock,

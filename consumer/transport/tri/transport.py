@@ -49,6 +49,10 @@ class TriTransport:
 
         return tuple(ConnectionCounts(endpoint=f"tri://{address}") for address in self._connections.addresses())
 
+    def refresh(self, provider: Provider) -> None:
+        """Let what is sent say what the registry says now of *provider*; see `Transport.refresh`."""
+        self._connections.refresh(provider)
+
     def release(self, provider: Provider) -> None:
         """Drain the channels that only *provider* used; see `Transport.release`."""
         self._connections.release(provider)

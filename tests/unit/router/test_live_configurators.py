@@ -54,6 +54,8 @@ def test_what_a_method_sets_itself_stays_but_for_its_own_key(ruled: Ruled) -> No
         ("cluster: failfast", "cluster", "failfast"),
         ("loadbalance: roundrobin", "loadbalance", "roundrobin"),
         ("actives: 3", "actives", 3),
+        ("hash.nodes: 320", "hash_nodes", 320),
+        ("findFoo.hash.arguments: '0,1'", "hash_arguments", ("0", "1")),
         ("sticky: true", "sticky", True),
         ("mock: 'force:return null'", "mock", ("force:return null",)),
         ("totalTimeout: 9s", "total_timeout_ms", 9000),
@@ -63,6 +65,18 @@ def test_these_settings_can_be_changed(ruled: Ruled, parameters: str, attribute:
     """In any spelling."""
     ruled.space.write(CONFIGURATORS, rule(parameters))
     assert getattr(ruled.policy(), attribute) == value
+
+
+def test_a_rule_goes_before_what_providers_say_of_calls(ruled: Ruled) -> None:
+    """Which counts only where nothing is set; and holds again once the rule is gone."""
+    ruled.publish("tri://h1:1?retries=5", "tri://h2:2?retries=5")
+    assert ruled.policy().retries == 5
+    ruled.space.write(CONFIGURATORS, rule("retries: 1"))
+    assert (ruled.policy().retries, ruled.policy("findBar").retries) == (1, 1)
+    ruled.publish("tri://h1:1?retries=6", "tri://h2:2?retries=6")
+    assert ruled.policy().retries == 1
+    ruled.space.write(CONFIGURATORS, None)
+    assert ruled.policy().retries == 6
 
 
 def test_a_change_reaches_calls(ruled: Ruled) -> None:
