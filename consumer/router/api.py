@@ -88,13 +88,16 @@ class RouterKind(Protocol):
         """
 
 
-def values_of(endpoint: Endpoint) -> dict[str, str]:
-    """Give what rules may say of a provider, by Dubbo's names: its parameters, ``host``, ``port``, ``address``..."""
-    return {
-        **endpoint.parameters,
-        "protocol": endpoint.protocol,
-        "host": endpoint.host,
-        "port": str(endpoint.port),
-        "path": endpoint.path,
-        "address": endpoint.address,
-    }
+def value_of(endpoint: Endpoint, key: str) -> str | None:
+    """Give what rules may say of a provider, by Dubbo's names: ``host``, ``port``, ``address``, or a parameter."""
+    special = _SPECIAL.get(key)
+    return endpoint.parameters.get(key) if special is None else special(endpoint)
+
+
+_SPECIAL: Mapping[str, Callable[[Endpoint], str]] = {
+    "protocol": lambda endpoint: endpoint.protocol,
+    "host": lambda endpoint: endpoint.host,
+    "port": lambda endpoint: str(endpoint.port),
+    "path": lambda endpoint: endpoint.path,
+    "address": lambda endpoint: endpoint.address,
+}

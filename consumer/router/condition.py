@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -138,11 +138,11 @@ class Then:
                 raise Unfit(f"{matcher.key} stands behind =>", "it is of the call, and stands before =>")
         return cls(matchers, weight)
 
-    def means(self, provider: Mapping[str, str], caller: Mapping[str, str]) -> bool:
-        """Tell whether the provider of which these are the values is one of those meant."""
+    def means(self, value_of: Callable[[str], str | None], caller: Mapping[str, str]) -> bool:
+        """Tell whether the provider of which *value_of* gives the values is one of those meant."""
         if not self.matchers:
             return self.is_all
-        return all(matcher.accepts(provider.get(matcher.key), caller) for matcher in self.matchers)
+        return all(matcher.accepts(value_of(matcher.key), caller) for matcher in self.matchers)
 
 
 @dataclass(frozen=True, slots=True)

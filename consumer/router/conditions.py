@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from functools import partial
 
 from ..call.invocation import Invocation
-from .api import Look, Providers, Split, method_of, values_of
+from .api import Look, Providers, Split, method_of, value_of
 from .condition import Condition, Then
-
-if TYPE_CHECKING:
-    from ..call.provider import Provider
 
 
 class ConditionRouter:
@@ -30,6 +27,7 @@ class ConditionRouter:
         self._condition = condition
         self._caller = caller
         self._force = force
+        self._known: tuple[Providers, Providers | Split] = ((), ())
         self.name = f"condition {condition.text} ({origin})"
         when = condition.when
         self.looks: tuple[Look, ...] = (*([method_of] if when.method else []), *when.call)
@@ -41,6 +39,13 @@ class ConditionRouter:
             return providers
         if not all(look(invocation) for look in when.call):
             return providers
+        listed, answer = self._known
+        if listed is not providers:  # else it is only the call that is another one
+            answer = self._narrowed(providers)
+            self._known = (providers, answer)
+        return answer
+
+    def _narrowed(self, providers: Providers) -> Providers | Split:
         if self._condition.is_closed:
             return ()
         found = [(self._meant(then, providers), then.weight) for then in self._condition.then]
@@ -51,7 +56,4 @@ class ConditionRouter:
         return parts[0] if len(parts) == 1 else Split(parts, weights)
 
     def _meant(self, then: Then, providers: Providers) -> Providers:
-        return tuple(provider for provider in providers if self._is_meant(then, provider))
-
-    def _is_meant(self, then: Then, provider: Provider) -> bool:
-        return then.means(values_of(provider.endpoint), self._caller)
+        return tuple(one for one in providers if then.means(partial(value_of, one.endpoint), self._caller))
