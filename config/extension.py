@@ -21,6 +21,7 @@ REGISTRY = "callahead.registry"
 TRANSPORT = "callahead.transport"
 LOADBALANCE = "callahead.loadbalance"
 CLUSTER = "callahead.cluster"
+MERGER = "callahead.merger"
 INTERCEPTOR = "callahead.interceptor"
 ROUTER = "callahead.router"
 
@@ -30,7 +31,7 @@ _MOST_NAMES = 10
 _OTHER_NAMES = {"grpc": "tri", "grpcs": "tri", "triple": "tri"}
 # What Dubbo and dubbo-go have and nobody offers here, without dashes: none of these is a slip of the pen.
 _DUBBOS = {
-    CLUSTER: "adaptiveservice available broadcast failback failsafe forking mergeable mock zoneaware",
+    CLUSTER: "adaptiveservice mock",
     LOADBALANCE: "aliasmethod consistenthashing interleavedweightedroundrobin",
     REGISTRY: "apollo consul etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple nacos polaris redis "
     "serviceconsul servicediscoveryregistry sofa xds",

@@ -361,6 +361,8 @@ class Consumer:
             runtime.closed = True
             pipelines = list(self._pipelines.values())
         began = time.monotonic()
+        for pipeline in pipelines if timeout != 0 else ():
+            pipeline.hurry()
         runtime.drain(began + (self.config.shutdown_timeout_ms / 1000 if timeout is None else timeout))
         if timeout != 0:
             self._say_given_up("the consumer is closed", began, self._running())

@@ -2,7 +2,8 @@
 
 Either a list of provider URLs, whose paths or ``interface`` parameters name the service, or a mapping from each service
 (``[group/]interface[:version]``) to its list. In place of a URL may stand ``{url: ..., weight: ...}``. Beside services
-``rules`` may map keys, such as ``demo.Greeting::.condition-router``, to rules of Dubbo, as mappings or as texts.
+``rules`` may map keys, such as ``demo.Greeting::.condition-router``, to rules of Dubbo, as mappings or as texts; a key
+of another group than ``dubbo`` has that and a ``/`` before it.
 """
 
 from __future__ import annotations
@@ -90,11 +91,14 @@ class _Listing:
             if not _is_mapping(node):
                 raise self._fault(node, "the rules are not a mapping from keys to rules")
             for key, rule in self._pairs(node):
-                yield TextKey(_RULES_GROUP, key.value), self._rule(rule)
+                group, slash, name = key.value.partition("/")
+                yield TextKey(group, name) if slash else TextKey(_RULES_GROUP, key.value), self._rule(rule)
 
     def _rule(self, node: yaml.Node) -> str:
         if _is_mapping(node):
             return str(yaml.serialize(node, Dumper=yaml.SafeDumper, allow_unicode=True, width=MAX_BYTES))
+        if isinstance(node, yaml.ScalarNode) and node.style:  # quoted, and perhaps empty
+            return str(node.value)
         return self._text(node, "a rule is neither a mapping nor the text of one")
 
     def _list(self, node: yaml.Node, service: ServiceKey | None) -> Iterator[tuple[ServiceKey, Endpoint]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from threading import Lock
 
 from .api import ConfigurationCentre, NotifyListener, Registry, Subscription
 from .catalogue import Providers, TextKey
 from .errors import RegistryError
-from .models import ServiceKey, Snapshot, unique
+from .models import Endpoint, Origin, ServiceKey, Snapshot, unique
 from .notify import NotifyQueue
 from .serial import SerialQueue
 
@@ -23,10 +24,12 @@ class MergedRegistry:
 
     Args:
         registries: They stay their owner's, so `close` ends only the subscriptions made here.
+        origins: What each endpoint then has as its ``origin``, in the same order; none has one without.
     """
 
-    def __init__(self, registries: Sequence[Registry]) -> None:
+    def __init__(self, registries: Sequence[Registry], origins: Sequence[Origin] = ()) -> None:
         self._registries = tuple(registries)
+        self._origins = tuple(origins)
         self._lock = Lock()
         self._unions: set[_Joined] = set()
         self._closed = False
@@ -37,7 +40,7 @@ class MergedRegistry:
         Raises:
             RegistryError: One of the registries cannot be read, or this one is closed; nothing stays subscribed.
         """
-        union = _Union(key, self._forget)
+        union = _Union(key, self._origins, self._forget)
         self._begin(union, lambda: union.begin(self._registries, listener))
         return union
 
@@ -97,8 +100,9 @@ class _Joined:
 class _Union(_Joined):
     """What each registry last said of one service."""
 
-    def __init__(self, key: ServiceKey, forget: Callable[[_Joined], None]) -> None:
+    def __init__(self, key: ServiceKey, origins: Sequence[Origin], forget: Callable[[_Joined], None]) -> None:
         self._key = key
+        self._origins = origins
         self._parts: list[Snapshot] = []
         self._queue = NotifyQueue(f"union of {key}", self._find)
         super().__init__(self._queue, forget)
@@ -116,9 +120,15 @@ class _Union(_Joined):
 
         return hear
 
+    def _marked(self, parts: Sequence[Snapshot]) -> Iterator[Endpoint]:
+        """Give the endpoints of *parts*, each with the registry that it comes from."""
+        for place, part in enumerate(parts):
+            origin = self._origins[place] if self._origins else None
+            yield from part.endpoints if origin is None else (replace(one, origin=origin) for one in part.endpoints)
+
     def _find(self, _key: ServiceKey) -> Providers:
         parts = tuple(self._parts)
-        endpoints = unique(endpoint for part in parts for endpoint in part.endpoints)
+        endpoints = unique(self._marked(parts))
         is_known = all(part.is_known for part in parts)
         return Providers(endpoints, "; ".join(part.reason for part in parts), is_known)
 

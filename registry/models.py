@@ -50,6 +50,26 @@ class ServiceKey:
         return f"{group}{self.interface}{version}"
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The registry that told of a provider, as the configuration describes it.
+
+    Attributes:
+        registry: Its id.
+        preferred: Its providers go before all others.
+        zone: Where it is, "" where that is not said.
+        weight: 0..10000, among registries.
+    """
+
+    registry: str = ""
+    preferred: bool = False
+    zone: str = ""
+    weight: int = 100
+
+
+UNKNOWN_ORIGIN = Origin()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One provider of one service, at one address.
@@ -63,6 +83,7 @@ class Endpoint:
         weight: 0..10000; 0 is never chosen while another is above 0.
         parameters: All parameters of the provider's URL, unknown ones included. Not in the ``repr``: one of them may be
             a ``token``.
+        origin: The registry that told of it, where a reference asks several; else None.
     """
 
     protocol: str
@@ -71,6 +92,7 @@ class Endpoint:
     path: str = ""
     weight: int = 100
     parameters: Mapping[str, str] = field(default_factory=_nothing, hash=False, repr=False)
+    origin: Origin | None = field(default=None, repr=False)
 
     @property
     def address(self) -> str:

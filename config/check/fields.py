@@ -9,16 +9,30 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainValidator, With
 from pydantic.config import JsonDict
 from pydantic_core import CoreSchema
 
-from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, unknown
+from ..extension import CLUSTER, LOADBALANCE, MERGER, TRANSPORT, available, unknown
 from ..policy import LAZY, MIGRATION_STEPS
 from ..read.tree import Broken
-from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, choice, count, or_placeholder
+from ..settings import (
+    TEXTS,
+    Duration,
+    DurationOrZero,
+    Flag,
+    Size,
+    Text,
+    Word,
+    Words,
+    amount_of_time,
+    choice,
+    count,
+    or_placeholder,
+)
 from ..values import mock, text
-from ..values.quantity import MOST_RETRIES, Unfit, flag_or, show, written_value
+from ..values.quantity import MOST_RETRIES, Unfit, flag_or, percentile_or_duration, show, written_value
 from . import installed
 
 __all__ = [
     "Actives",
+    "After",
     "Async",
     "CacheKind",
     "CacheSize",
@@ -29,16 +43,22 @@ __all__ = [
     "DurationOrZero",
     "Errors",
     "Flag",
+    "Forks",
     "Function",
     "HashArguments",
     "HashNodes",
+    "Hedges",
     "Interceptors",
     "LoadBalance",
+    "Merger",
     "MigrationStep",
     "Mock",
     "OrEmpty",
     "OrSwitch",
     "Parameter",
+    "Percent",
+    "PercentOrZero",
+    "Positive",
     "Protocol",
     "Queued",
     "RegistryAddress",
@@ -51,6 +71,7 @@ __all__ = [
     "Threads",
     "Unobserved",
     "Urls",
+    "Weight",
     "WhenFull",
     "Word",
     "Words",
@@ -112,6 +133,13 @@ Async = Annotated[bool | str, PlainValidator(flag_or(LAZY)), or_placeholder(enum
 Retries = Annotated[int, *count(0, MOST_RETRIES)]
 Actives = Annotated[int, *count(0, 1_000_000)]
 Delayed = Annotated[int, *count(0, 10_000_000)]
+Forks = Annotated[int, *count(0, 1000)]
+Hedges = Annotated[int, *count(0, 10)]
+Positive = Annotated[int, *count(1, 1_000_000)]
+Weight = Annotated[int, *count(0, 10_000)]
+Percent = Annotated[int, *count(1, 100)]
+PercentOrZero = Annotated[int, *count(0, 100)]
+After = Annotated[int | str, PlainValidator(percentile_or_duration), amount_of_time("p[5-9][0-9]")]
 Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
@@ -134,6 +162,7 @@ Stub = Annotated[str, PlainValidator(text.stub_path), _TEXT]
 Parameter = Annotated[str, PlainValidator(text.parameter), WithJsonSchema(_PARAMETER)]
 Protocol = Annotated[str, _entry_point(TRANSPORT), installed.one_of(TRANSPORT)]
 Cluster = Annotated[str, _entry_point(CLUSTER), installed.one_of(CLUSTER)]
+Merger = Annotated[str, _entry_point(MERGER), installed.one_of(MERGER)]
 LoadBalance = Annotated[str, _entry_point(LOADBALANCE), installed.one_of(LOADBALANCE)]
 
 OrEmpty = BeforeValidator(_or_empty)

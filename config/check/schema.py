@@ -11,7 +11,7 @@ from ..read.keys import camel, dotted, kebab
 from ..settings import PLACEHOLDER
 from .declared import ONLY
 from .listing import declaration, is_local, listing
-from .models import RootModel
+from .models import NestedModel, RootModel
 
 _DUBBO = "The whole configuration, as in Dubbo's own files"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -20,6 +20,8 @@ _ANCHORS: dict[str, Any] = {"^x-": {"description": "Anything: a place for YAML a
 
 # What may stand there in place of a mapping depends on the place.
 _SHAPED_BY_PLACE = ("Root", "SslModel")
+# A key of these without a value is an error.
+_NEVER_EMPTY = tuple(model.__name__ for model in NestedModel.__subclasses__())
 
 Schema = dict[str, Any]
 
@@ -34,7 +36,7 @@ def json_schema() -> Schema:
     for name, section in sections.items():
         if name in _SHAPED_BY_PLACE:
             section.pop("type", None)
-        else:
+        elif name not in _NEVER_EMPTY:
             section["type"] = ["object", "null"]
         _open_spellings(section)
     root["patternProperties"] = _ANCHORS

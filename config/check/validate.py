@@ -15,8 +15,11 @@ from .declared import SECTIONS
 from .listing import declared, declared_among
 from .models import (
     ApplicationModel,
+    BackoffModel,
     ConsumerModel,
+    HedgeModel,
     MethodModel,
+    OutlierModel,
     ReferenceModel,
     RegistryModel,
     RootModel,
@@ -39,6 +42,9 @@ _MODELS: dict[str, type[BaseModel]] = {
     "reference": ReferenceModel,
     "method": MethodModel,
     "ssl": SslModel,
+    "retry_backoff": BackoffModel,
+    "hedge": HedgeModel,
+    "outlier": OutlierModel,
 }
 
 
@@ -106,6 +112,12 @@ def _example(location: Sequence[str | int]) -> str:
             return "a reference is {interface: ...} under an id of yours"
         case ("references", _, "methods") | ("references", _, "methods", _):
             return "a method is {async: true} or the like, under its name"
+        case (*_, "retry_backoff"):
+            return "write {base: 10ms, max: 1s}"
+        case (*_, "hedge"):
+            return "write {after: p95, max: 1}"
+        case (*_, "outlier"):
+            return "write {consecutive: 5}, or {enabled: false}"
     return ""
 
 
@@ -121,6 +133,8 @@ def _section_of(location: Sequence[str | int]) -> str:
             return "reference"
         case ("references", _, "methods", _, _):
             return "method"
+        case (*_, "retry_backoff" | "hedge" | "outlier" as group, _):
+            return group
     return str(location[0])
 
 

@@ -26,6 +26,17 @@ def candidates_for(
     return directory.candidates_among(routing.narrow(providers, invocation), tried) if providers else ()
 
 
+def candidates(parts: ClusterParts, invocation: Invocation, tried: Sequence[Provider] = ()) -> tuple[Provider, ...]:
+    """List the providers that an attempt may choose from; see `candidates_for`."""
+    return candidates_for(parts.directory, parts.routing, invocation, tried)
+
+
+def allowed(parts: ClusterParts, invocation: Invocation) -> tuple[Provider, ...]:
+    """List the providers that rules let the call go to, whatever is known of their health."""
+    providers = parts.directory.providers
+    return parts.routing.narrow(providers, invocation) if parts.routing.concerns(invocation) else providers
+
+
 def why_none(directory: Directory, routing: Routing, invocation: Invocation) -> str:
     """Say why `candidates_for` is empty."""
     providers = directory.providers
@@ -35,27 +46,43 @@ def why_none(directory: Directory, routing: Routing, invocation: Invocation) -> 
 
 
 def begin_attempt(
-    parts: ClusterParts, invocation: Invocation, tried: Sequence[Provider] = (), *, alone: bool = True
+    parts: ClusterParts,
+    invocation: Invocation,
+    tried: Sequence[Provider] = (),
+    *,
+    among: tuple[Provider, ...] = (),
+    alone: bool = True,
 ) -> Attempt | RpcError:
     """Choose a provider, one not *tried* where there is any, and make the attempt that asks it.
 
-    Where the attempt is not *alone*, since others of the same call run beside it, nothing may block the caller for it.
+    Who has narrowed the list further gives those that are left as *among*. Where the attempt is not *alone*, since
+    others of the same call run beside it, nothing may block the caller for it.
 
     Returns:
         The attempt, or the error of a call that nobody can be asked for.
     """
     record = invocation.record
-    providers = candidates_for(parts.directory, parts.routing, invocation, tried)
+    providers = among or candidates(parts, invocation, tried)
     if not providers:
-        why = why_none(parts.directory, parts.routing, invocation)
-        unknown = NoProviderAvailable(f"no provider: {why}", not_sent=True)
-        blame(unknown, record, parts.clock)
-        return unknown
+        return nobody(parts, invocation)
     try:
         provider = providers[0] if len(providers) == 1 else parts.loadbalance.select(providers, invocation)
     except Exception as error:  # a load balancer may be anybody's
         return _unchosen(parts, record, error)
     return Attempt(invocation, provider, waits=alone and invocation.blocking)
+
+
+def everyone(parts: ClusterParts, invocation: Invocation) -> tuple[Provider, ...]:
+    """List all that take the call, even those that are passed over at the moment, for who asks each of them."""
+    return tuple(provider for provider in allowed(parts, invocation) if not provider.is_read_only)
+
+
+def nobody(parts: ClusterParts, invocation: Invocation) -> NoProviderAvailable:
+    """Make the error of a call that nobody can be asked for."""
+    why = why_none(parts.directory, parts.routing, invocation)
+    unknown = NoProviderAvailable(f"no provider: {why}", not_sent=True)
+    blame(unknown, invocation.record, parts.clock)
+    return unknown
 
 
 def _unchosen(parts: ClusterParts, record: CallRecord, error: Exception) -> LocalProtocolError:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from callahead.config.policy import ConsumerConfig, ReferencePolicy
+from callahead.config.policy import ConsumerConfig, ReferencePolicy, RegistryPolicy
 from callahead.registry.api import ApplicationRegistry, Registry
+from callahead.registry.models import Origin
 
 if TYPE_CHECKING:
     from callahead.registry.cached.store import ListStore
@@ -59,7 +60,9 @@ class Registries:
         if not policy.registries:
             return DirectRegistry.of(policy)
         seen = [self._seen(name, policy) for name in policy.registries]
-        return seen[0] if len(seen) == 1 else MergedRegistry(seen)
+        if len(seen) == 1:
+            return seen[0]
+        return MergedRegistry(seen, [_origin(self._config.registries[name]) for name in policy.registries])
 
     def _seen(self, name: str, policy: ReferencePolicy) -> Registry:
         """Give what the reference of *policy* sees of the registry called *name*; a file in its place, if need be."""
@@ -96,6 +99,10 @@ class Registries:
         if registry is None:
             registry = self._named[name] = open_registry(self._config.registries[name])
         return registry
+
+
+def _origin(policy: RegistryPolicy) -> Origin:
+    return Origin(policy.id, policy.preferred, policy.zone, policy.weight)
 
 
 def _require_interfaces(policy: ReferencePolicy, name: str) -> None:

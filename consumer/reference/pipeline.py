@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextvars
-import dataclasses
 import logging
+import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
-from callahead.config.extension import CLUSTER, LOADBALANCE, load
+from callahead.config.extension import LOADBALANCE, load
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.config.provided import amend
 from callahead.registry.api import Registry, Subscription
@@ -20,13 +21,15 @@ from ..call.attempt import AttemptStage
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation
 from ..call.provider import Provider
-from ..cluster.api import Cluster, ClusterParts
+from ..cluster.api import ClusterParts, Counting, Lasting
 from ..cluster.attempt import candidates_for, why_none
 from ..cluster.budget import RetryBudget
+from ..cluster.choice import check_stream, make_cluster, refuses_streams
 from ..cluster.directory import Directory
 from ..cluster.retry import check_listed
 from ..errors import ConfigError, LocalProtocolError, NoProviderAvailable, RpcError
 from ..interceptor.chain import fold
+from ..interceptor.empty import empty_answer
 from ..interceptor.later import aside, here
 from ..interceptor.metrics import CallMetrics, MethodCounts
 from ..interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
@@ -104,6 +107,7 @@ class Pipeline:
         self._stream_balance = self._balance(policy.default, "")
         self.stream_watcher = _watcher(self._stream_balance)
         self._streamed = streamed(self.choose, self.directory, self.stream_watcher, runtime.clock)
+        self._lasting: weakref.WeakSet[Lasting] = weakref.WeakSet()
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
         self._provided = Provided()
@@ -154,11 +158,25 @@ class Pipeline:
         is_streaming = binding.chain.stage is self._streamed
         policy, before = self._effective(binding.name, is_streaming=is_streaming), self._obeyed[binding.name]
         if policy != before or policy.origins != before.origins:
-            self._obeyed[binding.name] = policy
-            binding.chain = self._chain(policy, binding.name, is_streaming=is_streaming)
+            self._obeyed[binding.name], binding.chain = self._made_chain(binding.name, is_streaming=is_streaming)
+
+    def _made_chain(self, name: str, *, is_streaming: bool) -> tuple[MethodPolicy, Chain]:
+        """Make the chain of what holds for a method, and return both; a rule that it cannot obey is passed over."""
+        policy = self._effective(name, is_streaming=is_streaming)
+        try:
+            return policy, self._chain(policy, name, is_streaming=is_streaming)
+        except ConfigError as error:
+            written = self._written(name, is_streaming=is_streaming)
+            if policy == written:
+                raise
+            _LOG.warning("%s.%s: a rule cannot be obeyed, and is passed over: %s", self.policy.id, name, error)
+            return policy, self._chain(written, name, is_streaming=is_streaming)
 
     def _chain(self, policy: MethodPolicy, name: str, *, is_streaming: bool) -> Chain:
-        return Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy, name)
+        if not is_streaming:
+            return self._fold(policy, name)
+        check_stream(policy, name)
+        return Chain(of_stream(policy), self._streamed)
 
     def effective(self, method: str) -> MethodPolicy:
         """Return what the method that the provider calls *method* obeys, if it does not stream.
@@ -168,8 +186,11 @@ class Pipeline:
         return self._effective(method, is_streaming=False)
 
     def _effective(self, method: str, *, is_streaming: bool) -> MethodPolicy:
+        return self._ruling.effective(self._written(method, is_streaming=is_streaming))
+
+    def _written(self, method: str, *, is_streaming: bool) -> MethodPolicy:
         policy = self.policy_of(method)
-        return self._ruling.effective(policy if is_streaming else self._amended(method, policy))
+        return policy if is_streaming else self._amended(method, policy)
 
     def _amended(self, method: str, written: MethodPolicy) -> MethodPolicy:
         """Add to what the configuration says what the providers say where it says nothing."""
@@ -201,7 +222,7 @@ class Pipeline:
     def policy_of(self, method: str) -> MethodPolicy:
         """Return the policy of a method, whichever way the YAML spells it."""
         named = self._policies.find(method)
-        return named if named is not None else dataclasses.replace(self.policy.default, method=method)
+        return named if named is not None else replace(self.policy.default, method=method)
 
     def method(self, name: str) -> Method | StreamMethod:
         """Return the method that users call *name*, in any of its spellings.
@@ -238,6 +259,7 @@ class Pipeline:
 
     def reference(self, name: str) -> Reference:
         """Make what stands for the service in the program, which calls it *name*."""
+        self._check_streams()
         made = Reference(name, self.policy.interface, self.method, self.transport.methods, self.transport.attribute)
         self._reference = made
         return made
@@ -268,12 +290,19 @@ class Pipeline:
         with self._lock, preparing():
             return self._bind(name, is_streaming=is_streaming)
 
+    def _check_streams(self) -> None:
+        """Find the methods that stream, where a cluster refuses them, before one of them is called."""
+        for name in self.transport.methods() if refuses_streams(self.policy) else ():
+            carrier = self.transport.method(name, self.policy_of(name))
+            if carrier.is_streaming or carrier.is_upload:
+                check_stream(self.policy_of(name), name)
+
     def _bind(self, name: str, *, is_streaming: bool) -> MethodBinding:
         binding = self._bindings.get(name)
         if binding is None:
             changes = self._changes
-            policy = self._obeyed[name] = self._effective(name, is_streaming=is_streaming)
-            chain = self._chain(policy, name, is_streaming=is_streaming)
+            policy, chain = self._made_chain(name, is_streaming=is_streaming)
+            self._obeyed[name] = policy
             binding = self._bindings[name] = MethodBinding(self.runtime, name, CallMetrics(), chain)
             if self._changes != changes:  # who said something else meanwhile did not see the new binding
                 self._renew(binding)
@@ -332,7 +361,9 @@ class Pipeline:
         attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
         chooser = Sticky(loadbalance) if policy.sticky else loadbalance
         callbacks = runtime.callbacks if any(scope_of(one) == "attempt" for one in users) else None
-        cluster: Cluster = load(CLUSTER, policy.cluster)(self._parts(chooser, attempt, callbacks))
+        cluster = make_cluster(policy, self._parts(policy, chooser, attempt, callbacks))
+        if isinstance(cluster, Lasting):
+            self._lasting.add(cluster)
         gates = [*(Gate(limit, runtime.timer) for limit in limits_of(policy)), *self._gates, *runtime.gates]
         later = here if callbacks is None else aside(callbacks)
         passed = limited(gates, cluster.__call__, runtime.callbacks, later)
@@ -341,7 +372,7 @@ class Pipeline:
 
             passed = Cache(policy, runtime.timer).stage(passed, later)
         chain = call_chain(policy, users, self._describe, self._call_other)
-        return Chain(policy, fold(chain, encoded(passed, runtime.clock), runtime.callbacks))
+        return Chain(policy, fold(chain, encoded(passed, runtime.clock), runtime.callbacks), cluster)
 
     def _call_other(self, name: str, invocation: Invocation) -> InvocationFuture:
         """Call another method in the place of one of ours; the context still tells of ours."""
@@ -353,7 +384,7 @@ class Pipeline:
         return context.run(method.future, *invocation.args, **invocation.kwargs)
 
     def _parts(
-        self, loadbalance: LoadBalance, attempt: AttemptStage, callbacks: CallbackExecutor | None
+        self, policy: MethodPolicy, loadbalance: LoadBalance, attempt: AttemptStage, callbacks: CallbackExecutor | None
     ) -> ClusterParts:
         runtime = self.runtime
         return ClusterParts(
@@ -365,18 +396,27 @@ class Pipeline:
             clock=runtime.clock,
             random=self._around.random,
             timer=runtime.timer,
+            empty=partial(empty_answer, self._describe, policy.method),
+            afterwards=runtime,
             callbacks=callbacks,
         )
 
     def counts(self) -> Mapping[str, MethodCounts]:
         """Return what was counted, by method; streams are not."""
         bindings = [one for one in list(self._bindings.values()) if one.chain.stage is not self._streamed]
-        return {binding.name: binding.metrics.counts() for binding in bindings}
+        return {binding.name: replace(binding.metrics.counts(), cluster=_counts_of(binding)) for binding in bindings}
+
+    def hurry(self) -> None:
+        """Let clusters do now what they were to do later: the consumer is about to close, and waits."""
+        for cluster in list(self._lasting):
+            cluster.hurry()
 
     def close(self) -> None:
-        """Hear no more of the registry."""
+        """Hear no more of the registry and its rules, and give up what clusters have left."""
         self._ruling.close()
         self._subscription.close()
+        for cluster in list(self._lasting):
+            cluster.close()
 
     def __repr__(self) -> str:
         return f"<Pipeline of {self.policy.id}: {self.directory!r}>"
@@ -384,3 +424,8 @@ class Pipeline:
 
 def _watcher(balance: LoadBalance) -> AttemptWatcher | None:
     return balance if isinstance(balance, AttemptWatcher) else None
+
+
+def _counts_of(binding: MethodBinding) -> Mapping[str, int]:
+    cluster = binding.chain.cluster
+    return cluster.counts() if isinstance(cluster, Counting) else {}

@@ -73,17 +73,17 @@ RULES = {
     "shares": (
         CONDITIONS,
         (
-            "configVersion: v3.1\nconditions: [{{from: {{match: method=echo}}, to: [{{match: port={a}, weight: 1}}, "
-            "{{match: port={b}, weight: 1}}]}}]"
+            "configVersion: v3.1\nconditions: [{{from: {{match: method=echo}}, to: [{{match: port={a}, weight: 50}}, "
+            "{{match: port={b}, weight: 50}}]}}]"
         ),
     ),
     "of the caller": ("shop-web.condition-router", "scope: application\nconditions: ['=> port={a}']"),
     "of the provider's application": ("shop.condition-router", "scope: application\nconditions: ['=> port={b}']"),
-    "a provider disabled": (
+    "no weight": (
         CONFIGURATORS,
         (
             "configVersion: v3.0\nconfigs: [{{side: consumer, providerAddresses: ['127.0.0.1:{a}'], "
-            "parameters: {{disabled: true}}}}]"
+            "parameters: {{weight: 0}}}}]"
         ),
     ),
 }

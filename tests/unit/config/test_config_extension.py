@@ -52,7 +52,7 @@ def test_an_unknown_name_ends_with_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("group", "name"),
     [
-        *((extension.CLUSTER, name) for name in ("failback", "failsafe", "forking", "zone-aware", "zoneAware")),
+        *((extension.CLUSTER, name) for name in ("mock", "adaptive-service", "adaptiveService")),
         *((extension.LOADBALANCE, name) for name in ("aliasmethod", "aliasMethod", "consistenthashing")),
         *((extension.REGISTRY, name) for name in ("nacos", "service-discovery-registry")),
         *((extension.TRANSPORT, name) for name in ("rest", "native-thrift", "hessian")),

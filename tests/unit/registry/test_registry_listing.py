@@ -115,14 +115,15 @@ def test_rules_stand_beside_the_services() -> None:
     """As mappings, whose text is told again as YAML, or as texts."""
     listed = read_listing(
         b"a.B: [tri://h:1]\nrules:\n  a.B::.condition-router:\n    force: true\n    conditions: ['=> port=1']\n"
-        b"  shop.tag-router: |\n    tags: []\n",
+        b"  shop.tag-router: |\n    tags: []\n  mapping/a.B: shop\n  empty: ''\n",
         "p.yml",
     )
-    assert {key.key: text for key, text in listed.texts.items()} == {
-        "a.B::.condition-router": "force: true\nconditions: ['=> port=1']\n",
-        "shop.tag-router": "tags: []\n",
+    assert listed.texts == {
+        ("dubbo", "a.B::.condition-router"): "force: true\nconditions: ['=> port=1']\n",
+        ("dubbo", "shop.tag-router"): "tags: []\n",
+        ("mapping", "a.B"): "shop",
+        ("dubbo", "empty"): "",
     }
-    assert {key.group for key in listed.texts} == {"dubbo"}
     assert list(map(str, listed.services)) == ["a.B"]
 
 
@@ -131,7 +132,7 @@ def test_rules_stand_beside_the_services() -> None:
     [
         ("rules: [1]", "p.yml:1: the rules are not a mapping from keys to rules"),
         ("rules:\n  a.tag-router: [1]", "p.yml:2: a rule is neither a mapping nor the text of one"),
-        ("rules: {a.tag-router: ''}", "p.yml:1: a rule is neither a mapping nor the text of one"),
+        ("rules: {a.tag-router: }", "p.yml:1: a rule is neither a mapping nor the text of one"),
         ("rules: {a: x, a: y}", 'p.yml:1: "a" stands there twice, first on line 1'),
     ],
 )

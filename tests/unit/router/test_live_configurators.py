@@ -67,6 +67,15 @@ def test_these_settings_can_be_changed(ruled: Ruled, parameters: str, attribute:
     assert getattr(ruled.policy(), attribute) == value
 
 
+def test_a_rule_that_a_method_cannot_obey_is_passed_over(ruled: Ruled, caplog: pytest.LogCaptureFixture) -> None:
+    """Such as a cluster that would run it twice; the log says so, and calls go on as before."""
+    ruled.space.write(CONFIGURATORS, rule("cluster: forking, timeout: 3000"))
+    assert ruled.policy().cluster == "failover"
+    assert "foo.findFoo: a rule cannot be obeyed, and is passed over: " in caplog.text
+    assert f"{CONFIGURATORS}:4" in caplog.text
+    assert ruled.asked() == {"h1:1", "h2:2"}
+
+
 def test_a_rule_goes_before_what_providers_say_of_calls(ruled: Ruled) -> None:
     """Which counts only where nothing is set; and holds again once the rule is gone."""
     ruled.publish("tri://h1:1?retries=5", "tri://h2:2?retries=5")

@@ -101,6 +101,25 @@ def test_a_call_is_not_sent_elsewhere_because_all_that_it_may_go_to_were_tried()
         assert future.exception(timeout=20) is not None
 
 
+@pytest.mark.parametrize("cluster", ["broadcast", "forking", "available", "failfast"])
+def test_every_cluster_keeps_to_the_rules(cluster: str) -> None:
+    """Those that ask several at once, too."""
+    settings = {"consumer": {"cluster": cluster, "idempotent": True}}
+    with Ruled(*URLS, "tri://h3:3", answers=False, **settings) as ruled, ruled.space:
+        ruled.space.write(CONDITIONS, "conditions: ['=> port!=1']")
+        future = ruled.foo.findFoo.future()
+        asked = set()
+        while not future.done():
+            attempt = ruled.next_call()
+            asked.add(attempt.provider.name)
+            attempt.reply()
+        assert "tri://h1:1" not in asked
+        assert future.result(20) is None
+        ruled.space.write(CONDITIONS, "conditions: ['=> ']")
+        with pytest.raises(NoProviderAvailable, match="none is left by the rules"):
+            ruled.foo.findFoo()
+
+
 @pytest.mark.parametrize(
     "key", [CONDITIONS, "shop-web.condition-router", "shop.condition-router"], ids=["service", "caller", "provider"]
 )
