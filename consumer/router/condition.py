@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from callahead.config.values.quantity import Unfit, show
 
+from ..call.invocation import Invocation
+from ..loadbalance.javatext import java_text
 from .pattern import check_pattern, fits
 
 _LONGEST: Final = 4096
@@ -60,24 +62,15 @@ class CallLook:
     matcher: Matcher
     place: int | str
 
-    def __call__(self, invocation: Any) -> bool:
+    def __call__(self, invocation: Invocation) -> bool:
         """Tell whether the call is as the rule says."""
         return self.matcher.accepts(self._value(invocation))
 
-    def _value(self, invocation: Any) -> str | None:
+    def _value(self, invocation: Invocation) -> str | None:
         if isinstance(self.place, str):
             found = invocation.attachments.get(self.place)
             return found.decode(errors="replace") if isinstance(found, bytes) else found
         return java_text(invocation.args[self.place]) if self.place < len(invocation.args) else "\0"
-
-
-def java_text(value: object) -> str:
-    """Write *value* as ``String.valueOf`` does, for the types that Java and Python share."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from callahead.registry.url import MAX_WEIGHT
 
 from .pattern import AddressPattern, like
 from .rules import ParameterMatch, Part, RuleFlag, TextMatch, Version
-from .tags import TAG
+from .tag_router import TAG
 
 _LOG = logging.getLogger("callahead.consumer.router")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .api import Router
-from .conditions import ConditionRouter
+from .condition_router import ConditionRouter
 from .rules import ConditionRule, TagRule
-from .tags import TagRouter
+from .tag_router import TagRouter
 
 
 class ConditionKind:

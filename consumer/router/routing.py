@@ -11,7 +11,7 @@ from callahead.registry.models import Endpoint
 
 from ..call.invocation import Invocation
 from .api import Look, Providers, Router, Split
-from .tags import FORCE, TAG
+from .tag_router import FORCE, TAG
 
 _LOG = logging.getLogger("callahead.consumer.router")
 

@@ -15,7 +15,7 @@ from callahead.registry.models import Endpoint, ServiceKey, Snapshot
 
 from .api import Router
 from .routing import Routing
-from .tags import FORCE, TAG, TagRouter
+from .tag_router import FORCE, TAG, TagRouter
 
 if TYPE_CHECKING:
     from .configurators import Effect

@@ -43,6 +43,15 @@ ASKED = (
     "echo x dubbo.tag=nobody",
     "echo x dubbo.tag=nobody dubbo.force.tag=true",
 )
+CONFIGURED = f"""
+configVersion: v3.0
+scope: service
+key: {ECHO}
+configs:
+  - side: consumer
+    providerAddresses: ["127.0.0.1:{{a}}"]
+    parameters: {{{{PARAMETERS}}}}
+"""
 # By what they are about: key and text, where {a} is the port of a provider.
 RULES = {
     "none": ("", ""),
@@ -79,13 +88,8 @@ RULES = {
     ),
     "of the caller": ("shop-web.condition-router", "scope: application\nconditions: ['=> port={a}']"),
     "of the provider's application": ("shop.condition-router", "scope: application\nconditions: ['=> port={b}']"),
-    "no weight": (
-        CONFIGURATORS,
-        (
-            "configVersion: v3.0\nconfigs: [{{side: consumer, providerAddresses: ['127.0.0.1:{a}'], "
-            "parameters: {{weight: 0}}}}]"
-        ),
-    ),
+    "no weight": (CONFIGURATORS, CONFIGURED.replace("PARAMETERS", "weight: 0")),
+    "disabled": (CONFIGURATORS, CONFIGURED.replace("PARAMETERS", "disabled: true")),
 }
 
 

@@ -11,7 +11,7 @@ from support.routing import CALLER, call, condition_routers, providers
 from callahead.consumer.call.invocation import Invocation
 from callahead.consumer.router.api import Look, Providers, Split, method_of
 from callahead.consumer.router.routing import Routing
-from callahead.consumer.router.tags import TagRouter
+from callahead.consumer.router.tag_router import TagRouter
 
 LISTED = providers("1", "2", "3")
 

@@ -8,7 +8,7 @@ from support.routing import CALLER, call, providers, routed, tag_routers
 from callahead.config.errors import ConfigError
 from callahead.config.rules import read_rule
 from callahead.consumer.router.kinds import TagKind
-from callahead.consumer.router.tags import TagRouter
+from callahead.consumer.router.tag_router import TagRouter
 
 LISTED = providers("1", "2", "tri://10.0.0.1:3?dubbo.tag=gray", "tri://10.0.0.2:4?dubbo.tag=&zone=b")
 RULE = """
