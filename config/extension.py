@@ -33,7 +33,7 @@ _OTHER_NAMES = {"grpc": "tri", "grpcs": "tri", "triple": "tri"}
 _DUBBOS = {
     CLUSTER: "adaptiveservice mock",
     LOADBALANCE: "aliasmethod consistenthashing interleavedweightedroundrobin",
-    REGISTRY: "apollo consul etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple nacos polaris redis "
+    REGISTRY: "apollo consul etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple polaris redis "
     "serviceconsul servicediscoveryregistry sofa xds",
     ROUTER: "affinity app mesh mock multicondition nacos polaris script service standardmesh static",
     TRANSPORT: "hessian http injvm jsonrpc memcached mock nativethrift redis rest rmi thrift webservice",

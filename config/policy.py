@@ -100,6 +100,21 @@ class Outlier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPolicy:
+    """When one-way requests that wait for each other leave.
+
+    Attributes:
+        max_bytes: Once they have as many bytes, or more; > 0.
+        max_count: Once there are as many; > 0.
+        max_delay_ms: As many milliseconds after the first of them was queued; > 0.
+    """
+
+    max_bytes: int = 1024 * 1024
+    max_count: int = 1000
+    max_delay_ms: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MethodPolicy:
     """What one method of one reference does.
 
@@ -145,6 +160,8 @@ class MethodPolicy:
         cache_size: Most answers that are kept, > 0.
         cache_ttl_ms: How long each is kept, 0 for ever.
         sticky: A call goes to the provider of the call before it, as long as that is there.
+        batch: When its requests leave, where they wait for each other; else None. Only of a method whose calls wait
+            neither for an answer nor for the writing.
         hash_nodes: Points of each provider on the ring of ``consistenthash``, >= 4.
         hash_arguments: Places from 0, or keywords, of the arguments that it goes by.
         attachments: Sent with each call, under those of the context; YAML ``parameters``, and *call_attachments*.
@@ -190,6 +207,7 @@ class MethodPolicy:
     cache_size: int = 1000
     cache_ttl_ms: int = 180_000
     sticky: bool = False
+    batch: BatchPolicy | None = None
     hash_nodes: int = 160
     hash_arguments: tuple[str, ...] = ("0",)
     attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
@@ -285,6 +303,8 @@ class ReferencePolicy:
         stub: ``module:Class`` of a generated stub, or of annotated functions for a Java interface; or a module of
             generated stubs; or None.
         check: The first `Consumer.reference` fails when no provider is known.
+        lazy: Connections are made at the first call; else with the reference, which fails where *check* is true and no
+            provider can be reached. Source: Dubbo ``lazy``, which is false there unless set.
         ssl: TLS settings, or None for plain TCP.
         routers: Rules that narrow the providers of its calls, beside those that registries keep.
         tag: ``dubbo.tag`` of calls that say none themselves, "" for none.
@@ -317,6 +337,7 @@ class ReferencePolicy:
     provided_by: tuple[str, ...] = ()
     stub: str | None = None
     check: bool = True
+    lazy: bool = True
     ssl: SslPolicy | None = None
     routers: tuple[RouterPolicy, ...] = ()
     tag: str = ""
@@ -363,7 +384,7 @@ class RegistryPolicy:
 
     Attributes:
         id: Key in the YAML's ``registries``.
-        address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``zookeeper://127.0.0.1:2181``.
+        address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``nacos://127.0.0.1:8848``.
         file: Path of the file that keeps its last good lists, "" for none.
         preferred: With ``cluster: zone-aware`` its providers go before those of other registries.
         zone: Where it is, likewise; "" where that is not said.
@@ -390,6 +411,24 @@ class RegistryPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackPolicy:
+    """Which threads run users' callbacks.
+
+    Attributes:
+        threads: How many at most, > 0.
+        queue: Most callbacks that wait for one, 0 for any number.
+        overflow: What happens beyond: ``block`` (a thread that begins a call waits first) or ``reject`` (a callback is
+            not run).
+        origin: Where *queue* was set.
+    """
+
+    threads: int = 4
+    queue: int = 0
+    overflow: str = "block"
+    origin: str = field(default=BUILT_IN, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerConfig:
     """All that a `Consumer` runs by.
 
@@ -400,7 +439,7 @@ class ConsumerConfig:
         references: By id.
         shutdown_timeout_ms: How long `Consumer.close` waits for pending calls when not told otherwise; Dubbo
             ``shutwait``.
-        callback_threads: Most threads that run users' callbacks, > 0.
+        callback_executor: What runs users' callbacks.
         max_pending: Most calls of the consumer that have begun and not ended, 0 for no limit.
         max_pending_bytes: Most bytes of their requests, 0 for no limit.
         origins: From the name of either of these to where it was set.
@@ -411,7 +450,7 @@ class ConsumerConfig:
     registries: Mapping[str, RegistryPolicy] = field(default_factory=_nothing)
     references: Mapping[str, ReferencePolicy] = field(default_factory=_nothing)
     shutdown_timeout_ms: int = 10_000
-    callback_threads: int = 4
+    callback_executor: CallbackPolicy = CallbackPolicy()
     max_pending: int = 0
     max_pending_bytes: int = 0
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)

@@ -34,8 +34,10 @@ __all__ = [
     "Actives",
     "After",
     "Async",
+    "BatchCount",
     "CacheKind",
     "CacheSize",
+    "CallbackQueue",
     "Cluster",
     "Connections",
     "Delayed",
@@ -55,6 +57,7 @@ __all__ = [
     "Mock",
     "OrEmpty",
     "OrSwitch",
+    "Overflow",
     "Parameter",
     "Percent",
     "PercentOrZero",
@@ -115,7 +118,7 @@ def _routers(value: Any) -> Any:
     return written
 
 
-def _ssl(value: Any) -> Any:
+def _switch(value: Any) -> Any:
     written = getattr(value, "typed", value)
     if isinstance(written, bool):
         return {"enabled": written}
@@ -143,6 +146,9 @@ After = Annotated[int | str, PlainValidator(percentile_or_duration), amount_of_t
 Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
+CallbackQueue = Annotated[int, *count(0, 10_000_000)]
+Overflow = Annotated[str, *choice("block", "reject")]
+BatchCount = Annotated[int, *count(1, 1_000_000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
 MigrationStep = Annotated[str, *choice(*MIGRATION_STEPS)]
 Unobserved = Annotated[str, *choice("log", "raise", "ignore")]
@@ -166,4 +172,4 @@ Merger = Annotated[str, _entry_point(MERGER), installed.one_of(MERGER)]
 LoadBalance = Annotated[str, _entry_point(LOADBALANCE), installed.one_of(LOADBALANCE)]
 
 OrEmpty = BeforeValidator(_or_empty)
-OrSwitch = BeforeValidator(_ssl)
+OrSwitch = BeforeValidator(_switch)

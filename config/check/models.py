@@ -103,6 +103,17 @@ class OutlierModel(NestedModel):
     )
 
 
+class BatchModel(_Section):
+    """When requests that wait for each other leave."""
+
+    enabled: f.Written[f.Flag] = Field(None, description="false switches off the batch of a higher level; default true")
+    max_bytes: f.Written[f.Size] = Field(None, description="Once they have as many bytes; default 1MiB")
+    max_count: f.Written[f.BatchCount] = Field(None, description="Once there are as many, 1 to 1000000; default 1000")
+    max_delay_ms: f.Written[f.Duration] = Field(
+        None, alias="max_delay", description="As long after the first of them was queued; default 100ms"
+    )
+
+
 class CallModel(_Section):
     """Settings of calls, which every level may make; the lowest level wins."""
 
@@ -200,6 +211,10 @@ class CallModel(_Section):
     sticky: f.Written[f.Flag] = Field(
         None, description="Calls go to the provider of the call before, as long as it is there; default false"
     )
+    batch: Annotated[BatchModel | None, f.OrSwitch] = Field(
+        None,
+        description="One-way requests wait for each other, and leave together: true, false or a mapping; default false",
+    )
     hash_nodes: f.Written[f.HashNodes] = Field(
         None, description="Points of each provider on the ring of consistenthash, 4 to 10000; default 160"
     )
@@ -243,6 +258,10 @@ class InterfaceModel(CallModel):
     check: f.Written[f.Flag] = Field(
         None, description="Making the reference fails when no provider is known; default true"
     )
+    lazy: f.Written[f.Flag] = Field(
+        None,
+        description="false connects to the providers when the reference is made, not at its first call; default true",
+    )
     ssl: Annotated[SslModel | None, f.OrSwitch] = Field(
         None, description="TLS: true, false or a mapping; default false"
     )
@@ -280,11 +299,25 @@ class InterfaceModel(CallModel):
     )
 
 
+class CallbackModel(_Section):
+    """Which threads run callbacks."""
+
+    threads: f.Written[f.Threads] = Field(None, description="Most of them, 1 to 1000; default 4")
+    queue: f.Written[f.CallbackQueue] = Field(
+        None, description="Most callbacks that wait for one, 0 to 10000000, 0 for any number; default 0"
+    )
+    overflow: f.Written[f.Overflow] = Field(
+        None,
+        description="Beyond that a thread that begins a call waits first (block), or a callback is not run and is"
+        " logged (reject); default block",
+    )
+
+
 class ConsumerModel(PendingModel, InterfaceModel):
     """Defaults of every reference, and what the whole consumer shares."""
 
-    callback_threads: f.Written[f.Threads] = Field(
-        None, description="Most threads that run callbacks, 1 to 1000; default 4"
+    callback_executor: Annotated[CallbackModel, f.OrEmpty] = Field(
+        default_factory=CallbackModel, description="Which threads run callbacks: a mapping"
     )
 
 

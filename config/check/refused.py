@@ -24,7 +24,7 @@ _INTERFACE = {
     **_METHOD,
     **_all(
         NOT_YET,
-        "application auth authenticator callbacks config_center consumer init lazy listener metadata_report "
+        "application auth authenticator callbacks config_center consumer init listener metadata_report "
         "monitor onconnect ondisconnect owner password prefer_serialization provider_namespace "
         "provider_port reconnect refer_async scope token unload_cluster_related username",
     ),
@@ -75,11 +75,14 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
     "retry_backoff": {},
     "hedge": {},
     "outlier": {},
+    "batch": {},
+    "callback_executor": {},
 }
 
 # Keys of Dubbo, dubbo-go or common sense that are another key here.
 INSTEAD: Final[Mapping[str, str]] = {
     "attachments": 'write "parameters"',
+    "callback_threads": 'write "callback_executor: {threads: ...}"',
     "filter": 'write "interceptors"',
     "oneway": 'write "return: false"',
     "params": 'write "parameters"',

@@ -16,6 +16,8 @@ from ..read.keys import normalise
 from ..read.report import Report
 from ..read.tree import Entry
 from ..values.quantity import show
+from .batch import add_batch, check_use
+from .callbacks import callback_policy
 from .chain import add_attachments, add_interceptors
 from .cluster import check_cluster
 from .files import file_url, ssl_policy
@@ -36,7 +38,8 @@ _CALL = (
     *("hash_arguments", "parameter_types"),
 )
 _INTERFACE = (
-    *("interface", "group", "version", "check", "tag", "connections", "max_request_bytes", "max_response_bytes"),
+    *("interface", "group", "version", "check", "lazy", "tag", "connections", "max_request_bytes"),
+    *("max_response_bytes",),
     *("max_queued_requests", "max_queued_bytes", "connect_timeout_ms", "stub", "generic", "serialization"),
     *("migration_step", "provided_by", "outlier"),
 )
@@ -67,7 +70,7 @@ def resolve(root: RootModel, tree: Entry, folder: Path, report: Report) -> Consu
     given = {
         "application": root.application.name,
         "shutdown_timeout_ms": root.application.shutdown_timeout_ms,
-        "callback_threads": root.consumer.callback_threads,
+        "callback_executor": callback_policy(root.consumer.callback_executor, consumer, report),
     }
     own = choose(_OWN, [consumer], report)
     set_values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -147,6 +150,7 @@ def _reference(
         check_cluster(methods[method], inner, protocol, report)
     if not methods:  # else those that it does not name are judged where they are called
         check_cluster(default, levels, protocol, report)
+    check_use(own, (default, *methods.values()), report)
     return ReferencePolicy(
         id=name,
         default=default,
@@ -183,6 +187,7 @@ def _method(reference: str, method: str, levels: Sequence[Level], report: Report
         chosen.origins["method"] = report.origin(levels[0].entry)
     add_interceptors(chosen, levels, report)
     add_attachments(chosen, levels, report)
+    add_batch(chosen, levels, report)
     _check_callbacks(levels, report)
     _check_lazy(levels, report)
     policy = MethodPolicy(reference=reference, method=method, origins=MappingProxyType(chosen.origins), **chosen.values)

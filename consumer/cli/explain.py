@@ -54,8 +54,8 @@ def _as_ruled(config: ConsumerConfig, policy: ReferencePolicy, method: str | Non
 
     try:
         with Consumer(config) as consumer:
-            default = consumer.policy(policy.id, policy.default.method)
-            named = {} if method is None else {method: consumer.policy(policy.id, method)}
+            default = consumer.providers(policy.id, policy.default.method).policy
+            named = {} if method is None else {method: consumer.providers(policy.id, method).policy}
     except ConfigError:
         raise
     except CallaheadError as error:

@@ -58,7 +58,7 @@ def _looks(
     while again:
         time.sleep(_LOOK_S)
         found = consumer.providers(reference, method, attachments)
-        if found != last:
+        if _document(reference, found) != _document(reference, last):
             last = found
             yield found
 

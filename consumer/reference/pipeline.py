@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from callahead.config.extension import LOADBALANCE, load
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import BatchPolicy, MethodPolicy, ReferencePolicy
 from callahead.config.provided import amend
 from callahead.registry.api import Registry, Subscription
 from callahead.registry.models import ServiceKey, Snapshot
@@ -44,11 +44,12 @@ from ..runtime.callbacks import CallbackExecutor
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
+from .batch import Batch, batching
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
 from .provided import Provided
 from .reference import Method, Reference
-from .stages import Transported, encoded, streamed
+from .stages import Transported, after_room, encoded, streamed
 from .stream import StreamMethod, of_stream
 
 _LOG = logging.getLogger("callahead.consumer.call")
@@ -95,6 +96,7 @@ class Pipeline:
         self._bindings: dict[str, MethodBinding] = {}
         self._obeyed: dict[str, MethodPolicy] = {}
         self._reference: Reference | None = None
+        self._is_connected = False
         runtime = around.runtime
         key = ServiceKey(policy.interface, policy.group, policy.version)
         self._hearing = fork_safe_lock()  # held while rules or providers are taken over, one after the other
@@ -110,6 +112,7 @@ class Pipeline:
         self._lasting: weakref.WeakSet[Lasting] = weakref.WeakSet()
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
+        self._batches: dict[tuple[str, BatchPolicy], Batch] = {}  # what is set once, for several methods, is one
         self._provided = Provided()
         self._told: dict[str, list[str]] = {}
         self._subscription: Subscription = around.registry.subscribe(key, self._notify)
@@ -178,14 +181,8 @@ class Pipeline:
         check_stream(policy, name)
         return Chain(of_stream(policy), self._streamed)
 
-    def effective(self, method: str) -> MethodPolicy:
-        """Return what the method that the provider calls *method* obeys, if it does not stream.
-
-        That is the configuration, below it what the providers say, and above both the rules of the registry.
-        """
-        return self._effective(method, is_streaming=False)
-
     def _effective(self, method: str, *, is_streaming: bool) -> MethodPolicy:
+        """Return what a method obeys: the configuration, below it the providers, and above both the rules."""
         return self._ruling.effective(self._written(method, is_streaming=is_streaming))
 
     def _written(self, method: str, *, is_streaming: bool) -> MethodPolicy:
@@ -205,14 +202,20 @@ class Pipeline:
         return sum(binding.metrics.calls for binding in list(self._bindings.values()))
 
     def check(self) -> None:
-        """Make sure that a provider is known, where ``check`` says so.
+        """Make sure that a provider is known, where ``check`` says so, and connected, where ``lazy`` does.
 
         Raises:
             NoProviderAvailable: None is known.
+            ConnectFailed: None can be reached.
         """
         if self.policy.check and not self.directory.providers:
             hint = f"; start without one by check: false (check is true, {self.policy.origin('check')})"
             raise self._no_provider("(check)", f"{self.directory.why_none()}{hint}")
+        if not self.policy.lazy and not self._is_connected:
+            from .eager import connect  # which few references need
+
+            connect(self.policy, self.directory.providers, self.transport, self.runtime.clock)
+            self._is_connected = True
 
     def _no_provider(self, method: str, why: str) -> NoProviderAvailable:
         error = NoProviderAvailable(f"no provider: {why}", not_sent=True)
@@ -246,7 +249,7 @@ class Pipeline:
         """Look at the providers as a call of *method* would, without arguments and with *attachments*."""
         from .seen import SeenProviders, seen  # which few programs need
 
-        policy, clock = self.effective(method), self.runtime.clock
+        policy, clock = self._effective(method, is_streaming=False), self.runtime.clock
         record = CallRecord(policy, method, clock())
         known = {**policy.attachments, **attachments}
         invocation = Invocation(policy, method, (), {}, known, record.ends, clock, record, blocking=False)
@@ -255,6 +258,7 @@ class Pipeline:
             providers=seen(self.directory, self._ruling.routing, invocation, running, clock),
             reason=self.directory.reason,
             problems=tuple(self._ruling.problems),
+            policy=policy,
         )
 
     def reference(self, name: str) -> Reference:
@@ -262,6 +266,7 @@ class Pipeline:
         self._check_streams()
         made = Reference(name, self.policy.interface, self.method, self.transport.methods, self.transport.attribute)
         self._reference = made
+        made._batches.update(self._batches.values())  # a channel's stub may have been there first
         return made
 
     def client(self) -> Reference | None:
@@ -372,7 +377,20 @@ class Pipeline:
 
             passed = Cache(policy, runtime.timer).stage(passed, later)
         chain = call_chain(policy, users, self._describe, self._call_other)
-        return Chain(policy, fold(chain, encoded(passed, runtime.clock), runtime.callbacks), cluster)
+        bottom_of_calls = encoded(passed, runtime.clock)
+        if policy.batch is not None:
+            bottom_of_calls = batching(bottom_of_calls, self._batch(policy.batch, policy), runtime.timer)
+        stage = fold(chain, bottom_of_calls, runtime.callbacks)
+        overflow = runtime.callbacks.overflow
+        return Chain(policy, after_room(overflow, stage, runtime.clock) if overflow.blocks else stage, cluster)
+
+    def _batch(self, settings: BatchPolicy, policy: MethodPolicy) -> Batch:
+        made = Batch(settings.max_bytes, settings.max_count, settings.max_delay_ms / 1000)
+        batch = self._batches.setdefault((policy.origin("batch"), settings), made)
+        self.runtime.batches.add(batch)
+        if self._reference is not None:
+            self._reference._batches.add(batch)
+        return batch
 
     def _call_other(self, name: str, invocation: Invocation) -> InvocationFuture:
         """Call another method in the place of one of ours; the context still tells of ours."""

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from callahead.config.policy import MethodPolicy
+
 from ..call.invocation import CallRecord, Invocation
 from ..call.provider import Provider
 from ..cluster.directory import Directory
@@ -41,11 +43,13 @@ class SeenProviders:
         providers: By name.
         reason: Why the list is what it is, as the registry says.
         problems: What is wrong with rules of the registry, which are therefore not obeyed.
+        policy: What calls of the method that was asked about obey, rules of the registry included.
     """
 
     providers: tuple[SeenProvider, ...]
     reason: str
     problems: tuple[str, ...]
+    policy: MethodPolicy
 
 
 def seen(

@@ -6,6 +6,7 @@ A new one joins by adding a `Source` to SOURCES, or to LONG where it needs a ser
 import itertools
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from threading import Condition
@@ -13,6 +14,7 @@ from typing import Protocol
 
 import pytest
 from support.applications import Applications, metadata_of
+from support.nacos_server import shared as shared_nacos
 from support.zookeeper_server import shared
 
 from callahead.config.policy import RegistryPolicy
@@ -105,8 +107,43 @@ class ZookeeperSource:
         self.client.close()
 
 
+class NacosSource:
+    """An application of its own in a server that all tests share."""
+
+    def __init__(self, _: Path) -> None:
+        self.application = next(names)
+        self.server = shared_nacos()
+        self.publisher = self.server.publisher()
+        self.known: dict[str, Mapping[str, str]] = {}
+
+    def open(self) -> ApplicationRegistry:
+        found = open_registry(RegistryPolicy(id="nacos", address=f"nacos://{self.server.address}?settle=500ms"))
+        assert isinstance(found, ApplicationRegistry)
+        return found
+
+    def put(self, instances: Mapping[str, Mapping[str, str]]) -> None:
+        for address in self.known.keys() - instances.keys():
+            self.publisher.deregister(self.application, *self._place(address))
+        for address, said in instances.items():
+            if address not in self.known:
+                self.publisher.register(self.application, *self._place(address), said)
+            elif said != self.known[address]:
+                self.server.change(self.application, *self._place(address), said)
+        self.known = dict(instances)
+
+    def _place(self, address: str) -> tuple[str, int]:
+        host, _, port = address.rpartition(":")
+        return host, int(port)
+
+    def put_metadata(self, revision: str, text: str) -> None:
+        self.server.publish(revision, self.application, text)
+
+    def close(self) -> None:
+        self.publisher.close()
+
+
 SOURCES: dict[str, Callable[[Path], Source]] = {"fake": FakeSource}
-LONG: dict[str, Callable[[Path], Source]] = {"zookeeper": ZookeeperSource}
+LONG: dict[str, Callable[[Path], Source]] = {"nacos": NacosSource, "zookeeper": ZookeeperSource}
 
 KINDS = [
     *(pytest.param(kind, id=name) for name, kind in SOURCES.items()),
@@ -140,7 +177,10 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     one = request.param(tmp_path)
     yield one
     one.close()
-    assert set(threading.enumerate()) <= before
+    until = time.monotonic() + WAIT_S
+    while not set(threading.enumerate()) <= before:  # grpcio's end some time after their channel
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -140,3 +140,13 @@ def test_hessian2_is_compared_with_pickle_and_json() -> None:
     assert [variants(parts[name]) for name in ("encode", "decode")] == [["hessian2", "pickle", "json"]] * 2
     assert all(row["cpu_us_per_call"] > 0 for row in parts["encode"] + parts["decode"])
     assert min(parts["size"], key=lambda row: row["bytes"])["codec"] == "hessian2"
+
+
+def test_a_file_goes_faster_through_a_window() -> None:
+    """Every byte arrives each way, and to wait for each answer takes longer than to have some on their way."""
+    parts = report("transfer", "--size", "600000")["parts"]
+
+    rows = {row["variant"]: row for row in parts["transfer"]}
+    assert list(rows) == ["bare socket", "a window of 4, each chunk sent", "one chunk at a time"]
+    assert rows["bare socket"]["share"] == 1
+    assert rows["one chunk at a time"]["share"] < rows["a window of 4, each chunk sent"]["share"]

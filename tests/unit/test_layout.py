@@ -52,8 +52,8 @@ NETWORK = ("grpc", "socket", "ssl", "selectors")
 # Generated stubs are made on a channel, and reflection asks over one.
 NETWORK_ROOMS = (
     "consumer.transport", "consumer.testing", "consumer.channel",
-    "consumer.interface.proto.generated", "consumer.interface.proto.reflection", "registry.zookeeper.session",
-    "registry.dns.resolving", "registry.host",
+    "consumer.interface.proto.generated", "consumer.interface.proto.reflection",
+    "registry.dns.resolving", "registry.host", "registry.nacos.connection", "registry.zookeeper.session",
 )  # fmt: skip
 
 

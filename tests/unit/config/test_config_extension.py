@@ -54,7 +54,7 @@ def test_an_unknown_name_ends_with_the_nearest() -> None:
     [
         *((extension.CLUSTER, name) for name in ("mock", "adaptive-service", "adaptiveService")),
         *((extension.LOADBALANCE, name) for name in ("aliasmethod", "aliasMethod", "consistenthashing")),
-        *((extension.REGISTRY, name) for name in ("nacos", "service-discovery-registry")),
+        *((extension.REGISTRY, name) for name in ("etcd", "service-discovery-registry")),
         *((extension.TRANSPORT, name) for name in ("rest", "native-thrift", "hessian")),
         (extension.INTERCEPTOR, "consumercontext"),
     ],

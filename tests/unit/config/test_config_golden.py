@@ -19,7 +19,8 @@ def cases(kind: str) -> list[str]:
 
 def settings_of(config: ConsumerConfig) -> Iterator[str]:
     """Write every setting that is not built-in, one a line."""
-    yield f"application {config.application!r} {config.shutdown_timeout_ms} ms, {config.callback_threads} threads"
+    threads = config.callback_executor.threads
+    yield f"application {config.application!r} {config.shutdown_timeout_ms} ms, {threads} threads"
     for registry in config.registries.values():
         yield f"registry {registry.id}: {registry.address} {dict(registry.parameters)}"
     for reference in config.references.values():

@@ -1,4 +1,4 @@
-"""`Consumer.providers` and `Consumer.policy`: what calls would see now."""
+"""`Consumer.providers`: what calls would see, and obey, now."""
 
 from __future__ import annotations
 
@@ -64,6 +64,6 @@ def test_nobody_need_be_there() -> None:
 def test_the_policy_is_what_calls_obey_now() -> None:
     """Rules included, whether or not the method was called."""
     with Ruled("tri://h1:1") as ruled, ruled.space:
-        assert ruled.consumer.policy("foo", "findFoo").retries == 2
+        assert ruled.consumer.providers("foo", "findFoo").policy.retries == 2
         ruled.space.write(CONFIGURATORS, "configs: [{side: consumer, parameters: {retries: 7}}]")
-        assert ruled.consumer.policy("foo", "findFoo").retries == 7
+        assert ruled.consumer.providers("foo", "findFoo").policy.retries == 7
