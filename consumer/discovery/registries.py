@@ -66,14 +66,14 @@ class Registries:
 
     def _seen(self, name: str, policy: ReferencePolicy) -> Registry:
         """Give what the reference of *policy* sees of the registry called *name*; a file in its place, if need be."""
-        registry, file = self._found(name, policy), self._config.registries[name].file
-        if not file:
+        registry, described = self._found(name, policy), self._config.registries.get(name)
+        if described is None or not described.file:  # who hands one in need not describe it
             return registry
         from callahead.registry.cached.registry import cached
         from callahead.registry.cached.store import ListStore
 
         if name not in self._stores:
-            self._stores[name] = ListStore(name, file)
+            self._stores[name] = ListStore(name, described.file)
         return cached(registry, self._stores[name])
 
     def _found(self, name: str, policy: ReferencePolicy) -> Registry:
