@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from .check.declared import said
 from .check.models import MethodModel, yaml_keys
-from .policy import BUILT_IN, PROVIDER, MethodPolicy
+from .policy import PROVIDER, MethodPolicy
 from .read.keys import dotted, normalise
 from .read.report import Report
 from .read.scalar import typed
@@ -93,21 +91,19 @@ def lay_over(policy: MethodPolicy, default: MethodPolicy, overlays: Iterable[Ove
     """
     chosen: dict[str, Overlay] = {}
     for overlay in overlays:
-        earlier = chosen.get(overlay.attribute)
-        if overlay.method == policy.method or (
-            not overlay.method
-            and not _is_own(policy, default, overlay.attribute)
-            and not (earlier is not None and earlier.method)
-        ):
+        if _is_for(overlay, policy, default, chosen.get(overlay.attribute)):
             chosen[overlay.attribute] = overlay
-    if not chosen:
-        return policy
-    values = {attribute: overlay.value for attribute, overlay in chosen.items()}
-    origins = {**policy.origins, **{attribute: overlay.origin for attribute, overlay in chosen.items()}}
-    new = dataclasses.replace(policy, **values, origins=MappingProxyType(origins))
-    if new.origin("total_timeout_ms") == BUILT_IN:
-        new = dataclasses.replace(new, total_timeout_ms=new.timeout_ms * (new.retries + 1))
-    return new
+    for attribute, overlay in chosen.items():
+        policy = policy.amended(overlay.origin, **{attribute: overlay.value})
+    return policy
+
+
+def _is_for(overlay: Overlay, policy: MethodPolicy, default: MethodPolicy, earlier: Overlay | None) -> bool:
+    """Tell whether *overlay* is for the method of *policy*, of which *earlier* ones are for the same setting."""
+    if overlay.method:
+        return normalise(overlay.method) == normalise(policy.method)  # the YAML may spell it otherwise
+    is_named = earlier is not None and earlier.method != ""
+    return not is_named and not _is_own(policy, default, overlay.attribute)
 
 
 def _is_own(policy: MethodPolicy, default: MethodPolicy, attribute: str) -> bool:

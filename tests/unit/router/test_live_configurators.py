@@ -48,6 +48,13 @@ def test_what_a_method_sets_itself_stays_but_for_its_own_key(ruled: Ruled) -> No
     assert (ruled.policy().timeout_ms, ruled.policy().retries) == (3000, 0)
 
 
+def test_a_method_may_be_spelt_otherwise_in_the_yaml() -> None:
+    """A rule names it as the provider does."""
+    with Ruled(*URLS, methods={"find_foo": {"timeout": 700}}) as ruled, ruled.space:
+        ruled.space.write(CONFIGURATORS, rule("findFoo.timeout: 3000"))
+        assert ruled.policy().timeout_ms == 3000
+
+
 @pytest.mark.parametrize(
     ("parameters", "attribute", "value"),
     [
