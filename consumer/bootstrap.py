@@ -24,6 +24,7 @@ from callahead.registry.api import Registry
 
 from .call.invocation import CallRecord
 from .call.unseen import report_unseen
+from .cluster.health import HealthCounts
 from .discovery.registries import Registries
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
@@ -308,6 +309,10 @@ class Consumer:
     def counts(self) -> Mapping[str, Mapping[str, MethodCounts]]:
         """Return what was counted so far, by reference and method."""
         return {name: pipeline.counts() for name, pipeline in list(self._pipelines.items())}
+
+    def health(self) -> Mapping[str, HealthCounts]:
+        """Return what is known of the health of providers, by reference; each reference judges for itself."""
+        return {name: pipeline.health.counts() for name, pipeline in list(self._pipelines.items())}
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
         """Return what happened on the connections; grpcio keeps most of it to itself, over ``tri``."""
