@@ -360,6 +360,7 @@ class RegistryPolicy:
         id: Key in the YAML's ``registries``.
         address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``nacos://127.0.0.1:8848``.
         file: Path of the file that keeps its last good lists, "" for none.
+        ssl: TLS towards its servers, or None for plain TCP.
         preferred: With ``cluster: zone-aware`` its providers go before those of other registries.
         zone: Where it is, likewise; "" where that is not said.
         weight: Of it among registries, likewise, 0..10000.
@@ -371,6 +372,7 @@ class RegistryPolicy:
     id: str
     address: str = field(repr=False)
     file: str = ""
+    ssl: SslPolicy | None = None
     preferred: bool = False
     zone: str = ""
     weight: int = 100
@@ -379,8 +381,10 @@ class RegistryPolicy:
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
 
     def error(self, setting: str, text: str, hint: str = "") -> ConfigError:
-        """Make the error of what is wrong with *setting*: the address, one in its query, or a parameter."""
+        """Make the error of what is wrong with *setting*: the address, one in its query, ``ssl`` or a parameter."""
         name, key = (setting, f"parameters.{setting}") if setting in self.parameters else ("address", "address")
+        if setting == "ssl" and self.ssl is not None:
+            name = key = setting
         return ConfigError.at(self.origins.get(name, ""), f"registries.{self.id}.{key}", text, hint)
 
 

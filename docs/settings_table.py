@@ -125,7 +125,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "server_name": NONE,
     },
     **{group: dict.fromkeys(m.yaml_keys(model).values(), NONE) for group, model in _GROUPS.items()},
-    "registry": {},
+    "registry": {"ssl": "``ssl`` at the root, for all"},
     "application": {"shutdown_timeout": "``shutwait``, which is accepted too"},
 }
 # A consumer refuses what a reference refuses, and a reference what a method does.

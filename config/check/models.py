@@ -21,7 +21,7 @@ class _Section(BaseModel):
 
 
 class SslModel(_Section):
-    """TLS towards providers; relative paths start at the folder of the configuration file."""
+    """TLS towards providers, or a registry's servers; relative paths start at the folder of the configuration file."""
 
     model_config = ConfigDict(json_schema_extra={"dependentRequired": {"cert": ["key"], "key": ["cert"]}})
 
@@ -348,6 +348,9 @@ class RegistryModel(_Section):
     file: f.Written[f.Text] = Field(
         None,
         description="File that keeps the last good lists for a start while the registry is down; default none",
+    )
+    ssl: Annotated[SslModel | None, f.OrSwitch] = Field(
+        None, description="TLS towards its servers: true, false or a mapping; default false"
     )
     preferred: f.Written[f.Flag] = Field(
         None, description="With cluster: zone-aware its providers go before those of other registries; default false"

@@ -107,7 +107,8 @@ def _add_other_shapes(sections: Schema) -> None:
     for properties in (reference, sections["ConsumerModel"]["properties"]):
         properties["registries"] = properties["registry"]
         properties["payload"] = {**properties["max_request_bytes"], "description": "Largest request and response"}
-        _let_be_a_switch(properties, "ssl", "SslModel")
+    for name in ("ReferenceModel", "ConsumerModel", "RegistryModel", "SingleRegistry"):
+        _let_be_a_switch(sections[name]["properties"], "ssl", "SslModel")
     application = sections["ApplicationModel"]["properties"]
     application["shutwait"] = application["shutdown_timeout"]
 

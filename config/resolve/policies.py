@@ -94,7 +94,7 @@ def _check_consumer(consumer: Level, registries: Sequence[str], folder: Path, re
 
 def _registry(name: str, model: RegistryModel, entry: Entry, folder: Path, report: Report) -> RegistryPolicy:
     address = _address(model, entry, folder, report)
-    origins = {key: report.origin(entry.find([key])) for key in ("address", "file", "parameters")}
+    origins = {key: report.origin(entry.find([key])) for key in ("address", "file", "parameters", "ssl")}
     parameters = {normalise(key): value for key, value in (model.parameters or {}).items()}
     for key in model.parameters or {}:
         origins[normalise(key)] = report.origin(entry.find(["parameters", key]))
@@ -103,6 +103,7 @@ def _registry(name: str, model: RegistryModel, entry: Entry, folder: Path, repor
         id=name,
         address=address,
         file=str(folder / model.file) if model.file else "",
+        ssl=None if model.ssl is None else ssl_policy(model.ssl, entry.find(["ssl"]), folder, report),
         parameters=MappingProxyType(parameters),
         origins=MappingProxyType(origins),
         **own,

@@ -11,9 +11,6 @@ from ..call.provider import Provider
 from ..runtime.deadline import Clock
 from ..runtime.forking import fork_safe_lock
 
-UNHEALTHY_S = 1.0
-"""How long a provider that could not be reached is passed over, in seconds."""
-
 _Identity = tuple[str, int, str]
 _NEVER = float("-inf")
 
@@ -122,13 +119,6 @@ class Directory:
             passed_over = [one.unhealthy_until for one in self._at_risk if one.unhealthy_until > now]
             self._usable = (found, min(passed_over, default=float("inf")))
         return found
-
-    def mark(self, provider: Provider, *, healthy: bool) -> None:
-        """Note that *provider* could be reached, or could not."""
-        if not healthy:
-            provider.pass_over(self._clock() + UNHEALTHY_S)
-        elif provider.unhealthy_until:
-            provider.pass_over(0.0)
 
     def _changed(self, provider: Provider) -> None:
         with self._lock:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import grpc
 import pytest
 from support.nacos_peer import NacosPeer, listing
 
-from callahead.config.policy import RegistryPolicy
+from callahead.config.policy import RegistryPolicy, SslPolicy
 from callahead.registry import RecordingListener, ServiceKey, open_registry
 from callahead.registry.nacos import NacosRegistry
 
@@ -140,6 +142,41 @@ def test_a_list_that_is_refused_is_not_known(peer: NacosPeer, opened: Open) -> N
     (snapshot,) = heard_from(opened()).snapshots
     assert "the server refuses SubscribeServiceRequest: no (error 403)" in snapshot.reason
     assert not snapshot.is_known
+
+
+@pytest.mark.parametrize(
+    ("ca", "server_name", "addresses"),
+    [
+        ("ca", None, ["h:1"]),
+        ("ca", "foo.internal", ["h:1"]),
+        ("ca", "bar.internal", []),
+        ("other_ca", None, []),
+    ],
+)
+def test_tls_is_spoken_where_ssl_says_so(
+    certificates: Path, ca: str, server_name: str | None, addresses: list[str]
+) -> None:
+    """With a server whose certificate is trusted and has its name; no list comes from another."""
+    key, certificate = ((certificates / f"server.{part}").read_bytes() for part in ("key", "pem"))
+    policy = SslPolicy(ca=str(certificates / f"{ca}.pem"), server_name=server_name)
+    with NacosPeer(grpc.ssl_server_credentials([(key, certificate)])) as peer:
+        peer.answers["SubscribeService"] = lambda _: listing("h")
+        assert heard_over(policy, peer).addresses == addresses
+
+
+def heard_over(ssl: SslPolicy, peer: NacosPeer) -> RecordingListener:
+    """What a registry hears within a second."""
+    address = f"nacos://{peer.address}?timeout=1s"
+    registry, heard = open_registry(RegistryPolicy(id="main", address=address, ssl=ssl)), RecordingListener()
+    registry.subscribe(KEY, heard)
+    registry.close()
+    return heard
+
+
+def test_a_certificate_that_cannot_be_read_is_named(peer: NacosPeer) -> None:
+    """It may come later, so the registry goes on trying."""
+    heard = heard_over(SslPolicy(ca="/nowhere.pem"), peer)
+    assert "/nowhere.pem cannot be read: no such file or directory" in heard.snapshots[-1].reason
 
 
 def test_services_that_come_later_are_found_by_who_wants_any(peer: NacosPeer, opened: Open) -> None:

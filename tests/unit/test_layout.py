@@ -53,7 +53,7 @@ NETWORK = ("grpc", "socket", "ssl", "selectors")
 NETWORK_ROOMS = (
     "consumer.transport", "consumer.testing", "consumer.channel",
     "consumer.interface.proto.generated", "consumer.interface.proto.reflection",
-    "registry.nacos.connection", "registry.zookeeper.session",
+    "registry.nacos.connection", "registry.nacos.login", "registry.zookeeper.handler", "registry.zookeeper.session",
 )  # fmt: skip
 
 
