@@ -119,6 +119,18 @@ def directory(most: int, choices: int, rounds: int, as_json: bool) -> None:
 
 
 @main.command()
+@click.option("--providers", type=_AT_LEAST_ONE, default=1000, show_default=True, help="How many there are.")
+@_calls(100_000)
+@_ROUNDS
+@_JSON
+def balance(providers: int, calls: int, rounds: int, as_json: bool) -> None:
+    """Load balancers against 1,000 providers of which some are slow or fail: a simulation by a scripted clock."""
+    from .balance import run
+
+    _show(run(providers, calls, rounds), as_json=as_json)
+
+
+@main.command()
 @_calls(5000)
 @_ROUNDS
 @_IN_FLIGHT

@@ -161,7 +161,7 @@ class MethodPolicy:
         batch: When its requests leave, where they wait for each other; else None. Only of a method whose calls wait
             neither for an answer nor for the writing.
         hash_nodes: Points of each provider on the ring of ``consistenthash``, >= 4.
-        hash_arguments: Places from 0, or keywords, of the arguments that it goes by.
+        hash_arguments: Places from 0, or names, of the arguments that it goes by.
         attachments: Sent with each call, under those of the context; YAML ``parameters``, and *call_attachments*.
         call_attachments: Those of the call's own options, which go before those of the context.
         parameter_types: Java parameter types in order, or None where they are not declared.

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from callahead.config import load_file, load_mapping
 from callahead.config.errors import ConfigError
 from callahead.config.extension import TRANSPORT, load, nearest
-from callahead.config.policy import ConsumerConfig, ReferencePolicy
+from callahead.config.policy import ConsumerConfig, ReferencePolicy, SslPolicy
 from callahead.config.values.quantity import show
 from callahead.registry.api import Registry
 
 from .call.invocation import CallRecord
 from .call.unseen import report_unseen
+from .cluster.health import HealthCounts
 from .discovery.registries import Registries
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
@@ -295,10 +296,10 @@ class Consumer:
             application=self.config.application,
         )
 
-    def _metadata_source(self) -> MetadataSource:
+    def _metadata_source(self, ssl: SslPolicy | None) -> MetadataSource:
         from .discovery.source import CalledMetadata
 
-        return CalledMetadata(Consumer, self.config.application)
+        return CalledMetadata(Consumer, self.config.application, ssl)
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -308,6 +309,10 @@ class Consumer:
     def counts(self) -> Mapping[str, Mapping[str, MethodCounts]]:
         """Return what was counted so far, by reference and method."""
         return {name: pipeline.counts() for name, pipeline in list(self._pipelines.items())}
+
+    def health(self) -> Mapping[str, HealthCounts]:
+        """Return what is known of the health of providers, by reference; each reference judges for itself."""
+        return {name: pipeline.health.counts() for name, pipeline in list(self._pipelines.items())}
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
         """Return what happened on the connections; grpcio keeps most of it to itself, over ``tri``."""

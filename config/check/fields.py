@@ -120,7 +120,7 @@ def _switch(value: Any) -> Any:
 
 _PARAMETER = {"type": ["string", "number", "boolean"], "description": "A value, which becomes text"}
 _TEXT = WithJsonSchema({"type": "string"})
-_PLACE: JsonDict = {"type": ["string", "number"], "description": "A place from 0, or a keyword"}
+_PLACE: JsonDict = {"type": ["string", "number"], "description": "A place from 0, or a name"}
 _PLACES = WithJsonSchema({"type": ["string", "number", "array"], "items": _PLACE})
 
 Async = Annotated[bool | str, PlainValidator(flag_or(LAZY)), or_placeholder(enum=[True, False, LAZY])]

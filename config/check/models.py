@@ -219,7 +219,7 @@ class CallModel(_Section):
         None, description="Points of each provider on the ring of consistenthash, 4 to 10000; default 160"
     )
     hash_arguments: f.Written[f.HashArguments] = Field(
-        None, description="Arguments that consistenthash goes by: places from 0, or keywords; default 0"
+        None, description="Arguments that consistenthash goes by: places from 0, or names; default 0"
     )
     attachments: dict[str, f.Parameter] | None = Field(
         None, alias="parameters", description="Sent with each call as attachments, merged key by key"

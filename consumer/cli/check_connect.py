@@ -79,6 +79,8 @@ def _consumer(
         bare,
         urls=(),
         registries=(name,),
+        migration_step="FORCE_INTERFACE",
+        provided_by=(),
         methods=MappingProxyType({}),
         connect_timeout_ms=min(policy.connect_timeout_ms, timeout_ms),
         default=policy.default.override(is_async=False, sent=False, returns=True, **once, **plain),

@@ -15,6 +15,7 @@ from ..runtime.deadline import Clock
 from ..runtime.timer import Timer
 from .budget import RetryBudget
 from .directory import Directory
+from .health import Health
 
 
 class Following(Protocol):
@@ -43,6 +44,7 @@ class ClusterParts:
 
     Attributes:
         directory: The providers, at any moment.
+        health: Says which of those that were passed over may be asked.
         loadbalance: Chooses among them.
         attempt: The attempt chain and, beneath it, the transport.
         budget: Says whether one more attempt is affordable.
@@ -56,6 +58,7 @@ class ClusterParts:
     """
 
     directory: Directory
+    health: Health
     loadbalance: LoadBalance
     attempt: AttemptStage
     budget: RetryBudget

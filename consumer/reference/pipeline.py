@@ -24,6 +24,7 @@ from ..cluster.api import ClusterParts, Counting, Lasting
 from ..cluster.budget import RetryBudget
 from ..cluster.choice import check_stream, make_cluster, refuses_streams
 from ..cluster.directory import Directory
+from ..cluster.health import Health
 from ..cluster.retry import check_listed
 from ..errors import ConfigError, LocalProtocolError, NoProviderAvailable, RpcError
 from ..interceptor.chain import fold
@@ -91,10 +92,11 @@ class Pipeline:
         runtime = around.runtime
         transport = around.transport
         self.directory = Directory(policy.protocol, transport.release, runtime.clock, transport.refresh)
+        self.health = Health(self.directory, policy.outlier, runtime.clock)
         self.transport: ReferenceTransport = transport.open(policy, lambda: self.directory.providers)
         self._stream_balance = self._balance(policy.default, "")
         self.stream_watcher = _watcher(self._stream_balance)
-        self._streamed = streamed(self.choose, self.directory, self.stream_watcher, runtime.clock)
+        self._streamed = streamed(self.choose, self.health, self.stream_watcher, runtime.clock)
         self._lasting: weakref.WeakSet[Lasting] = weakref.WeakSet()
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
@@ -283,7 +285,7 @@ class Pipeline:
         check_listed(policy)
         users = load_interceptors(policy)
         # Here and below a bound method: it is called in less than half the time of an object.
-        bottom = Transported(self.directory, _watcher(loadbalance), runtime.clock).__call__
+        bottom = Transported(self.health, _watcher(loadbalance), runtime.clock).__call__
         attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
         chooser = Sticky(loadbalance) if policy.sticky else loadbalance
         callbacks = runtime.callbacks if any(scope_of(one) == "attempt" for one in users) else None
@@ -328,6 +330,7 @@ class Pipeline:
         runtime = self.runtime
         return ClusterParts(
             directory=self.directory,
+            health=self.health,
             loadbalance=loadbalance,
             attempt=attempt,
             budget=self._budget,

@@ -10,8 +10,7 @@ from functools import partial
 from ..call.attempt import Attempt
 from ..call.invocation import Done, Invocation, Outcome, Stage, blame
 from ..call.provider import Provider
-from ..cluster.directory import Directory
-from ..cluster.health import judge
+from ..cluster.health import Health
 from ..errors import CallTimeout, LocalProtocolError, RpcError
 from ..loadbalance.api import AttemptWatcher
 from ..runtime.deadline import Clock
@@ -50,12 +49,12 @@ def encoded(following: Stage, clock: Clock) -> Stage:
     return stage
 
 
-def streamed(choose: Choose, directory: Directory, watcher: AttemptWatcher | None, clock: Clock) -> Stage:
+def streamed(choose: Choose, health: Health, watcher: AttemptWatcher | None, clock: Clock) -> Stage:
     """Make the stage of a streaming method, which asks the one provider that *choose* gives, once.
 
     That is for uploads. Those whose answers are a stream go to the transport by themselves, and are refused here.
     """
-    bottom = Transported(directory, watcher, clock)
+    bottom = Transported(health, watcher, clock)
 
     def stage(invocation: Invocation, done: Done) -> None:
         if not invocation.carrier.is_upload:
@@ -112,15 +111,15 @@ class Transported:
     """The slots ``health`` and ``timeout``, and the transport: bounds one attempt, and judges by its end.
 
     Args:
-        directory: Keeps what is known of providers.
+        health: Judges providers.
         watcher: Told of the begin and the end of every attempt, or None.
         clock: Monotonic seconds.
     """
 
-    __slots__ = ("clock", "directory", "watcher")
+    __slots__ = ("clock", "health", "watcher")
 
-    def __init__(self, directory: Directory, watcher: AttemptWatcher | None, clock: Clock) -> None:
-        self.directory = directory
+    def __init__(self, health: Health, watcher: AttemptWatcher | None, clock: Clock) -> None:
+        self.health = health
         self.watcher = watcher
         self.clock = clock
 
@@ -172,8 +171,8 @@ class _EndOfAttempt:
         attempt.carried = attempt.request = None  # the one mostly refers back to the attempt, the other may be large
         if error is not None:
             attempt.blame(error, stage.clock)
-        if error is not None or attempt.provider.unhealthy_until:
-            judge(stage.directory, attempt.provider, error)
+        if error is not None or attempt.provider.is_watched:
+            stage.health.judge(attempt, error)
         if stage.watcher is not None:
             stage.watcher.attempt_ended(attempt, outcome)
         self._done(outcome)

@@ -262,6 +262,7 @@ class CallbackExecutor:
 
     def after_fork(self) -> None:
         """Forget the parent's threads, which a forked child does not have, and what they were to run."""
+        self._place = None  # whose threads the child does not have either
         self._lock = threading.Lock()
         self._pool = None
         self._due = deque()

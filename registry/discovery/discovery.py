@@ -132,11 +132,21 @@ class Discovery:
             followed.listeners = [each for each in followed.listeners if each != changed]
             self._wake()
 
-    def wait_for(self, applications: Iterable[str], timeout_s: float) -> None:
-        """Wait until what *applications* provide is known, as far as it can be, up to *timeout_s*."""
+    def wait_for(self, applications: Iterable[str], is_enough: Callable[[], bool], timeout_s: float) -> None:
+        """Wait until what *applications* provide is known, up to *timeout_s*.
+
+        What could not be had at once is waited for, too, while what there is is not *is_enough*: the first call to a
+        process that has just been started may take longer than it has.
+        """
         names = tuple(applications)
+
+        def is_done() -> bool:
+            if self._closing or not any(self._may_come(name) for name in names):
+                return True
+            return all(map(self._is_settled, names)) and is_enough()
+
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or all(map(self._is_settled, names)), timeout_s)
+            self._changed.wait_for(is_done, timeout_s)
 
     def find(self, application: str, key: ServiceKey) -> Providers:
         """Collect the endpoints of *key* that instances of *application* provide."""
@@ -170,6 +180,13 @@ class Discovery:
     def _is_settled(self, name: str) -> bool:
         followed = self._applications.get(name)
         return followed is not None and followed.is_settled
+
+    def _may_come(self, name: str) -> bool:
+        """Tell whether more of the application *name* may be known soon."""
+        followed = self._applications.get(name)
+        if followed is None or followed.told is None:  # a registry that did not answer in its time is not waited for
+            return followed is None or (followed.subscription is None and not followed.problem)
+        return not followed.is_settled or any(map(self._revisions.problem_of, followed.told.instances))
 
     def _wake(self) -> None:
         self._is_stale = True
@@ -223,6 +240,8 @@ class Discovery:
             application.subscription = self._registry.watch_application(application.name, hear)
         except RegistryError as error:
             application.problem = str(error)
+        with self._changed:
+            self._changed.notify_all()
 
     def _end(self, application: _Application) -> None:
         if application.subscription is not None:

@@ -106,7 +106,8 @@ class Revisions:
     def fetch(self, revision: Revision, instances: Sequence[ServiceInstance]) -> None:
         """Read the metadata of *revision*, which all *instances* have; may block for as long as the source does."""
         problems: list[str] = []
-        for instance in self._random.sample(instances, min(len(instances), _MOST_ASKED)):
+        most = 1 if revision in self._failed else _MOST_ASKED  # while one is asked, other revisions wait
+        for instance in self._random.sample(instances, min(len(instances), most)):
             try:
                 self._take(revision, self._read(instance))
             except RegistryError as error:

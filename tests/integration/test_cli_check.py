@@ -253,6 +253,20 @@ def test_connect_follows_registries() -> None:
     assert "hunter2" not in result.output
 
 
+def test_connect_says_which_registry_knows_no_applications() -> None:
+    """Where a reference asks for just those, at the line of what it asks for."""
+    Path("providers.yml").write_text("[]")
+    registries = "registries:\n  main: {address: 'file:providers.yml'}\n"
+    of_main = f"{MODULE}\n    registry: main\n    check: false"
+    forced, named = f"{of_main}\n    migration_step: FORCE_APPLICATION", f"{of_main}\n    provided_by: shop"
+    result = check(registries + references(one=forced, two=named), "--connect")
+    why = 'registry "main" knows no applications, which'
+    assert problems(result) == [
+        f"shop.yml:9: references.one.migration_step: {why} FORCE_APPLICATION asks for alone",
+        f"shop.yml:15: references.two.provided_by: {why} this asks for (remove it)",
+    ]
+
+
 def test_a_mute_peer_costs_the_timeout_and_no_more() -> None:
     """One that accepts and never speaks is a finding, and the others are asked meanwhile."""
     with Peer(tri_peers.mute) as mute:

@@ -27,6 +27,9 @@ def test_a_dubbo_connection_is_open_before_the_first_call() -> None:
             [counts] = consumer.connections()
             assert (counts.is_open, counts.connects) == (True, 1)
             assert provider.calls == ()
+            consumer.reference("stock").put(1)  # its answer comes behind that to the heartbeat
+            [counts] = consumer.connections()
+            assert (counts.connects, counts.bad_events, counts.unknown_answers) == (1, 0, 0)
 
 
 def test_a_tri_connection_comes_about_before_the_first_call() -> None:

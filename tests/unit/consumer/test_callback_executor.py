@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import pytest
+from support.forked import WARNING, in_child
 from support.shop import Background, Shop, Spy
 
 from callahead.consumer import CallTimeout, InvocationFuture, LimitExceeded, Outcome
@@ -263,6 +264,19 @@ def test_a_consumer_waits_for_callbacks_elsewhere() -> None:
             waiting = Background(shop.consumer.wait_idle, PATIENCE_S)
             hold.set()
             assert waiting.join() is True
+
+
+@pytest.mark.filterwarnings(WARNING)
+def test_a_forked_child_runs_callbacks_on_its_own_threads() -> None:
+    """The executor's threads are the parent's, where it goes on using them."""
+    with ThreadPoolExecutor(1, "mine") as mine, Shop(callback_executor=mine) as shop:
+        assert {name[:4] for name in everything_on(shop)} == {"mine"}
+
+        def child() -> None:
+            assert {name[:18] for name in everything_on(shop)} == {"callahead-callback"}
+
+        assert in_child(child) == 0
+        assert {name[:4] for name in everything_on(shop)} == {"mine"}
 
 
 def crowded(

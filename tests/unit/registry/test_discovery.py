@@ -194,6 +194,23 @@ def test_an_instance_that_was_started_again_with_another_revision_is_never_missi
     assert all(len(one.endpoints) == 1 for one in heard.snapshots)
 
 
+def test_who_subscribes_waits_for_what_may_come_soon(estate: Estate) -> None:
+    """An instance that did not answer at first does so before the subscription has its first list."""
+    estate.put("h:1", revision="r9")
+
+    class Later(Asked):
+        def ask(self, instance: Any, /) -> dict[str, Any]:
+            if len(self.asked) == 1:
+                self.answers["r9"] = described("r9", (A, "dubbo", 1))
+            return super().ask(instance)
+
+    discovery = Discovery("main", estate.registry, Later(), random=Random(1))
+    heard = RecordingListener()
+    DiscoveringRegistry(estate.registry, discovery).subscribe(KEY, heard)
+    discovery.close()
+    assert [one.address for one in heard.snapshots[0].endpoints] == ["h:1"]
+
+
 def test_a_registry_that_is_down_takes_nothing_away(estate: Estate) -> None:
     """Nor does a failure to read what a new revision provides."""
     estate.put("h:1")
