@@ -55,7 +55,7 @@ class Provider:
             now: The same moment in monotonic seconds, since no clock that is set may move a weight.
         """
         self.endpoint = endpoint
-        self.weight = endpoint.weight
+        self.weight = max(0, min(endpoint.weight, MAX_WEIGHT))  # a registry of another distribution may say anything
         parameters = endpoint.parameters
         self.warm_ms, self.warm_at = WARM_UP_MS, 0.0
         if "timestamp" in parameters:

@@ -14,9 +14,23 @@ from ..cluster.health import Health
 from ..errors import CallTimeout, LocalProtocolError, RpcError
 from ..loadbalance.api import AttemptWatcher
 from ..runtime.deadline import Clock
+from ..runtime.overflow import Overflow
 
 Choose = Callable[[Invocation], Provider]
 """Returns the provider of a streaming call; raises `NoProviderAvailable`."""
+
+
+def after_room(overflow: Overflow, following: Stage, clock: Clock) -> Stage:
+    """Make the stage in which the caller of what it does not wait for waits until callbacks have room."""
+
+    def stage(invocation: Invocation, done: Done) -> None:
+        if invocation.blocking or overflow.wait_for_room(invocation.ends - clock()):
+            following(invocation, done)
+            return
+        text = "as many callbacks as callback_executor.queue allows waited until the call's time had passed"
+        done(Outcome(error=CallTimeout(text, not_sent=True)))
+
+    return stage
 
 
 def encoded(following: Stage, clock: Clock) -> Stage:

@@ -91,6 +91,19 @@ def test_one_that_changes_is_the_same_provider(change: dict[str, Any]) -> None:
     assert (here.released, here.refreshed) == ([], [before[0]])
 
 
+def test_one_that_has_started_again_is_another_provider() -> None:
+    """Its address is the old one, but what was known of that is not true of it: it is asked at once."""
+    here = Fixture(0)
+    here.publish(*endpoints(1, parameters={"timestamp": "1795634000000"}))
+    [old] = here.directory.providers
+    here.end(old, ConnectFailed("refused", not_sent=True))
+    here.publish(*endpoints(1, parameters={"timestamp": "1795634090000"}))
+    [new] = here.directory.providers
+    assert new is not old
+    assert (here.released, here.refreshed) == ([old], [])
+    assert (old.has_left, new.is_at_risk) == (True, False)
+
+
 def test_a_list_that_says_nothing_new_is_the_same_object() -> None:
     """So that nothing that was made of it is made anew."""
     here = Fixture(3)
