@@ -82,6 +82,17 @@ def test_failures_in_a_row_eject(failure: Any) -> None:
     assert estate.health.counts().ejected == 1
 
 
+def test_an_ejection_is_logged_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    """One line for each, and none for the failures before it."""
+    estate = Estate()
+    estate.ask(estate.first, busy(), times=9)
+    [record] = caplog.records
+    assert record.getMessage() == (
+        "foo: tri://h1:1 fails again and again, and is passed over for 30.0 s; the last failure: "
+        "the pool of threads is exhausted"
+    )
+
+
 def test_an_answer_between_them_begins_a_new_row() -> None:
     """An error of the method is one."""
     for answer in (None, RemoteError("no such foo")):
