@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from callahead.config.policy import Outlier
+from callahead.config.attempts import Outlier
 
 from ..call.attempt import Attempt
 from ..call.provider import Provider

@@ -9,7 +9,8 @@ from support.clock import FakeClock
 from support.cluster import endpoints
 from support.shop import Shop
 
-from callahead.config.policy import MethodPolicy, Outlier
+from callahead.config.attempts import Outlier
+from callahead.config.policy import MethodPolicy
 from callahead.consumer import CallTimeout, ConnectFailed, ConnectionLost, LimitExceeded, RemoteError, RpcContext
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import CallRecord, Invocation
