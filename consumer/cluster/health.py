@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from callahead.config.attempts import Outlier
 
@@ -23,8 +23,7 @@ UNHEALTHY_S = 1.0
 _GRACE_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class HealthCounts:
+class HealthCounts(NamedTuple):
     """What is known of the health of one reference's providers.
 
     Attributes:
