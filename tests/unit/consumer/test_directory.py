@@ -10,7 +10,8 @@ from support.clock import FakeClock
 from support.cluster import endpoints
 from support.shop import Shop
 
-from callahead.config.policy import MethodPolicy, Outlier
+from callahead.config.attempts import Outlier
+from callahead.config.policy import MethodPolicy
 from callahead.consumer.call.invocation import Invocation
 from callahead.consumer.call.provider import Provider
 from callahead.consumer.cluster.directory import Directory
