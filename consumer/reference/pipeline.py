@@ -109,8 +109,8 @@ class Pipeline:
     def _notify(self, snapshot: Snapshot) -> None:
         """Take over the list of providers, and what they say of calls."""
         self.directory.notify(snapshot)
-        provided = Provided.by(self.directory.providers)
-        if provided.votes and provided != self._provided:  # where all have left, what they said stays
+        provided = Provided(self.directory.providers)
+        if provided.votes and provided.votes != self._provided.votes:  # where all have left, what they said stays
             self._provided = provided
             self.renew()
 
