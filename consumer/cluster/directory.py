@@ -104,6 +104,8 @@ class Directory:
 
     def candidates(self, tried: Sequence[Provider]) -> tuple[Provider, ...]:
         """List those to choose from: untried and reachable ones first, then untried, then all that take calls."""
+        if not (tried or self._at_risk):
+            return self.providers
         return self.candidates_among(self.providers, tried)
 
     def candidates_among(self, providers: tuple[Provider, ...], tried: Sequence[Provider]) -> tuple[Provider, ...]:
