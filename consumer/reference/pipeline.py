@@ -140,8 +140,8 @@ class Pipeline:
         routing.expect(seen.endpoints, only=False)
         self.directory.notify(seen)
         routing.expect(seen.endpoints, only=True)
-        provided = Provided.by(self.directory.providers)
-        if provided.votes and provided != self._provided:  # where all have left, what they said stays
+        provided = Provided(self.directory.providers)
+        if provided.votes and provided.votes != self._provided.votes:  # where all have left, what they said stays
             self._provided = provided
             self.renew()
 
