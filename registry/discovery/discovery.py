@@ -130,7 +130,8 @@ class Discovery:
         with self._changed:
             followed = self._applications[application]
             followed.listeners = [each for each in followed.listeners if each != changed]
-            self._wake()
+            self._is_stale = True
+            self._changed.notify_all()
 
     def wait_for(self, applications: Iterable[str], is_enough: Callable[[], bool], timeout_s: float) -> None:
         """Wait until what *applications* provide is known, up to *timeout_s*.
@@ -204,14 +205,23 @@ class Discovery:
 
     def _run(self) -> None:
         while not self._closing:
-            pause = self._follow_all()
-            self._fetch_all()
+            pause = self._work()
             with self._changed:
                 self._changed.wait_for(lambda: self._closing or self._is_stale, self._pause(pause))
                 self._is_stale = False
         for followed in self._applications.values():
             if followed.subscription is not None:
                 followed.subscription.close()
+
+    def _work(self) -> float | None:
+        """Do what is to be done, and give the pause until the next try; the thread goes on whatever comes up."""
+        try:
+            pause = self._follow_all()
+            self._fetch_all()
+        except Exception:
+            _log.exception("registry %s: its applications cannot be followed now", self._name)
+            return _RETRY_S
+        return pause
 
     def _pause(self, other: float | None) -> float | None:
         pauses = [each for each in (other, self._revisions.pause()) if each is not None]

@@ -112,6 +112,8 @@ class Revisions:
                 self._take(revision, self._read(instance))
             except RegistryError as error:
                 problems.append(str(error))
+            except Exception as error:  # what a peer sends may have any effect
+                problems.append(f"{instance}: {type(error).__name__}: {str(error)[:200]}")
             else:
                 return
         self._fail(revision, problems)

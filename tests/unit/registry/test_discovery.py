@@ -234,6 +234,26 @@ def test_before_the_registry_has_answered_nothing_is_known(estate: Estate) -> No
     assert estate.heard(provided_by=["shop"]).snapshots[0].is_known
 
 
+def test_a_source_that_fails_as_nobody_foresaw_ends_nothing(estate: Estate) -> None:
+    """What a peer sends may have any effect; the reason has it, and other revisions go on."""
+
+    class Broken(Asked):
+        def ask(self, instance: Any, /) -> dict[str, Any]:
+            if instance.revision == "r9":
+                raise ZeroDivisionError("x" * 1000)
+            return super().ask(instance)
+
+    good, bad = metadata_of("r1", dubbo=1), metadata_of("r9", dubbo=2)
+    estate.registry.put_instances("shop", ("h:1", good), ("h:2", bad))
+    discovery = Discovery("main", estate.registry, Broken(r1=described("r1", (A, "dubbo", 1))))
+    heard = RecordingListener()
+    DiscoveringRegistry(estate.registry, discovery).subscribe(KEY, heard)
+    discovery.close()
+    assert heard.addresses == ["h:1"]
+    assert "shop at h:2: ZeroDivisionError: xxx" in heard.snapshots[0].reason
+    assert len(heard.snapshots[0].reason) < 500
+
+
 def test_nothing_is_followed_that_nobody_asks_for(estate: Estate) -> None:
     """The last subscription takes its applications along."""
     estate.put("h:1")
