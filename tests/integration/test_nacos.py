@@ -278,6 +278,37 @@ def answer_of(foo: Any) -> str:
     raise AssertionError("no provider came")
 
 
+def test_a_rule_in_nacos_holds_in_a_program_that_runs(publisher: Publisher) -> None:
+    """And no longer than it stands there."""
+    namespace = "ruled"
+    settings = {
+        "registry": {"id": "main", "address": f"nacos://{shared().address}?namespace={namespace}"},
+        "references": {
+            "foo": {"interface": FOO, "protocol": "dubbo", "methods": {"findFoo": {"parameter_types": ["int"]}}}
+        },
+    }
+    with EmbeddedProvider(protocol="dubbo") as one, EmbeddedProvider(protocol="dubbo") as other:
+        for provider in (one, other):
+            provider.serve(FOO, findFoo=lambda _foo_id, url=provider.url: url)
+            host, port = provider.url.removeprefix("dubbo://").split(":")
+            told = {"protocol": "dubbo", "path": FOO}
+            publisher.register(name_of(ServiceKey(FOO)), host, int(port), told, namespace=namespace)
+        with Consumer(settings) as consumer:
+            foo = consumer.reference("foo")
+            wait_until(lambda: answered_by(foo) == {one.url, other.url})
+            key = f"{FOO}::.condition-router"
+            port = one.url.rpartition(":")[2]
+            shared().publish("dubbo", key, f"{{force: true, conditions: ['method=findFoo => port={port}']}}", namespace)
+            wait_until(lambda: answered_by(foo) == {one.url})
+            shared().publish("dubbo", key, None, namespace)
+            wait_until(lambda: answered_by(foo) == {one.url, other.url})
+
+
+def answered_by(foo: Any) -> set[str]:
+    """Who answers some calls."""
+    return {foo.findFoo(1) for _ in range(30)}
+
+
 def test_a_log_in_is_needed_where_the_server_asks_for_one(
     guarded_server: NacosServer, opened: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
