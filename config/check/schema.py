@@ -11,18 +11,20 @@ from ..read.keys import camel, dotted, kebab
 from ..settings import PLACEHOLDER
 from .declared import ONLY
 from .listing import declaration, is_local, listing
-from .models import NestedModel, RootModel
+from .models import GROUPS, RootModel
 
 _DUBBO = "The whole configuration, as in Dubbo's own files"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # Root keys that only hold anchors.
 _ANCHORS: dict[str, Any] = {"^x-": {"description": "Anything: a place for YAML anchors"}}
 
+# Groups of settings that may be a switch.
+_SWITCHES = tuple(model for model in GROUPS.values() if model.place == "switch")
 # What may stand there in place of a mapping depends on the place.
-_SHAPED_BY_PLACE = ("Root", "SslModel", "BatchModel")
+_SHAPED_BY_PLACE = ("Root", "SslModel", *(model.__name__ for model in _SWITCHES))
 _SWITCH: dict[str, Any] = {"type": ["object", "boolean", "string"], "pattern": PLACEHOLDER}
 # A key of these without a value is an error.
-_NEVER_EMPTY = tuple(model.__name__ for model in NestedModel.__subclasses__())
+_NEVER_EMPTY = tuple(model.__name__ for model in GROUPS.values() if model.place == "mapping")
 
 Schema = dict[str, Any]
 
@@ -94,8 +96,9 @@ def _either(schemas: list[Schema]) -> Schema:
 
 def _add_other_shapes(sections: Schema) -> None:
     """Allow, beside the shape of the models, whatever `shape` brings into it."""
-    for name in ("MethodModel", "ReferenceModel", "ConsumerModel"):
-        _let_be_a_switch(sections[name]["properties"], "batch", "BatchModel")
+    for model in _SWITCHES:
+        for name in ("MethodModel", "ReferenceModel", "ConsumerModel"):
+            _let_be_a_switch(sections[name]["properties"], model.key, model.__name__)
     sections["NamedMethod"] = _with(sections["MethodModel"], "name", "Name of the method", required=True)
     sections["SingleRegistry"] = _with(sections["RegistryModel"], "id", "Id of the registry", required=False)
     root, reference = sections["Root"]["properties"], sections["ReferenceModel"]["properties"]
