@@ -104,7 +104,7 @@ def _add_other_shapes(sections: Schema) -> None:
     root, reference = sections["Root"]["properties"], sections["ReferenceModel"]["properties"]
     root["registry"] = {**_ref("SingleRegistry"), "description": "The only registry"}
     root["reference"] = root["references"]
-    _let_local_ones_be_without_interface(sections["ReferenceModel"])
+    _require_interfaces(sections["Root"], sections["ReferenceModel"])
     # Keywords of objects, of arrays and of texts leave one another alone, so that no anyOf is needed.
     reference["methods"] |= {"type": ["object", "array", "null"], "items": _ref("NamedMethod")}
     for properties in (reference, sections["ConsumerModel"]["properties"]):
@@ -120,10 +120,18 @@ def _let_be_a_switch(properties: Schema, key: str, model: str) -> None:
     properties[key] = {**_ref(model), **_SWITCH, "description": properties[key]["description"]}
 
 
-def _let_local_ones_be_without_interface(section: Schema) -> None:
+def _require_interfaces(root: Schema, reference: Schema) -> None:
+    """Ask for what a reference needs whose protocol, its own or else the consumer's, is no local one."""
     local = [protocol for protocol in available(TRANSPORT) if is_local(protocol)]
-    section["if"] = {"properties": {"protocol": {"enum": local}}, "required": ["protocol"]}
-    section["else"] = {"required": section.pop("required")}
+    is_here: Schema = {"type": "object", "properties": {"protocol": {"enum": local}}, "required": ["protocol"]}
+    elsewhere: Schema = {"if": is_here, "else": {"required": reference.pop("required")}}
+    root["if"] = {"properties": {"consumer": is_here}, "required": ["consumer"]}
+    root["then"] = _of_references({"if": {"required": ["protocol"]}, "then": elsewhere})
+    root["else"] = _of_references(elsewhere)
+
+
+def _of_references(schema: Schema) -> Schema:
+    return {"properties": {key: {"additionalProperties": schema} for key in ("references", "reference")}}
 
 
 def _with(section: Schema, key: str, description: str, *, required: bool) -> Schema:
