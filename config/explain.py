@@ -97,7 +97,7 @@ def _plain(key: str, value: Any) -> Any:
     if type(value) in _GROUPS:
         return _group(value)
     if isinstance(value, tuple):
-        return [masked(one) if isinstance(one, str) else shown_value("", one) for one in value]
+        return [shown_value("", one) if isinstance(one, dict) else masked(str(one)) for one in value]
     return shown_value(key, value)
 
 

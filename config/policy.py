@@ -21,6 +21,8 @@ BUILT_IN = "built-in"
 CALL = "call"
 PROVIDER = "provider"
 LAZY: Final = "lazy"
+# In an address that a transport resolves by itself, such as dns:///host:port.
+TARGET: Final = ":///"
 MIGRATION_STEPS: Final = ("APPLICATION_FIRST", "FORCE_APPLICATION", "FORCE_INTERFACE")
 # These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
 NEVER_SENT = frozenset({"async", "retries", "return", "sent"})
@@ -264,6 +266,26 @@ class SslPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouterPolicy:
+    """One rule of ``routers``.
+
+    Attributes:
+        kind: Entry point name.
+        rule: What was written, as the model of that kind; nothing but the kind reads it.
+        text: Likewise, for people.
+        origin: Where it was written.
+    """
+
+    kind: str
+    rule: Any
+    text: str
+    origin: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReferencePolicy:
     """What one reference is: the interface it stands for, where its providers are, and how each method behaves.
 
@@ -284,6 +306,8 @@ class ReferencePolicy:
         lazy: Connections are made at the first call; else with the reference, which fails where *check* is true and no
             provider can be reached. Source: Dubbo ``lazy``, which is false there unless set.
         ssl: TLS settings, or None for plain TCP.
+        routers: Rules that narrow the providers of its calls, beside those that registries keep.
+        tag: ``dubbo.tag`` of calls that say none themselves, "" for none.
         connections: 0 shares one connection per address with other references, n > 0 opens n of its own.
         max_request_bytes: Largest request, in bytes, > 0.
         max_response_bytes: Largest response, in bytes, > 0.
@@ -315,6 +339,8 @@ class ReferencePolicy:
     check: bool = True
     lazy: bool = True
     ssl: SslPolicy | None = None
+    routers: tuple[RouterPolicy, ...] = ()
+    tag: str = ""
     connections: int = 0
     max_request_bytes: int = 8 * 1024 * 1024
     max_response_bytes: int = 8 * 1024 * 1024

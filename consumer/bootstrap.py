@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from callahead.config import load_file, load_mapping
 from callahead.config.errors import ConfigError
 from callahead.config.extension import TRANSPORT, load, nearest
-from callahead.config.policy import ConsumerConfig, ReferencePolicy
+from callahead.config.policy import ConsumerConfig, ReferencePolicy, SslPolicy
 from callahead.config.values.quantity import show
 from callahead.registry.api import Registry
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from callahead.registry.discovery.metadata import MetadataSource
 
     from .channel.channel import ConsumerChannel
+    from .reference.seen import SeenProviders
     from .scope import OnError, Scope
 
 S = TypeVar("S")
@@ -211,6 +212,24 @@ class Consumer:
         with self._making(name) as pipeline:
             return ConsumerChannel(pipeline)
 
+    def providers(self, name: str, method: str = "*", attachments: Mapping[str, str] | None = None) -> SeenProviders:
+        """Return the providers of the reference *name* as calls see them now, and what these obey, rules included.
+
+        Args:
+            name: As under ``references``.
+            method: Rules may speak of it; ``*`` is one of which none does.
+            attachments: Rules may look at them.
+
+        The first call asks registries. Nobody is called, and nothing is connected to.
+
+        Raises:
+            ConfigError: There is no such reference.
+            RegistryError: The registry cannot be read.
+            ConsumerClosed: After `close`.
+        """
+        with self._making(name, must_have=False) as pipeline:
+            return pipeline.seen(method, attachments or {})
+
     def scope(self, *, timeout: float | None = None, on_error: OnError = "wait_all", retry_failed: int = 0) -> Scope:
         """Collect the calls of a ``with`` block, and wait for them at its end; see `callahead.consumer.scope.Scope`."""
         from .scope import Scope
@@ -218,8 +237,8 @@ class Consumer:
         return Scope(self._runtime, timeout=timeout, on_error=on_error, retry_failed=retry_failed)
 
     @contextmanager
-    def _making(self, name: str) -> Iterator[Pipeline]:
-        """Give the checked pipeline of *name*, to one thread at a time.
+    def _making(self, name: str, *, must_have: bool = True) -> Iterator[Pipeline]:
+        """Give the pipeline of *name*, checked for providers where it *must_have* some, to one thread at a time.
 
         Registries and types are read here, which may take seconds, and other names are not held up by it. Where the
         consumer is closed meanwhile, whatever that leads to is `ConsumerClosed`.
@@ -231,7 +250,8 @@ class Consumer:
             try:
                 with preparing():
                     pipeline = self._pipeline(name)
-                    pipeline.check()
+                    if must_have:
+                        pipeline.check()
                     yield pipeline
             except Exception:
                 self._require_open()
@@ -278,6 +298,7 @@ class Consumer:
             random=self._random,
             transport=self._transport(policy.protocol),
             registry=self._registries.of(policy),
+            application=self.config.application,
         )
 
     def _transport(self, protocol: str) -> Transport:
@@ -296,10 +317,10 @@ class Consumer:
             application=self.config.application,
         )
 
-    def _metadata_source(self) -> MetadataSource:
+    def _metadata_source(self, ssl: SslPolicy | None) -> MetadataSource:
         from .discovery.source import CalledMetadata
 
-        return CalledMetadata(Consumer, self.config.application)
+        return CalledMetadata(Consumer, self.config.application, ssl)
 
     @property
     def references(self) -> tuple[str, ...]:

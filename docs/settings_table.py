@@ -75,6 +75,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "max_pending_bytes": NONE,
     },
     "interface": {
+        "routers": f"{NONE}; rules stand in the configuration centre",
         "lazy": "the same; false unless set",
         "ssl": "``ssl`` at the root, for all",
         "max_request_bytes": "``payload``",

@@ -27,7 +27,7 @@ from ..settings import (
     or_placeholder,
 )
 from ..values import mock, text
-from ..values.quantity import MOST_RETRIES, Unfit, flag_or, percentile_or_duration, show
+from ..values.quantity import MOST_RETRIES, Unfit, flag_or, percentile_or_duration, show, written_value
 from . import installed
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "Queued",
     "RegistryAddress",
     "Retries",
+    "Routers",
     "Serialization",
     "Size",
     "Stub",
@@ -107,6 +108,14 @@ def _entry_point(group: str) -> PlainValidator:
 
 def _or_empty(value: Any) -> Any:
     return {} if value is None else value
+
+
+def _routers(value: Any) -> Any:
+    """Leave the rules as they are written, to their kinds."""
+    written = written_value(value)
+    if not isinstance(written, dict):
+        raise Unfit(f"must be a mapping from kinds of rules to rules, not {show(written)}")
+    return written
 
 
 def _switch(value: Any) -> Any:
@@ -152,6 +161,7 @@ Mock = Annotated[tuple[str, ...], PlainValidator(mock.mock), WithJsonSchema({"ty
 Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), installed.URLS]
 Interceptors = Annotated[Words, installed.INTERCEPTORS]
 RegistryAddress = Annotated[Text, installed.REGISTRY_ADDRESS]
+Routers = Annotated[dict[str, Any], PlainValidator(_routers), installed.ROUTERS]
 Function = Annotated[str, PlainValidator(text.function_path), _TEXT]
 Errors = Annotated[tuple[str, ...], PlainValidator(text.object_paths), TEXTS]
 Stub = Annotated[str, PlainValidator(text.stub_path), _TEXT]

@@ -26,7 +26,7 @@ _INTERFACE = {
         NOT_YET,
         "application auth authenticator callbacks config_center consumer init listener metadata_report "
         "monitor onconnect ondisconnect owner password prefer_serialization provider_namespace "
-        "provider_port reconnect refer_async router scope tag token unload_cluster_related username",
+        "provider_port reconnect refer_async scope token unload_cluster_related username",
     ),
     **_all(_JAVA, "class_loader client injvm layer local proxy service_class singleton stubevent"),
 }
@@ -88,6 +88,7 @@ INSTEAD: Final[Mapping[str, str]] = {
     "params": 'write "parameters"',
     "registry_ids": 'write "registry"',
     "request_timeout": 'write "timeout"',
+    "router": 'write "routers", with the rules themselves',
     "retry": 'write "retries: 0" for none',
     "tls": 'write "ssl"',
 }

@@ -22,6 +22,7 @@ from .chain import add_attachments, add_interceptors
 from .cluster import check_cluster
 from .files import file_url, ssl_policy
 from .levels import Chosen, Level, choose, setter
+from .routers import add_routers, check_routers
 from .source import add_source
 from .transport import add_transport, note_misfits
 
@@ -37,7 +38,8 @@ _CALL = (
     *("hash_arguments", "parameter_types"),
 )
 _INTERFACE = (
-    *("interface", "group", "version", "check", "lazy", "connections", "max_request_bytes", "max_response_bytes"),
+    *("interface", "group", "version", "check", "lazy", "tag", "connections", "max_request_bytes"),
+    *("max_response_bytes",),
     *("max_queued_requests", "max_queued_bytes", "connect_timeout_ms", "stub", "generic", "serialization"),
     *("migration_step", "provided_by", "outlier"),
 )
@@ -87,6 +89,7 @@ def _check_consumer(consumer: Level, registries: Sequence[str], folder: Path, re
     nobody = Chosen({}, {})
     _method("", ANY, [consumer], report)
     note_misfits(consumer, report)
+    check_routers([consumer], report)
     _add_ssl(nobody, [consumer], folder, report)
     if consumer.written("registries") is not None:
         add_source(nobody, [consumer], registries, report)
@@ -137,6 +140,7 @@ def _reference(
     add_source(chosen, levels, registries, report)
     add_transport(chosen, levels, folder, report)
     _add_ssl(chosen, levels, folder, report)
+    add_routers(chosen, levels, report)
     entry = own.entry
     default = _method(name, ANY, levels, report)
     protocol = chosen.values.get("protocol", DEFAULT_PROTOCOL)

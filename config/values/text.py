@@ -22,6 +22,9 @@ _URL = re.compile(
     r"(?:[A-Za-z][\w+.-]*://)?(?:[^/?#]*@)?(?:\[[0-9A-Fa-f:.%\w]+\]|[^\s/?#@\[\]:]+)(?::([0-9]{1,5}))?(?:[/?].*)?"
 )
 
+# What a transport resolves by itself, such as dns:///host:port of gRPC.
+_TARGET = re.compile(r"[A-Za-z][\w+.-]*:///[^\s?#@/]+")
+
 
 def text(value: Any) -> str:
     """Convert text; a number or a truth value must be quoted, since ``1.10`` would lose its zero."""
@@ -128,6 +131,8 @@ def urls(value: Any) -> tuple[str, ...]:
     if not found:
         raise Unfit("has no address", "write one such as tri://127.0.0.1:50051")
     for number, url in enumerate(found, 1):
+        if _TARGET.fullmatch(url):
+            continue
         match = _URL.fullmatch(url)
         which = f"address {number} of {len(found)}" if len(found) > 1 else "the address"
         if match is None:

@@ -8,13 +8,41 @@ from ..call.attempt import Attempt
 from ..call.invocation import CallRecord, Invocation, blame
 from ..call.provider import Provider
 from ..errors import LocalProtocolError, NoProviderAvailable, RpcError
+from ..router.routing import Routing
 from .api import ClusterParts
+from .directory import Directory
+
+
+def candidates_for(
+    directory: Directory, routing: Routing, invocation: Invocation, tried: Sequence[Provider] = ()
+) -> tuple[Provider, ...]:
+    """List the providers that an attempt may choose from: the one place between the directory and the choice.
+
+    Rules come first, so that a call goes nowhere else only because those that it may go to have been tried.
+    """
+    if not routing.concerns(invocation):
+        return directory.candidates(tried)
+    providers = directory.providers
+    return directory.candidates_among(routing.narrow(providers, invocation), tried) if providers else ()
 
 
 def candidates(parts: ClusterParts, invocation: Invocation, tried: Sequence[Provider] = ()) -> tuple[Provider, ...]:
-    """List those to choose from; the one place between the directory and the choice."""
-    del invocation
-    return parts.directory.candidates(tried)
+    """List the providers that an attempt may choose from; see `candidates_for`."""
+    return candidates_for(parts.directory, parts.routing, invocation, tried)
+
+
+def allowed(parts: ClusterParts, invocation: Invocation) -> tuple[Provider, ...]:
+    """List the providers that rules let the call go to, whatever is known of their health."""
+    providers = parts.directory.providers
+    return parts.routing.narrow(providers, invocation) if parts.routing.concerns(invocation) else providers
+
+
+def why_none(directory: Directory, routing: Routing, invocation: Invocation) -> str:
+    """Say why `candidates_for` is empty."""
+    providers = directory.providers
+    if providers and routing.concerns(invocation) and not routing.narrow(providers, invocation):
+        return routing.why_none(providers, invocation)
+    return directory.why_none()
 
 
 def begin_attempt(
@@ -61,14 +89,14 @@ def _another(
 
 
 def everyone(parts: ClusterParts, invocation: Invocation) -> tuple[Provider, ...]:
-    """List all that take calls, even those that are passed over at the moment, for who asks each of them."""
-    del invocation
-    return tuple(provider for provider in parts.directory.providers if not provider.is_read_only)
+    """List all that take the call, even those that are passed over at the moment, for who asks each of them."""
+    return tuple(provider for provider in allowed(parts, invocation) if not provider.is_read_only)
 
 
 def nobody(parts: ClusterParts, invocation: Invocation) -> NoProviderAvailable:
     """Make the error of a call that nobody can be asked for."""
-    unknown = NoProviderAvailable(f"no provider: {parts.directory.why_none()}", not_sent=True)
+    why = why_none(parts.directory, parts.routing, invocation)
+    unknown = NoProviderAvailable(f"no provider: {why}", not_sent=True)
     blame(unknown, invocation.record, parts.clock)
     return unknown
 

@@ -94,19 +94,23 @@ class Directory:
 
     def candidates(self, tried: Sequence[Provider]) -> tuple[Provider, ...]:
         """List those to choose from: untried and reachable ones first, then untried, then all that take calls."""
-        reachable = self._reachable() if self._at_risk else self.providers
         if not tried:
-            return reachable
-        untried = tuple(provider for provider in reachable if provider not in tried)
-        if untried or not self._at_risk:
-            return untried or reachable
-        providers = self._taking_calls()
-        return tuple(provider for provider in providers if provider not in tried) or reachable
+            return self._reachable() if self._at_risk else self.providers
+        return self.candidates_among(self.providers, tried)
 
-    def _taking_calls(self) -> tuple[Provider, ...]:
+    def candidates_among(self, providers: tuple[Provider, ...], tried: Sequence[Provider]) -> tuple[Provider, ...]:
+        """List those to choose from likewise, of *providers*, which are what rules have left."""
+        if not (tried or self._at_risk):
+            return providers
+        taking = self._taking_calls(providers)
+        untried = tuple(provider for provider in taking if provider not in tried) or taking
+        found = _healthy(untried, self._clock())
+        return providers if len(found) == len(providers) else found
+
+    def _taking_calls(self, providers: tuple[Provider, ...]) -> tuple[Provider, ...]:
         if not self._at_risk:
-            return self.providers
-        return tuple(provider for provider in self.providers if not provider.is_read_only)
+            return providers
+        return tuple(provider for provider in providers if not provider.is_read_only)
 
     def _reachable(self) -> tuple[Provider, ...]:
         """List those to choose from first: one tuple, as long as none of them changes."""
@@ -115,7 +119,7 @@ class Directory:
         if now < until:
             return found
         with self._lock:  # whatever changes meanwhile finds the new list, and takes it away again
-            found = _healthy(self._taking_calls(), now)
+            found = _healthy(self._taking_calls(self.providers), now)
             passed_over = [one.unhealthy_until for one in self._at_risk if one.unhealthy_until > now]
             self._usable = (found, min(passed_over, default=float("inf")))
         return found

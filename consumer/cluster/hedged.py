@@ -115,7 +115,8 @@ class _Hedged(Together):
         """Begin another attempt, where one still runs and another provider is known."""
         if self.is_over or self.is_idle or self._invocation.record.is_over or self._has_all_hedges:
             return
-        others = tuple(one for one in candidates(self._parts, self._invocation, self.asked) if one not in self.asked)
+        untried = candidates(self._parts, self._invocation, self.asked)
+        others = tuple(one for one in untried if one not in self.asked)
         if not others:
             return
         if not self._parts.budget.withdraw():

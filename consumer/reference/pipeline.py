@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 
 from callahead.config.extension import LOADBALANCE, load
 from callahead.config.policy import BatchPolicy, MethodPolicy, ReferencePolicy
@@ -18,9 +19,10 @@ from callahead.registry.models import ServiceKey, Snapshot
 from ..call.attempt import AttemptStage
 from ..call.current import keep_last_call
 from ..call.future import InvocationFuture
-from ..call.invocation import Invocation
+from ..call.invocation import CallRecord, Invocation
 from ..call.provider import Provider
 from ..cluster.api import ClusterParts, Counting, Lasting
+from ..cluster.attempt import candidates_for, why_none
 from ..cluster.budget import RetryBudget
 from ..cluster.choice import check_stream, make_cluster, refuses_streams
 from ..cluster.directory import Directory
@@ -38,6 +40,7 @@ from ..limit import Gate, limited, limits_of
 from ..loadbalance.api import AttemptWatcher, LoadBalance, LoadBalanceParts
 from ..loadbalance.sticky import Sticky
 from ..loadbalance.weights import Weights
+from ..router.ruling import Ruling
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
@@ -53,6 +56,10 @@ from .stream import StreamMethod, of_stream
 _LOG = logging.getLogger("callahead.consumer.call")
 
 
+if TYPE_CHECKING:
+    from .seen import SeenProviders
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What a pipeline takes from its consumer.
@@ -62,12 +69,14 @@ class Surroundings:
         random: The one source of chance.
         transport: Of the reference's protocol.
         registry: Where the reference's providers are.
+        application: Name of the program, "" for none.
     """
 
     runtime: Runtime
     random: Random
     transport: Transport
     registry: Registry
+    application: str = ""
 
 
 class Pipeline:
@@ -90,6 +99,11 @@ class Pipeline:
         self._reference: Reference | None = None
         self._is_connected = False
         runtime = around.runtime
+        key = ServiceKey(policy.interface, policy.group, policy.version)
+        self._hearing = fork_safe_lock()  # held while rules or providers are taken over, one after the other
+        self._heard: Snapshot | None = None
+        self._changes = 0
+        self._ruling = Ruling(policy, key, around.application, around.random, self._obey)
         transport = around.transport
         self.directory = Directory(policy.protocol, transport.release, runtime.clock, transport.refresh)
         self.health = Health(self.directory, policy.outlier, runtime.clock)
@@ -101,33 +115,85 @@ class Pipeline:
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
         self._batches: dict[tuple[str, BatchPolicy], Batch] = {}  # what is set once, for several methods, is one
-        key = ServiceKey(policy.interface, policy.group, policy.version)
         self._provided = Provided()
         self._told: dict[str, list[str]] = {}
         self._subscription: Subscription = around.registry.subscribe(key, self._notify)
+        try:
+            self._ruling.watch(around.registry)
+        except BaseException:
+            self.close()
+            raise
 
-    def _notify(self, snapshot: Snapshot) -> None:
+    def _notify(self, snapshot: Snapshot, /) -> None:
         """Take over the list of providers, and what they say of calls."""
-        self.directory.notify(snapshot)
+        with self._hearing:
+            self._heard = snapshot
+            self._show(snapshot)
+            is_news = self._ruling.takes(snapshot.endpoints)
+        if is_news:
+            what = f"rules of {self.policy.id}"
+            self.runtime.callbacks.submit(contextvars.Context(), what, self._ruling.follow)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        """Let the directory know *snapshot*; no call may see a provider with a tag before the routing knows of it."""
+        seen, routing = self._ruling.seen(snapshot), self._ruling.routing
+        routing.expect(seen.endpoints, only=False)
+        self.directory.notify(seen)
+        routing.expect(seen.endpoints, only=True)
         provided = Provided.by(self.directory.providers)
         if provided.votes and provided != self._provided:  # where all have left, what they said stays
             self._provided = provided
             self.renew()
 
+    def _obey(self) -> None:
+        """Take over what the rules of the registry say now; heard of on its queue."""
+        with self._hearing:
+            self._ruling.renew()
+            if self._heard is not None:
+                self._show(self._heard)
+            self.renew()
+
     def renew(self) -> None:
         """Let each method that was looked up obey what holds for it now; a call that runs goes on as it began."""
+        self._changes += 1
         for binding in list(self._bindings.values()):
             self._renew(binding)
 
     def _renew(self, binding: MethodBinding) -> None:
-        policy = self._effective(binding.name)
-        if binding.chain.stage is not self._streamed and policy != self._obeyed[binding.name]:
-            self._obeyed[binding.name] = policy
-            binding.chain = self._fold(policy, binding.name)
+        is_streaming = binding.chain.stage is self._streamed
+        policy, before = self._effective(binding.name, is_streaming=is_streaming), self._obeyed[binding.name]
+        if policy != before or policy.origins != before.origins:
+            self._obeyed[binding.name], binding.chain = self._made_chain(binding.name, is_streaming=is_streaming)
 
-    def _effective(self, method: str) -> MethodPolicy:
-        """Return what the method that the provider calls *method* obeys: the configuration, below it the providers."""
-        policy, problems = amend(self.policy_of(method), self._provided.of(method))
+    def _made_chain(self, name: str, *, is_streaming: bool) -> tuple[MethodPolicy, Chain]:
+        """Make the chain of what holds for a method, and return both; a rule that it cannot obey is passed over."""
+        policy = self._effective(name, is_streaming=is_streaming)
+        try:
+            return policy, self._chain(policy, name, is_streaming=is_streaming)
+        except ConfigError as error:
+            written = self._written(name, is_streaming=is_streaming)
+            if policy == written:
+                raise
+            _LOG.warning("%s.%s: a rule cannot be obeyed, and is passed over: %s", self.policy.id, name, error)
+            return policy, self._chain(written, name, is_streaming=is_streaming)
+
+    def _chain(self, policy: MethodPolicy, name: str, *, is_streaming: bool) -> Chain:
+        if not is_streaming:
+            return self._fold(policy, name)
+        check_stream(policy, name)
+        return Chain(of_stream(policy), self._streamed)
+
+    def _effective(self, method: str, *, is_streaming: bool) -> MethodPolicy:
+        """Return what a method obeys: the configuration, below it the providers, and above both the rules."""
+        return self._ruling.effective(self._written(method, is_streaming=is_streaming))
+
+    def _written(self, method: str, *, is_streaming: bool) -> MethodPolicy:
+        policy = self.policy_of(method)
+        return policy if is_streaming else self._amended(method, policy)
+
+    def _amended(self, method: str, written: MethodPolicy) -> MethodPolicy:
+        """Add to what the configuration says what the providers say where it says nothing."""
+        policy, problems = amend(written, self._provided.of(method))
         if problems and self._told.get(method) != problems:
             text = "%s.%s: what the providers say cannot be obeyed, and is passed over: %s"
             _LOG.warning(text, self.policy.id, method, "; ".join(problems))
@@ -146,15 +212,15 @@ class Pipeline:
         """
         if self.policy.check and not self.directory.providers:
             hint = f"; start without one by check: false (check is true, {self.policy.origin('check')})"
-            raise self._no_provider("(check)", hint)
+            raise self._no_provider("(check)", f"{self.directory.why_none()}{hint}")
         if not self.policy.lazy and not self._is_connected:
             from .eager import connect  # which few references need
 
             connect(self.policy, self.directory.providers, self.transport, self.runtime.clock)
             self._is_connected = True
 
-    def _no_provider(self, method: str, hint: str) -> NoProviderAvailable:
-        error = NoProviderAvailable(f"no provider: {self.directory.why_none()}{hint}", not_sent=True)
+    def _no_provider(self, method: str, why: str) -> NoProviderAvailable:
+        error = NoProviderAvailable(f"no provider: {why}", not_sent=True)
         error.reference, error.method = self.policy.id, method
         return error
 
@@ -180,6 +246,22 @@ class Pipeline:
                     method = self._methods[carrier.name] = self._made(carrier)
                 self._methods[name] = method
             return method
+
+    def seen(self, method: str, attachments: Mapping[str, str]) -> SeenProviders:
+        """Look at the providers as a call of *method* would, without arguments and with *attachments*."""
+        from .seen import SeenProviders, seen  # which few programs need
+
+        policy, clock = self._effective(method, is_streaming=False), self.runtime.clock
+        record = CallRecord(policy, method, clock())
+        known = {**policy.attachments, **attachments}
+        invocation = Invocation(policy, method, (), {}, known, record.ends, clock, record, blocking=False)
+        running = [one for one in list(self.runtime.running) if one.policy.reference == self.policy.id]
+        return SeenProviders(
+            providers=seen(self.directory, self._ruling.routing, invocation, running, clock),
+            reason=self.directory.reason,
+            problems=tuple(self._ruling.problems),
+            policy=policy,
+        )
 
     def reference(self, name: str) -> Reference:
         """Make what stands for the service in the program, which calls it *name*."""
@@ -225,13 +307,11 @@ class Pipeline:
     def _bind(self, name: str, *, is_streaming: bool) -> MethodBinding:
         binding = self._bindings.get(name)
         if binding is None:
-            seen = self._provided
-            policy = self._obeyed[name] = self.policy_of(name) if is_streaming else self._effective(name)
-            if is_streaming:
-                check_stream(policy, name)
-            chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy, name)
+            changes = self._changes
+            policy, chain = self._made_chain(name, is_streaming=is_streaming)
+            self._obeyed[name] = policy
             binding = self._bindings[name] = MethodBinding(self.runtime, name, CallMetrics(), chain)
-            if self._provided is not seen:  # who said something else meanwhile did not see the new binding
+            if self._changes != changes:  # who said something else meanwhile did not see the new binding
                 self._renew(binding)
         return binding
 
@@ -244,8 +324,7 @@ class Pipeline:
             ConfigError: As `bind` does; nothing has changed then.
         """
         binding = self.bind(name)
-        is_streaming = binding.chain.stage is self._streamed
-        binding.chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy, binding.name)
+        binding.chain = self._chain(policy, binding.name, is_streaming=binding.chain.stage is self._streamed)
 
     def choose(self, invocation: Invocation) -> Provider:
         """Choose the provider of a streaming call.
@@ -253,7 +332,10 @@ class Pipeline:
         Raises:
             NoProviderAvailable: None is known.
         """
-        providers = self._candidates(invocation.method)
+        routing = self._ruling.routing
+        providers = candidates_for(self.directory, routing, invocation)
+        if not providers:
+            raise self._no_provider(invocation.method, why_none(self.directory, routing, invocation))
         return providers[0] if len(providers) == 1 else self._stream_balance.select(providers, invocation)
 
     def any_provider(self, purpose: str) -> Provider:
@@ -262,13 +344,10 @@ class Pipeline:
         Raises:
             NoProviderAvailable: None is known.
         """
-        return self._candidates(purpose)[0]
-
-    def _candidates(self, purpose: str) -> tuple[Provider, ...]:
         providers = self.directory.candidates(())
         if not providers:
-            raise self._no_provider(purpose, "")
-        return providers
+            raise self._no_provider(purpose, self.directory.why_none())
+        return providers[0]
 
     def _fold(self, policy: MethodPolicy, name: str) -> Chain:
         return self._fold_with(policy, self._balance(policy, name))
@@ -332,6 +411,7 @@ class Pipeline:
         return ClusterParts(
             directory=self.directory,
             health=self.health,
+            routing=self._ruling.routing,
             loadbalance=loadbalance,
             attempt=attempt,
             budget=self._budget,
@@ -354,7 +434,8 @@ class Pipeline:
             cluster.hurry()
 
     def close(self) -> None:
-        """Hear no more of the registry, and give up what clusters have left."""
+        """Hear no more of the registry and its rules, and give up what clusters have left."""
+        self._ruling.close()
         self._subscription.close()
         for cluster in list(self._lasting):
             cluster.close()

@@ -97,13 +97,12 @@ class Session:
         found: tuple[bytes, object] | None = self._watched("get_async", path, watch)
         return None if found is None else found[0]
 
-    def contents(self, path: str, watch: Callable[[Any], None]) -> dict[str, bytes]:
-        """Give what each child of *path* holds; *watch* is called when one comes or goes, not when one changes."""
-        names = self.children(path, watch) or []
+    def contents(self, path: str, names: Sequence[str]) -> dict[str, bytes]:
+        """Give what each of the children *names* of *path* holds, but for those that have gone."""
         asked = {name: self._begin("get_async", f"{path}/{name}") for name in names}
         found: dict[str, bytes] = {}
         for name, answer in asked.items():
-            with contextlib.suppress(NoNodeError):  # gone since, of which the watch tells
+            with contextlib.suppress(NoNodeError):
                 found[name] = answer.get(timeout=self._settings.session_s)[0]
         return found
 

@@ -117,7 +117,8 @@ def test_no_call_fails_while_zookeeper_is_down(tmp_path: Path, by_application: b
         estate = Registered(server, stack, by_application=by_application)
         first = [estate.start() for _ in range(2)]
         estate.write()
-        reference = {"interface": FOO, "protocol": "dubbo", "methods": {"findFoo": {"parameter_types": ["int"]}}}
+        methods = {"findFoo": {"parameter_types": ["int"]}}
+        reference = {"interface": FOO, "protocol": "dubbo", "timeout": "10s", "methods": methods}
         registry = {"id": "main", "address": f"zookeeper://{server.address}?session=2s"}
         consumer = stack.enter_context(Consumer({"registry": registry, "references": {"foo": reference}}))
         callers = Callers(consumer)

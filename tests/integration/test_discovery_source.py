@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from support.applications import metadata_of
 
+from callahead.config.policy import SslPolicy
 from callahead.consumer import Consumer
 from callahead.consumer.codec.hessian2 import JavaObject
 from callahead.consumer.discovery.messages import messages
@@ -72,10 +74,9 @@ def test_version_1_is_asked_over_dubbo(source: CalledMetadata, serve: Callable[.
     assert service.parameters == {"side": "provider", "weight": "50"}
 
 
-def test_version_2_is_asked_over_tri(source: CalledMetadata) -> None:
-    """As a gRPC call, whose method begins with a capital, with messages that nobody else needs to know."""
+def serve_v2(asked: list[Any]) -> grpc.Server:
+    """A server of version 2, which notes what it is asked."""
     request, answer = messages()
-    asked: list[Any] = []
 
     def handle(given: Any, context: Any) -> Any:
         asked.append((given.revision, dict(context.invocation_metadata())["tri-service-group"]))
@@ -84,7 +85,13 @@ def test_version_2_is_asked_over_tri(source: CalledMetadata) -> None:
 
     handler = grpc.unary_unary_rpc_method_handler(handle, request.FromString, answer.SerializeToString)
     service = grpc.method_handlers_generic_handler(f"{V1}V2", {"GetMetadataInfo": handler})
-    server = grpc.server(futures.ThreadPoolExecutor(1), handlers=[service])
+    return grpc.server(futures.ThreadPoolExecutor(1), handlers=[service])
+
+
+def test_version_2_is_asked_over_tri(source: CalledMetadata) -> None:
+    """As a gRPC call, whose method begins with a capital, with messages that nobody else needs to know."""
+    asked: list[Any] = []
+    server = serve_v2(asked)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
@@ -93,6 +100,25 @@ def test_version_2_is_asked_over_tri(source: CalledMetadata) -> None:
         server.stop(0).wait(5)
     (provided,) = found.of(ServiceKey("a.A"))
     assert (provided.port, provided.parameters) == (1, {"side": "provider"})
+    assert asked == [("r1", "shop")]
+
+
+def test_an_instance_is_asked_over_the_tls_of_its_services(certificates: Path) -> None:
+    """Its certificate and ours as the reference says."""
+    files = {name: (certificates / name).read_bytes() for name in ("server.key", "server.pem", "ca.pem")}
+    pairs = [(files["server.key"], files["server.pem"])]
+    asked: list[Any] = []
+    server = serve_v2(asked)
+    credentials = grpc.ssl_server_credentials(pairs, files["ca.pem"], require_client_auth=True)
+    port = server.add_secure_port("127.0.0.1:0", credentials)
+    server.start()
+    ca, cert, key = (str(certificates / name) for name in ("ca.pem", "client.pem", "client.key"))
+    source = CalledMetadata(Consumer, "", SslPolicy(ca=ca, cert=cert, key=key))
+    try:
+        source.ask(instance_at(port, "tri", "2.0.0"))
+    finally:
+        source.close()
+        server.stop(0).wait(5)
     assert asked == [("r1", "shop")]
 
 

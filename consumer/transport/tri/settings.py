@@ -23,6 +23,7 @@ _JAVA: Final = "describe the Java interface by stub, parameter_types or generic"
 class TriSettings(TransportSettings):
     """Pings of the connection, a limit, and where the types of messages come from."""
 
+    targets: ClassVar[tuple[str, ...]] = ("dns", "xds")
     knows_sent: ClassVar[str] = "where sent is true once gRPC has written it, else with the answer"
 
     keepalive_ms: DurationOrZero = setting(
