@@ -18,6 +18,7 @@ from callahead.registry.api import Registry, Subscription
 from callahead.registry.models import ServiceKey, Snapshot
 
 from ..call.attempt import AttemptStage
+from ..call.current import keep_last_call
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation
 from ..call.provider import Provider
@@ -50,7 +51,7 @@ from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
 from .provided import Provided
 from .reference import Method, Reference
-from .stages import Transported, after_room, encoded, streamed
+from .stages import Transported, after_room, apart, encoded, streamed
 from .stream import StreamMethod, of_stream
 
 _LOG = logging.getLogger("callahead.consumer.call")
@@ -383,6 +384,8 @@ class Pipeline:
         if policy.batch is not None:
             bottom_of_calls = batching(bottom_of_calls, self._batch(policy.batch, policy), runtime.timer)
         stage = fold(chain, bottom_of_calls, runtime.callbacks)
+        if chain or users:  # which may make calls on the caller's thread
+            stage = apart(stage)
         overflow = runtime.callbacks.overflow
         return Chain(policy, after_room(overflow, stage, runtime.clock) if overflow.blocks else stage, cluster)
 
@@ -400,8 +403,7 @@ class Pipeline:
         if isinstance(method, StreamMethod):
             text = f"{self.policy.id}.{name} streams, and cannot answer for {invocation.method}"
             raise LocalProtocolError(text, not_sent=True)
-        context = contextvars.copy_context()
-        return context.run(method.future, *invocation.args, **invocation.kwargs)
+        return keep_last_call(method.future, *invocation.args, **invocation.kwargs)
 
     def _parts(
         self, policy: MethodPolicy, loadbalance: LoadBalance, attempt: AttemptStage, callbacks: CallbackExecutor | None
