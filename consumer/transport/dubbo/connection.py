@@ -20,19 +20,19 @@ from ...runtime.callbacks import CallbackExecutor
 from ...runtime.deadline import Clock
 from ...wire.header import heartbeat_frame
 from ..api import ConnectionCounts
+from ..tcp.call import Call
 from ..tcp.connecting import Connecting
+from ..tcp.counters import Counters
 from ..tcp.io_thread import NEVER, IoThread
 from ..tcp.leading import Leading
+from ..tcp.loss import being_made, broken, closed, not_connected, wordless
 from ..tcp.outbox import Outbox
 from ..tcp.ownership import Ownership
 from ..tcp.poller import READ, WRITE
+from ..tcp.posted import Posted
 from ..tcp.stream import Stream
 from ..trouble import Trouble
-from .call import Call
-from .counters import Counters
 from .inbox import Inbox
-from .loss import being_made, broken, closed, not_connected, wordless
-from .posted import Posted
 from .running import RunningCalls
 from .settings import ConnectionSettings
 from .stop_notice import StopNotice
@@ -356,7 +356,7 @@ class Connection:
 
     def _lost(self, problem: str) -> None:
         _LOG.info("the connection to %s is lost: %s", self.name, problem)
-        trouble = wordless(problem, is_tls=self._is_tls) if self._stream.is_new else Trouble(problem)
+        trouble = wordless(problem, "dubbo", is_tls=self._is_tls) if self._stream.is_new else Trouble(problem)
         self._drop_socket()
         self.state = State.IDLE
         self.stop_notice.end(self._clock() + _STOPPING_S)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from typing import Protocol
 
 from ...errors import LimitExceeded
 from ...runtime.forking import fork_safe_lock
 from ..request_limit import Room
 from .call import Call
-from .running import RunningCalls
 
 _LARGE = 8192
 """So few of smaller requests are made before the I/O thread has its turn that they need no count of their own."""
+
+
+class Running(Protocol):
+    """The calls that were accepted."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that their requests hold."""
 
 
 class Posted:
@@ -26,7 +34,7 @@ class Posted:
         name: ``host:port``, for errors.
     """
 
-    def __init__(self, running: RunningCalls, room: Room, name: str) -> None:
+    def __init__(self, running: Running, room: Room, name: str) -> None:
         self._running = running
         self._room = room
         self._name = name
