@@ -15,7 +15,7 @@ from ..call.provider import Provider
 from ..errors import LocalProtocolError, Rejected
 from ..interface.proto.service import MethodTypes
 from ..transport.tri.metadata import Metadata, checked_metadata
-from ..transport.tri.method import GrpcOptions
+from ..transport.tri.options import GrpcOptions
 
 
 @runtime_checkable

@@ -14,7 +14,8 @@ from ..interface.proto.service import MethodTypes
 from ..reference.stream import begin_stream
 from ..runtime.deadline import bound_of
 from ..transport.api import MethodTransport
-from ..transport.tri.metadata import Metadata, with_compression
+from ..transport.tri.compression import with_compression
+from ..transport.tri.metadata import Metadata
 from .faces import raise_face
 from .parts import StubTransport, checked_timeout, first, grpc_options
 

@@ -23,8 +23,9 @@ from ..api import Providers, TransportParts
 from ..identity import ServiceIdentity
 from ..request_limit import check_request_size
 from .channels import ConnectionKind, SharedChannel, SharedChannels, kinds_of
+from .messages import Builder, Messages
 from .metadata import Metadata, fixed_metadata, size_of, to_metadata, travels
-from .method import Builder, TriMethod
+from .method import TriMethod
 from .route import Routes
 from .stream import counted
 from .unconnected import why_silent, why_unconnected
@@ -63,7 +64,8 @@ class TriReference:
             return self.stub_method(method, request_builder(method))
         from .upload import TriUpload
 
-        return TriUpload(method, request_builder(method), self._policy, self._routes_of(method.path), self._parts)
+        messages = Messages(method, request_builder(method), self._policy)
+        return TriUpload(messages, self._policy, self._routes_of(method.path), self._parts)
 
     def attribute(self, name: str) -> Any:
         """Have none: see `ReferenceTransport.attribute`."""
@@ -79,14 +81,16 @@ class TriReference:
 
     def stub_method(self, types: MethodTypes, build: Builder) -> TriMethod:
         """Prepare a method whose types the caller has, as a generated stub does; nothing is kept of it."""
-        return TriMethod(types, build, self._policy, self._routes_of(types.path), self._parts)
+        messages = Messages(types, build, self._policy)
+        return TriMethod(messages, self._policy, self._routes_of(types.path), self._parts)
 
     def _java(self, method: JavaMethod) -> TriMethod:
-        from .java_method import JavaTriMethod, types_of
+        from .java_messages import JavaMessages, types_of
 
         types = types_of(method, self._policy)
         more = to_metadata(INVOKE_ATTACHMENTS) if method.is_generic else ()
-        return JavaTriMethod(method, types, self._policy, self._routes_of(types.path, more), self._parts)
+        messages = JavaMessages(method, types, self._policy)
+        return TriMethod(messages, self._policy, self._routes_of(types.path, more), self._parts)
 
     def _routes_of(self, path: str, more: Metadata = ()) -> Routes:
         with self._lock:
