@@ -182,13 +182,8 @@ class Call:
     def time_out(self, *, not_sent: bool, why: Trouble) -> None:
         """End as timed out."""
         attempt = self._attempt
-        if attempt is None:
-            return
-        policy = attempt.policy
-        what = "the request was not sent" if not_sent else "no answer"
-        setting = f"timeout {policy.timeout_ms} ms, {policy.origin('timeout_ms')}"
-        text = f"{what} within {attempt.timeout * 1000:.0f} ms ({setting}{self.worded(why)})"
-        self.fail(CallTimeout(text, not_sent=not_sent, in_doubt=not not_sent))
+        if attempt is not None:
+            self.fail(timed_out(attempt, not_sent=not_sent, why=self.worded(why)))
 
     def be_cancelled(self) -> None:
         """End as cancelled."""
@@ -196,3 +191,12 @@ class Call:
 
     def __repr__(self) -> str:
         return f"<Call {self.id} number {self.number}>"
+
+
+def timed_out(attempt: Attempt, *, not_sent: bool, why: str = "") -> CallTimeout:
+    """Make the error of *attempt* whose time is over; *why* is put behind the setting."""
+    policy = attempt.policy
+    what = "the request was not sent" if not_sent else "no answer"
+    setting = f"timeout {policy.timeout_ms} ms, {policy.origin('timeout_ms')}"
+    text = f"{what} within {attempt.timeout * 1000:.0f} ms ({setting}{why})"
+    return CallTimeout(text, not_sent=not_sent, in_doubt=not not_sent)

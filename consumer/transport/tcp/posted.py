@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ...errors import LimitExceeded
+from ...errors import ConnectFailed, LimitExceeded
 from ...runtime.forking import fork_safe_lock
 from ..request_limit import Room
 from .call import Call
+from .io_thread import IoThread
 
 _LARGE = 8192
 """So few of smaller requests are made before the I/O thread has its turn that they need no count of their own."""
@@ -24,7 +25,7 @@ class Running(Protocol):
 
 
 class Posted:
-    """The calls that were posted and not yet accepted, in order; of any thread.
+    """The calls that were posted and not yet accepted, in order; `post` is for any thread, `take` for the I/O thread.
 
     Threads that make requests faster than the I/O thread refuses them would otherwise pass the limit meanwhile.
 
@@ -32,29 +33,57 @@ class Posted:
         running: Those that were accepted.
         room: How much may be begun and not ended.
         name: ``host:port``, for errors.
+        thread: Accepts them.
+        accept: Called there, soon after something was posted; takes what there is.
     """
 
-    def __init__(self, running: Running, room: Room, name: str) -> None:
+    def __init__(
+        self, running: Running, room: Room, name: str, thread: IoThread, accept: Callable[[None], None]
+    ) -> None:
         self._running = running
         self._room = room
         self._name = name
+        self._thread = thread
+        self._accept = accept
         self._lock = fork_safe_lock()
         self._calls: deque[Call] = deque()
         self._bytes = 0
+        self._is_posted = False
 
-    def put(self, call: Call) -> LimitExceeded | None:
-        """Post *call*, or make the error of a large one that has no room."""
-        if call.size > _LARGE:
-            with self._lock:
-                others = self._bytes + self._running.size
-                if others and others + call.size > self._room.size:
-                    return self._room.too_large(self._name, others, call.size)
-                self._bytes += call.size
+    def post(self, call: Call) -> None:
+        """Hand *call* to the I/O thread; where that cannot be started it ends here, as do those posted with it."""
+        if call.size > _LARGE and (refusal := self._count(call)) is not None:
+            call.fail(refusal)
+            return
         self._calls.append(call)
+        if not self._is_posted:
+            self._is_posted = True
+            try:
+                self._thread.post(self._accept, None)
+            except ConnectFailed as error:
+                self._take_back(error)
+            except BaseException:  # a signal handler broke in, and others may count on this post
+                self._is_posted = False
+                self._thread.post(self._accept, None)
+                raise
+
+    def _count(self, call: Call) -> LimitExceeded | None:
+        """Count a large call, or make the error of one that has no room."""
+        with self._lock:
+            others = self._bytes + self._running.size
+            if others and others + call.size > self._room.size:
+                return self._room.too_large(self._name, others, call.size)
+            self._bytes += call.size
         return None
 
-    def __iter__(self) -> Iterator[Call]:
+    def _take_back(self, why: ConnectFailed) -> None:
+        for call in self.take():
+            call.fail(ConnectFailed(why.message, not_sent=True))
+
+    def take(self) -> Iterator[Call]:
         """Take what is there now, one after the other."""
+        # Before the calls are taken: what is posted after this line is posted anew.
+        self._is_posted = False
         calls = self._calls
         for _ in range(len(calls)):
             try:
@@ -70,3 +99,4 @@ class Posted:
         """Forget all."""
         self._calls.clear()
         self._bytes = 0
+        self._is_posted = False
