@@ -110,7 +110,7 @@ class Connection:
             address, tls, settings.connect_timeout, thread, clock, random,
             opened=self._opened, failed=self._not_opened,
         )  # fmt: skip
-        self._posted = Posted(calls, settings.room, self.name, thread, self._accept_posted)
+        self._posted: Posted[Call] = Posted(calls, settings.room, self.name, thread, self._accept_posted)
         self.post = self._posted.post
         self._is_flushing = False
         self._is_draining = False

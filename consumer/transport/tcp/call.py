@@ -25,18 +25,18 @@ class CalledMethod(Protocol):
 
 
 class Carrier(Protocol):
-    """Carries attempts; all of it may be called from any thread."""
+    """Carries attempts, calls of a class that it knows; all of it may be called from any thread."""
 
-    def lead(self, call: Call, /) -> bool:
+    def lead(self, call: Any, /) -> bool:
         """Carry *call* to its end on this thread; False where that cannot be, and nothing was done."""
 
-    def post(self, call: Call, /) -> None:
+    def post(self, call: Any, /) -> None:
         """Carry *call*, soon, on the I/O thread."""
 
-    def post_cancel(self, call: Call, /) -> None:
+    def post_cancel(self, call: Any, /) -> None:
         """Stop *call*, soon."""
 
-    def tell_written(self, call: Call, /) -> None:
+    def tell_written(self, call: Any, /) -> None:
         """Tell *call*, which did not ask for it when it began, when its frame is written, or now where it is."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from ...errors import ConnectFailed, LimitExceeded
 from ...runtime.forking import fork_safe_lock
@@ -24,7 +24,10 @@ class Running(Protocol):
         """Bytes that their requests hold."""
 
 
-class Posted:
+CallT = TypeVar("CallT", bound=Call)
+
+
+class Posted(Generic[CallT]):
     """The calls that were posted and not yet accepted, in order; `post` is for any thread, `take` for the I/O thread.
 
     Threads that make requests faster than the I/O thread refuses them would otherwise pass the limit meanwhile.
@@ -46,11 +49,11 @@ class Posted:
         self._thread = thread
         self._accept = accept
         self._lock = fork_safe_lock()
-        self._calls: deque[Call] = deque()
+        self._calls: deque[CallT] = deque()
         self._bytes = 0
         self._is_posted = False
 
-    def post(self, call: Call) -> None:
+    def post(self, call: CallT) -> None:
         """Hand *call* to the I/O thread; where that cannot be started it ends here, as do those posted with it."""
         if call.size > _LARGE and (refusal := self._count(call)) is not None:
             call.fail(refusal)
@@ -67,7 +70,7 @@ class Posted:
                 self._thread.post(self._accept, None)
                 raise
 
-    def _count(self, call: Call) -> LimitExceeded | None:
+    def _count(self, call: CallT) -> LimitExceeded | None:
         """Count a large call, or make the error of one that has no room."""
         with self._lock:
             others = self._bytes + self._running.size
@@ -80,7 +83,7 @@ class Posted:
         for call in self.take():
             call.fail(ConnectFailed(why.message, not_sent=True))
 
-    def take(self) -> Iterator[Call]:
+    def take(self) -> Iterator[CallT]:
         """Take what is there now, one after the other."""
         # Before the calls are taken: what is posted after this line is posted anew.
         self._is_posted = False

@@ -1,0 +1,51 @@
+"""One reference over the `tri` transport as HTTP/2 of our own carries it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from callahead.config.policy import MethodPolicy, ReferencePolicy
+
+from ....interface.description import ServiceDescription
+from ...api import Providers, TransportParts
+from ..interface import OpenTo, TriInterface
+from .method import Http2Method
+from .pool import Pool
+
+if TYPE_CHECKING:
+    from ..messages import Messages
+    from ..metadata import Metadata
+
+
+class Http2Reference:
+    """The HTTP/2 side of one reference; a `ReferenceTransport`."""
+
+    def __init__(
+        self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, pool: Pool, open_to: OpenTo
+    ) -> None:
+        self._policy = policy
+        self._parts = parts
+        self._providers = providers
+        self._pool = pool
+        self._interface = TriInterface(policy, parts.application, providers, open_to)
+        pool.prepare(policy)
+
+    def method(self, name: str, policy: MethodPolicy) -> Http2Method:
+        """Prepare a method by its types; see `ReferenceTransport.method`."""
+        del policy
+        return self._method(*self._interface.messages(name))
+
+    def _method(self, messages: Messages, more: Metadata) -> Http2Method:
+        return Http2Method(messages, self._policy, more, self._parts, self._pool, self._providers)
+
+    def attribute(self, name: str) -> Any:
+        """Have none: see `ReferenceTransport.attribute`."""
+        raise LookupError(name)
+
+    def methods(self) -> tuple[str, ...]:
+        """List the methods of the interface; see `ReferenceTransport.methods`."""
+        return self._interface.methods()
+
+    def describe(self) -> ServiceDescription:
+        """Describe what can be called; see `ReferenceTransport.describe`."""
+        return self._interface.describe()
