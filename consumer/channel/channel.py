@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 
 from callahead.config.errors import ConfigError
-from callahead.config.policy import MethodPolicy
+from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ..errors import RpcError
 from ..interface.proto.load import streaming_problems
@@ -41,9 +41,7 @@ class ConsumerChannel(grpc.Channel):
 
     def __init__(self, pipeline: Pipeline) -> None:
         if not isinstance(pipeline.transport, StubTransport):
-            policy = pipeline.policy
-            text = f'a channel needs protocol "tri", not "{policy.protocol}"'
-            raise policy.error("protocol", text)
+            raise _without_stubs(pipeline.policy)
         self._pipeline = pipeline
         self._transport: StubTransport = pipeline.transport
         self._watched: grpc.Channel | None = None
@@ -146,6 +144,13 @@ class ConsumerChannel(grpc.Channel):
 
     def __repr__(self) -> str:
         return f"<ConsumerChannel of {self._pipeline.policy.id}>"
+
+
+def _without_stubs(policy: ReferencePolicy) -> ConfigError:
+    if policy.protocol != "tri":
+        return policy.error("protocol", f'a channel needs protocol "tri", not "{policy.protocol}"')
+    text = f'a channel needs carrier "grpcio", not "{policy.transport.carrier}"'
+    return policy.error("carrier", text, "set carrier: grpcio for this reference, or call it as a reference")
 
 
 def _milliseconds(seconds: float) -> int:

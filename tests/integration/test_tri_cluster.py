@@ -29,6 +29,8 @@ from callahead.consumer import (
 )
 from callahead.consumer.testing import EmbeddedProvider
 
+CARRIERS = ("grpcio", "http2")
+
 Greeting = Callable[..., Consumer]
 MODES: dict[str, dict[str, bool]] = {"sync": {}, "async": {"async": True}, "sent": {"async": True, "sent": True}}
 
@@ -144,7 +146,7 @@ def test_server_name(greeting: Greeting, certificates: Path, tls_provider: Embed
         answer(greeting(tls_provider.url, ssl=tls(certificates, ca="ca", server_name="foo.internal"))) == "Hello, Ann"
     )
     with pytest.raises(
-        ConnectFailed, match=r"the provider's certificate is not for \"bar\.internal\" \(ssl\.server_name\)"
+        ConnectFailed, match=r"certificate is not (valid )?for [\"']bar\.internal[\"'].*ssl\.server_name"
     ):
         answer(greeting(tls_provider.url, ssl=tls(certificates, ca="ca", server_name="bar.internal")))
 
@@ -226,6 +228,7 @@ def test_a_provider_that_is_removed_under_calls(
     provider: EmbeddedProvider,
     other_provider: EmbeddedProvider,
     mode: str,
+    carrier: str,
 ) -> None:
     """Calls that run on a removed provider finish there, its socket is closed then, and new calls go elsewhere."""
     go = threading.Event()
@@ -243,6 +246,10 @@ def test_a_provider_that_is_removed_under_calls(
     provider.serve("helloworld.Greeter", module=module, SayHello=hello, SpellHello=spell)
     consumer, file = registered(provider.url)
     greeter = consumer.reference("greeter")
+    if mode == "raw stream" and carrier == "http2":
+        with pytest.raises(ConfigError, match='a channel needs carrier "grpcio", not "http2"'):
+            consumer.channel("greeter")
+        return
     if mode == "unary":
         future = greeter.say_hello.future(name="a")
         finish = lambda: future.result(5).message  # noqa: E731

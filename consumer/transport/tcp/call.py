@@ -11,6 +11,7 @@ from ...call.invocation import CallRecord, Done, Outcome
 from ...errors import CallTimeout
 from ...runtime.callbacks import CallbackExecutor
 from ..large_answers import read_elsewhere
+from ..time_limit import time_limit
 from ..trouble import Trouble
 
 
@@ -195,8 +196,6 @@ class Call:
 
 def timed_out(attempt: Attempt, *, not_sent: bool, why: str = "") -> CallTimeout:
     """Make the error of *attempt* whose time is over; *why* is put behind the setting."""
-    policy = attempt.policy
     what = "the request was not sent" if not_sent else "no answer"
-    setting = f"timeout {policy.timeout_ms} ms, {policy.origin('timeout_ms')}"
-    text = f"{what} within {attempt.timeout * 1000:.0f} ms ({setting}{why})"
+    text = f"{what} within {time_limit(attempt.timeout, attempt.policy)}{why}"
     return CallTimeout(text, not_sent=not_sent, in_doubt=not not_sent)

@@ -16,7 +16,7 @@ from typing import Any
 
 import grpc
 
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import ReferencePolicy
 
 from ...call.attempt import Attempt
 from ...errors import (
@@ -29,6 +29,7 @@ from ...errors import (
     RpcError,
     TransportError,
 )
+from ..time_limit import time_limit
 from .remote import remote_error
 from .unconnected import why_silent, why_unconnected
 
@@ -128,21 +129,11 @@ def _timeout(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcErro
     has_stream = ended.text.startswith(_STREAM_ENDED) or _RESET.search(ended.text) is not None
     not_sent = unsent and not has_stream and ended.is_unconnected()
     what = "the request was not sent" if unsent else "no answer"
-    setting, within = _bound(ended.timeout * 1000, attempt.policy)
     # That there is no connection now does not prove that there was none, so a call that may have left stays in doubt.
     why = f"; there is no connection: {why_silent(policy).of(policy)}" if ended.seems_unconnected() else ""
-    return CallTimeout(f"{what} within {within} ms ({setting}){why}", not_sent=not_sent, in_doubt=not not_sent)
-
-
-def _bound(timeout_ms: float, policy: MethodPolicy) -> tuple[str, int]:
-    """Name the setting that made the attempt's time what it was, and that time; what the call itself took is no cut.
-
-    On a busy machine that is much. Where both settings are one time, as without retries, nothing else can have cut it.
-    """
-    is_one = policy.total_timeout_ms == policy.timeout_ms
-    if is_one or abs(timeout_ms - policy.timeout_ms) <= max(5, policy.timeout_ms / 100):
-        return f"timeout {policy.timeout_ms} ms, {policy.origin('timeout_ms')}", policy.timeout_ms
-    return f"total_timeout {policy.total_timeout_ms} ms, {policy.origin('total_timeout_ms')}", round(timeout_ms)
+    return CallTimeout(
+        f"{what} within {time_limit(ended.timeout, attempt.policy)}{why}", not_sent=not_sent, in_doubt=not not_sent
+    )
 
 
 def _unavailable(ended: Ended, policy: ReferencePolicy) -> RpcError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ....call.attempt import Attempt
 from ....call.invocation import Done
@@ -11,13 +11,13 @@ from ....runtime.callbacks import CallbackExecutor
 from ....wire.http2.grpc import PREFIX, PREFIX_BYTES, BadMessage, Message, MessageReader, MessageTooLarge
 from ...large_answers import LARGE_BYTES
 from ...tcp.call import Call, CalledMethod
+from ...tcp.outbox import Watched
 from .head import ResponseHead
-from .request import Request
+from .request import Request, prefix_of
 
 if TYPE_CHECKING:
     from ....wire.http2.body import Body
     from ....wire.http2.window import ReceiveWindow
-    from .session import Session
 
 _unpack = PREFIX.unpack_from
 _LED_BYTES: Final = 16_000
@@ -48,7 +48,7 @@ class StreamCall(Call):
     """What a connection keeps of an attempt while it runs.
 
     Attributes:
-        session: Which carries it; None until one does.
+        session: The `Session` that carries it; None until one does.
         first: Number of the frame that opens its stream; 0 until it has one.
         pieces: Number and size of each frame of data behind it, where there may be several; else None.
         body: What is still to be sent, where that did not leave with the headers; else None.
@@ -56,7 +56,7 @@ class StreamCall(Call):
         incoming: The window of the answer; None until data have come.
         head: The headers of the answer, once they have come.
         was_sent: It had a stream before, at which the peer has not looked.
-        was_moved: It was taken to another session once, because of that.
+        was_moved: It was taken to another session once, though the peer had looked at no call on the one before.
     """
 
     __slots__ = ("body", "first", "head", "incoming", "pieces", "session", "was_moved", "was_sent", "window")
@@ -68,7 +68,7 @@ class StreamCall(Call):
 
     def __init__(self, request: Request, size: int, attempt: Attempt, method: StreamedMethod, done: Done) -> None:
         super().__init__(0, request, size, True, attempt, method, done)
-        self.session: Session | None = None
+        self.session: Any = None
         self.first = 0
         self.pieces: list[tuple[int, int]] | None = None
         self.body: Body | None = None
@@ -93,6 +93,16 @@ class StreamCall(Call):
         self.session, self.id, self.first, self.number = None, 0, 0, 0
         self.pieces = self.body = self.head = self.incoming = None
 
+    def feed(self, message: bytes | None) -> None:
+        """Take one more message for the peer, None where that was the last; for whoever holds its session."""
+        body = self.body
+        assert body is not None
+        if message is None:
+            body.is_whole = True
+        else:
+            body.put(prefix_of(message))
+            body.put(message)
+
     def on_head(self, head: ResponseHead) -> RpcError | None:
         """Take the headers of the answer; returns what is wrong with them."""
         self.head = head
@@ -107,9 +117,13 @@ class StreamCall(Call):
         """Take the end of the answer, and end: with its trailers, or None where there were none."""
         raise NotImplementedError
 
-    def read_now(self, size: int) -> int:
-        """Tell how many of *size* bytes that came, and filled the windows, are needed no more at once."""
+    def free(self, size: int) -> int:
+        """Note that *size* bytes came, and tell how many of all that came are needed no more."""
         return size
+
+    def on_drained(self) -> Watched | None:
+        """Hear that all that was fed has been queued to be written; returns who is to be told when that has left."""
+        return None
 
     def too_large(self, size: int) -> LimitExceeded:
         """Make the error of headers of *size* bytes."""
@@ -164,9 +178,9 @@ class UnaryCall(StreamCall):
         except MessageTooLarge as error:
             return self._method.message_too_large(error.size)
         except BadMessage as error:
-            return _wrong(f"the answer is no message of gRPC: {error}", "INTERNAL")
+            return wrong_answer(f"the answer is no message of gRPC: {error}", "INTERNAL")
         if len(messages) + (self._message is not None) > 1:
-            return _wrong("the provider sent more than one answer", "UNIMPLEMENTED")
+            return wrong_answer("the provider sent more than one answer", "UNIMPLEMENTED")
         if messages:
             self._message = messages[0]
         return None
@@ -175,14 +189,15 @@ class UnaryCall(StreamCall):
         """End with the answer; one that is cut short is none, where the provider says that all went well."""
         message = self._message
         if self._reader is not None and self._reader.held and tail is not None and tail.status == 0:
-            self.fail(_wrong("the answer ends in the midst of its message", "INTERNAL"))
+            self.fail(wrong_answer("the answer ends in the midst of its message", "INTERNAL"))
         elif message is None or len(message.data) <= LARGE_BYTES:
             self.answer(self.head, message, tail)
         else:
             self.answer_elsewhere(self.head, message, tail, callbacks)
 
 
-def _wrong(text: str, status: str) -> RemoteProtocolError:
+def wrong_answer(text: str, status: str) -> RemoteProtocolError:
+    """Make the error of what is no answer of gRPC, by the *status* that gRPC has for that."""
     error = RemoteProtocolError(text, in_doubt=True, status=status)
     error.status_text = text
     return error

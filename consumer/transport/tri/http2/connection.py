@@ -27,7 +27,7 @@ from ...tcp.loss import not_connected
 from ...tcp.posted import Posted
 from ...trouble import Trouble
 from .call import StreamCall
-from .session import Hears, Session
+from .session import Fed, Hears, Session
 from .settings import ConnectionSettings
 
 _LOG = logging.getLogger("callahead.consumer.tri")
@@ -119,6 +119,39 @@ class Connection:
         if session is not None:
             session.watch(call)
 
+    def feed(self, call: StreamCall, message: bytes | None) -> None:
+        """Let *call* send one more message, or where that is None no more."""
+        self._thread.post(self._feed, (call, message))
+
+    def _feed(self, fed: Fed) -> None:
+        call, message = fed
+        session = call.session
+        if session is not None:
+            session.feed(fed)
+        elif not call.ended:
+            call.feed(message)
+
+    def give_up(self, call: StreamCall, error: BaseException) -> None:
+        """Let the I/O thread end *call* with *error*."""
+        self._thread.end(self._give_up, (call, error))
+
+    def _give_up(self, given: tuple[StreamCall, BaseException]) -> None:
+        call, error = given
+        session = call.session
+        if session is None:
+            call.fail(error)
+        else:
+            session.give_up(given)
+
+    def read_on(self, call: StreamCall) -> None:
+        """Let the peer of *call* send more, of which some was read."""
+        self._thread.end(self._read_on, call)
+
+    def _read_on(self, call: StreamCall) -> None:
+        session = call.session
+        if session is not None:
+            session.read_on(call)
+
     def counts(self) -> ConnectionCounts:
         """Return what happened."""
         counters, session = self.counters, self._session
@@ -197,7 +230,8 @@ class Connection:
             if self._is_draining:
                 session.drain()
             self._judge(session, calls)
-        again = [call for call in calls if not call.ended and not self._is_given_up(call)]
+        was_of_use = session.was_of_use
+        again = [call for call in calls if not call.ended and not self._is_given_up(call, was_of_use=was_of_use)]
         if again:
             self._accept(again)
 
@@ -208,12 +242,12 @@ class Connection:
             self._in_vain = 0
             self._connecting.turned_away(Trouble("the provider ends each connection before it looks at a call", _WHERE))
 
-    def _is_given_up(self, call: StreamCall) -> bool:
-        """End a call that was sent twice in vain, or cannot be; the peer has looked at it neither time."""
+    def _is_given_up(self, call: StreamCall, *, was_of_use: bool) -> bool:
+        """End a call that cannot be sent again, or was twice where the peer looked at none; it has not looked at it."""
         if not call.was_sent:
             return False
-        if not call.was_moved and call.can_be_moved:
-            call.was_moved = True
+        if call.can_be_moved and (was_of_use or not call.was_moved):
+            call.was_moved = call.was_moved or not was_of_use
             return False
         text = "the provider ended the connection before it looked at the call"
         call.fail(TransportError(text, not_sent=True, status="UNAVAILABLE"))

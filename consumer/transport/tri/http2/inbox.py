@@ -32,14 +32,9 @@ from ....wire.http2.violation import Violation
 from ....wire.http2.window import ReceiveWindow
 from ...tcp.counters import Counters
 from .call import StreamCall
+from .greeting import CONNECTION_WINDOW, STREAM_WINDOW
 from .head import ResponseHead
 from .streams import Streams
-
-STREAM_WINDOW: Final = 1 << 20
-"""Bytes of one answer that may be on their way, or wait for their reader."""
-
-CONNECTION_WINDOW: Final = 1 << 24
-"""Likewise of all answers; what comes is handed to its stream at once, so that this bounds no memory."""
 
 
 class Inbox:
@@ -74,15 +69,14 @@ class Inbox:
         self._rare = rare
         self._reader = Http2Reader(ResponseHead, max_metadata_bytes)
         self._window = ReceiveWindow(CONNECTION_WINDOW)
-
-    def credit(self, frames: int) -> None:
-        """Note that so many *frames* were sent; see `Http2Reader.credit`."""
-        self._reader.credit(frames)
+        self._credited = 0
 
     def take(self, data: bytes) -> None:
         """Hand on what *data* says, together with what came before."""
         streams, reader = self._streams, self._reader
         reader.opened = max(0, streams.opened)
+        reader.credit(streams.sent - self._credited)
+        self._credited = streams.sent
         try:
             for event in reader.feed(data):
                 kind = type(event)
@@ -119,16 +113,18 @@ class Inbox:
             return
         if call.head is None:
             self._fail(call, _wrong("data before any headers"), PROTOCOL_ERROR)
-        elif (overrun := self._enter(call, size, ended)) is not None:
+        elif (overrun := self._enter(call, size)) is not None:
             self._fail(call, overrun, FLOW_CONTROL_ERROR)
         elif (error := call.on_data(data)) is not None:
             self._fail(call, error, CANCEL)
         elif ended:
             self._streams.end(call, NO_ERROR)
             call.on_end(None, self._callbacks)
+        else:
+            self.open_window(call, size)
 
-    def _enter(self, call: StreamCall, size: int, ended: bool) -> RpcError | None:
-        """Count *size* bytes in the window of *call*, and open it again where more are to come."""
+    def _enter(self, call: StreamCall, size: int) -> RpcError | None:
+        """Count *size* bytes in the window of *call*."""
         window = call.incoming
         if window is None:
             window = call.incoming = ReceiveWindow(STREAM_WINDOW)
@@ -136,10 +132,13 @@ class Inbox:
             window.take(size)
         except Violation as violation:
             return _wrong(violation.text)
-        more = window.read(call.read_now(size))
-        if more and not ended:
-            self._say(window_update_frame(call.id, more))
         return None
+
+    def open_window(self, call: StreamCall, size: int) -> None:
+        """Let the peer send more to *call*, for which *size* bytes came, as far as it needs no more what came."""
+        window = call.incoming
+        if window is not None and (more := window.read(call.free(size))):
+            self._say(window_update_frame(call.id, more))
 
     def _fail(self, call: StreamCall, error: RpcError, code: int) -> None:
         self._streams.end(call, code)

@@ -9,12 +9,11 @@ from typing import Any, Final, NamedTuple
 from callahead.config.policy import ReferencePolicy
 
 from ....call.attempt import Attempt
-from ....call.invocation import Done, Outcome
+from ....call.invocation import NO_ATTACHMENTS, Done, Outcome
 from ....call.provider import Provider
 from ....errors import (
     ConsumerClosed,
     LimitExceeded,
-    LocalProtocolError,
     RemoteProtocolError,
     RpcError,
     SerializationError,
@@ -30,12 +29,15 @@ from ...trouble import Trouble
 from ..messages import EncodedCall, Messages
 from ..metadata import Metadata, fixed_metadata, size_of, to_attachments, to_metadata
 from ..remote import STATUSES, remote_error
+from ..requests import Requests
+from .answers import AnswerStream, StreamedCall
 from .call import UnaryCall
 from .connection import Connection
 from .encoding import TooLarge, plain
 from .head import ResponseHead, joined
 from .pool import Pool
 from .request import Request, RequestHead, prefix_of, to_fields
+from .upload import UploadCall, Uploader
 
 _COPIES: Final = 2
 """A request is in memory so often until it ends: as its message, and as the frame or the arguments of it."""
@@ -140,19 +142,31 @@ class Http2Method:
         connections = route.connections
         return connections[0] if len(connections) == 1 else connections[next(self._turn) % len(connections)]
 
-    def _request(self, head: RequestHead, attempt: Attempt, message: bytes) -> tuple[Request, int]:
-        """Make the request of *attempt*, and return the bytes of its own metadata, too."""
+    def _request(self, head: RequestHead, attempt: Attempt, message: bytes | None) -> tuple[Request, int]:
+        """Make the request of *attempt*, None where messages follow, and return the bytes of its own metadata, too."""
+        prefix, data = (b"", b"") if message is None else (prefix_of(message), message)
         if not attempt.attachments:
-            return Request(*head.of(attempt.timeout), prefix_of(message), message), 0
+            return Request(*head.of(attempt.timeout), prefix, data), 0
         own = to_metadata(attempt.attachments)
         more = size_of(own)
-        check_request_size(len(message) + more, self._policy)
-        return Request(*head.of(attempt.timeout, to_fields(own)), prefix_of(message), message), more
+        check_request_size(len(data) + more, self._policy)
+        return Request(*head.of(attempt.timeout, to_fields(own)), prefix, data), more
 
-    def stream(self, attempt: Attempt) -> Any:
-        """Refuse; see `MethodTransport.stream`."""
-        text = f"{attempt} cannot be a stream over carrier: http2 yet; use carrier: grpcio for this reference"
-        raise LocalProtocolError(text, not_sent=True)
+    def stream(self, attempt: Attempt) -> AnswerStream:
+        """Begin a streaming call; see `MethodTransport.stream`."""
+        route, types = self._bound[attempt.provider], self._messages.types
+        connection = self._connection(route)
+        requests = message = None
+        if types.client_streaming:
+            requests = Requests.of(types.path, attempt.args, attempt.kwargs, self._messages.serialize)
+        else:
+            message = self._messages.serialize(attempt.args, attempt.kwargs)
+        request, more = self._request(route.head, attempt, message)
+        call = StreamedCall(request, len(request.message) + more, attempt, self, requests)
+        call.begin(connection)
+        if call.uploader is not None:
+            call.uploader.start(call, connection)
+        return AnswerStream(call, self, attempt, connection)
 
     # -- what comes back --------------------------------------------------------------------------------------------
 
@@ -204,7 +218,7 @@ class Http2Method:
             self._note_metadata(head, tail, attempt)
             error = self._error(head, tail, attempt)
             if error is None:
-                return self._value(head, body, tail, attempt)
+                return self._value(head, body, attempt, joined(head, tail))
         except Exception as raised:  # whatever happens here, the call must end
             error = SerializationError(f"the answer cannot be decoded: {raised!r}", in_doubt=True)
             error.__cause__ = raised
@@ -212,6 +226,21 @@ class Http2Method:
             return Outcome(error=raised)
         error.protocol_trace = attempt.protocol_trace
         return Outcome(error=error)
+
+    def end_of(self, head: ResponseHead | None, tail: ResponseHead | None, attempt: Attempt) -> Outcome:
+        """Read the end of a stream; see `AnsweringMethod.end_of`."""
+        self._note_metadata(head, tail, attempt)
+        error = self._error(head, tail, attempt)
+        if error is not None:
+            error.protocol_trace = attempt.protocol_trace
+        return Outcome(error=error)
+
+    def value_of(self, message: Message, head: ResponseHead | None, attempt: Attempt) -> Any:
+        """Read one answer of a stream; see `AnsweringMethod.value_of`."""
+        outcome = self._value(head, message, attempt, NO_ATTACHMENTS)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
 
     def _note_metadata(self, head: ResponseHead | None, tail: ResponseHead | None, attempt: Attempt) -> None:
         metadata = joined(head, tail)
@@ -235,18 +264,38 @@ class Http2Method:
         return self._messages.failed(_with_status(error, status, tail.text))
 
     def _value(
-        self, head: ResponseHead | None, body: Message | None, tail: ResponseHead | None, attempt: Attempt
+        self, head: ResponseHead | None, body: Message | None, attempt: Attempt, metadata: Mapping[str, Any]
     ) -> Outcome:
-        metadata = joined(head, tail)
         if body is None or head is None:
             return self._messages.decode(None, attempt, metadata)
         try:
             data = plain(body, head.encoding, self.most)
         except TooLarge:
             return Outcome(error=self.message_too_large(self.most + 1))
-        if isinstance(data, RpcError):
-            return Outcome(error=data)
-        return self._messages.decode(data, attempt, metadata)
+        return Outcome(error=data) if isinstance(data, RpcError) else self._messages.decode(data, attempt, metadata)
+
+
+class Http2Upload(Http2Method):
+    """A `MethodTransport` for uploads: what it encodes is an iterator, of which each message is made when it is due."""
+
+    is_upload = True
+
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Requests:  # type: ignore[override]
+        """Take the one iterable; see `MethodTransport.encode`."""
+        return Requests.of(self._messages.types.path, args, kwargs, self._messages.serialize)
+
+    def send(self, attempt: Attempt, done: Done) -> None:
+        """Send the requests, which a thread of their own reads; see `MethodTransport.send`."""
+        try:
+            route = self._bound[attempt.provider]
+            request, _ = self._request(route.head, attempt, None)
+        except RpcError as error:
+            done(Outcome(error=error))
+            return
+        connection, uploader = self._connection(route), Uploader(attempt.request, done)
+        call = UploadCall(request, uploader, attempt, self)
+        call.begin(connection)
+        uploader.start(call, connection)
 
 
 def _refused(refusal: tuple[str, str]) -> RpcError:

@@ -9,7 +9,7 @@ from callahead.config.policy import MethodPolicy, ReferencePolicy
 from ....interface.description import ServiceDescription
 from ...api import Providers, TransportParts
 from ..interface import OpenTo, TriInterface
-from .method import Http2Method
+from .method import Http2Method, Http2Upload
 from .pool import Pool
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Http2Reference:
         return self._method(*self._interface.messages(name))
 
     def _method(self, messages: Messages, more: Metadata) -> Http2Method:
-        return Http2Method(messages, self._policy, more, self._parts, self._pool, self._providers)
+        kind = Http2Upload if messages.types.is_upload else Http2Method
+        return kind(messages, self._policy, more, self._parts, self._pool, self._providers)
 
     def attribute(self, name: str) -> Any:
         """Have none: see `ReferenceTransport.attribute`."""

@@ -16,21 +16,8 @@ from typing import Any, Final
 
 from ....runtime.callbacks import CallbackExecutor
 from ....runtime.deadline import Clock
-from ....wire.http2.events import Broken, GoAway, Settings
-from ....wire.http2.frames import (
-    DEFAULT_WINDOW,
-    ENABLE_PUSH,
-    HEADER_TABLE_SIZE,
-    INITIAL_WINDOW_SIZE,
-    LARGEST_STREAM,
-    MAX_HEADER_LIST_SIZE,
-    PREFACE,
-    error_name,
-    goaway_frame,
-    ping_frame,
-    settings_frame,
-    window_update_frame,
-)
+from ....wire.http2.events import Broken, GoAway, PingAnswer, Settings
+from ....wire.http2.frames import LARGEST_STREAM, error_name, goaway_frame
 from ...tcp.counters import Counters
 from ...tcp.io_thread import NEVER, IoThread
 from ...tcp.leading import Leading
@@ -41,13 +28,18 @@ from ...tcp.poller import READ, WRITE
 from ...tcp.stream import Stream
 from ...trouble import Trouble
 from .call import StreamCall
-from .inbox import CONNECTION_WINDOW, STREAM_WINDOW, Inbox
+from .greeting import greeting
+from .inbox import Inbox
+from .keepalive import PING, KeepAlive
 from .settings import ConnectionSettings
 from .streams import Streams
 
 _READ_BYTES: Final = 64 * 1024
-_PING: Final = b"callhead"
 _WHERE: Final = ("ssl", "protocol", "urls")
+
+
+Fed = tuple[StreamCall, bytes | None]
+"""A call, and one more message for its peer; None where that was the last."""
 
 
 class State(Enum):
@@ -113,18 +105,18 @@ class Session:
         self._clock = clock
         self._hears = hears
         self._owner = Ownership(thread)
-        self._outbox: Outbox[StreamCall] = Outbox()
+        self._outbox: Outbox[Any] = Outbox()
         self.streams = streams = Streams(self._outbox, settings.room, name)
         self._inbox = Inbox(
             streams, settings.max_metadata_bytes, counters, callbacks,
             say=self._outbox.put, answer=self._answer, rare=self._hear,
         )  # fmt: skip
-        self._stream: Stream[StreamCall] = Stream(
+        self._stream: Stream[Any] = Stream(
             self._outbox,
             thread,
             clock,
             received=self._receive,
-            written=StreamCall.written,
+            written=_written,
             lost=self._lost,
             turned_away=self._turn_away,
             speaks="HTTP/2",
@@ -138,7 +130,7 @@ class Session:
         self._drains = False
         self._fd = -1
         self._greet_until = NEVER
-        self._pinged = 0.0
+        self._keepalive = KeepAlive(settings.keepalive, settings.keepalive_timeout)
         self._goodbye = ""
 
     # -- calls ------------------------------------------------------------------------------------------------------
@@ -195,6 +187,14 @@ class Session:
         self._settle()
         self._owner.leave()
 
+    def give_up(self, given: tuple[StreamCall, BaseException]) -> None:
+        """End a call with an error of this side, if it runs; on the I/O thread."""
+        if not self._owner.enter(self.give_up, given):
+            return
+        if self.streams.give_up(*given):
+            self._settle()
+        self._owner.leave()
+
     def cancel(self, call: StreamCall) -> None:
         """Stop *call*, if it runs; on the I/O thread."""
         if not self._owner.enter(self.cancel, call):
@@ -208,6 +208,26 @@ class Session:
         if self._owner.enter(self.watch, call):
             self.streams.watch(call)
             self._owner.leave()
+
+    def feed(self, fed: Fed) -> None:
+        """Let a call send more, or no more; on the I/O thread."""
+        if not self._owner.enter(self.feed, fed):
+            return
+        call, data = fed
+        call.feed(data)
+        if self.streams.by_id.get(call.id) is call and call.pieces is not None:
+            self.streams.send(call)
+            self._settle()
+        self._owner.leave()
+
+    def read_on(self, call: StreamCall) -> None:
+        """Let the peer of *call* send more, of which some was read; on the I/O thread."""
+        if not self._owner.enter(self.read_on, call):
+            return
+        if self.streams.by_id.get(call.id) is call:
+            self._inbox.open_window(call, 0)
+            self._settle()
+        self._owner.leave()
 
     # -- what goes out and comes in ---------------------------------------------------------------------------------
 
@@ -240,7 +260,6 @@ class Session:
             return
         try:
             self._is_flushing = False
-            self._inbox.credit(self._outbox.count)
             self._stream.write()
             self._settle()
         finally:
@@ -302,23 +321,16 @@ class Session:
                 within = f"{self._settings.connect_timeout * 1000:.0f} ms (connect_timeout)"
                 self._lost(f"no word of HTTP/2 came within {within}")
             return self._greet_until
-        return self._keep_alive(now) if self._settings.keepalive and self.state is not State.DIALLING else NEVER
+        return NEVER if self.state is State.DIALLING else self._keep_alive(now)
 
     def _keep_alive(self, now: float) -> float:
-        """Ask a silent peer for a sign of life where calls run, and return when to look again."""
-        keepalive, patience = self._settings.keepalive, self._settings.keepalive_timeout
-        last_read = self._stream.last_read
-        if last_read > self._pinged:
-            self._pinged = 0.0
-        if not self.streams.by_id:
-            return now + keepalive
-        if self._pinged and now - self._pinged >= patience:
-            self._lost(f"no answer came to a ping for {patience:g} s (keepalive_timeout)")
+        keepalive, last_read, is_busy = self._keepalive, self._stream.last_read, bool(self.streams.by_id)
+        if is_busy and (problem := keepalive.lost(now, last_read)):
+            self._lost(problem)
             return NEVER
-        if not self._pinged and now - last_read >= keepalive:
-            self._pinged = now
-            self._outbox.put(ping_frame(_PING))
-        return self._pinged + patience if self._pinged else last_read + keepalive
+        if is_busy and keepalive.is_due(now, last_read):
+            self._outbox.put(PING)
+        return keepalive.next(now, last_read, is_busy=is_busy)
 
     # -- what the peer says of the connection -----------------------------------------------------------------------
 
@@ -332,14 +344,17 @@ class Session:
             self._outbox.put(goaway_frame(event.code, event.error.message))
             self._stream.write()
             self._lost(event.error.message)
+        elif isinstance(event, PingAnswer):
+            self._keepalive.answered()
+            self._thread.post(self._tick_now, None)  # the next one may be due before the end of the patience
 
     def _open(self) -> None:
         self.state = State.OPEN
         self.streams.is_open = True
         if not self._is_tls:  # which may hold bytes that a leader would wait for in vain
             self._owner.watch(self._fd)
-        if self._settings.keepalive:
-            self._thread.tick_at(self, self._clock() + self._settings.keepalive)
+        if (first := self._keepalive.first(self._clock())) < NEVER:
+            self._thread.tick_at(self, first)
         self._hears.opened(self)
 
     def _hear_goodbye(self, event: GoAway) -> None:
@@ -369,20 +384,10 @@ class Session:
         self._is_tls = isinstance(opened, ssl.SSLSocket)
         self._fd = opened.fileno()
         self._greet_until = until
-        self._outbox.put(self._greeting())
+        self._outbox.put(greeting(self._settings.max_metadata_bytes))
         self._stream.open(opened, self)
         self._thread.tick_at(self, until)
         self._stream.write()
-
-    def _greeting(self) -> bytes:
-        settings = {
-            HEADER_TABLE_SIZE: 0,
-            ENABLE_PUSH: 0,
-            INITIAL_WINDOW_SIZE: STREAM_WINDOW,
-            MAX_HEADER_LIST_SIZE: self._settings.max_metadata_bytes,
-        }
-        more = window_update_frame(0, CONNECTION_WINDOW - DEFAULT_WINDOW)
-        return PREFACE + settings_frame(settings) + more
 
     def fail(self, trouble: Trouble) -> None:
         """End before there was a connection, because of *trouble*; on the I/O thread."""
@@ -446,3 +451,7 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session with {self.name} {self.state.value}, {len(self.streams)} calls, {self._outbox.count} queued>"
+
+
+def _written(watched: Any) -> None:
+    watched.written()

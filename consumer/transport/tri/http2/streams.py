@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
-from typing import Final
+from typing import Any, Final
 
 from ....errors import LimitExceeded, RpcError
 from ....wire.http2.body import Body
@@ -36,6 +36,7 @@ _LOOK_S: Final = 2e-6
 """As `RunningCalls` of dubbo has it: so looking for expired calls takes a twentieth of the time at most."""
 
 _PIECE_BYTES: Final = 256 * 1024
+_KEPT_PIECES: Final = 16
 _pack = HEAD.pack
 
 Put = Callable[[bytes], int]
@@ -58,11 +59,12 @@ class Streams:
         size: Bytes that the requests of both hold.
         peer: What the peer allows.
         opened: The highest stream that was opened; -1 for none.
+        sent: Frames that a peer may answer by a word of its own.
         is_open: Streams may be opened: the peer has said what it allows, and is not about to go.
         next_expiry: Monotonic second before which none of the calls times out.
     """
 
-    def __init__(self, outbox: Outbox[StreamCall], room: Room, name: str) -> None:
+    def __init__(self, outbox: Outbox[Any], room: Room, name: str) -> None:
         self._outbox = outbox
         self._room = room
         self._name = name
@@ -73,6 +75,7 @@ class Streams:
         self._window = DEFAULT_WINDOW
         self.size = 0
         self.opened = -1
+        self.sent = 0
         self.is_open = False
         self.next_expiry = NEVER
         self._next_look = 0.0
@@ -122,6 +125,7 @@ class Streams:
         self.opened = stream = self.opened + 2
         call.id = stream
         self.by_id[stream] = call
+        self.sent += 1
         size = len(message) + PREFIX_BYTES
         if not prefix or size > self._window or size > peer.window or size > peer.frame or len(block) > peer.frame:
             self._open_large(call, put)
@@ -161,10 +165,19 @@ class Streams:
         while not (ended := self._send_piece(call, body, pieces)):
             if ended is None:  # it goes to the end, so that all have their turn
                 self._sending[stream] = call
+                self._pause(call, body, pieces)
                 return
         call.number = pieces[-1][0]
         if call.record.on_sent is not None:
             self._outbox.watch(call)
+
+    def _pause(self, call: StreamCall, body: Body, pieces: list[tuple[int, int]]) -> None:
+        """Forget what has left, and tell *call* where it has to be fed before it goes on."""
+        if len(pieces) > _KEPT_PIECES:
+            pieces[:-1] = [piece for piece in pieces[:-1] if piece[0] > self._outbox.begun]
+        if pieces and not body.size and (watched := call.on_drained()) is not None:
+            watched.number = pieces[-1][0]
+            self._outbox.watch(watched)
 
     def _send_piece(self, call: StreamCall, body: Body, pieces: list[tuple[int, int]]) -> bool | None:
         """Queue up to 256 KiB; returns whether that was the end, and None where nothing may be sent now."""
@@ -180,6 +193,7 @@ class Streams:
             taken += size
             call.window -= size
             self._window -= size
+            self.sent += 1
         if not frames:
             return None
         pieces.append((self._outbox.put(b"".join(frames)), taken))
