@@ -59,6 +59,13 @@ def full(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def estate(session: nox.Session) -> None:
+    """Run the tests of whole estates, in which providers and registries die, freeze and come back."""
+    session.install("--editable", ".[full]")
+    session.run("python", "-m", "pytest", "--full", "tests/estate", *session.posargs)
+
+
+@nox.session(default=False)
 def ledger(session: nox.Session) -> None:
     """Make every fault of tests/ledger for a minute over each transport; "-- 4 8 --over tri" for some of it."""
     _run_of_the_ledger(session, "ledger.run", "--long")

@@ -106,6 +106,18 @@ def growth(most: int, calls: int, rounds: int, as_json: bool) -> None:
     _show(run(most, calls, rounds), as_json=as_json)
 
 
+@main.command()
+@click.option("--most", type=_AT_LEAST_ONE, default=10_000, show_default=True, help="Most providers of a list.")
+@click.option("--choices", type=_AT_LEAST_ONE, default=10_000, show_default=True, help="Choices in each round.")
+@_ROUNDS
+@_JSON
+def directory(most: int, choices: int, rounds: int, as_json: bool) -> None:
+    """Lists of up to 10,000 providers: what a new one costs, what a choice costs, and what is held in memory."""
+    from .directory import run
+
+    _show(run(most, choices, rounds), as_json=as_json)
+
+
 def _show(report: Report, *, as_json: bool) -> None:
     click.echo(report.as_json() if as_json else report.as_text())
 

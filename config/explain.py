@@ -8,8 +8,8 @@ from typing import Any
 
 from .check.declared import DeclaredSetting
 from .check.listing import listing
-from .check.models import MethodModel, ReferenceModel, yaml_keys
-from .policy import BUILT_IN, MethodPolicy, ReferencePolicy, SslPolicy
+from .check.models import BackoffModel, HedgeModel, MethodModel, OutlierModel, ReferenceModel, yaml_keys
+from .policy import BUILT_IN, Backoff, Hedge, MethodPolicy, Outlier, ReferencePolicy, SslPolicy
 from .values.secret import masked, shown_value
 
 
@@ -89,6 +89,19 @@ def _unit(attribute: str) -> str:
 def _plain(key: str, value: Any) -> Any:
     if isinstance(value, SslPolicy):
         return {name: text for name in SslPolicy.__slots__ if (text := getattr(value, name)) is not None}
+    if isinstance(value, Backoff | Hedge | Outlier):
+        return _group(value)
     if isinstance(value, tuple):
         return [masked(one) if isinstance(one, str) else shown_value("", one) for one in value]
     return shown_value(key, value)
+
+
+def _group(group: Backoff | Hedge | Outlier) -> dict[str, Any]:
+    """Show settings that belong together by their keys, durations with their unit."""
+    model = next(model for model in (BackoffModel, HedgeModel, OutlierModel) if model.policy_class is type(group))
+    return {key: _with_unit(name, getattr(group, name)) for name, key in yaml_keys(model).items()}
+
+
+def _with_unit(attribute: str, value: Any) -> Any:
+    unit = _unit(attribute) if isinstance(value, int) else ""
+    return f"{value} {unit}" if unit else value

@@ -21,6 +21,7 @@ REGISTRY = "callahead.registry"
 TRANSPORT = "callahead.transport"
 LOADBALANCE = "callahead.loadbalance"
 CLUSTER = "callahead.cluster"
+MERGER = "callahead.merger"
 INTERCEPTOR = "callahead.interceptor"
 
 # More names than this do not help who mistyped one.
@@ -29,10 +30,9 @@ _MOST_NAMES = 10
 _OTHER_NAMES = {"grpc": "tri", "grpcs": "tri", "triple": "tri"}
 # What Dubbo and dubbo-go have and nobody offers here, without dashes: none of these is a slip of the pen.
 _DUBBOS = {
-    CLUSTER: "adaptiveservice available broadcast failback failsafe forking mergeable mock zoneaware",
-    LOADBALANCE: "adaptive aliasmethod consistenthash consistenthashing interleavedweightedroundrobin leastactive p2c "
-    "shortestresponse",
-    REGISTRY: "apollo consul dns etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple nacos polaris redis "
+    CLUSTER: "adaptiveservice mock",
+    LOADBALANCE: "aliasmethod consistenthashing interleavedweightedroundrobin",
+    REGISTRY: "apollo consul dns etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple polaris redis "
     "serviceconsul servicediscoveryregistry sofa xds",
     TRANSPORT: "hessian http injvm jsonrpc memcached mock nativethrift redis rest rmi thrift webservice",
     INTERCEPTOR: "accesslog active activelimit adaptiveservice auth cache classloader clusterfilter collector "

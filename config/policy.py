@@ -19,7 +19,9 @@ from .errors import ConfigError, Problem
 DEFAULT_PROTOCOL = "tri"
 BUILT_IN = "built-in"
 CALL = "call"
+PROVIDER = "provider"
 LAZY: Final = "lazy"
+MIGRATION_STEPS: Final = ("APPLICATION_FIRST", "FORCE_APPLICATION", "FORCE_INTERFACE")
 # These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
 NEVER_SENT = frozenset({"async", "retries", "return", "sent"})
 
@@ -44,6 +46,58 @@ def _nothing() -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """Pauses between the attempts of one call: by chance up to the base, doubled with each, never above the most.
+
+    Attributes:
+        base_ms: Longest pause before the first repetition, >= 0; 0 for no pauses.
+        max_ms: Longest pause before any, >= 0.
+    """
+
+    base_ms: int = 10
+    max_ms: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hedge:
+    """Further attempts beside one that takes long.
+
+    Attributes:
+        after_ms: Milliseconds without an answer, > 0, or ``p50`` to ``p99``: as long as that share of the method's
+            attempts takes.
+        most: YAML ``max``: further attempts of one call at most, 0 for none.
+    """
+
+    after_ms: int | str = "p95"
+    most: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlier:
+    """When a provider that fails is passed over for a while. Source: Envoy's outlier detection.
+
+    Attributes:
+        enabled: False passes over none but those that cannot be connected to.
+        consecutive: Failures in a row that are enough, > 0.
+        failure_percent: Share of failures within *interval_ms* that is enough, 1..100; after *min_calls* attempts.
+        min_calls: See there, > 0.
+        interval_ms: Time over which the share is taken, > 0; as long without a failure clears a provider's name.
+        base_ejection_ms: How long it is passed over the first time; the second time in a row twice as long, and so on.
+        max_ejection_ms: How long at most.
+        max_ejection_percent: Share of the providers that may be passed over at a time, 0..100: one at least, all never.
+    """
+
+    enabled: bool = True
+    consecutive: int = 5
+    failure_percent: int = 50
+    min_calls: int = 20
+    interval_ms: int = 10_000
+    base_ejection_ms: int = 30_000
+    max_ejection_ms: int = 300_000
+    max_ejection_percent: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MethodPolicy:
     """What one method of one reference does.
 
@@ -60,7 +114,14 @@ class MethodPolicy:
         retries: Attempts after the first, >= 0.
         idempotent: The method may run twice, so an attempt in doubt may be repeated.
         retry_on: ``module:Class`` of exceptions that may be repeated too, where the method is *idempotent*.
+        retry_backoff: Pauses between attempts.
+        hedge: Further attempts beside one that takes long, where the method is *idempotent*.
         cluster: Entry point name of the failure strategy.
+        forks: Providers that ``cluster: forking`` asks at once, 0 for all.
+        broadcast_fail_percent: Share of providers whose failure ends a call of ``cluster: broadcast`` at once, 1..100.
+        failback_tasks: Most failed calls that ``cluster: failback`` keeps for the method, > 0; *max_delayed_bytes* too.
+        failback_period_ms: Its pause before the first repetition, > 0.
+        merger: Entry point name of what ``cluster: mergeable`` makes one answer with; ``default`` goes by their type.
         loadbalance: Entry point name of the load balancer.
         actives: Most calls at once, 0 for no limit.
         when_full: What one more does, here and at the limits of reference and consumer: ``reject`` (it fails with
@@ -82,11 +143,13 @@ class MethodPolicy:
         cache_size: Most answers that are kept, > 0.
         cache_ttl_ms: How long each is kept, 0 for ever.
         sticky: A call goes to the provider of the call before it, as long as that is there.
+        hash_nodes: Points of each provider on the ring of ``consistenthash``, >= 4.
+        hash_arguments: Places from 0, or keywords, of the arguments that it goes by.
         attachments: Sent with each call, under those of the context; YAML ``parameters``, and *call_attachments*.
         call_attachments: Those of the call's own options, which go before those of the context.
         parameter_types: Java parameter types in order, or None where they are not declared.
-        origins: From attribute name to where its value was set: ``"conf/x.yml:14"``, ``"built-in"`` or ``"call"``; from
-            ``"method"`` to where the YAML names the method.
+        origins: From attribute name to where its value was set: ``"conf/x.yml:14"``, ``"built-in"``, ``"provider"`` or
+            ``"call"``; from ``"method"`` to where the YAML names the method.
     """
 
     reference: str
@@ -99,7 +162,14 @@ class MethodPolicy:
     retries: int = 2
     idempotent: bool = False
     retry_on: tuple[str, ...] = ()
+    retry_backoff: Backoff = Backoff()
+    hedge: Hedge = Hedge(most=0)
     cluster: str = "failover"
+    forks: int = 2
+    broadcast_fail_percent: int = 100
+    failback_tasks: int = 100
+    failback_period_ms: int = 5000
+    merger: str = "default"
     loadbalance: str = "random"
     actives: int = 0
     when_full: str = "reject"
@@ -118,6 +188,8 @@ class MethodPolicy:
     cache_size: int = 1000
     cache_ttl_ms: int = 180_000
     sticky: bool = False
+    hash_nodes: int = 160
+    hash_arguments: tuple[str, ...] = ("0",)
     attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     call_attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     parameter_types: tuple[str, ...] | None = None
@@ -138,13 +210,17 @@ class MethodPolicy:
         return ConfigError([self.problem(attribute, text, hint)])
 
     def override(self, **values: Any) -> MethodPolicy:
-        """Copy with *values*, each marked as set by the call.
+        """Copy with *values*, each marked as set by the call; see `amended`."""
+        return self.amended(CALL, **values)
+
+    def amended(self, origin: str, **values: Any) -> MethodPolicy:
+        """Copy with *values*, each marked as set by *origin*.
 
         A new ``timeout_ms`` or ``retries`` without a ``total_timeout_ms`` renews the total as
         ``timeout x (retries + 1)``, unless the total was set explicitly.
         """
         new = dataclasses.replace(
-            self, **values, origins=MappingProxyType({**self.origins, **dict.fromkeys(values, CALL)})
+            self, **values, origins=MappingProxyType({**self.origins, **dict.fromkeys(values, origin)})
         )
         renews = {"timeout_ms", "retries"} & values.keys() and self.origin("total_timeout_ms") == BUILT_IN
         if renews and "total_timeout_ms" not in values:
@@ -181,6 +257,9 @@ class ReferencePolicy:
         protocol: Entry point name of the transport.
         urls: Direct provider addresses as URLs; empty where a registry is used.
         registries: Ids of the registries to ask; empty where *urls* is used.
+        migration_step: Which of a registry's providers are seen: those registered by application and by interface
+            (``APPLICATION_FIRST``), or of one kind alone. Dubbo's ``migration.step``.
+        provided_by: Applications that provide the interface; empty where the registry says which.
         stub: ``module:Class`` of a generated stub, or of annotated functions for a Java interface; or a module of
             generated stubs; or None.
         check: The first `Consumer.reference` fails when no provider is known.
@@ -195,6 +274,7 @@ class ReferencePolicy:
         connect_timeout_ms: Longest time of one connection attempt.
         generic: Every method is called through Dubbo's ``$invoke``, with or without known types.
         serialization: How the values of a Java interface become bytes.
+        outlier: When a provider that fails is passed over.
         transport: What the transport of *protocol* declares as its settings, an immutable object of that class.
         client: The object of this program that `Consumer.wrap` was given for the reference; None mostly.
         default: Policy of every method that the YAML does not name.
@@ -209,6 +289,8 @@ class ReferencePolicy:
     protocol: str = DEFAULT_PROTOCOL
     urls: tuple[str, ...] = field(default=(), repr=False)
     registries: tuple[str, ...] = ()
+    migration_step: Literal["APPLICATION_FIRST", "FORCE_APPLICATION", "FORCE_INTERFACE"] = "APPLICATION_FIRST"
+    provided_by: tuple[str, ...] = ()
     stub: str | None = None
     check: bool = True
     ssl: SslPolicy | None = None
@@ -222,6 +304,7 @@ class ReferencePolicy:
     connect_timeout_ms: int = 3000
     generic: bool = False
     serialization: str = "hessian2"
+    outlier: Outlier = Outlier()
     transport: Any = None  # each transport knows the class, nothing else reads it
     client: Any = field(default=None, repr=False, compare=False)
     default: MethodPolicy
@@ -254,7 +337,11 @@ class RegistryPolicy:
 
     Attributes:
         id: Key in the YAML's ``registries``.
-        address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``zookeeper://127.0.0.1:2181``.
+        address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``nacos://127.0.0.1:8848``.
+        file: Path of the file that keeps its last good lists, "" for none.
+        preferred: With ``cluster: zone-aware`` its providers go before those of other registries.
+        zone: Where it is, likewise; "" where that is not said.
+        weight: Of it among registries, likewise, 0..10000.
         parameters: What the YAML says under its ``parameters``, as text, by normalised (snake_case) key.
         application: Name of the program, as registries are told it; "" where it has none.
         origins: From attribute name to where it was set.
@@ -262,6 +349,10 @@ class RegistryPolicy:
 
     id: str
     address: str = field(repr=False)
+    file: str = ""
+    preferred: bool = False
+    zone: str = ""
+    weight: int = 100
     parameters: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     application: str = ""
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)

@@ -24,6 +24,7 @@ from pydantic.config import JsonDict
 from .values import quantity, structure, text
 
 PLACEHOLDER: Final = r"\$\{"
+_UNITS_OF_TIME: Final = "[mM]?[sS]|[mMhH]"
 _TEXT: Final = {"type": "string"}
 
 
@@ -162,12 +163,18 @@ def choice(*words: str) -> tuple[PlainValidator, WithJsonSchema]:
     return PlainValidator(text.one_of(*words)), or_placeholder(enum=list(words))
 
 
-def _amount(least: int, most: int, units: str) -> WithJsonSchema:
-    return or_placeholder(rf"^[0-9]+(\.[0-9]+)? ?({units})$", type="number", minimum=least, maximum=most)
+def _amount(least: int, most: int, units: str, *others: str) -> WithJsonSchema:
+    texts = "|".join((rf"^[0-9]+(\.[0-9]+)? ?({units})$", *others))
+    return or_placeholder(texts, type="number", minimum=least, maximum=most)
+
+
+def amount_of_time(word: str) -> WithJsonSchema:
+    """Describe to editors a duration, or a text in its place that is like the pattern *word*."""
+    return _amount(1, quantity.LONGEST_MS, _UNITS_OF_TIME, f"^{word}$")
 
 
 def _duration(least: int) -> tuple[PlainValidator, WithJsonSchema]:
-    schema = _amount(least, quantity.LONGEST_MS, "[mM]?[sS]|[mMhH]")
+    schema = _amount(least, quantity.LONGEST_MS, _UNITS_OF_TIME)
     return PlainValidator(quantity.duration_ms(least)), schema
 
 

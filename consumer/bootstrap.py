@@ -26,6 +26,7 @@ from callahead.registry.api import Registry
 
 from .call.invocation import CallRecord
 from .call.unseen import report_unseen
+from .discovery.registries import Registries
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
 from .limit import Gate, limits_of
@@ -39,6 +40,8 @@ from .transport.api import ConnectionCounts, Transport, TransportParts
 from .transport.shortage import preparing
 
 if TYPE_CHECKING:
+    from callahead.registry.discovery.metadata import MetadataSource
+
     from .channel.channel import ConsumerChannel
     from .scope import OnError, Scope
 
@@ -95,8 +98,7 @@ class Consumer:
         self._lock = threading.RLock()
         self._turns: dict[str, threading.RLock] = {}
         self._transports: dict[str, Transport] = dict(transports or {})
-        self._registries: dict[str, Registry] = dict(registries or {})
-        self._own_registries: dict[str, Registry] = {}  # by reference: made of addresses, or merged
+        self._registries = Registries(self.config, registries or {}, self._metadata_source)
         self._clients: dict[str, Any] = {}  # by reference: what `wrap` was given
         self._pipelines: dict[str, Pipeline] = {}
         self._references: dict[str, Reference] = {}
@@ -262,7 +264,7 @@ class Consumer:
             runtime=self._runtime,
             random=self._random,
             transport=self._transport(policy.protocol),
-            registry=self._registry(policy),
+            registry=self._registries.of(policy),
         )
 
     def _transport(self, protocol: str) -> Transport:
@@ -281,27 +283,10 @@ class Consumer:
             application=self.config.application,
         )
 
-    def _registry(self, policy: ReferencePolicy) -> Registry:
-        from callahead.registry import DirectRegistry, MergedRegistry
+    def _metadata_source(self) -> MetadataSource:
+        from .discovery.source import CalledMetadata
 
-        if len(policy.registries) == 1:
-            return self._named_registry(policy.registries[0])
-        registry = self._own_registries.get(policy.id)
-        if registry is None:
-            if policy.registries:
-                registry = MergedRegistry([self._named_registry(name) for name in policy.registries])
-            else:
-                registry = DirectRegistry.of(policy)
-            self._own_registries[policy.id] = registry
-        return registry
-
-    def _named_registry(self, name: str) -> Registry:
-        from callahead.registry import open_registry
-
-        registry = self._registries.get(name)
-        if registry is None:
-            registry = self._registries[name] = open_registry(self.config.registries[name])
-        return registry
+        return CalledMetadata(Consumer, self.config.application)
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -344,6 +329,8 @@ class Consumer:
             runtime.closed = True
             pipelines = list(self._pipelines.values())
         began = time.monotonic()
+        for pipeline in pipelines if timeout != 0 else ():
+            pipeline.hurry()
         runtime.drain(began + (self.config.shutdown_timeout_ms / 1000 if timeout is None else timeout))
         if timeout != 0:
             self._say_given_up("the consumer is closed", began, self._running())
@@ -351,8 +338,7 @@ class Consumer:
             ending.give_up(ConsumerClosed("the consumer was closed under the call", in_doubt=True))
         for pipeline in pipelines:
             pipeline.close()
-        for registry in (*self._own_registries.values(), *self._registries.values()):
-            registry.close()
+        self._registries.close()
         for transport in self._transports.values():
             transport.close()
         runtime.timer.close()

@@ -142,10 +142,12 @@ class NoProviderAvailable(RpcError):
 
 
 class AllAttemptsFailed(RpcError):
-    """Every attempt that was allowed has failed; the last failure is the ``__cause__``.
+    """Every attempt that was allowed has failed, or one that others do not make up for; the ``__cause__`` is the last.
+
+    The message names each attempt with its provider and reason, of very many the first ones and the last.
 
     Attributes:
-        failures: The error of each attempt, in order; at least two.
+        failures: The error of each attempt that failed, in the order of their ends; two at least, but for a broadcast.
     """
 
     def __init__(self, message: str, *, failures: Sequence[RpcError] = (), **fields: Any) -> None:

@@ -17,6 +17,7 @@ from callahead.config.check import models as m
 from callahead.config.check.declared import DeclaredSetting
 from callahead.config.check.listing import listing
 from callahead.config.check.refused import REFUSED
+from callahead.config.policy import Backoff, Hedge, Outlier, RegistryPolicy
 
 # A page's word for a table, the model that has its keys, the model whose keys are another table's, the policy that has
 # the defaults.
@@ -27,9 +28,15 @@ TABLES: Mapping[str, tuple[type[Any], type[Any] | None, tuple[type[Any], ...]]] 
     "reference": (m.ReferenceModel, m.InterfaceModel, (ReferencePolicy,)),
     "consumer": (m.ConsumerModel, m.InterfaceModel, (ConsumerConfig,)),
     "ssl": (m.SslModel, None, (SslPolicy,)),
-    "registry": (m.RegistryModel, None, ()),
+    "retry_backoff": (m.BackoffModel, None, (Backoff,)),
+    "hedge": (m.HedgeModel, None, (Hedge,)),
+    "outlier": (m.OutlierModel, None, (Outlier,)),
+    "registry": (m.RegistryModel, None, (RegistryPolicy,)),
     "application": (m.ApplicationModel, None, (ConsumerConfig,)),
 }
+_GROUPS: Mapping[str, type[Any]] = {
+    "retry_backoff": m.BackoffModel, "hedge": m.HedgeModel, "outlier": m.OutlierModel
+}  # fmt: skip
 SAME = "the same"
 NONE = "none"
 # What Dubbo calls the setting, by table and key; keys that are not here have the same name there.
@@ -38,6 +45,12 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "total_timeout": f"{NONE}; ``enable-timeout-countdown`` is the nearest",
         "idempotent": NONE,
         "retry_on": NONE,
+        "retry_backoff": NONE,
+        "hedge": NONE,
+        "broadcast_fail_percent": "``broadcast.fail.percent``",
+        "failback_tasks": "``failbacktasks``",
+        "failback_period": f"{NONE}; it is five seconds",
+        "merger": "``merger``, also ``true`` and ``.method``",
         "interceptors": "``filter``",
         "when_full": f"{NONE}; Dubbo blocks",
         "max_delayed": NONE,
@@ -51,6 +64,8 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "cache": "``cache``; ``lru`` and ``expiring``",
         "cache_size": "``cache.size``",
         "cache_ttl": "``cache.seconds``",
+        "hash_nodes": "``hash.nodes``, which is accepted too",
+        "hash_arguments": "``hash.arguments``, likewise",
     },
     "method": {
         "parameter_types": f"{NONE}; Java has the interface",
@@ -69,6 +84,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "max_queued_bytes": NONE,
         "threads": NONE,
         "queue": NONE,
+        "outlier": NONE,
     },
     "reference": {
         "stub": f"{NONE}; Dubbo's ``stub`` is a Java class and another thing",
@@ -94,6 +110,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "key": "``client-private-key-path``",
         "server_name": NONE,
     },
+    **{group: dict.fromkeys(m.yaml_keys(model).values(), NONE) for group, model in _GROUPS.items()},
     "registry": {},
     "application": {"shutdown_timeout": "``shutwait``, which is accepted too"},
 }
@@ -172,8 +189,12 @@ def _words(schema: Mapping[str, Any]) -> str:
     names = schema.get("else", {}).get("enum")
     if names:
         return " or ".join(_shown("", value) for value in names)
+    if "$ref" in schema:
+        return "mapping"
     kinds = [kind for one in schema.get("anyOf", [schema]) for kind in _types(one["type"])]
     pattern = schema.get("pattern", "")
+    if "p[5-9]" in pattern:
+        return "duration, more than 0, or ``p50`` to ``p99``"
     if "[mM]?[sS]" in pattern:
         return f"duration, {'0 or more' if schema['minimum'] == 0 else 'more than 0'}"
     if "[iI]?[bB]" in pattern:
@@ -214,15 +235,17 @@ def default_of(table: str, name: str) -> str:
 
 
 def _shown(name: str, value: Any) -> str:
-    if value is None or value == ():
+    if value is None or value == () or value == Hedge(most=0):
         return "none"
+    if isinstance(value, Backoff | Outlier):
+        return "see below"
     if isinstance(value, bool):
         return "true" if value else "false"
     if name.startswith("max_pending"):
         return "no limit"
     if name.endswith("_bytes"):
         return f"{value // 1024**2} MiB"
-    if name.endswith("_ms"):
+    if name.endswith("_ms") and isinstance(value, int):
         return f"{value:,} ms" if value else "0"
     if isinstance(value, int):
         return f"{value:,}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
+from .instance import Instances
 from .models import ServiceKey, Snapshot
 
 
@@ -67,8 +68,45 @@ class ConfigurationCentre(Protocol):
                 it was told last. It must not block. While the registry cannot be asked, the last text stays.
 
         The first notification has run before this returns, where the registry answers within its ``timeout``; else it
-        follows when the registry can be read.
+        follows when the registry can be read. A text that cannot be taken, being no UTF-8 or larger than 1 MiB, is
+        logged and the last one stays.
 
         Raises:
             RegistryError: The registry is closed.
+        """
+
+
+@runtime_checkable
+class ApplicationRegistry(Registry, ConfigurationCentre, Protocol):
+    """A `ConfigurationCentre` that knows the instances of applications, and what each revision of one provides.
+
+    Source: Dubbo 3's ``ServiceDiscovery`` and ``MetadataReport``. Which applications provide an interface is the text
+    of the group ``mapping``.
+    """
+
+    def watch_application(self, application: str, listener: Callable[[Instances], None], /) -> Subscription:
+        """Tell *listener* of the instances of *application*, now and on each change.
+
+        Args:
+            application: Its name.
+            listener: Called with the full list, as the listener of `ConfigurationCentre.watch` is. An instance may be
+                replaced in place, by one of the same address and another revision; that is a change. An instance that
+                cannot be understood is logged and passed over.
+
+        The first notification has run before this returns, where the registry answers within its ``timeout``; else it
+        follows when the registry can be read. A list that is empty after an outage is not told.
+
+        Raises:
+            RegistryError: The registry is closed.
+        """
+
+    def read_metadata(self, application: str, revision: str, /) -> str | None:
+        """Read the JSON that says what *revision* of *application* provides; None where there is none.
+
+        It may block, for at most the registry's ``timeout``. It is asked once for each revision, where an instance
+        says that its metadata are with the registry: ZooKeeper ``/<root>/metadata/<application>/<revision>``; Nacos
+        dataId *application*, group *revision*.
+
+        Raises:
+            RegistryError: The registry cannot be asked.
         """

@@ -24,6 +24,7 @@ class Providers(NamedTuple):
 
     endpoints: tuple[Endpoint, ...]
     reason: str
+    is_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,8 +144,8 @@ class FileRegistry:
 
     def _find(self, key: ServiceKey) -> Providers:
         assert self._state is not None
-        endpoints, reason = self._state.catalogue.find(key)
-        return Providers(endpoints, f"{reason}; not renewed: {self._state.problem}" if self._state.problem else reason)
+        found, problem = self._state.catalogue.find(key), self._state.problem
+        return found._replace(reason=f"{found.reason}; not renewed: {problem}") if problem else found
 
     def _watch(self) -> None:
         with self._lock:  # until the first list is there

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from threading import Lock
 
 from .api import NotifyListener, Registry, Subscription
 from .catalogue import Providers
 from .errors import RegistryError
-from .models import ServiceKey, Snapshot, unique
+from .models import Endpoint, Origin, ServiceKey, Snapshot, unique
 from .notify import NotifyQueue
 
 
@@ -20,10 +21,12 @@ class MergedRegistry:
 
     Args:
         registries: They stay their owner's, so `close` ends only the subscriptions made here.
+        origins: What each endpoint then has as its ``origin``, in the same order; none has one without.
     """
 
-    def __init__(self, registries: Sequence[Registry]) -> None:
+    def __init__(self, registries: Sequence[Registry], origins: Sequence[Origin] = ()) -> None:
         self._registries = tuple(registries)
+        self._origins = tuple(origins)
         self._lock = Lock()
         self._unions: set[_Union] = set()
         self._closed = False
@@ -34,7 +37,7 @@ class MergedRegistry:
         Raises:
             RegistryError: One of the registries cannot be read, or this one is closed; nothing stays subscribed.
         """
-        union = _Union(key, self._forget)
+        union = _Union(key, self._origins, self._forget)
         with self._lock:
             if self._closed:
                 raise RegistryError("the merged registries are closed")
@@ -65,8 +68,9 @@ class MergedRegistry:
 class _Union:
     """What each registry last said of one service, and a queue of its own for the one who wants the sum."""
 
-    def __init__(self, key: ServiceKey, forget: Callable[[_Union], None]) -> None:
+    def __init__(self, key: ServiceKey, origins: Sequence[Origin], forget: Callable[[_Union], None]) -> None:
         self._key = key
+        self._origins = origins
         self._forget = forget
         self._parts: list[Snapshot] = []
         self._subscriptions: list[Subscription] = []
@@ -91,7 +95,14 @@ class _Union:
 
         return hear
 
+    def _marked(self, parts: Sequence[Snapshot]) -> Iterator[Endpoint]:
+        """Give the endpoints of *parts*, each with the registry that it comes from."""
+        for place, part in enumerate(parts):
+            origin = self._origins[place] if self._origins else None
+            yield from part.endpoints if origin is None else (replace(one, origin=origin) for one in part.endpoints)
+
     def _find(self, _key: ServiceKey) -> Providers:
         parts = tuple(self._parts)
-        endpoints = unique(endpoint for part in parts for endpoint in part.endpoints)
-        return Providers(endpoints, "; ".join(part.reason for part in parts))
+        endpoints = unique(self._marked(parts))
+        is_known = all(part.is_known for part in parts)
+        return Providers(endpoints, "; ".join(part.reason for part in parts), is_known)

@@ -50,6 +50,26 @@ class ServiceKey:
         return f"{group}{self.interface}{version}"
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The registry that told of a provider, as the configuration describes it.
+
+    Attributes:
+        registry: Its id.
+        preferred: Its providers go before all others.
+        zone: Where it is, "" where that is not said.
+        weight: 0..10000, among registries.
+    """
+
+    registry: str = ""
+    preferred: bool = False
+    zone: str = ""
+    weight: int = 100
+
+
+UNKNOWN_ORIGIN = Origin()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One provider of one service, at one address.
@@ -62,6 +82,7 @@ class Endpoint:
         weight: 0..10000; 0 is never chosen while another is above 0.
         parameters: All parameters of the provider's URL, unknown ones included. Not in the ``repr``: one of them may be
             a ``token``.
+        origin: The registry that told of it, where a reference asks several; else None.
     """
 
     protocol: str
@@ -70,6 +91,7 @@ class Endpoint:
     path: str = ""
     weight: int = 100
     parameters: Mapping[str, str] = field(default_factory=_nothing, hash=False, repr=False)
+    origin: Origin | None = field(default=None, repr=False)
 
     @property
     def address(self) -> str:
@@ -97,8 +119,10 @@ class Snapshot:
         version: Grows by at least one with each snapshot of one subscription.
         endpoints: No protocol and address twice; the order carries no meaning.
         reason: Why the list is what it is, such as ``"conf/providers.yml: 2 providers"``; named in errors.
+        is_known: The registry has answered at least once; False where it could not be asked so far, or not for all.
     """
 
     version: int
     endpoints: tuple[Endpoint, ...]
     reason: str = ""
+    is_known: bool = True

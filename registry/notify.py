@@ -1,34 +1,17 @@
-"""The one serial queue on which a registry tells its listeners."""
+"""The one serial queue on which a registry tells its listeners of providers."""
 
 from __future__ import annotations
 
-import logging
-import os
-import weakref
-from collections import deque
-from collections.abc import Callable, Iterable
-from threading import Condition, get_ident
+from collections.abc import Callable
 
-from .api import NotifyListener
+from .api import NotifyListener, Subscription
 from .catalogue import Providers
-from .errors import RegistryError
 from .models import ServiceKey, Snapshot
-
-_log = logging.getLogger("callahead.registry")
-
-_QUEUES: weakref.WeakSet[NotifyQueue] = weakref.WeakSet()
+from .serial import SerialQueue
 
 
 class NotifyQueue:
-    """Tells each subscription what *find* says of its service, when it is made and after each `announce`.
-
-    The queue has no thread: whoever announces or subscribes serves it, unless another thread is serving it already; so
-    at most one listener runs at a time, and each hears of states in the order in which they came to be. What is queued
-    is "look again", never a list: changes that come faster than the listeners take them are told as the newest list,
-    and the memory in use does not grow with them. A listener that would hear nothing new is not called.
-
-    In a forked child the queue is free, whoever served it in the parent. What was queued, and who was being told, hears
-    of it at the child's next announcement.
+    """Tells each subscription the providers of its service as snapshots, when it is made and after each `announce`.
 
     Args:
         name: Of the registry, for errors and the log.
@@ -36,174 +19,35 @@ class NotifyQueue:
     """
 
     def __init__(self, name: str, find: Callable[[ServiceKey], Providers]) -> None:
-        self._name = name
-        self._find = find
-        self._changed = Condition()
-        self._subscriptions: list[QueuedSubscription] = []
-        self._due: deque[QueuedSubscription] = deque()
-        self._added = 0
-        self._served = 0
-        self._server: int | None = None
-        self._closed = False
-        _QUEUES.add(self)
+        self._queue = SerialQueue(name, find)
 
-    def subscribe(self, key: ServiceKey, listener: NotifyListener) -> QueuedSubscription:
+    def subscribe(self, key: ServiceKey, listener: NotifyListener) -> Subscription:
         """Begin to tell *listener* of *key*; the first notification has run before this returns.
 
         Raises:
             RegistryError: The queue is closed.
         """
-        subscription = QueuedSubscription(self, key, listener)
-        with self._changed:
-            self._require_open()
-            self._subscriptions.append(subscription)
-            nested = self._server == get_ident()
-        if nested:  # a listener subscribes: nothing is queued for the new one, so telling it now keeps the order
-            self._tell(subscription)
-        else:
-            self._serve([subscription], wait=True)
-        return subscription
+        return self._queue.subscribe(key, _Numbered(listener).tell)
 
     def announce(self, *, wait: bool = True) -> None:
-        """Tell every subscription for which *find* now says something new.
-
-        Args:
-            wait: Return only when they have been told, even if another thread tells them. A listener that announces
-                never waits: they are told when it returns.
-        """
-        with self._changed:
-            subscriptions = tuple(self._subscriptions)
-        self._serve(subscriptions, wait=wait)
+        """Tell every subscription for which *find* now says something new, as `SerialQueue.announce` does."""
+        self._queue.announce(wait=wait)
 
     def close(self) -> None:
         """End every subscription and refuse new ones. Idempotent."""
-        with self._changed:
-            self._closed = True
-            subscriptions = tuple(self._subscriptions)
-        for subscription in subscriptions:
-            subscription.close()
+        self._queue.close()
 
     def __len__(self) -> int:
-        return len(self._subscriptions)
-
-    def _require_open(self) -> None:
-        if self._closed:
-            raise RegistryError(f"registry {self._name} is closed")
-
-    def _serve(self, subscriptions: Iterable[QueuedSubscription], *, wait: bool) -> None:
-        with self._changed:
-            before = len(self._due)
-            self._due.extend(subscriptions)
-            self._added += len(self._due) - before
-            if not self._takes_over(self._added, wait=wait):
-                return
-        self._drain()
-
-    def _takes_over(self, ticket: int, *, wait: bool) -> bool:
-        """Wait until all up to *ticket* is served, or become the one who serves it."""
-        while self._served < ticket:
-            if self._server is None:
-                self._server = get_ident()
-                return True
-            if not wait or self._server == get_ident():
-                return False
-            self._changed.wait()
-        return False
-
-    def _drain(self) -> None:
-        try:
-            while (subscription := self._next()) is not None:
-                try:
-                    self._tell(subscription)
-                finally:
-                    with self._changed:
-                        self._served += 1
-                        self._changed.notify_all()
-        except BaseException:  # Ctrl-C in a listener: a waiting thread or the next announcement serves the rest
-            self._release()
-            raise
-
-    def _next(self) -> QueuedSubscription | None:
-        with self._changed:
-            if self._due:
-                return self._due.popleft()
-            self._server = None
-            self._changed.notify_all()
-            return None
-
-    def _release(self) -> None:
-        with self._changed:
-            self._server = None
-            self._changed.notify_all()
-
-    def _tell(self, subscription: QueuedSubscription) -> None:
-        providers = self._find(subscription.key)
-        with self._changed:
-            if not subscription.takes(providers):
-                return
-            subscription.runner = get_ident()
-        try:
-            subscription.listener(Snapshot(subscription.version, *providers))
-        except Exception:
-            _log.exception("registry %s: the listener of %s failed", self._name, subscription.key)
-        finally:
-            with self._changed:
-                subscription.runner = None
-                self._changed.notify_all()
-
-    def end(self, subscription: QueuedSubscription) -> None:
-        """Take *subscription* out and wait for a notification of it that runs on another thread."""
-        with self._changed:
-            if subscription in self._subscriptions:
-                self._subscriptions.remove(subscription)
-            subscription.is_closed = True
-            while subscription.runner not in {None, get_ident()}:
-                self._changed.wait()
-
-    def after_fork(self) -> None:
-        """Forget the threads that a child does not have; one that forks inside a listener goes on serving."""
-        self._changed = Condition()
-        if self._server not in {None, get_ident()}:
-            self._server = None
-            self._served = self._added
-            self._due.clear()
-        for subscription in self._subscriptions:
-            subscription.after_fork()
+        return len(self._queue)
 
 
-class QueuedSubscription:
-    """A `Subscription` in a `NotifyQueue`; its attributes belong to the queue."""
+class _Numbered:
+    """Gives the snapshots of one subscription their versions."""
 
-    def __init__(self, queue: NotifyQueue, key: ServiceKey, listener: NotifyListener) -> None:
-        self._queue = queue
-        self._told: Providers | None = None
-        self.key = key
-        self.listener = listener
-        self.version = 0
-        self.runner: int | None = None
-        self.is_closed = False
+    def __init__(self, listener: NotifyListener) -> None:
+        self._listener = listener
+        self._version = 0
 
-    def takes(self, providers: Providers) -> bool:
-        """Take over *providers* as told, unless there is nothing new in them or nobody to tell."""
-        if self.is_closed or providers == self._told:
-            return False
-        self._told = providers
-        self.version += 1
-        return True
-
-    def close(self) -> None:
-        """End it, as `Subscription.close` promises."""
-        self._queue.end(self)
-
-    def after_fork(self) -> None:
-        """Count as not told where another thread was telling it."""
-        if self.runner not in {None, get_ident()}:
-            self.runner = self._told = None
-
-
-def _after_fork_in_child() -> None:
-    for queue in list(_QUEUES):
-        queue.after_fork()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
+    def tell(self, providers: Providers) -> None:
+        self._version += 1
+        self._listener(Snapshot(self._version, *providers))

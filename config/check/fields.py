@@ -6,18 +6,33 @@ from types import NoneType
 from typing import Annotated, Any, TypeVar, Union, get_args
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainValidator, WithJsonSchema
+from pydantic.config import JsonDict
 from pydantic_core import CoreSchema
 
-from ..extension import CLUSTER, LOADBALANCE, TRANSPORT, available, unknown
-from ..policy import LAZY
+from ..extension import CLUSTER, LOADBALANCE, MERGER, TRANSPORT, available, unknown
+from ..policy import LAZY, MIGRATION_STEPS
 from ..read.tree import Broken
-from ..settings import TEXTS, Duration, DurationOrZero, Flag, Size, Text, Word, Words, choice, count, or_placeholder
+from ..settings import (
+    TEXTS,
+    Duration,
+    DurationOrZero,
+    Flag,
+    Size,
+    Text,
+    Word,
+    Words,
+    amount_of_time,
+    choice,
+    count,
+    or_placeholder,
+)
 from ..values import mock, text
-from ..values.quantity import MOST_RETRIES, Unfit, flag_or, show
+from ..values.quantity import MOST_RETRIES, Unfit, flag_or, percentile_or_duration, show
 from . import installed
 
 __all__ = [
     "Actives",
+    "After",
     "Async",
     "CacheKind",
     "CacheSize",
@@ -28,13 +43,22 @@ __all__ = [
     "DurationOrZero",
     "Errors",
     "Flag",
+    "Forks",
     "Function",
+    "HashArguments",
+    "HashNodes",
+    "Hedges",
     "Interceptors",
     "LoadBalance",
+    "Merger",
+    "MigrationStep",
     "Mock",
     "OrEmpty",
     "OrSwitch",
     "Parameter",
+    "Percent",
+    "PercentOrZero",
+    "Positive",
     "Protocol",
     "Queued",
     "RegistryAddress",
@@ -46,6 +70,7 @@ __all__ = [
     "Threads",
     "Unobserved",
     "Urls",
+    "Weight",
     "WhenFull",
     "Word",
     "Words",
@@ -92,19 +117,31 @@ def _ssl(value: Any) -> Any:
 
 _PARAMETER = {"type": ["string", "number", "boolean"], "description": "A value, which becomes text"}
 _TEXT = WithJsonSchema({"type": "string"})
+_PLACE: JsonDict = {"type": ["string", "number"], "description": "A place from 0, or a keyword"}
+_PLACES = WithJsonSchema({"type": ["string", "number", "array"], "items": _PLACE})
 
 Async = Annotated[bool | str, PlainValidator(flag_or(LAZY)), or_placeholder(enum=[True, False, LAZY])]
 Retries = Annotated[int, *count(0, MOST_RETRIES)]
 Actives = Annotated[int, *count(0, 1_000_000)]
 Delayed = Annotated[int, *count(0, 10_000_000)]
+Forks = Annotated[int, *count(0, 1000)]
+Hedges = Annotated[int, *count(0, 10)]
+Positive = Annotated[int, *count(1, 1_000_000)]
+Weight = Annotated[int, *count(0, 10_000)]
+Percent = Annotated[int, *count(1, 100)]
+PercentOrZero = Annotated[int, *count(0, 100)]
+After = Annotated[int | str, PlainValidator(percentile_or_duration), amount_of_time("p[5-9][0-9]")]
 Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
+MigrationStep = Annotated[str, *choice(*MIGRATION_STEPS)]
 Unobserved = Annotated[str, *choice("log", "raise", "ignore")]
 WhenFull = Annotated[str, *choice("block", "reject", "delay", "shed_oldest")]
 CacheKind = Annotated[str, *choice("none", "lru")]
 CacheSize = Annotated[int, *count(1, 10_000_000)]
+HashNodes = Annotated[int, *count(4, 10_000)]
+HashArguments = Annotated[tuple[str, ...], PlainValidator(text.places), _PLACES]
 Mock = Annotated[tuple[str, ...], PlainValidator(mock.mock), WithJsonSchema({"type": ["string", "object"]})]
 Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), installed.URLS]
 Interceptors = Annotated[Words, installed.INTERCEPTORS]
@@ -115,6 +152,7 @@ Stub = Annotated[str, PlainValidator(text.stub_path), _TEXT]
 Parameter = Annotated[str, PlainValidator(text.parameter), WithJsonSchema(_PARAMETER)]
 Protocol = Annotated[str, _entry_point(TRANSPORT), installed.one_of(TRANSPORT)]
 Cluster = Annotated[str, _entry_point(CLUSTER), installed.one_of(CLUSTER)]
+Merger = Annotated[str, _entry_point(MERGER), installed.one_of(MERGER)]
 LoadBalance = Annotated[str, _entry_point(LOADBALANCE), installed.one_of(LOADBALANCE)]
 
 OrEmpty = BeforeValidator(_or_empty)

@@ -8,10 +8,11 @@ RegistryConfig; differs: ``return`` and the callbacks are allowed on every level
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..policy import Backoff, Hedge, Outlier
 from . import fields as f
 
 
@@ -30,6 +31,75 @@ class SslModel(_Section):
     key: f.Written[f.Text] = Field(None, description="PEM file of the private key of cert")
     server_name: f.Written[f.Text] = Field(
         None, description="Name to expect in the provider's certificate; default: the host"
+    )
+
+
+class NestedModel(_Section):
+    """A group of settings that belong together; a level that writes the group writes all of it."""
+
+    def policy(self) -> Any:
+        """Make what the policies hold: *Class* with whatever was written."""
+        return self.policy_class(**{name: value for name, value in self if value is not None})
+
+    policy_class: ClassVar[type[Any]]
+
+
+class BackoffModel(NestedModel):
+    """Pauses between the attempts of one call."""
+
+    policy_class = Backoff
+
+    base_ms: f.Written[f.DurationOrZero] = Field(
+        None, alias="base", description="Longest pause before the first repetition, 0 for none; default 10 ms"
+    )
+    max_ms: f.Written[f.DurationOrZero] = Field(
+        None, alias="max", description="Longest pause before any, which double up to it; default 1s"
+    )
+
+
+class HedgeModel(NestedModel):
+    """Further attempts beside one that takes long; only of idempotent methods."""
+
+    policy_class = Hedge
+
+    after_ms: f.Written[f.After] = Field(
+        None,
+        alias="after",
+        description="Time without an answer: a duration, or p50 to p99 of the method's latencies; default p95",
+    )
+    most: f.Written[f.Hedges] = Field(
+        None, alias="max", description="Further attempts of one call, 0 (none) to 10; default 1"
+    )
+
+
+class OutlierModel(NestedModel):
+    """When a provider that fails is passed over for a while."""
+
+    policy_class = Outlier
+
+    enabled: f.Written[f.Flag] = Field(
+        None, description="false passes over only those that cannot be connected to; default true"
+    )
+    consecutive: f.Written[f.Positive] = Field(None, description="Failures in a row that are enough; default 5")
+    failure_percent: f.Written[f.Percent] = Field(
+        None, description="Share of attempts within interval whose failure is enough, 1 to 100; default 50"
+    )
+    min_calls: f.Written[f.Positive] = Field(
+        None, description="Attempts within interval from which on the share counts; default 20"
+    )
+    interval_ms: f.Written[f.Duration] = Field(
+        None, alias="interval", description="Time over which the share is taken; default 10s"
+    )
+    base_ejection_ms: f.Written[f.Duration] = Field(
+        None, alias="base_ejection", description="How long it is passed over, times its ejections in a row; default 30s"
+    )
+    max_ejection_ms: f.Written[f.Duration] = Field(
+        None, alias="max_ejection", description="How long at most; default 300s"
+    )
+    max_ejection_percent: f.Written[f.PercentOrZero] = Field(
+        None,
+        description="Share of the providers that is passed over at a time, but one at least and never all, 0 to 100;"
+        " default 10",
     )
 
 
@@ -63,7 +133,29 @@ class CallModel(_Section):
     retry_on: f.Written[f.Errors] = Field(
         None, description="module:Class of exceptions after which an idempotent method is tried again; default none"
     )
+    retry_backoff: f.Written[BackoffModel] = Field(
+        None, description="Pauses between attempts, by chance and ever longer; default {base: 10ms, max: 1s}"
+    )
+    hedge: f.Written[HedgeModel] = Field(
+        None, description="A further attempt of an idempotent method beside one that takes long; default none"
+    )
     cluster: f.Written[f.Cluster] = Field(None, description="What to do when an attempt fails; default failover")
+    forks: f.Written[f.Forks] = Field(
+        None, description="Providers that cluster: forking asks at once, 0 (all) to 1000; default 2"
+    )
+    broadcast_fail_percent: f.Written[f.Percent] = Field(
+        None,
+        description="Share of providers whose failure ends a call of cluster: broadcast at once, 1 to 100; default 100",
+    )
+    failback_tasks: f.Written[f.Positive] = Field(
+        None, description="Most failed calls that cluster: failback keeps for a method, 1 to 1000000; default 100"
+    )
+    failback_period_ms: f.Written[f.Duration] = Field(
+        None, alias="failback_period", description="Its pause before the first repetition; default 5s"
+    )
+    merger: f.Written[f.Merger] = Field(
+        None, description="What cluster: mergeable makes one answer with; default goes by their type"
+    )
     loadbalance: f.Written[f.LoadBalance] = Field(None, description="How a provider is chosen; default random")
     actives: f.Written[f.Actives] = Field(None, description="Most calls of a method at once, 0 for no limit; default 0")
     when_full: f.Written[f.WhenFull] = Field(
@@ -108,6 +200,12 @@ class CallModel(_Section):
     sticky: f.Written[f.Flag] = Field(
         None, description="Calls go to the provider of the call before, as long as it is there; default false"
     )
+    hash_nodes: f.Written[f.HashNodes] = Field(
+        None, description="Points of each provider on the ring of consistenthash, 4 to 10000; default 160"
+    )
+    hash_arguments: f.Written[f.HashArguments] = Field(
+        None, description="Arguments that consistenthash goes by: places from 0, or keywords; default 0"
+    )
     attachments: dict[str, f.Parameter] | None = Field(
         None, alias="parameters", description="Sent with each call as attachments, merged key by key"
     )
@@ -136,6 +234,11 @@ class InterfaceModel(CallModel):
     protocol: f.Written[f.Protocol] = Field(None, description="Transport; default: what url says, else tri")
     registries: f.Written[f.Words] = Field(
         None, alias="registry", description="Id of a registry, or a list of ids; default: all"
+    )
+    migration_step: f.Written[f.MigrationStep] = Field(
+        None,
+        description="Providers that are seen of a registry that knows applications (Dubbo 3): those of applications and"
+        " of interfaces, or of one kind alone; default APPLICATION_FIRST",
     )
     check: f.Written[f.Flag] = Field(
         None, description="Making the reference fails when no provider is known; default true"
@@ -166,6 +269,9 @@ class InterfaceModel(CallModel):
     serialization: f.Written[f.Serialization] = Field(
         None, description="How the values of a Java interface become bytes; default, and only one: hessian2"
     )
+    outlier: f.Written[OutlierModel] = Field(
+        None, description="When a provider that fails is passed over for a while; default {consecutive: 5}"
+    )
 
 
 class ConsumerModel(PendingModel, InterfaceModel):
@@ -187,6 +293,11 @@ class ReferenceModel(PendingModel, InterfaceModel):
     urls: f.Written[f.Urls] = Field(
         None, alias="url", description="Addresses of providers, several with ; between them or as a list"
     )
+    provided_by: f.Written[f.Words] = Field(
+        None,
+        description="Name of the application that provides the interface, or a list of names; default: the registry's"
+        " mapping says that",
+    )
     stub: f.Written[f.Stub] = Field(
         None, description="module:Class of generated or annotated code that declares the methods"
     )
@@ -201,6 +312,17 @@ class RegistryModel(_Section):
     model_config = ConfigDict(json_schema_extra={"required": ["address"]})
 
     address: f.Written[f.RegistryAddress] = Field(None, description="URL such as file:providers.yml or memory://shop")
+    file: f.Written[f.Text] = Field(
+        None,
+        description="File that keeps the last good lists for a start while the registry is down; default none",
+    )
+    preferred: f.Written[f.Flag] = Field(
+        None, description="With cluster: zone-aware its providers go before those of other registries; default false"
+    )
+    zone: f.Written[f.Text] = Field(None, description='Where it is, likewise, as calls say their own; default ""')
+    weight: f.Written[f.Weight] = Field(
+        None, description="Its share of the calls among registries, likewise, 0 to 10000; default 100"
+    )
     parameters: dict[str, f.Parameter] | None = Field(None, description="Anything that the registry itself takes")
 
 

@@ -16,7 +16,7 @@ def _all(text: str, names: str) -> dict[str, str]:
 
 
 _METHOD = {
-    **_all(NOT_YET, "arguments forks merger"),
+    **_all(NOT_YET, "arguments"),
     **_all(_LEGACY, "deprecated reliable stat"),
     **_all(_PROVIDER, "executes weight"),
 }
@@ -25,7 +25,7 @@ _INTERFACE = {
     **_all(
         NOT_YET,
         "application auth authenticator callbacks config_center consumer init lazy listener metadata_report "
-        "monitor onconnect ondisconnect owner password prefer_serialization provided_by provider_namespace "
+        "monitor onconnect ondisconnect owner password prefer_serialization provider_namespace "
         "provider_port reconnect refer_async router scope tag token unload_cluster_related username",
     ),
     **_all(_JAVA, "class_loader client injvm layer local proxy service_class singleton stubevent"),
@@ -58,9 +58,9 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
     "registry": {
         **_all(
             NOT_YET,
-            "accepts check cluster dynamic enable_empty_protection extra_keys file group password port preferred "
+            "accepts check cluster dynamic enable_empty_protection extra_keys group password port "
             "protocol register register_mode secure session simplified subscribe timeout use_as_config_center "
-            "use_as_metadata_center username version wait weight zone",
+            "use_as_metadata_center username version wait",
         ),
         **_all(_JAVA, "client server transporter"),
     },
@@ -72,6 +72,9 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
     "reference": _INTERFACE,
     "method": _METHOD,
     "ssl": {},
+    "retry_backoff": {},
+    "hedge": {},
+    "outlier": {},
 }
 
 # Keys of Dubbo, dubbo-go or common sense that are another key here.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version
 from typing import Any
 
 from ..extension import TRANSPORT, available
-from ..read.keys import camel, kebab
+from ..read.keys import camel, dotted, kebab
 from ..settings import PLACEHOLDER
 from .declared import ONLY
 from .listing import declaration, is_local, listing
-from .models import RootModel
+from .models import NestedModel, RootModel
 
 _DUBBO = "The whole configuration, as in Dubbo's own files"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -19,6 +20,8 @@ _ANCHORS: dict[str, Any] = {"^x-": {"description": "Anything: a place for YAML a
 
 # What may stand there in place of a mapping depends on the place.
 _SHAPED_BY_PLACE = ("Root", "SslModel")
+# A key of these without a value is an error.
+_NEVER_EMPTY = tuple(model.__name__ for model in NestedModel.__subclasses__())
 
 Schema = dict[str, Any]
 
@@ -33,7 +36,7 @@ def json_schema() -> Schema:
     for name, section in sections.items():
         if name in _SHAPED_BY_PLACE:
             section.pop("type", None)
-        else:
+        elif name not in _NEVER_EMPTY:
             section["type"] = ["object", "null"]
         _open_spellings(section)
     root["patternProperties"] = _ANCHORS
@@ -120,12 +123,14 @@ def _with(section: Schema, key: str, description: str, *, required: bool) -> Sch
 
 
 def _open_spellings(section: Schema) -> None:
-    """Allow kebab-case and camelCase beside the spelling that editors complete."""
+    """Allow kebab-case, camelCase and dots beside the spelling that editors complete."""
     section.pop("title", None)
     section["properties"] = {key: _tidy(schema) for key, schema in section["properties"].items()}
     others = {key: schema for key, schema in section["properties"].items() if "_" in key}
     if others:
-        section["patternProperties"] = {f"^({kebab(key)}|{camel(key)})$": schema for key, schema in others.items()}
+        section["patternProperties"] = {
+            f"^({kebab(key)}|{camel(key)}|{re.escape(dotted(key))})$": schema for key, schema in others.items()
+        }
 
 
 def _tidy(schema: Schema) -> Schema:

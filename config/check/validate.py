@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from ..read.keys import respell, similar
+from ..read.keys import respell, similar, spelling_in
 from ..read.report import Report
 from ..read.tree import BROKEN, Entry
 from ..values.quantity import Unfit, kind
@@ -15,8 +15,11 @@ from .declared import SECTIONS
 from .listing import declared, declared_among
 from .models import (
     ApplicationModel,
+    BackoffModel,
     ConsumerModel,
+    HedgeModel,
     MethodModel,
+    OutlierModel,
     ReferenceModel,
     RegistryModel,
     RootModel,
@@ -39,6 +42,9 @@ _MODELS: dict[str, type[BaseModel]] = {
     "reference": ReferenceModel,
     "method": MethodModel,
     "ssl": SslModel,
+    "retry_backoff": BackoffModel,
+    "hedge": HedgeModel,
+    "outlier": OutlierModel,
 }
 
 
@@ -88,7 +94,8 @@ def _note(fault: ErrorDetails, tree: Entry, report: Report) -> None:
     if isinstance(cause, Unfit):
         report.at(entry, str(cause), cause.hint)
     elif fault["type"] == "extra_forbidden":
-        text, hint = _unknown(_section_of(location), str(location[-1]), entry.path.rpartition(".")[2])
+        key = str(location[-1])
+        text, hint = _unknown(_section_of(location), key, spelling_in(entry.path, key))
         report.at(entry, text, hint)
     else:
         report.at(entry, f"must be a mapping, not {kind(fault['input'])}", _example(location))
@@ -105,6 +112,12 @@ def _example(location: Sequence[str | int]) -> str:
             return "a reference is {interface: ...} under an id of yours"
         case ("references", _, "methods") | ("references", _, "methods", _):
             return "a method is {async: true} or the like, under its name"
+        case (*_, "retry_backoff"):
+            return "write {base: 10ms, max: 1s}"
+        case (*_, "hedge"):
+            return "write {after: p95, max: 1}"
+        case (*_, "outlier"):
+            return "write {consecutive: 5}, or {enabled: false}"
     return ""
 
 
@@ -120,10 +133,12 @@ def _section_of(location: Sequence[str | int]) -> str:
             return "reference"
         case ("references", _, "methods", _, _):
             return "method"
+        case (*_, "retry_backoff" | "hedge" | "outlier" as group, _):
+            return group
     return str(location[0])
 
 
-def _unknown(section: str, key: str, spelt: str) -> tuple[str, str]:
+def _unknown(section: str, key: str, like: str) -> tuple[str, str]:
     """Say what is wrong with a *key* that *section* does not have, and what to do."""
     reason = REFUSED[section].get(key)
     if reason is not None:
@@ -138,6 +153,6 @@ def _unknown(section: str, key: str, spelt: str) -> tuple[str, str]:
     if homes:
         return "does not belong here", f"it is a setting of: {', '.join(homes)}"
     if near is not None:
-        return "unknown key", f'did you mean "{respell(near, spelt)}"?'
+        return "unknown key", f'did you mean "{respell(near, like)}"?'
     known = sorted(keys[section])
     return "unknown key", f"known: {', '.join(known)}" if len(known) <= _MOST_NAMES else ""

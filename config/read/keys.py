@@ -1,4 +1,4 @@
-"""Spellings of a key: snake_case, kebab-case and camelCase are one key, and which keys are the user's own names."""
+"""Spellings of a key: snake_case, kebab-case, camelCase and dots are one. And which keys are the user's own names."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ def normalise(key: str) -> str:
     return _HUMP.sub("_", key).replace("-", "_").lower()
 
 
+def undotted(key: str) -> str:
+    """Take out of *key* the dots that some of Dubbo's keys have, such as ``hash.nodes``."""
+    return key.replace(".", "_")
+
+
+def dotted(key: str) -> str:
+    """Spell the snake_case *key* with dots."""
+    return key.replace("_", ".")
+
+
 def kebab(key: str) -> str:
     """Spell the snake_case *key* in kebab-case."""
     return key.replace("_", "-")
@@ -30,8 +40,17 @@ def camel(key: str) -> str:
     return head + "".join(map(str.capitalize, tail))
 
 
+def spelling_in(path: str, key: str) -> str:
+    """Give the end of *path* that spells the snake_case *key*, which may have dots in it."""
+    parts = path.split(".")
+    ends = (".".join(parts[start:]) for start in reversed(range(len(parts))))
+    return next((end for end in ends if normalise(undotted(end)) == key), parts[-1])
+
+
 def respell(key: str, like: str) -> str:
     """Spell the snake_case *key* the way *like* is spelt."""
+    if "." in like:
+        return dotted(key)
     if "-" in like:
         return kebab(key)
     return camel(key) if like != like.lower() else key

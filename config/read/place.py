@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..errors import ConfigError
 from ..values.quantity import Substituted
-from .keys import FREE, NAMED, normalise
+from .keys import FREE, NAMED, normalise, spelling_in, undotted
 from .report import Report
 from .scalar import PlaceholderError, expand
 from .tree import BROKEN, Entry
@@ -33,7 +33,7 @@ class Place:
 
     def key(self, spelt: str) -> str:
         """Give the key under which *spelt* is kept here."""
-        return normalise(spelt) if self.kind == SECTION else spelt
+        return normalise(undotted(spelt)) if self.kind == SECTION else spelt
 
     def under(self, spelt: str, line: int) -> Place:
         """Go to the value of the key *spelt*."""
@@ -83,7 +83,7 @@ class Gather:
         earlier = found.setdefault(key, entry)
         if earlier is not entry:
             where = f" on line {earlier.line}" if earlier.line else ""
-            other = "" if earlier.path == entry.path else f" as {earlier.path.rpartition('.')[2]}"
+            other = "" if earlier.path == entry.path else f" as {spelling_in(earlier.path, key)}"
             self.report.at(entry, f"is set already{where}{other}")
 
     def expanded(self, value: Any, place: Place) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..check.models import CallModel, ConsumerModel, MethodModel, ReferenceModel, yaml_keys
+from ..check.models import CallModel, ConsumerModel, MethodModel, NestedModel, ReferenceModel, yaml_keys
 from ..read.report import Report
 from ..read.tree import Entry
 
@@ -68,5 +68,7 @@ def choose(attributes: Iterable[str], levels: Sequence[Level], report: Report) -
     for attribute in attributes:
         level = setter(levels, attribute)
         if level is not None:
-            chosen.set(attribute, level.value(attribute), report.origin(level.place(attribute)))
+            value = level.value(attribute)
+            made = value.policy() if isinstance(value, NestedModel) else value
+            chosen.set(attribute, made, report.origin(level.place(attribute)))
     return chosen

@@ -11,12 +11,13 @@ from typing import Any
 from ..check.listing import is_local
 from ..check.models import MethodModel, ReferenceModel, RegistryModel, RootModel
 from ..extension import REGISTRY, available, unknown
-from ..policy import LAZY, ConsumerConfig, MethodPolicy, ReferencePolicy, RegistryPolicy
+from ..policy import DEFAULT_PROTOCOL, LAZY, ConsumerConfig, MethodPolicy, ReferencePolicy, RegistryPolicy
 from ..read.keys import normalise
 from ..read.report import Report
 from ..read.tree import Entry
 from ..values.quantity import show
 from .chain import add_attachments, add_interceptors
+from .cluster import check_cluster
 from .files import file_url, ssl_policy
 from .levels import Chosen, Level, choose, setter
 from .source import add_source
@@ -26,13 +27,17 @@ from .transport import add_transport, note_misfits
 ANY = "*"
 
 _CALL = (
-    *("is_async", "sent", "returns", "timeout_ms", "total_timeout_ms", "retries", "idempotent", "retry_on", "cluster"),
+    *("is_async", "sent", "returns", "timeout_ms", "total_timeout_ms", "retries", "idempotent", "retry_on"),
+    *("retry_backoff", "hedge", "cluster", "forks", "broadcast_fail_percent", "failback_tasks", "failback_period_ms"),
+    "merger",
     *("loadbalance", "actives", "when_full", "max_delayed", "max_delayed_bytes", "oninvoke", "onreturn", "onthrow"),
-    *("unobserved", "mock", "validation", "cache", "cache_size", "cache_ttl_ms", "sticky", "parameter_types"),
+    *("unobserved", "mock", "validation", "cache", "cache_size", "cache_ttl_ms", "sticky", "hash_nodes"),
+    *("hash_arguments", "parameter_types"),
 )
 _INTERFACE = (
     *("interface", "group", "version", "check", "connections", "max_request_bytes", "max_response_bytes"),
     *("max_queued_requests", "max_queued_bytes", "connect_timeout_ms", "stub", "generic", "serialization"),
+    *("migration_step", "provided_by", "outlier"),
 )
 # What one level sets for itself alone.
 _OWN = ("max_pending", "max_pending_bytes")
@@ -87,12 +92,18 @@ def _check_consumer(consumer: Level, registries: Sequence[str], folder: Path, re
 
 def _registry(name: str, model: RegistryModel, entry: Entry, folder: Path, report: Report) -> RegistryPolicy:
     address = _address(model, entry, folder, report)
-    origins = {key: report.origin(entry.find([key])) for key in ("address", "parameters")}
+    origins = {key: report.origin(entry.find([key])) for key in ("address", "file", "parameters")}
     parameters = {normalise(key): value for key, value in (model.parameters or {}).items()}
     for key in model.parameters or {}:
         origins[normalise(key)] = report.origin(entry.find(["parameters", key]))
+    own = {key: value for key in ("preferred", "zone", "weight") if (value := getattr(model, key)) is not None}
     return RegistryPolicy(
-        id=name, address=address, parameters=MappingProxyType(parameters), origins=MappingProxyType(origins)
+        id=name,
+        address=address,
+        file=str(folder / model.file) if model.file else "",
+        parameters=MappingProxyType(parameters),
+        origins=MappingProxyType(origins),
+        **own,
     )
 
 
@@ -124,15 +135,19 @@ def _reference(
     add_transport(chosen, levels, folder, report)
     _add_ssl(chosen, levels, folder, report)
     entry = own.entry
+    default = _method(name, ANY, levels, report)
+    protocol = chosen.values.get("protocol", DEFAULT_PROTOCOL)
+    methods = {}
+    for method, model in _methods(own).items():
+        inner = [Level(model, entry.find(["methods", method])), *levels]
+        methods[method] = _method(name, method, inner, report)
+        check_cluster(methods[method], inner, protocol, report)
+    if not methods:  # else those that it does not name are judged where they are called
+        check_cluster(default, levels, protocol, report)
     return ReferencePolicy(
         id=name,
-        default=_method(name, ANY, levels, report),
-        methods=MappingProxyType(
-            {
-                method: _method(name, method, [Level(model, entry.find(["methods", method])), *levels], report)
-                for method, model in _methods(own).items()
-            }
-        ),
+        default=default,
+        methods=MappingProxyType(methods),
         origins=MappingProxyType(chosen.origins),
         **{"interface": name, **chosen.values},
     )

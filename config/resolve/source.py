@@ -24,6 +24,8 @@ def add_source(chosen: Chosen, levels: Sequence[Level], registries: Sequence[str
     url, registry = own.written("urls"), own.written("registries")
     if url is not None and registry is not None:
         report.at(own.place("registries"), "excludes url, which is set too", "keep one of them")
+    if url is not None and own.written("provided_by") is not None:
+        report.at(own.place("provided_by"), "has no meaning beside url: no registry is asked", "remove it")
     protocol = choose(["protocol"], levels, report)
     chosen.values |= protocol.values
     chosen.origins |= protocol.origins

@@ -21,6 +21,8 @@ _UNITS_BYTES: Final = {
 }  # fmt: skip
 _AMOUNT = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?([A-Za-z]+)", re.ASCII)
 
+_PERCENTILE = re.compile("p[5-9][0-9]", re.ASCII)
+
 
 class Substituted(str):
     """Text of a value that is one whole placeholder; a setting of another type reads `typed`."""
@@ -125,6 +127,17 @@ def duration_ms(least: int) -> Callable[[Any], int]:
         return _within(int(amount), least, LONGEST_MS, " ms")
 
     return convert
+
+
+def percentile_or_duration(value: Any) -> int | str:
+    """Convert ``p50`` to ``p99``, which stays text, or a duration of a millisecond or more."""
+    written = written_value(value)
+    if isinstance(written, str) and _PERCENTILE.fullmatch(written):
+        return written
+    try:
+        return duration_ms(1)(value)
+    except Unfit as error:
+        raise Unfit(f"{error}", error.hint or "or p95, where it is to follow the method's latencies") from None
 
 
 def size_bytes(value: Any) -> int:

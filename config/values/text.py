@@ -48,6 +48,17 @@ def words(value: Any) -> tuple[str, ...]:
     return tuple(word(item.strip() if isinstance(item, str) else item) for item in written if item != "")
 
 
+def places(value: Any) -> tuple[str, ...]:
+    """Convert places of arguments from 0, or their keywords: one, a list, or one text with commas."""
+    listed = value if isinstance(value, list | tuple) else [value]
+    found = words([part for one in listed for part in (str(one) if type(one) is int else text(one)).split(",")])
+    wrong = next((one for one in found if not (one.isdecimal() or one.isidentifier())), None)
+    if wrong is not None or not found:
+        what = "nothing" if wrong is None else show(wrong)
+        raise Unfit(f"must be places of arguments from 0, or their keywords, not {what}", "such as 0 or 0,1")
+    return found
+
+
 def parameter(value: Any) -> str:
     """Convert the value of a free parameter to text; a truth value becomes ``true`` or ``false``."""
     if isinstance(value, bool | int | float):

@@ -153,7 +153,8 @@ class CallRecord:
         thread: Identifier of the thread that waits for the call; 0 where none does.
         overwrote: The call before it in its context, where nobody had asked for the future of that one.
         waiter: That thread, for work that would hold up others; None where none waits.
-        first: The first attempt, while the call runs; likewise *further*, those after it. They may have ended.
+        first: The first attempt, while the call runs; likewise *further*, those after it, and what else is stopped with
+            the call. They may have ended.
         collected: How whoever collects the calls of its context, such as a scope, follows it; else None.
     """
 
@@ -215,6 +216,16 @@ class CallRecord:
             self.attempts = number = self.attempts + 1
             self.further = (*self.further, attempt)
         return number
+
+    def stop_also(self, one: Stoppable) -> None:
+        """Let the cancellation of the call stop *one*, too, which is no attempt."""
+        with _FURTHER:
+            self.further = (*self.further, one)
+
+    def stop_no_more(self, one: Stoppable) -> None:
+        """Forget *one*, which is over."""
+        with _FURTHER:
+            self.further = tuple(other for other in self.further if other is not one)
 
     def decide(self, outcome: Outcome) -> Outcome:
         """Return how the call ends, to be told to somebody: by *outcome*, or as cancelled where it was given up before.

@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from callahead.registry.models import Endpoint
+from callahead.registry.url import MAX_WEIGHT
+
+WARM_UP_MS = 600_000
+"""How long a provider warms up that does not say it, in milliseconds. Source: Dubbo ``DEFAULT_WARMUP``."""
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 class Provider:
     """One provider of a reference; the same object from snapshot to snapshot, hashed by identity.
 
     Attributes:
-        endpoint: What the registry says of it.
+        endpoint: What the registry says of it now.
         name: ``protocol://host:port``, as errors and records show it.
-        weight: 0..10000.
+        weight: 0..10000, for calls of any method, and once it is warm.
+        warm_ms: How long it warms up, in milliseconds.
+        warm_at: Monotonic second at which it is warm; 0 where it does not say when it started.
         unhealthy_until: Monotonic second until which it is passed over while there are others.
         is_read_only: It said that it is about to stop, so it takes no new calls.
+        has_left: It is in the registry no more, and will not come back as this object.
     """
 
-    __slots__ = ("_changed", "endpoint", "is_read_only", "name", "unhealthy_until", "weight")
+    __slots__ = (
+        "_changed", "endpoint", "has_left", "is_read_only", "name", "unhealthy_until", "warm_at", "warm_ms", "weight",
+    )  # fmt: skip
 
-    def __init__(self, endpoint: Endpoint, changed: Callable[[Provider], None]) -> None:
-        self.endpoint = endpoint
+    def __init__(
+        self, endpoint: Endpoint, changed: Callable[[Provider], None], now_ms: float = 0, now: float = 0
+    ) -> None:
         self.name = str(endpoint)
-        self.weight = endpoint.weight
         self.unhealthy_until = 0.0
-        self.is_read_only = False
+        self.is_read_only = self.has_left = False
         self._changed = changed
+        self.take(endpoint, now_ms, now)
+
+    def take(self, endpoint: Endpoint, now_ms: float, now: float) -> None:
+        """Take over what the registry says of it.
+
+        Args:
+            endpoint: Of the same protocol and address.
+            now_ms: Milliseconds since 1970, by which ``timestamp`` tells for how long it has run.
+            now: The same moment in monotonic seconds, since no clock that is set may move a weight.
+        """
+        self.endpoint = endpoint
+        self.weight = endpoint.weight
+        parameters = endpoint.parameters
+        self.warm_ms, self.warm_at = WARM_UP_MS, 0.0
+        if "timestamp" in parameters:
+            self.warm_ms = _number(parameters.get("warmup"), WARM_UP_MS)
+            started_ms = _number(parameters["timestamp"], 0)
+            if started_ms and self.warm_ms:
+                self.warm_at = now + (started_ms + self.warm_ms - now_ms) / 1000
+
+    def weight_of(self, key: str) -> int:
+        """Return the weight that it has once it is warm, where *key* is ``<method>.weight``."""
+        parameters = self.endpoint.parameters
+        return _weight(parameters[key], self.weight) if key in parameters else self.weight
 
     def pass_over(self, until: float) -> None:
         """Pass it over until the monotonic second *until*; 0 for no longer."""
@@ -46,3 +82,13 @@ class Provider:
 
     def __repr__(self) -> str:
         return f"<Provider {self.name} weight {self.weight}>"
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    """Read a whole number >= 0; *otherwise* for what is none, for one parameter that is wrong takes no provider out."""
+    return int(text) if text is not None and _NUMBER.fullmatch(text) else otherwise
+
+
+def _weight(text: str, otherwise: int) -> int:
+    """Read the weight for one method; below 0 it is 0, as in Dubbo."""
+    return 0 if text.startswith("-") and _NUMBER.fullmatch(text, 1) else min(_number(text, otherwise), MAX_WEIGHT)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from ..call.invocation import CallRecord
+from ..call.attempt import Attempt
+from ..call.invocation import Outcome
 from ..call.plain import plain_items
 from ..errors import RpcError
 from ..interface.proto.service import MethodTypes
@@ -48,6 +49,7 @@ class PassedStream:
         self._ensure_open = ensure_open
         self._policy = pipeline.policy
         self._choose = pipeline.choose
+        self._watcher = pipeline.stream_watcher
         self._transport = transport
         self._binding = pipeline.bind(types.name, is_streaming=True)
         self._carrier: MethodTransport = transport.stub_method(types, first)
@@ -65,21 +67,32 @@ class PassedStream:
                 call = view(self._bind(channel))
                 return call(attempt.args[0], bound, own + options.metadata or None, *options[1:])
 
-            begun = self._transport.pass_on(attempt, begin)
-            if attempt.record.collected is not None:
-                self._follow(begun, attempt.record)
-            return begun
+            if attempt.record.collected is None and self._watcher is None:
+                return self._transport.pass_on(attempt, begin)
+            return self._followed(attempt, lambda: self._transport.pass_on(attempt, begin))
         except RpcError as error:
             raise_face(error)
 
-    def _follow(self, begun: Any, record: CallRecord) -> None:
-        """Note the end of a stream that is shown in a timeline, which is now where *begun* is the one answer."""
+    def _followed(self, attempt: Attempt, pass_on: Callable[[], Any]) -> Any:
+        """Begin a stream that is shown or counted, and note its end; now, where *pass_on* returns the answer."""
+        watcher = self._watcher
 
-        def end() -> None:
-            record.end(self._binding.runtime.clock())
+        def end(error: BaseException | None = None) -> None:
+            attempt.record.end(self._binding.runtime.clock())
+            if watcher is not None:
+                watcher.attempt_ended(attempt, Outcome(error=error))
+
+        if watcher is not None:
+            watcher.attempt_began(attempt)
+        try:
+            begun = pass_on()
+        except BaseException as error:
+            end(error)
+            raise
 
         if not (isinstance(begun, grpc.RpcContext) and begun.add_callback(end)):
             end()
+        return begun
 
 
 class PassedUnaryStream(PassedStream, grpc.UnaryStreamMultiCallable):  # type: ignore[type-arg]

@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from random import Random
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from callahead.config import ConfigError, ConsumerConfig, MethodPolicy, Problem, ReferencePolicy
 from callahead.config.extension import CLUSTER, LOADBALANCE, TRANSPORT, load
 
+from ..call.invocation import Invocation
+from ..cluster.retry import check_listed
 from ..errors import RpcError
-from ..interceptor.notify import Notifier
+from ..interceptor.mock import Mock
+from ..interceptor.named import named_function
 from ..interceptor.order import load_interceptors
+from ..interface.description import MethodDescription
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.timer import Timer
 from ..transport.api import ReferenceTransport, Transport, TransportParts
@@ -26,11 +30,12 @@ from .importing import importing_from_here
 ECHO = "$echo"
 """The method that every Java interface has, and that does nothing."""
 
-_CALLBACKS = ("oninvoke", "onreturn", "onthrow")
+_FUNCTIONS = ("oninvoke", "onreturn", "onthrow", "validation")
+_LISTS = ("interceptors", "mock", "retry_on")
 
 
 def check_types(config: ConsumerConfig, findings: Findings) -> None:
-    """Load the types, interceptors, callbacks and certificates of every reference; nothing is connected to.
+    """Load types, certificates and all else that references name; nothing is connected to.
 
     What a module prints as it is imported goes to the standard error.
     """
@@ -110,22 +115,40 @@ def _problems_of_methods(policy: ReferencePolicy) -> Iterator[Problem]:
 
 
 def _named(method: MethodPolicy) -> Iterator[tuple[str, str]]:
-    yield from (("interceptors", name) for name in method.interceptors)
     yield from (("cluster", method.cluster), ("loadbalance", method.loadbalance))
-    yield from ((key, value) for key in _CALLBACKS if (value := getattr(method, key)) is not None)
+    yield from ((key, name) for key in _LISTS for name in getattr(method, key))
+    yield from ((key, name) for key in _FUNCTIONS if (name := getattr(method, key)) is not None)
 
 
 def _problems_of(method: MethodPolicy, attribute: str, name: str) -> tuple[Problem, ...]:
     try:
-        if attribute == "interceptors":
-            load_interceptors(dataclasses.replace(method, interceptors=(name,)))
-        elif attribute in _CALLBACKS:
-            others: Any = {one: None for one in _CALLBACKS if one != attribute}
-            Notifier(dataclasses.replace(method, **others))
-        else:
-            load(CLUSTER if attribute == "cluster" else LOADBALANCE, name)
+        _load(method, attribute, name)
     except ConfigError as error:
         return error.problems
     except Exception as error:  # another distribution's module runs, so anything may come out of it
         return (method.problem(attribute, f'"{name}" cannot be loaded: {type(error).__name__}: {error}'),)
     return ()
+
+
+def _load(method: MethodPolicy, attribute: str, name: str) -> None:
+    """Make what the first call would make of *name*, one of those that *attribute* lists."""
+    only: Any = {attribute: (name,)}
+    match attribute:
+        case "interceptors":
+            load_interceptors(dataclasses.replace(method, **only))
+        case "mock":
+            Mock(dataclasses.replace(method, **only), _not_described, _not_called)
+        case "retry_on":
+            check_listed(dataclasses.replace(method, **only))
+        case "cluster" | "loadbalance":
+            load(CLUSTER if attribute == "cluster" else LOADBALANCE, name)
+        case _:
+            named_function(method, attribute, name)
+
+
+def _not_described(method: str) -> Sequence[MethodDescription]:  # noqa: ARG001
+    return ()
+
+
+def _not_called(method: str, invocation: Invocation) -> NoReturn:  # noqa: ARG001
+    raise AssertionError("nothing is called here")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 
 from callahead.registry.models import Endpoint, Snapshot
 
@@ -13,39 +14,79 @@ from ..runtime.forking import fork_safe_lock
 UNHEALTHY_S = 1.0
 """How long a provider that could not be reached is passed over, in seconds."""
 
+_Address = tuple[str, int]
+_NEVER = float("-inf")
+
+
+def _keep(provider: Provider) -> None:
+    """Make nothing anew for *provider*."""
+
 
 class Directory:
     """Holds the providers of one reference as one tuple, replaced whole with each snapshot of the registry.
 
-    Readers take no lock. A provider that stays from one snapshot to the next keeps its `Provider`.
+    Readers take no lock. A provider whose protocol and address stay from one snapshot to the next keeps its `Provider`,
+    which takes over what else the registry says of it; a list in which nothing changed stays the same tuple.
 
     Args:
         protocol: Endpoints of other protocols are passed over.
         release: Told of each provider that left the list.
         clock: Monotonic seconds.
+        refresh: Told of each provider that stays, but of which the registry says something else than before.
+        wall: Seconds since 1970, by which providers say when they started.
     """
 
-    def __init__(self, protocol: str, release: Callable[[Provider], None], clock: Clock) -> None:
+    def __init__(
+        self,
+        protocol: str,
+        release: Callable[[Provider], None],
+        clock: Clock,
+        refresh: Callable[[Provider], None] = _keep,
+        wall: Clock = time.time,
+    ) -> None:
         self._protocol = protocol
         self._release = release
+        self._refresh = refresh
         self._clock = clock
+        self._wall = wall
         self._lock = fork_safe_lock()
         self._at_risk: frozenset[Provider] = frozenset()
+        self._usable: tuple[tuple[Provider, ...], float] = ((), _NEVER)
         self.providers: tuple[Provider, ...] = ()
         self.reason = "the registry has not answered yet"
 
     def notify(self, snapshot: Snapshot) -> None:
         """Take over *snapshot*; a `callahead.registry.NotifyListener`."""
         with self._lock:
-            known = {provider.endpoint: provider for provider in self.providers}
             mine = [endpoint for endpoint in snapshot.endpoints if endpoint.protocol == self._protocol]
-            kept = tuple(known.get(endpoint) or Provider(endpoint, self._changed) for endpoint in mine)
-            left = set(self.providers) - set(kept)
-            self.providers = kept
+            known = {_address(provider.endpoint): provider for provider in self.providers}
+            changed = self._take_over(known, mine)
+            listed = tuple(map(known.__getitem__, map(_address, mine)))
+            left = set(self.providers).difference(listed)
+            for provider in left:
+                provider.has_left = True
+            if changed or listed != self.providers:
+                self.providers = listed
             self._at_risk -= left
+            self._usable = ((), _NEVER)
             self.reason = self._explain(snapshot, mine)
+        for provider in changed:
+            self._refresh(provider)
         for provider in left:
             self._release(provider)
+
+    def _take_over(self, known: dict[_Address, Provider], mine: Iterable[Endpoint]) -> list[Provider]:
+        """Let the providers that are *known* be as the registry says, add new ones, and return those that changed."""
+        changed = []
+        now, now_ms = self._clock(), self._wall() * 1000
+        for endpoint in mine:
+            provider = known.get(_address(endpoint))
+            if provider is None:
+                known[_address(endpoint)] = Provider(endpoint, self._changed, now_ms, now)
+            elif provider.endpoint != endpoint:
+                provider.take(endpoint, now_ms, now)
+                changed.append(provider)
+        return changed
 
     def _explain(self, snapshot: Snapshot, mine: list[Endpoint]) -> str:
         others = len(snapshot.endpoints) - len(mine)
@@ -54,15 +95,28 @@ class Directory:
 
     def candidates(self, tried: Sequence[Provider]) -> tuple[Provider, ...]:
         """List those to choose from: untried and reachable ones first, then untried, then all that take calls."""
-        providers = self.providers
-        if not self._at_risk:
-            if not tried:
-                return providers
-        else:
-            providers = tuple(provider for provider in providers if not provider.is_read_only)
+        if not tried:
+            return self._reachable() if self._at_risk else self.providers
+        providers = self._taking_calls()
         untried = tuple(provider for provider in providers if provider not in tried) or providers
+        return _healthy(untried, self._clock())
+
+    def _taking_calls(self) -> tuple[Provider, ...]:
+        if not self._at_risk:
+            return self.providers
+        return tuple(provider for provider in self.providers if not provider.is_read_only)
+
+    def _reachable(self) -> tuple[Provider, ...]:
+        """List those to choose from first: one tuple, as long as none of them changes."""
+        found, until = self._usable
         now = self._clock()
-        return tuple(provider for provider in untried if provider.unhealthy_until <= now) or untried
+        if now < until:
+            return found
+        with self._lock:  # whatever changes meanwhile finds the new list, and takes it away again
+            found = _healthy(self._taking_calls(), now)
+            passed_over = [one.unhealthy_until for one in self._at_risk if one.unhealthy_until > now]
+            self._usable = (found, min(passed_over, default=float("inf")))
+        return found
 
     def mark(self, provider: Provider, *, healthy: bool) -> None:
         """Note that *provider* could be reached, or could not."""
@@ -75,8 +129,9 @@ class Directory:
         with self._lock:
             one = frozenset([provider])
             # One that has left the list meanwhile must not be remembered for ever.
-            remembered = provider.is_at_risk and provider in self.providers
+            remembered = provider.is_at_risk and not provider.has_left
             self._at_risk = self._at_risk | one if remembered else self._at_risk - one
+            self._usable = ((), _NEVER)
 
     def why_none(self) -> str:
         """Say why `candidates` is empty."""
@@ -86,3 +141,12 @@ class Directory:
 
     def __repr__(self) -> str:
         return f"<Directory of {len(self.providers)} {self._protocol} providers, {len(self._at_risk)} passed over>"
+
+
+def _address(endpoint: Endpoint) -> _Address:
+    return endpoint.host, endpoint.port
+
+
+def _healthy(providers: tuple[Provider, ...], now: float) -> tuple[Provider, ...]:
+    """Leave out those that are passed over, as long as others are left."""
+    return tuple(provider for provider in providers if provider.unhealthy_until <= now) or providers

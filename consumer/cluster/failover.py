@@ -10,10 +10,13 @@ from contextvars import Context
 from ..call.attempt import Attempt
 from ..call.invocation import Done, Invocation, Outcome
 from ..call.provider import Provider
-from ..errors import AllAttemptsFailed, CallTimeout, NoProviderAvailable, RemoteError, RpcError
+from ..errors import RpcError
 from .api import ClusterParts
 from .attempt import begin_attempt
-from .retry import is_listed, may_repeat
+from .failed import sum_up
+from .next import pause_before_next
+from .pause import Pause, go_on
+from .retry import is_listed
 
 
 class FailoverCluster:
@@ -118,75 +121,24 @@ class _Failover:
         self._failures.append(error)
         if self._invocation.record.is_cancelled:
             self._done(Outcome(error=CancelledError()))
-        elif self._may_go_on(error):
-            self._tried.append(self._attempt.provider)
-            self._go_on()
-        else:
+            return
+        self._tried.append(self._attempt.provider)
+        pause = pause_before_next(self._parts, self._invocation, error, self._failures, self._tried)
+        if pause is None:
             self._end(error)
-
-    def _may_go_on(self, error: BaseException) -> bool:
-        policy = self._invocation.policy
-        if len(self._failures) > policy.retries or not may_repeat(error, policy):
-            return False
-        if self._invocation.deadline.remaining() <= 0:
-            return False
-        if isinstance(error, NoProviderAvailable) and not self._knows_another():
-            return False
-        if self._parts.budget.withdraw():
-            return True
-        error.add_note("not tried again: the retry budget (20 % of calls, 10 a second) is spent")
-        return False
-
-    def _knows_another(self) -> bool:
-        tried = (*self._tried, self._attempt.provider)
-        return any(provider not in tried for provider in self._parts.directory.providers)
+        elif pause > 0:
+            Pause(self._invocation.record, self._parts.timer, pause, self._go_on)
+        else:
+            self._go_on()
 
     def _go_on(self) -> None:
-        callbacks, record = self._parts.callbacks, self._invocation.record
-        if callbacks is not None and self._context is not None and not record.on_callers_thread():
-            if not record.hand_over(self.run):
-                callbacks.submit(self._context, f"retry of {record.name}", self.run, brings=record)
-        elif self._loop.thread == threading.get_ident():
+        if self._loop.thread == threading.get_ident():
             self._loop.again = True
         else:
-            self.run()
+            go_on(self._parts, self._invocation.record, self._context, "retry", self.run)
 
     def _end(self, error: BaseException) -> None:
         self._attempt.decide(Outcome(error=error))
-        failures = self._failures
-        if error not in failures:
-            failures.append(error)
-        if len(failures) > 1 and isinstance(error, RpcError):
-            error = self._all_failed(failures, error)
-        elif len(failures) > 1:
-            error.add_note(f"{self._invocation.record.name} was tried {len(failures)} times")
-        self._done(Outcome(error=error))
-
-    def _all_failed(self, causes: list[BaseException], last: RpcError) -> AllAttemptsFailed:
-        invocation = self._invocation
-        failures = [cause if isinstance(cause, RpcError) else _told_of(cause) for cause in causes]
-        asked = dict.fromkeys(str(failure.endpoint) for failure in failures if failure.endpoint)
-        known = len(self._parts.directory.providers)
-        why = " by the deadline" if isinstance(last, CallTimeout) and invocation.deadline.remaining() <= 0 else ""
-        error = AllAttemptsFailed(
-            f"all {len(failures)} attempts failed{why}, at {len(asked)} of {known} providers"
-            f" ({', '.join(asked)}); the last: {last.message}",
-            failures=failures,
-            is_remote=last.is_remote,
-            not_sent=all(failure.not_sent for failure in failures),
-            in_doubt=any(failure.in_doubt for failure in failures),
-            status=last.status,
-        )
-        error.reference, error.method, error.endpoint = invocation.policy.reference, invocation.method, last.endpoint
-        error.attempt = len(failures)
-        error.elapsed_ms = (self._parts.clock() - invocation.record.started) * 1000
-        error.__cause__ = last
-        return error
-
-
-def _told_of(error: BaseException) -> RemoteError:
-    """Make an error of ours that stands for the exception of a client in this process, among others of ours."""
-    kind = type(error)
-    told = RemoteError(f"{kind.__name__}: {error}", type_name=f"{kind.__module__}:{kind.__qualname__}")
-    told.__cause__ = error
-    return told
+        if error not in self._failures:
+            self._failures.append(error)
+        self._done(Outcome(error=sum_up(self._parts, self._invocation, self._failures)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from ..call.invocation import CallRecord
 from ..runtime.forking import fork_safe_lock
@@ -24,6 +24,7 @@ class MethodCounts:
         attempts: Tries begun, retries included.
         failures: Ended with an error, by the error's class name; dropped ones included.
         dropped: Failed where nobody could be told, since ``return`` is false.
+        cluster: What its cluster counts, by name, such as ``hedges``; without what is zero.
     """
 
     calls: int
@@ -31,6 +32,7 @@ class MethodCounts:
     attempts: int
     failures: dict[str, int]
     dropped: int
+    cluster: Mapping[str, int] = field(default_factory=dict)
 
 
 class _Count:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from callahead.config.extension import nearest
@@ -13,22 +13,13 @@ from callahead.config.values.mock import EMPTY, FAIL, FORCE, MockRule, parse_moc
 from .. import errors
 from ..call.future import InvocationFuture
 from ..call.invocation import Invocation
-from ..interface.description import MethodDescription
 from .api import CallNext
 from .chain import answer
+from .empty import Describe, empty_answer, message_of
 from .named import named_function
-
-Describe = Callable[[str], Sequence[MethodDescription]]
-"""Gives what is known of a method's types; nothing where they cannot be had."""
 
 CallOther = Callable[[str, Invocation], InvocationFuture]
 """Calls the method of the same reference that has the name, with the invocation's arguments."""
-
-_EMPTY_BY_TYPE: dict[str, Callable[[], Any]] = {
-    "boolean": bool, "byte": int, "short": int, "int": int, "long": int, "float": float, "double": float,
-    "java.lang.String": str, "java.util.List": list, "java.util.Collection": list, "java.util.Set": set,
-    "java.util.Map": dict,
-}  # fmt: skip
 
 
 class Mock:
@@ -91,22 +82,9 @@ class Mock:
         return self._value(rule.value, invocation.method)
 
     def _value(self, value: Any, method: str) -> Any:
-        if value is None:
-            return None
-        described = next(iter(self._describe(method)), None)
-        message = None if described is None else described.response_class
-        if message is not None and (value is EMPTY or isinstance(value, dict)):
-            from ..interface.proto.arguments import message_builder
-
-            return message_builder(message)(() if value is EMPTY else (value,), {})
         if value is EMPTY:
-            return _empty("" if described is None else described.returns)
+            return empty_answer(self._describe, method)
+        described = next(iter(self._describe(method)), None) if isinstance(value, dict) else None
+        if described is not None and described.response_class is not None:
+            return message_of(described.response_class, value)
         return copy.deepcopy(value)  # each caller may change his own
-
-
-def _empty(type_name: str) -> Any:
-    """Make the empty value of a Java type; None of one that has none. Source: Dubbo ``ReflectUtils.getEmptyObject``."""
-    if type_name.endswith("[]"):
-        return []
-    make = _EMPTY_BY_TYPE.get(type_name.partition("<")[0])
-    return None if make is None else make()

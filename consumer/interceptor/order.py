@@ -42,7 +42,8 @@ from .notify import Notifier, wants_notice
 from .validation import Validation
 
 if TYPE_CHECKING:
-    from .mock import CallOther, Describe
+    from .empty import Describe
+from .mock import CallOther
 
 CALL_ORDER = ("interceptors", "notify", "validation", "mock")
 ATTEMPT_ORDER = ("interceptors",)

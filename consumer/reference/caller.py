@@ -32,6 +32,7 @@ from ..call.context import RpcContext
 from ..call.current import current_ahead, current_collector, enter_call, enter_future, take_attachments
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation, Outcome, Stage
+from ..cluster.api import Cluster
 from ..interceptor.metrics import CallMetrics
 from ..runtime.loops import runs_loop
 from ..transport.api import MethodTransport
@@ -48,10 +49,12 @@ class Chain:
     Attributes:
         policy: Of the method.
         stage: The CALL chain and all beneath it.
+        cluster: What makes the attempts of its calls; None for a stream.
     """
 
     policy: MethodPolicy
     stage: Stage
+    cluster: Cluster | None = None
 
 
 class MethodBinding:

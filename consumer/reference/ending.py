@@ -39,7 +39,7 @@ OnDrop = Callable[[Invocation, BaseException], object]
 
 
 class Heard(Protocol):
-    """A call of whose end somebody is to hear, whatever becomes of it."""
+    """A call of whose end somebody is to hear, whatever becomes of it, or that goes on after its end."""
 
     def tell(self, outcome: Outcome, /) -> None:
         """Let him hear of *outcome*, unless he has heard of another."""
@@ -59,7 +59,7 @@ class Runtime:
         watchdog: Ends those that nobody else would.
         on_drop: Hears of dropped failures, or None.
         draining: Hears of the calls that end while somebody waits for that.
-        heard: The calls of whose end a handler or a listener has still to hear.
+        heard: The calls of whose end a handler or a listener has still to hear, or that a cluster still repeats.
         owner: The consumer, which hears of forks and of the exit, and must live as long as its calls and references.
         gates: Limits of all calls of the consumer.
         closed: No further call may begin, but for those that callbacks make while `drain` waits.
@@ -104,6 +104,15 @@ class Runtime:
     def _is_idle(self) -> bool:
         return not self.running and not self.heard and (self.callbacks.is_idle or self.callbacks.is_current())
 
+    def follow(self, one: Heard) -> None:
+        """Keep *one*, which goes on after the end of its call, so that whoever drains waits for it."""
+        self.heard.add(one)
+
+    def followed(self, one: Heard) -> None:
+        """Forget *one*, which is over; of several times only the first counts."""
+        self.heard.discard(one)
+        self.draining.look_again()
+
     def flush(self, ends: float) -> None:
         """Wait at the interpreter's exit, not past *ends*, for the calls that nobody waits for.
 
@@ -138,7 +147,7 @@ class Runtime:
         self.callbacks.after_fork()
         self.timer.after_fork()
         self._begin_draining()
-        for one in self.heard:
+        for one in list(self.heard):
             one.forget()
         self.heard = set()
         self.watchdog.after_fork()

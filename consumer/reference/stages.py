@@ -36,12 +36,12 @@ def encoded(following: Stage, clock: Clock) -> Stage:
     return stage
 
 
-def streamed(choose: Choose, directory: Directory, clock: Clock) -> Stage:
+def streamed(choose: Choose, directory: Directory, watcher: AttemptWatcher | None, clock: Clock) -> Stage:
     """Make the stage of a streaming method, which asks the one provider that *choose* gives, once.
 
     That is for uploads. Those whose answers are a stream go to the transport by themselves, and are refused here.
     """
-    bottom = Transported(directory, None, clock)
+    bottom = Transported(directory, watcher, clock)
 
     def stage(invocation: Invocation, done: Done) -> None:
         if not invocation.carrier.is_upload:

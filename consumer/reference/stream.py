@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from typing import Any, Self
 
@@ -11,6 +12,7 @@ from callahead.config.policy import BUILT_IN, MethodPolicy
 from ..call.attempt import Attempt
 from ..call.current import enter_call
 from ..call.invocation import Outcome
+from ..loadbalance.api import AttemptWatcher
 from ..runtime.deadline import UNBOUNDED_S, Clock
 from ..transport.api import MethodTransport, ResponseStream
 from .caller import MethodBinding
@@ -73,11 +75,19 @@ class StreamMethod:
     where the configuration sets one.
     """
 
-    def __init__(self, binding: MethodBinding, carrier: MethodTransport, choose: Choose, describe: Describe) -> None:
+    def __init__(
+        self,
+        binding: MethodBinding,
+        carrier: MethodTransport,
+        choose: Choose,
+        describe: Describe,
+        watcher: AttemptWatcher | None = None,
+    ) -> None:
         self._binding = binding
         self._carrier = carrier
         self._choose = choose
         self._describe = describe
+        self._watcher = watcher
 
     @property
     def policy(self) -> MethodPolicy:
@@ -91,7 +101,7 @@ class StreamMethod:
             RpcError: It could not be begun.
         """
         attempt = begin_stream(self._binding, self._carrier, self._choose, args, kwargs)
-        with _Watch(attempt, self._binding.runtime.clock) as watch:
+        with _Watch(attempt, self._binding.runtime.clock, self._watcher) as watch:
             return Answers(self._carrier.stream(attempt), watch)
 
     def __repr__(self) -> str:
@@ -112,9 +122,12 @@ class _Watch:
     In a step the code stands still, which is noted where the calls of its context are collected.
     """
 
-    def __init__(self, attempt: Attempt, clock: Clock) -> None:
+    def __init__(self, attempt: Attempt, clock: Clock, watcher: AttemptWatcher | None) -> None:
         self._attempt = attempt
         self._clock = clock
+        self._watcher = watcher
+        if watcher is not None:
+            watcher.attempt_began(attempt)
         self._collected = attempt.record.collected
         self._since = 0.0
 
@@ -137,6 +150,8 @@ class _Watch:
             return
         self._attempt.decide()
         record.end(self._clock())
+        if self._watcher is not None:
+            self._watcher.attempt_ended(self._attempt, Outcome(error=error))
         if self._collected is not None:
             self._collected.ended(Outcome(error=error))
 
@@ -152,9 +167,9 @@ class Answers(Iterator[Any], AsyncIterator[Any]):
     """
 
     def __init__(self, stream: Any, watch: _Watch) -> None:
+        self._watch = watch
         self._stream: ResponseStream = stream
         self._answers = iter(stream)
-        self._watch = watch
 
     def __next__(self) -> Any:
         """Wait for the next answer."""
@@ -177,3 +192,6 @@ class Answers(Iterator[Any], AsyncIterator[Any]):
     def cancel(self) -> None:
         """End the stream here and at the provider."""
         self._stream.cancel()
+
+    def __del__(self) -> None:
+        self._watch.end(CancelledError())

@@ -109,6 +109,7 @@ class ScriptedTransport:
         self._calls: queue.SimpleQueue[ScriptedCall] = queue.SimpleQueue()
         self._timer = Timer(time.monotonic, "callahead-scripted-timer")
         self.released: list[Provider] = []
+        self.refreshed: list[Provider] = []
         self._running: weakref.WeakSet[ScriptedCall] = weakref.WeakSet()
         self._closed = False
 
@@ -169,6 +170,10 @@ class ScriptedTransport:
             call.reply(answer(call.attempt))
         except RpcError as error:
             call.fail(error)
+
+    def refresh(self, provider: Provider) -> None:
+        """Note *provider* in ``refreshed``."""
+        self.refreshed.append(provider)
 
     def release(self, provider: Provider) -> None:
         """Note *provider* in ``released``."""

@@ -163,6 +163,12 @@ class Transport(Protocol):
             ConfigError: The reference asks for what this transport cannot honour, or its types cannot be found.
         """
 
+    def refresh(self, provider: Provider) -> None:
+        """Make anew, by its next call, what was made of ``provider.endpoint``, which is another one now.
+
+        Protocol and address are those it had: its connections stay, and what runs there is not touched.
+        """
+
     def release(self, provider: Provider) -> None:
         """Close what is open towards *provider* once its running calls have ended; it takes no new ones."""
 

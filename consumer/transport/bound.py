@@ -35,10 +35,17 @@ class Bound(dict[Provider, BoundT]):
 
     def __missing__(self, provider: Provider) -> BoundT:
         with preparing():
-            bound = self[provider] = self._bind(provider)
+            bound = self._made(provider)
         if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
             self._release(provider)
         return bound
+
+    def _made(self, provider: Provider) -> BoundT:
+        while True:
+            endpoint = provider.endpoint
+            bound = self[provider] = self._bind(provider)
+            if provider.endpoint is endpoint:  # else the registry said something else of it meanwhile
+                return bound
 
 
 class Shared(Protocol):
@@ -73,6 +80,7 @@ class SharedConnections(Generic[KeyT, SharedT]):
         # By id, since a dict has no hash; as long as somebody else has them, such as a method of a reference.
         self._bound: WeakValueDictionary[int, Bound[Any]] = WeakValueDictionary()
         self._open: dict[KeyT, SharedT] = {}
+        self._used: dict[Provider, set[KeyT]] = {}
         self._draining: list[SharedT] = []
         self._closed = False
 
@@ -94,6 +102,7 @@ class SharedConnections(Generic[KeyT, SharedT]):
             if connection is None:
                 connection = self._open[key] = make()
             connection.providers.add(provider)
+            self._used.setdefault(provider, set()).add(key)
             return connection
 
     def open(self) -> tuple[SharedT, ...]:
@@ -101,12 +110,17 @@ class SharedConnections(Generic[KeyT, SharedT]):
         with self._lock:
             return tuple(self._open.values())
 
-    def release(self, provider: Provider) -> None:
-        """Forget what was bound to *provider*, and drain every connection of which it was the last user."""
+    def refresh(self, provider: Provider) -> None:
+        """Forget what was bound to *provider*, for it is bound anew by its next call; its connections stay."""
         for bound in self._all_bound():
             bound.pop(provider, None)
+
+    def release(self, provider: Provider) -> None:
+        """Forget what was bound to *provider*, and drain every connection of which it was the last user."""
+        self.refresh(provider)
         with self._lock:
-            unused = [key for key, connection in self._open.items() if _leave(connection, provider)]
+            used = self._used.pop(provider, ())
+            unused = [key for key in used if _leave(self._open.get(key), provider)]
             idle = [self._open.pop(key) for key in unused]
             self._draining = [one for one in self._draining if not one.closed] + idle
         for connection in idle:
@@ -129,17 +143,16 @@ class SharedConnections(Generic[KeyT, SharedT]):
 
     def _take_all(self) -> list[SharedT]:
         taken = [*self._open.values(), *self._draining]
-        self._open, self._draining = {}, []
+        self._open, self._used, self._draining = {}, {}, []
         return taken
 
     def __len__(self) -> int:
         return len(self._open)
 
 
-def _leave(connection: Shared, provider: Provider) -> bool:
+def _leave(connection: Shared | None, provider: Provider) -> bool:
     """Take *provider* from the users of *connection*; True where it was the last one."""
-    providers = connection.providers
-    if provider not in providers:
+    if connection is None or provider not in connection.providers:
         return False
-    providers.discard(provider)
-    return not providers
+    connection.providers.discard(provider)
+    return not connection.providers

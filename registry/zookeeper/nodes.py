@@ -24,6 +24,21 @@ def folder_of(root: str, interface: str, category: str) -> str:
     return f"{root}/{quote_plus(interface)}/{category}"
 
 
+def text_path(root: str, group: str, key: str) -> str:
+    """Name the node of the text that a configuration centre keeps under *group* and *key*; no part is escaped."""
+    return f"{root}/mapping/{key}" if group == "mapping" else f"{root}/config/{group}/{key}"
+
+
+def application_path(top: str, application: str) -> str:
+    """Name the folder of the instances of *application*; it does not stand under the group."""
+    return f"{top}/services/{application}"
+
+
+def metadata_path(root: str, application: str, revision: str) -> str:
+    """Name the node that says what *revision* of *application* provides."""
+    return f"{root}/metadata/{application}/{revision}"
+
+
 def interfaces_in(children: Iterable[str]) -> list[str]:
     """Read the names of the folders under the root."""
     return [unquote_plus(child) for child in children if child not in _NO_INTERFACES]

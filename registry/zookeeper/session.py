@@ -86,14 +86,35 @@ class Session:
         Returns:
             None where there is no such path.
         """
-        while True:
-            try:
-                found: list[str] = self._ask("get_children_async", path, watch=watch)
-            except NoNodeError:
-                if self._ask("exists_async", path, watch=watch) is None:
-                    return None
-            else:
-                return found
+        found: list[str] | None = self._watched("get_children_async", path, watch)
+        return found
+
+    def data(self, path: str, watch: Callable[[Any], None]) -> bytes | None:
+        """Give what the node *path* holds; *watch* is called as by `children`.
+
+        Returns:
+            None where there is no such path.
+        """
+        found: tuple[bytes, object] | None = self._watched("get_async", path, watch)
+        return None if found is None else found[0]
+
+    def contents(self, path: str, watch: Callable[[Any], None]) -> dict[str, bytes]:
+        """Give what each child of *path* holds; *watch* is called when one comes or goes, not when one changes."""
+        names = self.children(path, watch) or []
+        asked = {name: self._begin("get_async", f"{path}/{name}") for name in names}
+        found: dict[str, bytes] = {}
+        for name, answer in asked.items():
+            with contextlib.suppress(NoNodeError):  # gone since, of which the watch tells
+                found[name] = answer.get(timeout=self._settings.session_s)[0]
+        return found
+
+    def peek(self, path: str) -> bytes | None:
+        """Give what the node *path* holds now; None where there is no such path."""
+        try:
+            found: bytes = self._begin("get_async", path).get(timeout=self._settings.timeout_s)[0]
+        except NoNodeError:
+            return None
+        return found
 
     def enrol(self, path: str) -> None:
         """Make the node *path*, which lasts as long as the session."""
@@ -171,12 +192,23 @@ class Session:
     def _create(self, path: str) -> None:
         self._ask("create_async", path, ephemeral=True, makepath=True)
 
+    def _watched(self, request: str, path: str, watch: Callable[[Any], None]) -> Any:
+        while True:
+            try:
+                return self._ask(request, path, watch=watch)
+            except NoNodeError:
+                if self._ask("exists_async", path, watch=watch) is None:
+                    return None
+
     def _ask(self, request: str, path: str, **how: Any) -> Any:
         """Wait for an answer no longer than a session may be silent: one asked during a loss is never answered."""
+        return self._begin(request, path, **how).get(timeout=self._settings.session_s)
+
+    def _begin(self, request: str, path: str, **how: Any) -> Any:
         client = self._client
         if client is None:
             raise KazooException("there is no session")
-        return getattr(client, request)(path, **how).get(timeout=self._settings.session_s)
+        return getattr(client, request)(path, **how)
 
 
 class _Handler(SequentialThreadingHandler):  # type: ignore[misc]

@@ -30,6 +30,7 @@ class Settings:
 
     Attributes:
         hosts: ``host:port`` of each server, joined by commas.
+        top: Path of the address, such as ``/estate``; "" for none.
         root: Path under which the interfaces stand, such as ``/dubbo``; "" for the top.
         username: "" where the session says no name.
         password: Beside *username*.
@@ -39,6 +40,7 @@ class Settings:
     """
 
     hosts: str
+    top: str
     root: str
     username: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
@@ -60,6 +62,7 @@ class Settings:
         username, _, password = user.partition(":")
         return cls(
             hosts=",".join(_servers(policy, f"{place},{given.get('backup', '')}")),
+            top=_joined(unquote(path)),
             root=_joined(unquote(path), given.get("group", "dubbo")),
             username=given.get("username", unquote(username)),
             password=given.get("password", unquote(password)),

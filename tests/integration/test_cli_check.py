@@ -63,7 +63,7 @@ def problems(result: Result) -> list[str]:
 
 
 def test_types_finds_all_that_cannot_be_imported_at_once() -> None:
-    """Stubs, modules, protos, interceptors and callbacks, each at its line, and the rest goes on."""
+    """Stubs, modules, protos, interceptors, callbacks, mocks and errors, each at its line, and the rest goes on."""
     Path("bad.proto").write_text("nonsense")
     result = check(
         references(
@@ -74,6 +74,8 @@ def test_types_finds_all_that_cannot_be_imported_at_once() -> None:
             five=f"{MODULE}\n    url: tri://h:1\n    onreturn: broken_shop:x\n    onthrow: rough_shop:number",
             six=f"{MODULE}\n    url: tri://h:1\n    methods: {{SayHelo: {{}}, SpellHello: {{async: true}}}}",
             seven=f"{MODULE}\n    url: tri://h:1\n    interceptors: [rough_shop:Fine]\n    oninvoke: rough_shop:wrong",
+            eight=f"{MODULE}\n    url: tri://h:1\n    mock: 'fail:rough_shop:gone'\n    validation: rough_shop:number\n"
+            "    idempotent: true\n    retry_on: [rough_shop:number, 'no.such:Error']",
         ),
         "--types",
     )
@@ -89,10 +91,14 @@ def test_types_finds_all_that_cannot_be_imported_at_once() -> None:
         (25, "references.five.methods.*.onthrow: "),
         (30, 'has no method "SayHelo"'),
         (30, "SpellHello"),
+        (41, "references.eight.methods.*.mock: "),
+        (42, "references.eight.methods.*.validation: "),
+        (44, '"rough_shop:number" is no class of exceptions'),
+        (44, "No module named"),
     ):
-        assert any(one.startswith(f"shop.yml:{line}: ") and text in one for one in found), (line, text, found)
+        assert any(one.startswith(f"shop.yml:{line}: ") and text in one for one in found), "\n".join([text, *found])
     assert "seven: ok, 4 declared methods" in result.stdout
-    assert result.stdout.endswith(f"shop.yml: {len(found)} problems, 7 references, 2 methods\n")
+    assert result.stdout.endswith(f"shop.yml: {len(found)} problems, 8 references, 2 methods\n")
 
 
 def test_a_setting_that_many_methods_have_is_one_finding() -> None:

@@ -49,3 +49,33 @@ def test_a_tri_provider_is_told_its_own_group_and_version(space: MemorySpace, co
 
         told = dict(provider.calls[0].metadata)
         assert ("green", "2.0") == (told["tri-service-group"], told["tri-service-version"])
+
+
+def test_a_dubbo_provider_that_changes_its_group_is_told_the_new_one(space: MemorySpace, consume: Consume) -> None:
+    """What was made of the old one is made anew, over the same connection."""
+    with EmbeddedProvider(protocol="dubbo") as provider:
+        provider.serve(FOO, {"findFoo": "found"}, group="green")
+        provider.serve(FOO, {"findFoo": "found, too"}, group="blue")
+        space.publish(f"green/{FOO}", [provider.url])
+        consumer = consume(reference(FOO, protocol="dubbo", group="*"))
+        foo = consumer.reference("foo")
+        assert "found" == foo.findFoo("x")
+        space.publish(f"blue/{FOO}", [f"{provider.url}?group=blue"])
+        space.withdraw(f"green/{FOO}")
+
+        assert "found, too" == foo.findFoo("x")
+        assert [1] == [one.connects for one in consumer.connections()]
+
+
+def test_a_tri_provider_that_changes_its_group_is_told_the_new_one(space: MemorySpace, consume: Consume) -> None:
+    """Likewise, over the same channel."""
+    with EmbeddedProvider() as provider:
+        provider.serve(FOO, module="callahead.conf.foo_pb2", findFoo=lambda *_: None)
+        settings = {"module": "callahead.conf.foo_pb2", "group": "*"}
+        space.publish(FOO, [f"{provider.url}?group=green"])
+        foo = consume(reference(FOO, protocol="tri", **settings)).reference("foo")
+        foo.findFoo()
+        space.publish(FOO, [f"{provider.url}?group=blue"])
+        foo.findFoo()
+
+        assert ["green", "blue"] == [dict(call.metadata)["tri-service-group"] for call in provider.calls]

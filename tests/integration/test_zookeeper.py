@@ -6,7 +6,9 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
@@ -20,6 +22,8 @@ from callahead.config.policy import RegistryPolicy
 from callahead.consumer import Consumer, NoProviderAvailable
 from callahead.consumer.testing import EmbeddedProvider
 from callahead.registry import RecordingListener, Registry, ServiceKey, open_registry
+from callahead.registry.api import ApplicationRegistry, ConfigurationCentre
+from callahead.registry.instance import Instances
 
 pytestmark = pytest.mark.long
 
@@ -121,6 +125,30 @@ def test_lost_data_empty_no_list(own_server: ZookeeperServer, opened: Open) -> N
     heard.wait_for()
 
 
+def test_a_text_survives_an_outage_and_a_change_in_it_is_told(own_server: ZookeeperServer, opened: Open) -> None:
+    """It was changed by a session that came before the watcher's own was up again."""
+    registry = opened(own_server.address)
+    assert isinstance(registry, ConfigurationCentre)
+    heard: list[str | None] = []
+    write = "/dubbo/config/dubbo/shop.tag-router"
+    change(own_server, lambda zk: zk.create(write, b"old", makepath=True))
+    registry.watch("dubbo", "shop.tag-router", heard.append)
+    own_server.kill()
+    own_server.start()
+    change(own_server, lambda zk: zk.set(write, b"new"))
+    assert until(lambda: heard == ["old", "new"])
+
+
+def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Wait for something that another thread will bring about; False where it does not."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def test_a_server_that_is_down_at_the_start_is_an_error_that_names_the_line(tmp_path: Path) -> None:
     """With check, the default."""
     file = tmp_path / "x.yml"
@@ -178,6 +206,24 @@ def test_nodes_that_make_no_sense_are_passed_over(
     assert "s3same" not in caplog.text
 
 
+def test_instances_that_make_no_sense_are_passed_over(
+    server: ZookeeperServer, opened: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each fault is logged with the name of its node, and the others are told."""
+    good = b'{"address":"h","port":1,"payload":{"metadata":{}}}'
+    bad = [b"", b"[]", b"\xff", b"[" * 100_000, b"x" * 300_000, good.replace(b"1", b"0"), good.replace(b"{}", b"[]")]
+    bad.append(good.replace(b"{}", b'{"dubbo.metadata.revision":"../x"}'))
+    registry = opened(server.address)
+    assert isinstance(registry, ApplicationRegistry)
+    for number, data in enumerate([good, *bad]):
+        create = partial(KazooClient.create, path=f"/services/odd/h:{number}", value=data, makepath=True)
+        change(server, create)
+    heard: list[Instances] = []
+    registry.watch_application("odd", heard.append)
+    assert [each.address for each in heard[0].instances] == ["h:1"]
+    assert caplog.text.count("application odd: a node is passed over: h:") == len(bad)
+
+
 def test_of_one_address_the_newest_is_told(server: ZookeeperServer, opened: Open) -> None:
     """A provider that was killed and started again stands there twice for a while."""
     old, new = "tri://h:1/a.B?timestamp=900&v=old", "tri://h:1/a.B?timestamp=1000&v=new"
@@ -194,7 +240,8 @@ def test_a_consumer_is_registered_while_its_session_lasts(server: ZookeeperServe
     (node,) = nodes(server, "/reg/a.B/consumers", 1)
     url = unquote_plus(node)
     assert url.startswith("consumer://127.0.0.1/a.B?application=shop&category=consumers&check=false&group=g&")
-    assert url.endswith(f"interface=a.B&pid={os.getpid()}&side=consumer&version=1.0")
+    assert f"&interface=a.B&pid={os.getpid()}&side=consumer&timestamp=" in url
+    assert url.endswith("&version=1.0")
     registry.close()
     assert nodes(server, "/reg/a.B/consumers", 0) == []
 

@@ -116,8 +116,9 @@ class JavaProvider:
         dubbo_port: Where ``dubbo`` is served; 0 chooses.
         tri_port: Where ``tri`` is served (3.3 only); 0 chooses.
         properties: System properties: ``interop.threads`` (200) and ``interop.queues`` (0) of the provider's pool,
-            ``interop.payload`` (8 MiB), ``interop.heartbeat`` (60000 ms), and Dubbo's own, such as
-            ``dubbo.service.shutdown.wait``.
+            ``interop.payload`` (8 MiB), ``interop.heartbeat`` (60000 ms), ``interop.registry`` (none),
+            ``interop.application`` (callahead-interop), ``interop.metadataType`` (local), ``interop.protocols``
+            ("dubbo,tri", 3.3 only), and Dubbo's own, such as ``dubbo.service.shutdown.wait``.
         options: Options of the JVM.
         start_timeout: Seconds from the start to the READY line.
 

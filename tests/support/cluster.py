@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from callahead.config.policy import MethodPolicy
+from callahead.config.policy import Backoff, MethodPolicy
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import CallRecord, Done, Invocation, Outcome
 from callahead.consumer.call.provider import Provider
@@ -15,10 +15,13 @@ from callahead.consumer.cluster.budget import RetryBudget
 from callahead.consumer.cluster.directory import Directory
 from callahead.consumer.loadbalance.random import RandomLoadBalance
 from callahead.consumer.runtime.callbacks import CallbackExecutor
-from callahead.consumer.runtime.timer import Timer
 from callahead.registry.models import Endpoint, Snapshot
 
-from .clock import FakeClock
+from .balance import parts
+from .clock import FakeClock, FakeTimer
+
+EMPTY = "nothing"
+"""The answer that has nothing in it."""
 
 
 def endpoints(count: int, **fields: Any) -> tuple[Endpoint, ...]:
@@ -35,6 +38,21 @@ class Rich(RetryBudget):
     def withdraw(self) -> bool:
         """Allow it."""
         return True
+
+
+class Following:
+    """What goes on after the end of calls, as a set."""
+
+    def __init__(self) -> None:
+        self.running: set[Any] = set()
+
+    def follow(self, one: Any) -> None:
+        """Take it in."""
+        self.running.add(one)
+
+    def followed(self, one: Any) -> None:
+        """Take it out."""
+        self.running.discard(one)
 
 
 class Bench:
@@ -65,15 +83,19 @@ class Bench:
         self.attempts: list[tuple[Attempt, Done]] = []
         self.asked: list[str] = []
         self._take = attempt if attempt is not None else lambda *given: self.attempts.append(given)
-        self.cluster = kind(
+        self.timer: Any = FakeTimer(self.clock)
+        self.afterwards = Following()
+        self.cluster: Any = kind(
             ClusterParts(
                 directory=self.directory,
-                loadbalance=RandomLoadBalance(Random(7)) if loadbalance is None else loadbalance,
+                loadbalance=RandomLoadBalance(parts()) if loadbalance is None else loadbalance,
                 attempt=self._attempt,
                 budget=Rich() if budget is None else budget,
                 clock=self.clock,
                 random=Random(7),
-                timer=Timer(self.clock),
+                timer=self.timer,
+                empty=lambda: EMPTY,
+                afterwards=self.afterwards,
                 callbacks=callbacks,
             )
         )
@@ -88,6 +110,7 @@ class Bench:
 
     def invocation(self, **policy: Any) -> Invocation:
         """Make a call."""
+        policy.setdefault("retry_backoff", Backoff(base_ms=0))  # whoever tests pauses asks for them
         made = MethodPolicy(reference="foo", method="find", **policy)
         record = CallRecord(made, "find", self.clock())
         ends = self.clock() + made.total_timeout_ms / 1000

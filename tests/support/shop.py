@@ -44,8 +44,11 @@ class Shop:
             "methods": dict(methods or {}),
             **(reference or {}),
         }
-        # Far longer than any test, so that a busy machine times out nothing that was not meant to.
-        config = {"consumer": {"timeout": 60_000, **(consumer or {})}, "references": {"foo": foo}}
+        # Far longer than any test, so that a busy machine times out nothing that was not meant to. No clock need move.
+        config = {
+            "consumer": {"timeout": 60_000, "retry_backoff": {"base": 0}, **(consumer or {})},
+            "references": {"foo": foo},
+        }
         self.consumer = Consumer(config, transports={"tri": self.transport}, **options)
 
     @property

@@ -37,7 +37,7 @@ FLOORS = (
     ("consumer.cluster", "consumer.transport"),
     ("consumer.reference",),
     ("consumer.scope",),
-    ("consumer.bootstrap", "consumer.channel", "consumer.testing", "consumer.cli"),
+    ("consumer.bootstrap", "consumer.channel", "consumer.discovery", "consumer.testing", "consumer.cli"),
 )
 # Rooms inside config, likewise; its other modules are its doors, which import any of them.
 CONFIG_FLOORS = (
@@ -52,7 +52,8 @@ NETWORK = ("grpc", "socket", "ssl", "selectors")
 # Generated stubs are made on a channel, and reflection asks over one.
 NETWORK_ROOMS = (
     "consumer.transport", "consumer.testing", "consumer.channel",
-    "consumer.interface.proto.recording", "consumer.interface.proto.reflection", "registry.zookeeper.session",
+    "consumer.interface.proto.recording", "consumer.interface.proto.reflection",
+    "registry.nacos.connection", "registry.zookeeper.session",
 )  # fmt: skip
 
 

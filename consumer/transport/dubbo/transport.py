@@ -41,6 +41,10 @@ class DubboTransport:
         """Say what happened on each connection; see `Transport.connections`."""
         return self._pool.counts()
 
+    def refresh(self, provider: Provider) -> None:
+        """Let what is sent say what the registry says now of *provider*; see `Transport.refresh`."""
+        self._pool.refresh(provider)
+
     def release(self, provider: Provider) -> None:
         """Drain the connections that only *provider* used; see `Transport.release`."""
         self._pool.release(provider)

@@ -45,6 +45,9 @@ class PythonTransport:
         """Tell how many threads of each reference calls hold that were given up; see `Transport.connections`."""
         return tuple(reference.counts() for reference in self._references)
 
+    def refresh(self, provider: Provider) -> None:
+        """Do nothing: no registry says anything of the one provider; see `Transport.refresh`."""
+
     def release(self, provider: Provider) -> None:
         """Keep all: the one provider never leaves; see `Transport.release`."""
 

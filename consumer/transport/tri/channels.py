@@ -322,6 +322,10 @@ class SharedChannels:
         """List where the open connections go, ``host:port``."""
         return [connection.address for connection in self._shared.open()]
 
+    def refresh(self, provider: Provider) -> None:
+        """Let *provider* be bound anew; see `SharedConnections.refresh`."""
+        self._shared.refresh(provider)
+
     def release(self, provider: Provider) -> None:
         """Forget *provider*; see `SharedConnections.release`."""
         self._shared.release(provider)

@@ -53,6 +53,9 @@ class TriTransport:
 
         return TriReference(policy, self._parts, providers, self._grpcio())
 
+    def _made(self) -> tuple[SharedChannels | Pool, ...]:
+        return tuple(shared for shared in (self._channels, self._pool) if shared is not None)
+
     def _grpcio(self) -> SharedChannels:
         """Return grpcio's channels, of which gRPC is imported."""
         with self._lock:
@@ -88,19 +91,22 @@ class TriTransport:
         counts = () if self._pool is None else self._pool.counts()
         return (*(ConnectionCounts(endpoint=f"tri://{address}") for address in addresses), *counts)
 
+    def refresh(self, provider: Provider) -> None:
+        """Let what is sent say what the registry says now of *provider*; see `Transport.refresh`."""
+        for shared in self._made():
+            shared.refresh(provider)
+
     def release(self, provider: Provider) -> None:
         """Drain the connections that only *provider* used; see `Transport.release`."""
-        for shared in (self._channels, self._pool):
-            if shared is not None:
-                shared.release(provider)
+        for shared in self._made():
+            shared.release(provider)
 
     def close(self) -> None:
         """Close every connection; see `Transport.close`."""
         with self._lock:
             self._is_closed = True
-        for shared in (self._channels, self._pool):
-            if shared is not None:
-                shared.close()
+        for shared in self._made():
+            shared.close()
 
     def after_fork(self) -> None:
         """Leave the parent's connections alone; see `Transport.after_fork`."""

@@ -256,7 +256,7 @@ class Carrier:
                 application="contract",
             )
         )
-        self._directory = Directory(kind.protocol, self._transport.release, time.monotonic)
+        self._directory = Directory(kind.protocol, self._transport.release, time.monotonic, self._transport.refresh)
         self._version = 0
         self.publish(*urls)
         self._providers = self._directory.providers

@@ -115,6 +115,23 @@ def test_a_provider_leaves_between_choice_and_binding(carry: Carry, peer: Peer, 
     wait_until(lambda: sockets_to(peer.url) == 0)
 
 
+@over("wire")
+def test_a_provider_changes_under_an_attempt(carry: Carry, peer: Peer) -> None:
+    """What runs gets its answer, what follows goes over the same connection, which ends when it left."""
+    carrier = carry(peer.url)
+    carrier.warm(peer)
+    attempt = carrier.send()
+    asked = peer.next()
+    carrier.publish(f"{peer.url}?weight=7")
+    other = carrier.send()
+    peer.next().answer("after")
+    asked.answer("before")
+    assert (carrier.answer_of(attempt), carrier.answer_of(other)) == ("before", "after")
+    assert sockets_to(peer.url) == 1
+    carrier.publish()
+    wait_until(lambda: sockets_to(peer.url) == 0)
+
+
 @over("wire", by=True)
 def test_a_provider_leaves_under_an_attempt(carry: Carry, peer: Peer, waits: bool) -> None:
     """What runs gets its answer, and only then the connection is closed."""

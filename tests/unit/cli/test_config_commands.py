@@ -125,7 +125,7 @@ def test_explain_shows_value_and_origin_of_each_setting() -> None:
 @pytest.mark.parametrize("columns", ["60", "80"])
 def test_explain_cuts_no_key_and_no_line_in_a_narrow_terminal(columns: str) -> None:
     """Where three columns have no room, the line stands below the value."""
-    long = "a_name_as_long_as_a_folder"
+    long = "a_name_as_long_as_folder"
     Path(f"{long}.yml").write_text("references: {foo: {interface: com.alibaba.foo.FooService, url: 'tri://h:1'}}\n")
     result = run("explain", f"{long}.yml", "foo", columns=columns)
     assert max(map(len, result.stdout.splitlines())) <= int(columns)

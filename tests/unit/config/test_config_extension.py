@@ -52,9 +52,9 @@ def test_an_unknown_name_ends_with_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("group", "name"),
     [
-        *((extension.CLUSTER, name) for name in ("failback", "failsafe", "forking", "zone-aware", "zoneAware")),
-        *((extension.LOADBALANCE, name) for name in ("leastactive", "leastActive", "consistenthash", "p2c")),
-        *((extension.REGISTRY, name) for name in ("nacos", "service-discovery-registry")),
+        *((extension.CLUSTER, name) for name in ("mock", "adaptive-service", "adaptiveService")),
+        *((extension.LOADBALANCE, name) for name in ("aliasmethod", "aliasMethod", "consistenthashing")),
+        *((extension.REGISTRY, name) for name in ("etcd", "service-discovery-registry")),
         *((extension.TRANSPORT, name) for name in ("rest", "native-thrift", "hessian")),
         (extension.INTERCEPTOR, "consumercontext"),
     ],

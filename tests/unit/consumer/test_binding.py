@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from random import Random
 from typing import Any
 
 import pytest
+from support.balance import parts
 from support.shop import Shop
 
 from callahead.config.errors import ConfigError
 from callahead.consumer import CallNext, Invocation, InvocationFuture
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.provider import Provider
-from callahead.consumer.loadbalance.api import AttemptWatcher
+from callahead.consumer.loadbalance.api import AttemptWatcher, LoadBalanceParts
 
 SEEN: list[str] = []
 
@@ -124,8 +124,8 @@ def test_an_observer_of_attempts_may_add_attachments() -> None:
 class LeastActive:
     """A load balancer that hears of attempts, as one of another distribution would be."""
 
-    def __init__(self, random: Random) -> None:
-        del random
+    def __init__(self, parts: LoadBalanceParts) -> None:
+        del parts
         self.running: dict[Provider, int] = {}
 
     def select(self, providers: Sequence[Provider], invocation: Invocation) -> Provider:
@@ -141,7 +141,7 @@ class LeastActive:
 
 def test_a_load_balancer_that_watches_is_told_of_every_attempt() -> None:
     """Whatever its end: a look at what runs chooses the idle one, and all is zero in the end."""
-    balance = LeastActive(Random(0))
+    balance = LeastActive(parts())
     assert isinstance(balance, AttemptWatcher)
     with Shop(providers=3) as shop:
         pipeline = pipeline_of(shop)

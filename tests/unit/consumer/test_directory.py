@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from support.clock import FakeClock
 from support.cluster import endpoints
 from support.shop import Shop
@@ -19,7 +22,10 @@ class Fixture:
     def __init__(self, count: int = 3) -> None:
         self.clock = FakeClock()
         self.released: list[Provider] = []
-        self.directory = Directory("tri", self.released.append, self.clock)
+        self.refreshed: list[Provider] = []
+        self.directory = Directory(
+            "tri", self.released.append, self.clock, self.refreshed.append, lambda: 1_795_634_098.0
+        )
         if count:
             self.publish(*endpoints(count))
 
@@ -66,14 +72,57 @@ def test_other_protocols_are_passed_over_and_counted() -> None:
     assert repr(here.directory) == "<Directory of 1 tri providers, 0 passed over>"
 
 
-def test_another_weight_is_another_provider() -> None:
-    """What the registry says of a provider never changes under a running call."""
-    here = Fixture(1)
-    [old] = here.directory.providers
-    here.publish(*endpoints(1, weight=5))
-    [new] = here.directory.providers
-    assert (old.weight, new.weight) == (100, 5)
-    assert here.released == [old]
+@pytest.mark.parametrize("change", [{"weight": 5}, {"path": "a.Foo"}, {"parameters": {"token": "x"}}], ids=str)
+def test_one_that_changes_is_the_same_provider(change: dict[str, Any]) -> None:
+    """It takes over what the registry says now, and keeps its connections and its health; the list is a new one."""
+    here = Fixture(2)
+    before = here.directory.providers
+    here.end(before[0], ConnectFailed("refused", not_sent=True))
+    changed = endpoints(2, **change)
+    here.publish(changed[0], *endpoints(2)[1:])
+    assert here.directory.providers == before
+    assert here.directory.providers is not before
+    assert before[0].endpoint is changed[0]
+    assert before[0].weight == change.get("weight", 100)
+    assert before[0] not in here.directory.candidates(())
+    assert (here.released, here.refreshed) == ([], [before[0]])
+
+
+def test_a_list_that_says_nothing_new_is_the_same_object() -> None:
+    """So that nothing that was made of it is made anew."""
+    here = Fixture(3)
+    before = here.directory.providers
+    here.publish(*endpoints(3), reason="again")
+    assert here.directory.providers is before
+    assert here.directory.reason == "again"
+    here.publish(*reversed(endpoints(3)))
+    assert here.directory.providers == before[::-1]
+    assert (here.released, here.refreshed) == ([], [])
+
+
+def test_when_a_provider_started_is_kept_by_the_clock_that_nobody_sets() -> None:
+    """A minute ago by its own word: nine are left of ten, whatever becomes of the clock on the wall."""
+    here = Fixture(0)
+    started = str(1_795_634_098_000 - 60_000)
+    here.publish(*endpoints(1, parameters={"timestamp": started}))
+    [provider] = here.directory.providers
+    assert provider.warm_at == here.clock.now + 540
+
+
+def test_those_that_can_be_reached_are_one_object_as_long_as_none_changes() -> None:
+    """A load balancer may keep its work for this list, too."""
+    here = Fixture(4)
+    first, second, *_ = here.directory.providers
+    here.end(first, ConnectFailed("refused", not_sent=True))
+    usable = here.directory.candidates(())
+    here.clock.advance(UNHEALTHY_S / 2)
+    assert here.directory.candidates(()) is usable
+    here.end(second, ConnectFailed("refused", not_sent=True))
+    assert here.directory.candidates(()) == here.directory.providers[2:]
+    here.clock.advance(UNHEALTHY_S / 2)
+    assert here.directory.candidates(()) == (first, *here.directory.providers[2:])
+    here.publish(*endpoints(5))
+    assert here.directory.candidates(()) == (first, *here.directory.providers[2:])
 
 
 def test_one_that_cannot_be_reached_is_passed_over_and_comes_back() -> None:

@@ -104,7 +104,10 @@ def test_all_attempts_failed_says_all() -> None:
     assert isinstance(error, AllAttemptsFailed)
     assert error.failures == tuple(made)
     assert error.__cause__ is made[2]
-    assert error.message == "all 3 attempts failed, at 2 of 2 providers (tri://h1:1, tri://h2:1); the last: gone"
+    assert error.message == (
+        "all 3 attempts failed, at 2 of 2 providers: "
+        "1. tri://h1:1: refused; 2. tri://h2:1: reset by peer; 3. tri://h2:1: gone"
+    )
     assert (error.reference, error.method, error.endpoint) == ("foo", "find", "tri://h2:1")
     assert (error.attempt, round(error.elapsed_ms), error.status) == (3, 300, "UNAVAILABLE")
     assert (error.not_sent, error.in_doubt, error.is_remote) == (False, True, False)

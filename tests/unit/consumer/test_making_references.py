@@ -231,4 +231,4 @@ def test_what_could_not_be_made_leaves_nothing(protocol: str) -> None:
             with pytest.raises(RegistryError):
                 consumer.reference("foo")
         assert of_transports() <= before
-        assert len(consumer._own_registries) == 1
+        assert len(consumer._registries._own) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,36 @@ def test_what_is_forgotten_is_prepared_anew() -> None:
     shared.after_fork()
 
     assert [method[who] for who in (other, one) for method in methods] == [7, 8, 9, 10]
+
+
+def test_a_provider_that_changed_is_prepared_anew_over_its_connection() -> None:
+    """What was made of the old word of the registry goes, and nothing else."""
+    one = provider()
+    shared: SharedConnections[str, Line] = SharedConnections()
+    method = shared.bound(lambda who: (who.endpoint.path, get(shared, "a", who)), lambda: (one,))
+    path, line = method[one]
+    one.take(replace(one.endpoint, path="new"), 0, 0)
+    shared.refresh(one)
+
+    assert path == ""
+    assert method[one] == ("new", line)
+    assert line.told == []
+
+
+def test_a_provider_that_changes_while_it_is_prepared_is_prepared_again() -> None:
+    """Else the old word would stay for good."""
+    one = provider()
+    paths = iter(("new", "newer"))
+    seen: list[str] = []
+
+    def bind(who: Provider) -> str:
+        seen.append(who.endpoint.path)
+        if len(seen) < 3:
+            who.take(replace(who.endpoint, path=next(paths)), 0, 0)
+        return seen[-1]
+
+    assert Bound(bind, lambda _: None, lambda: (one,))[one] == "newer"
+    assert seen == ["", "new", "newer"]
 
 
 def test_a_method_that_nobody_holds_any_more_is_not_kept() -> None:
@@ -133,6 +164,29 @@ def test_the_last_user_that_leaves_drains_a_connection() -> None:
 
     assert (line.told, shared.open()) == (["drain"], ())
     assert get(shared, "a", one) is not line
+
+
+class Users(set[Provider]):
+    """Those that share a connection, with a count of how often somebody looks for one among them."""
+
+    looks = 0
+
+    def __contains__(self, one: object) -> bool:
+        self.looks += 1
+        return super().__contains__(one)
+
+
+def test_a_release_looks_at_its_own_connections_only() -> None:
+    """Of ten thousand that leave at once none costs a look at all the others."""
+    shared: SharedConnections[str, Line] = SharedConnections()
+    several = {str(number): provider() for number in range(50)}
+    for key, who in several.items():
+        shared.get(key, who, Line).providers = Users([who])  # type: ignore[union-attr]
+    lines = shared.open()
+    for who in several.values():
+        shared.release(who)
+    assert [line.told for line in lines] == [["drain"]] * 50
+    assert {line.providers.looks for line in lines} == {1}  # type: ignore[attr-defined]
 
 
 def test_close_ends_those_that_drain_too() -> None:

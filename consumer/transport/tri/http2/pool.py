@@ -70,6 +70,10 @@ class Pool:
         """Return what happened on each connection."""
         return tuple(connection.counts() for connection in self._shared.open())
 
+    def refresh(self, provider: Provider) -> None:
+        """Let *provider* be bound anew; see `SharedConnections.refresh`."""
+        self._shared.refresh(provider)
+
     def release(self, provider: Provider) -> None:
         """Forget *provider*; see `SharedConnections.release`."""
         self._shared.release(provider)

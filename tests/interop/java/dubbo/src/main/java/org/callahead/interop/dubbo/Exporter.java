@@ -46,8 +46,10 @@ final class Exporter {
     }
 
     private static ApplicationConfig application() {
-        ApplicationConfig application = new ApplicationConfig("callahead-interop");
+        ApplicationConfig application =
+                new ApplicationConfig(System.getProperty("interop.application", "callahead-interop"));
         application.setQosEnable(false);
+        application.setMetadataType(System.getProperty("interop.metadataType"));
         return application;
     }
 

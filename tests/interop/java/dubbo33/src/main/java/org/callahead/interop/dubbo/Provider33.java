@@ -1,7 +1,9 @@
 package org.callahead.interop.dubbo;
 
+import java.util.Arrays;
 import java.util.List;
 import org.apache.dubbo.common.Version;
+import org.apache.dubbo.config.ProtocolConfig;
 import org.callahead.interop.greeter.Greeter;
 import org.callahead.interop.service.Catalogue;
 import org.callahead.interop.service.Exposed;
@@ -15,7 +17,10 @@ public final class Provider33 {
         Lifecycle.begin();
         int dubbo = Integer.getInteger("interop.dubboPort");
         int tri = Integer.getInteger("interop.triPort");
-        Exporter exporter = new Exporter(Exporter.protocol("dubbo", dubbo), Exporter.protocol("tri", tri));
+        Exporter exporter = new Exporter(Arrays.stream(
+                        System.getProperty("interop.protocols", "dubbo,tri").split(","))
+                .map(name -> Exporter.protocol(name, name.equals("dubbo") ? dubbo : tri))
+                .toArray(ProtocolConfig[]::new));
         Framework33 framework = new Framework33();
         exporter.addAll(Catalogue.of(framework));
         exporter.addAll(List.of(Exposed.plain(Greeter.class, new GreeterProvider(framework))));

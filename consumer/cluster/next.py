@@ -1,0 +1,44 @@
+"""Whether a call that has failed is tried again, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..call.invocation import Invocation
+from ..call.provider import Provider
+from ..errors import NoProviderAvailable, RpcError
+from .api import ClusterParts
+from .pause import length_of
+from .retry import may_repeat
+
+
+def pause_before_next(
+    parts: ClusterParts,
+    invocation: Invocation,
+    error: BaseException,
+    failures: Sequence[BaseException],
+    tried: Sequence[Provider],
+) -> float | None:
+    """Return the seconds to wait before the next attempt, 0 for none, or None where there must be no other.
+
+    *error*, the last of *failures*, must allow for it, ``retries`` too, the deadline and the budget, from which it is
+    taken. What was not sent is sent to a provider not *tried* yet without a pause: nobody was troubled by it. Source:
+    gRPC's transparent retries.
+    """
+    policy = invocation.policy
+    if len(failures) > policy.retries or not may_repeat(error, policy):
+        return None
+    knows_another = any(provider not in tried for provider in parts.directory.providers)
+    if isinstance(error, NoProviderAvailable) and not knows_another:
+        return None
+    is_free = knows_another and isinstance(error, RpcError) and error.not_sent
+    pause = 0.0 if is_free else length_of(policy.retry_backoff, len(failures), parts.random)
+    left = invocation.deadline.remaining()
+    if pause >= left:
+        if left > 0:
+            error.add_note(f"not tried again: the deadline would pass in the pause of {pause * 1000:.0f} ms before it")
+        return None
+    if not parts.budget.withdraw():
+        error.add_note("not tried again: the retry budget (20 % of calls, 10 a second) is spent")
+        return None
+    return pause

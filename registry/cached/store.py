@@ -1,0 +1,164 @@
+"""The lists of one registry in memory, and the thread that writes them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import weakref
+from collections.abc import Callable
+from random import Random
+from threading import Condition, Thread, current_thread
+from typing import Final
+
+from ..models import Endpoint, ServiceKey
+from .lists import Kept, ListFile
+
+_log = logging.getLogger("callahead.registry")
+
+_STORES: weakref.WeakSet[ListStore] = weakref.WeakSet()
+
+# Changes come in crowds, of which only the last matters.
+_SETTLE_S: Final = 1.0
+_FIRST_DELAY_S, _MOST_DELAY_S, _JITTER = 0.5, 30.0, 0.3
+
+Attempt = Callable[[], bool]
+"""Tries something that has failed; True where it is done."""
+
+
+class ListStore:
+    """Keeps the lists, writes them a moment after they have changed, and tries again what has failed.
+
+    A daemon thread does both; it is started when there is something to do, and ended by `close`, which writes what is
+    not written yet. In a forked child nothing is written: its parent does that.
+
+    Args:
+        registry: Id of the registry, for the thread and the log.
+        path: Of the file; it is read when first asked for.
+        random: The one source of chance.
+    """
+
+    def __init__(self, registry: str, path: str, random: Random | None = None) -> None:
+        self.path = path
+        self._id = registry
+        self._file = ListFile(path)
+        self._random = random or Random()  # noqa: S311 - it spreads attempts
+        self._changed = Condition()
+        self._lists: dict[str, Kept] | None = None
+        self._unwritten: dict[str, Kept] = {}
+        self._attempts: list[Attempt] = []
+        self._delay_s = _FIRST_DELAY_S
+        self._problem = ""
+        self._closing = self._is_forked = False
+        self._thread: Thread | None = None
+        _STORES.add(self)
+
+    def get(self, key: ServiceKey) -> Kept | None:
+        """Give the last good list of *key*, of this process or of the one before it."""
+        with self._changed:
+            found = self._known().get(str(key))
+        return found if found is not None and found.endpoints else None
+
+    def put(self, key: ServiceKey, endpoints: tuple[Endpoint, ...]) -> None:
+        """Keep *endpoints*; an empty list is no good one, for a registry whose data are gone shows the same."""
+        with self._changed:
+            if not endpoints or self._is_forked:
+                return
+            kept = Kept(endpoints, time.time())
+            self._known()[str(key)] = kept
+            self._unwritten[str(key)] = kept
+            self._wake()
+
+    def try_again(self, attempt: Attempt) -> None:
+        """Call *attempt* on the thread, less and less often, until it is done or this is closed."""
+        with self._changed:
+            self._attempts.append(attempt)
+            self._wake()
+
+    def close(self) -> None:
+        """End the thread, and write what is left to write. Idempotent."""
+        with self._changed:
+            self._closing = True
+            thread = self._thread
+            self._changed.notify_all()
+        if thread is not None and thread is not current_thread():
+            thread.join()
+
+    def _known(self) -> dict[str, Kept]:
+        if self._lists is None:
+            self._lists = self._file.read()
+        return self._lists
+
+    def _wake(self) -> None:
+        if self._thread is None and not self._closing:
+            self._start()
+        self._changed.notify_all()
+
+    def _start(self) -> None:
+        thread = Thread(target=self._run, name=f"callahead-registry-{self._id}-cache", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system has no thread left: the next change tries again
+            _log.warning("registry %s: %s is not written: %s", self._id, self.path, error)
+            return
+        self._thread = thread
+
+    def _run(self) -> None:
+        while not self._closing:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing or self._unwritten or self._attempts)
+                self._changed.wait_for(lambda: self._closing, self._pause())
+            self._try_all()
+            self._write()
+        self._write()
+
+    def _pause(self) -> float:
+        if not self._attempts:
+            return _SETTLE_S
+        delay = self._delay_s * self._random.uniform(1 - _JITTER, 1 + _JITTER)
+        self._delay_s = min(self._delay_s * 2, _MOST_DELAY_S)
+        return delay
+
+    def _try_all(self) -> None:
+        with self._changed:
+            attempts, self._attempts = self._attempts, []
+        failed = [attempt for attempt in attempts if not self._closing and not attempt()]
+        with self._changed:
+            self._attempts += failed
+            if not self._attempts:
+                self._delay_s = _FIRST_DELAY_S
+
+    def _write(self) -> None:
+        with self._changed:
+            lists, self._unwritten = self._unwritten, {}
+        if not lists:
+            return
+        try:
+            self._file.write(lists)
+        except (OSError, ValueError) as error:
+            self._complain(str(error))
+        else:
+            self._problem = ""
+
+    def _complain(self, problem: str) -> None:
+        if problem != self._problem:
+            _log.warning("registry %s: %s is not written: %s", self._id, self.path, problem)
+        self._problem = problem
+
+    def _after_fork(self) -> None:
+        self._changed = Condition()
+        self._is_forked = True
+        self._unwritten = {}
+        if self._thread is not None and self._thread is not current_thread() and not self._closing:
+            self._thread = None
+            if self._attempts:
+                self._start()
+
+
+def _after_fork_in_child() -> None:
+    for store in list(_STORES):
+        store._after_fork()
+
+
+# The queues have been freed by then: their module, imported above, has registered first.
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,248 @@
+"""Nacos as a registry: connections come and go, the lists stay."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from functools import partial
+from threading import Lock, get_ident
+from typing import Literal
+
+from callahead.config.policy import RegistryPolicy
+
+from ..api import NotifyListener, Subscription
+from ..catalogue import Catalogue, Providers
+from ..errors import RegistryError, RegistryUnavailable
+from ..instance import Instances, ServiceInstance
+from ..models import Endpoint, ServiceKey
+from ..notify import NotifyQueue
+from ..serial import UNKNOWN, SerialQueue, Unknown
+from .instances import of_application, provider
+from .keeper import Keeper
+from .names import is_open, key_of, meant_by, name_of
+from .payload import Message
+from .service import Names, Service, service_named_in
+from .settings import Settings
+from .text import Text, read_text
+from .watched import Watched
+
+_REGISTRIES: weakref.WeakSet[NacosRegistry] = weakref.WeakSet()
+
+
+class NacosRegistry:
+    """Providers that Dubbo registers in Nacos, by interface and by application, and the texts beside them.
+
+    A daemon thread, which the first subscription starts, keeps a connection over gRPC to one of the servers, by which
+    they tell of each change; on each new connection all is asked for again. While there is none the last lists stay,
+    for as long as that takes, and `problem`, the log and each snapshot's reason say why. Nor is a list taken that is
+    empty after an interruption: providers need some seconds to come back to a server that has been started again.
+    Servers that cannot be reached are no error of `subscribe`: its first snapshot is then empty, and the list comes
+    when they can. The connection is ended before each fork, and both processes make one of their own.
+
+    Args:
+        policy: Address ``nacos://[user:password@]host:port?backup=host:port,...``; settings ``namespace``, default
+            ``public``, ``group``, default ``DEFAULT_GROUP``, ``username``, ``password``, ``timeout``, default 5 s, and
+            ``settle``, default 5 s.
+
+    Raises:
+        ConfigError: The address names no server, or a setting is unknown or wrong.
+    """
+
+    def __init__(self, policy: RegistryPolicy) -> None:
+        self._id = policy.id
+        self._named_at = policy.origins.get("address", "")
+        self._settings = Settings.of(policy)
+        self._lock = Lock()
+        self._queue = NotifyQueue(policy.id, self._find)
+        self._texts_queue: SerialQueue[tuple[str, str], str | None] = SerialQueue(policy.id, self._text)
+        self._applications_queue: SerialQueue[str, Instances] = SerialQueue(policy.id, self._instances)
+        self._keeper = Keeper(policy.id, self._settings, self._about, self._announce)
+        self._names: dict[ServiceKey, Names] = {}
+        self._services: dict[ServiceKey, Service[Endpoint]] = {}
+        self._texts: dict[tuple[str, str], Text] = {}
+        self._applications: dict[str, Service[ServiceInstance]] = {}
+        self._catalogue = Catalogue(self._settings.address)
+        _REGISTRIES.add(self)
+
+    @property
+    def problem(self) -> str | None:
+        """Why there is no connection now; None while there is one, or before the first subscription."""
+        return self._keeper.session.trouble or None if self._keeper.is_started else None
+
+    def subscribe(self, key: ServiceKey, listener: NotifyListener) -> Subscription:
+        """Tell *listener* of the providers of *key*, as `Registry.subscribe` promises.
+
+        The first subscriptions wait for a connection up to ``timeout``, counted from the first of them.
+
+        Raises:
+            RegistryUnavailable: The system has no thread left.
+            RegistryError: The registry is closed.
+        """
+        self._keeper.begin()
+        self._keeper.wait_for(self._asked_for(key))
+        return self._queue.subscribe(key, listener)
+
+    def watch(self, group: str, key: str, listener: Callable[[str | None], None], /) -> Subscription:
+        """Tell *listener* of a text, as `ConfigurationCentre.watch` promises.
+
+        Raises:
+            RegistryUnavailable: The system has no thread left.
+            RegistryError: The registry is closed.
+        """
+        self._keeper.begin()
+        with self._lock:
+            if (group, key) not in self._texts:
+                self._texts[group, key] = Text(group, key, self._settings)
+                self._keeper.add(self._texts[group, key])
+        self._keeper.wait_for([self._texts[group, key]])
+        return self._texts_queue.subscribe((group, key), listener)
+
+    def watch_application(self, application: str, listener: Callable[[Instances], None], /) -> Subscription:
+        """Tell *listener* of instances, as `ApplicationRegistry.watch_application` promises.
+
+        Raises:
+            RegistryUnavailable: The system has no thread left.
+            RegistryError: The registry is closed.
+        """
+        self._keeper.begin()
+        with self._lock:
+            if application not in self._applications:
+                understand = partial(of_application, application=application)
+                self._applications[application] = Service(application, self._settings, understand)
+                self._keeper.add(self._applications[application])
+        self._keeper.wait_for([self._applications[application]])
+        return self._applications_queue.subscribe(application, listener)
+
+    def read_metadata(self, application: str, revision: str, /) -> str | None:
+        """Read what a revision provides, as `ApplicationRegistry.read_metadata` promises.
+
+        Raises:
+            RegistryUnavailable: There is no connection, or the server refuses.
+        """
+        try:
+            return read_text(revision, application, self._settings, self._keeper.session)
+        except RegistryError as error:
+            place = f"{self._settings.address}: the metadata {revision} of {application}"
+            raise RegistryUnavailable(f"{place} cannot be read: {error}") from error
+
+    def close(self) -> None:
+        """End every subscription, the connection and its threads. Idempotent."""
+        self._queue.close()
+        self._texts_queue.close()
+        self._applications_queue.close()
+        self._keeper.close()
+
+    def __repr__(self) -> str:
+        return f"<NacosRegistry {self._settings.address}{': ' + self.problem if self.problem else ''}>"
+
+    def _asked_for(self, key: ServiceKey) -> list[Watched]:
+        """All that is watched for the sake of *key*, which is begun here where nobody has before."""
+        with self._lock:
+            if is_open(key):
+                return [self._names.get(key) or self._new_names(key)]
+            return [self._services.get(each) or self._new_service(each) for each in meant_by(key)]
+
+    def _new_names(self, key: ServiceKey) -> Names:
+        names = self._names[key] = Names(self._settings, lambda found: self._found(key, found))
+        self._keeper.add(names)
+        return names
+
+    def _new_service(self, key: ServiceKey) -> Service[Endpoint]:
+        service = Service(name_of(key), self._settings, provider)
+        self._services = {**self._services, key: service}
+        self._keeper.add(service)
+        return service
+
+    def _found(self, wanted: ServiceKey, names: list[str]) -> None:
+        """Read those services that are *wanted* and that nobody has asked for yet; on the keeper's thread."""
+        keys = [key for key in map(key_of, names) if key is not None and wanted.accepts(key)]
+        with self._lock:
+            new = [self._new_service(key) for key in keys if key not in self._services]
+        for service in new:
+            self._keeper.read(service)
+
+    def _about(self, push: Message) -> Watched | None:
+        """Find what *push* tells of."""
+        if push.kind == "ConfigChangeNotifyRequest":
+            return self._texts.get((str(push.body.get("group")), str(push.body.get("dataId"))))
+        if push.kind == "NotifySubscriberRequest":
+            name = service_named_in(push.body)
+            key = key_of(name)
+            return self._applications.get(name) if key is None else self._services.get(key)
+        return None
+
+    def _find(self, key: ServiceKey) -> Providers:
+        source, services = self._settings.address, self._services
+        wanted = {each: services[each] for each in (services if is_open(key) else meant_by(key)) if key.accepts(each)}
+        asked = self._asked_for(key)
+        problems = (each.problem for each in (*asked, *wanted.values()) if each.problem)
+        problem = self._keeper.trouble or next(problems, "")
+        if not all(each.is_answered for each in asked):
+            text = f"{source}: {problem or 'there is no answer yet'}{self._whose()}"
+            return Providers((), text, is_known=False)
+        # The one catalogue of all is made a moment after a service is read; it alone knows what else there is.
+        known = Catalogue(source, {each: service.found for each, service in wanted.items() if service.found})
+        found = (known if known.services else self._catalogue).find(key)
+        reason = f"{found.reason}; not renewed: {problem}{self._whose()}" if problem else found.reason
+        return Providers(found.endpoints, reason, is_known=all(each.is_known for each in asked))
+
+    def _whose(self) -> str:
+        """Tell where the registry was named."""
+        return f" (registries.{self._id}.address, {self._named_at})" if self._named_at else ""
+
+    def _text(self, place: tuple[str, str]) -> str | Literal[Unknown.UNKNOWN] | None:
+        text = self._texts[place]
+        return text.text if text.is_known else UNKNOWN
+
+    def _instances(self, application: str) -> Instances | Literal[Unknown.UNKNOWN]:
+        service = self._applications[application]
+        if not service.is_known:
+            return UNKNOWN
+        count, problem = len(service.found), self._keeper.trouble or service.problem
+        reason = f"{self._settings.address}: {count or 'no'} instance{'' if count < 2 else 's'} of {application}"
+        return Instances(service.found, f"{reason}; not renewed: {problem}" if problem else reason)
+
+    def _announce(self) -> None:
+        found = {key: service.found for key, service in self._services.items() if service.found}
+        self._catalogue = Catalogue(self._settings.address, found)
+        self._queue.announce(wait=False)  # a listener may be closing this registry, which waits for this thread
+        self._texts_queue.announce(wait=False)
+        self._applications_queue.announce(wait=False)
+
+    def before_fork(self) -> None:
+        """Leave nothing of gRPC running."""
+        self._keeper.before_fork()
+
+    def after_fork(self, *, in_child: bool) -> None:
+        """Go on, in either process."""
+        if in_child:
+            self._lock = Lock()
+            self._keeper.after_fork_in_child()
+        else:
+            self._keeper.after_fork_in_parent()
+
+
+# By thread, since two may fork at a time: those that wait for the end of a fork.
+_FORKING: dict[int, list[NacosRegistry]] = {}
+
+
+def _before_fork() -> None:
+    _FORKING[get_ident()] = registries = list(_REGISTRIES)
+    for registry in registries:
+        registry.before_fork()
+
+
+def _after_fork(*, in_child: bool) -> None:
+    for registry in _FORKING.pop(get_ident()):
+        registry.after_fork(in_child=in_child)
+    if in_child:
+        _FORKING.clear()
+
+
+# The queues have been freed by then: their module, imported above, has registered first.
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=partial(_after_fork, in_child=False),
+    after_in_child=partial(_after_fork, in_child=True),
+)

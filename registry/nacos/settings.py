@@ -1,0 +1,125 @@
+"""What the address and the parameters of a ``nacos`` registry say.
+
+Source: Dubbo's ``nacos://host:port?namespace=&group=&backup=host:port,...&username=&password=``; differs: ``settle``,
+and user and password may stand before the host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
+from urllib.parse import unquote
+
+from callahead.config.policy import RegistryPolicy
+from callahead.config.values.secret import masked
+
+from ..errors import ProviderDataError
+from ..settings import duration_ms, location_of, reject_unknown, settings_of
+from ..url import Url
+
+_KNOWN = ("backup", "group", "namespace", "password", "settle", "timeout", "username")
+_EXAMPLE = "write it like nacos://127.0.0.1:8848?backup=127.0.0.2:8848"
+_PORT = 8848
+_GRPC_OFFSET = 1000
+_GROUP = "DEFAULT_GROUP"
+_PUBLIC = "public"
+_TIMEOUT_MS = 5_000
+_SETTLE_MS = 5_000
+
+
+class Server(NamedTuple):
+    """One server: its port is that of HTTP, beside which gRPC has one by the rule of Nacos."""
+
+    host: str
+    port: int
+
+    @property
+    def grpc_port(self) -> int:
+        """Where it is spoken to but for the log-in."""
+        return self.port + _GRPC_OFFSET
+
+    @property
+    def grpc_target(self) -> str:
+        """``host:port`` for gRPC."""
+        return f"{_bracketed(self.host)}:{self.grpc_port}"
+
+    def __str__(self) -> str:
+        return f"{_bracketed(self.host)}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to reach the servers, and where in them to look.
+
+    Attributes:
+        servers: At least one.
+        namespace: "" for the public one.
+        group: Of the services.
+        username: "" where nobody logs in.
+        password: Beside *username*.
+        timeout_s: How long the first subscriptions wait for an answer.
+        settle_s: How long a list that has become empty must stay so before it is taken.
+    """
+
+    servers: tuple[Server, ...]
+    namespace: str
+    group: str
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    timeout_s: float
+    settle_s: float
+
+    @classmethod
+    def of(cls, policy: RegistryPolicy) -> Self:
+        """Read those of *policy*.
+
+        Raises:
+            ConfigError: The address names no server, or a setting is unknown or wrong.
+        """
+        reject_unknown(policy, _KNOWN)
+        given = settings_of(policy)
+        user, _, place = location_of(policy).rpartition("@")
+        username, _, password = user.partition(":")
+        namespace = given.get("namespace", "")
+        return cls(
+            servers=_servers(policy, f"{place},{given.get('backup', '')}"),
+            namespace="" if namespace == _PUBLIC else namespace,
+            group=given.get("group") or _GROUP,
+            username=given.get("username", unquote(username)),
+            password=given.get("password", unquote(password)),
+            timeout_s=duration_ms(policy, "timeout", _TIMEOUT_MS) / 1000,
+            settle_s=duration_ms(policy, "settle", _SETTLE_MS) / 1000,
+        )
+
+    @property
+    def naming_namespace(self) -> str:
+        """The namespace, as requests for services name it."""
+        return self.namespace or _PUBLIC
+
+    @property
+    def address(self) -> str:
+        """What errors and the log call the registry."""
+        return f"nacos://{','.join(map(str, self.servers))}/{self.naming_namespace}/{self.group}"
+
+
+def _servers(policy: RegistryPolicy, text: str) -> tuple[Server, ...]:
+    try:
+        urls = [Url.parse(f"nacos://{one.strip()}") for one in text.split(",") if one.strip()]
+    except ProviderDataError as error:
+        raise policy.error("address", str(error), _EXAMPLE) from None
+    if not urls or not all(url.host for url in urls):
+        raise policy.error("address", f'"{masked(policy.address)}" names no server', _EXAMPLE)
+    servers = tuple(Server(url.host, url.port or _PORT) for url in urls)
+    for server in servers:
+        _require_ports(policy, server)
+    return servers
+
+
+def _require_ports(policy: RegistryPolicy, server: Server) -> None:
+    if server.grpc_port > 0xFFFF:
+        text = f'"{server}": gRPC has the port {_GRPC_OFFSET} above that of HTTP, which would be {server.grpc_port}'
+        raise policy.error("address", text, _EXAMPLE)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,220 @@
+"""A serial queue on which listeners hear of what changes, each of the newest state and never two at once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import weakref
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable
+from enum import Enum
+from threading import Condition, get_ident
+from typing import Any, Final, Generic, Literal, TypeVar
+
+from .errors import RegistryError
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_log = logging.getLogger("callahead.registry")
+
+_QUEUES: weakref.WeakSet[SerialQueue[Any, Any]] = weakref.WeakSet()
+
+
+class Unknown(Enum):
+    """The one value of which nobody is told."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+
+
+class SerialQueue(Generic[K, V]):
+    """Tells each subscription what *find* says of its key, when it is made and after each `announce`.
+
+    The queue has no thread: whoever announces or subscribes serves it, unless another thread is serving it already; so
+    at most one listener runs at a time, and each hears of states in the order in which they came to be. What is queued
+    is "look again", never a list: changes that come faster than the listeners take them are told as the newest list,
+    and the memory in use does not grow with them. A listener that would hear nothing new is not called.
+
+    In a forked child the queue is free, whoever served it in the parent. What was queued, and who was being told, hears
+    of it at the child's next announcement.
+
+    Args:
+        name: Of the registry, for errors and the log.
+        find: Gives what a key stands for now, or `UNKNOWN`; called from any thread and must not block.
+    """
+
+    def __init__(self, name: str, find: Callable[[K], V | Literal[Unknown.UNKNOWN]]) -> None:
+        self._name = name
+        self._find = find
+        self._changed = Condition()
+        self._subscriptions: list[QueuedSubscription[K, V]] = []
+        self._due: deque[QueuedSubscription[K, V]] = deque()
+        self._added = 0
+        self._served = 0
+        self._server: int | None = None
+        self._closed = False
+        _QUEUES.add(self)
+
+    def subscribe(self, key: K, listener: Callable[[V], None]) -> QueuedSubscription[K, V]:
+        """Begin to tell *listener* of *key*; the first notification has run before this returns, if *key* is known.
+
+        Raises:
+            RegistryError: The queue is closed.
+        """
+        subscription = QueuedSubscription(self, key, listener)
+        with self._changed:
+            self._require_open()
+            self._subscriptions.append(subscription)
+            nested = self._server == get_ident()
+        if nested:  # a listener subscribes: nothing is queued for the new one, so telling it now keeps the order
+            self._tell(subscription)
+        else:
+            self._serve([subscription], wait=True)
+        return subscription
+
+    def announce(self, *, wait: bool = True) -> None:
+        """Tell every subscription for which *find* now says something new.
+
+        Args:
+            wait: Return only when they have been told, even if another thread tells them. A listener that announces
+                never waits: they are told when it returns.
+        """
+        with self._changed:
+            subscriptions = tuple(self._subscriptions)
+        self._serve(subscriptions, wait=wait)
+
+    def close(self) -> None:
+        """End every subscription and refuse new ones. Idempotent."""
+        with self._changed:
+            self._closed = True
+            subscriptions = tuple(self._subscriptions)
+        for subscription in subscriptions:
+            subscription.close()
+
+    def __len__(self) -> int:
+        return len(self._subscriptions)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise RegistryError(f"registry {self._name} is closed")
+
+    def _serve(self, subscriptions: Iterable[QueuedSubscription[K, V]], *, wait: bool) -> None:
+        with self._changed:
+            before = len(self._due)
+            self._due.extend(subscriptions)
+            self._added += len(self._due) - before
+            if not self._takes_over(self._added, wait=wait):
+                return
+        self._drain()
+
+    def _takes_over(self, ticket: int, *, wait: bool) -> bool:
+        """Wait until all up to *ticket* is served, or become the one who serves it."""
+        while self._served < ticket:
+            if self._server is None:
+                self._server = get_ident()
+                return True
+            if not wait or self._server == get_ident():
+                return False
+            self._changed.wait()
+        return False
+
+    def _drain(self) -> None:
+        try:
+            while (subscription := self._next()) is not None:
+                try:
+                    self._tell(subscription)
+                finally:
+                    with self._changed:
+                        self._served += 1
+                        self._changed.notify_all()
+        except BaseException:  # Ctrl-C in a listener: a waiting thread or the next announcement serves the rest
+            self._release()
+            raise
+
+    def _next(self) -> QueuedSubscription[K, V] | None:
+        with self._changed:
+            if self._due:
+                return self._due.popleft()
+            self._server = None
+            self._changed.notify_all()
+            return None
+
+    def _release(self) -> None:
+        with self._changed:
+            self._server = None
+            self._changed.notify_all()
+
+    def _tell(self, subscription: QueuedSubscription[K, V]) -> None:
+        value = self._find(subscription.key)
+        if value is UNKNOWN:
+            return
+        with self._changed:
+            if not subscription.takes(value):
+                return
+            subscription.runner = get_ident()
+        try:
+            subscription.listener(value)
+        except Exception:
+            _log.exception("registry %s: the listener of %s failed", self._name, subscription.key)
+        finally:
+            with self._changed:
+                subscription.runner = None
+                self._changed.notify_all()
+
+    def end(self, subscription: QueuedSubscription[K, V]) -> None:
+        """Take *subscription* out and wait for a notification of it that runs on another thread."""
+        with self._changed:
+            if subscription in self._subscriptions:
+                self._subscriptions.remove(subscription)
+            subscription.is_closed = True
+            while subscription.runner not in {None, get_ident()}:
+                self._changed.wait()
+
+    def after_fork(self) -> None:
+        """Forget the threads that a child does not have; one that forks inside a listener goes on serving."""
+        self._changed = Condition()
+        if self._server not in {None, get_ident()}:
+            self._server = None
+            self._served = self._added
+            self._due.clear()
+        for subscription in self._subscriptions:
+            subscription.after_fork()
+
+
+class QueuedSubscription(Generic[K, V]):
+    """A `Subscription` in a `SerialQueue`; its attributes belong to the queue."""
+
+    def __init__(self, queue: SerialQueue[K, V], key: K, listener: Callable[[V], None]) -> None:
+        self._queue = queue
+        self._told: V | Literal[Unknown.UNKNOWN] = UNKNOWN
+        self.key = key
+        self.listener = listener
+        self.runner: int | None = None
+        self.is_closed = False
+
+    def takes(self, value: V) -> bool:
+        """Take over *value* as told, unless there is nothing new in it or nobody to tell."""
+        if self.is_closed or value == self._told:
+            return False
+        self._told = value
+        return True
+
+    def close(self) -> None:
+        """End it, as `Subscription.close` promises."""
+        self._queue.end(self)
+
+    def after_fork(self) -> None:
+        """Count as not told where another thread was telling it."""
+        if self.runner not in {None, get_ident()}:
+            self.runner, self._told = None, UNKNOWN
+
+
+def _after_fork_in_child() -> None:
+    for queue in list(_QUEUES):
+        queue.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,64 @@
+"""Something in the servers that a registry reads, and reads again after each event in it."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+
+from kazoo.exceptions import NoAuthError
+
+from callahead.config.values.secret import masked
+
+from .session import FAILURES, Session
+
+_log = logging.getLogger("callahead.registry")
+
+_FORBIDDEN = "there is no permission to read it; set username and password"
+
+
+class Watched(ABC):
+    """One folder or node; what was read last stays where it cannot be read.
+
+    Attributes:
+        name: For the log.
+        watch: Called by kazoo at each event; always the same object, of which kazoo keeps one.
+        problem: Why what is known is not what stands there now; "" where it is.
+        is_answered: It has been looked for at least once, with whatever result.
+        is_guarded: The session was lost after it was read, so that finding nothing is no news: servers whose data are
+            gone show the same.
+    """
+
+    def __init__(self, name: str, outdated: Callable[[Watched], None]) -> None:
+        self.name = name
+        self.watch: Callable[[object], None] = lambda _event: outdated(self)
+        self.problem = ""
+        self.is_answered = False
+        self.is_guarded = False
+        self._faults: frozenset[str] = frozenset()
+
+    @abstractmethod
+    def read(self, session: Session) -> None:
+        """Take over what stands there, and ask to be told of the next change."""
+
+    def refresh(self, session: Session) -> None:
+        """Read it, or keep what was read before and say why."""
+        try:
+            self.read(session)
+        except NoAuthError:
+            self.fail(_FORBIDDEN)
+        except FAILURES as error:
+            self.fail(f"it cannot be read: {str(error) or type(error).__name__}")
+        self.is_answered = True
+
+    def fail(self, problem: str) -> None:
+        """Keep what was read before, and say why."""
+        if problem != self.problem:
+            _log.warning("%s: %s", self.name, problem)
+        self.problem = problem
+
+    def complain(self, source: str, faults: Mapping[str, str]) -> None:
+        """Log the nodes that cannot be understood, each once while it stands there."""
+        for name in sorted(faults.keys() - self._faults):
+            _log.warning("%s: %s: a node is passed over: %s", source, self.name, masked(faults[name]))
+        self._faults = frozenset(faults)
