@@ -8,7 +8,7 @@ import pytest
 
 from tests.interop.connectconformance.tool import CASES, missing, run
 
-_FEWEST = {"grpcio": 600, "channel": 600, "futures": 600, "sent": 600, "reference": 280}
+_FEWEST = {"grpcio": 600, "channel": 600, "futures": 600, "sent": 600, "reference": 280, "http2": 280}
 
 
 @pytest.fixture(scope="module")
