@@ -218,7 +218,7 @@ def test_windows_have_an_end() -> None:
     assert made.allow(call.id, frames.LARGEST_WINDOW) is None
     assert made.allow(call.id, 1) is call
     with pytest.raises(Violation, match="at most"):
-        made.allow(0, frames.LARGEST_WINDOW)
+        streams()[0].allow(0, frames.LARGEST_WINDOW)
 
 
 def test_headers_that_the_peer_does_not_take() -> None:
