@@ -27,8 +27,8 @@ from ..interface.proto.service import MethodTypes
 from ..reference.caller import Caller
 from ..runtime.deadline import UNBOUNDED_S
 from .faces import ChannelFuture, EndedCall, raise_face
-from .parts import StubTransport, checked_timeout, first, grpc_options, unchanged
-from .streams import PassedStream, PassedStreamStream, PassedStreamUnary, PassedUnaryStream
+from .parts import PassingTransport, StubTransport, checked_timeout, first, grpc_options, only_by_grpcio, unchanged
+from .streams import PassedStream, PassedStreamStream, PassedStreamUnary, PassedUnaryStream, RefusedStream
 
 if TYPE_CHECKING:
     from ..reference.pipeline import Pipeline
@@ -43,7 +43,10 @@ class ConsumerChannel(grpc.Channel):
         if not isinstance(pipeline.transport, StubTransport):
             raise _without_stubs(pipeline.policy)
         self._pipeline = pipeline
-        self._transport: StubTransport = pipeline.transport
+        transport: Any = pipeline.transport
+        is_passing = isinstance(transport, PassingTransport)
+        self._transport: StubTransport = transport
+        self._passing_transport: PassingTransport | None = transport if is_passing else None
         self._watched: grpc.Channel | None = None
         self._closed = False
         self._timed: dict[tuple[str, float], tuple[MethodPolicy, MethodPolicy]] = {}
@@ -95,16 +98,22 @@ class ConsumerChannel(grpc.Channel):
         if problems:
             raise ConfigError(problems)
 
+        transport = self._passing_transport
+        if transport is None:
+            return RefusedStream(self._pipeline.policy, types.name)
+
         def bind(channel: grpc.Channel) -> Any:
             return getattr(channel, kind)(types.path, serialize, deserialize)
 
-        return made(self.ensure_open, self._pipeline, self._transport, types, bind)
+        return made(self.ensure_open, self._pipeline, transport, types, bind)
 
     def subscribe(self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool = False) -> None:
         """Watch the connection to one of the providers; see `grpc.Channel.subscribe`."""
         self.ensure_open()
+        if self._passing_transport is None:
+            raise only_by_grpcio(self._pipeline.policy, "the state of a channel is told")
         if self._watched is None:
-            self._watched = self._transport.channel_to(self._pipeline.any_provider("(subscribe)"))
+            self._watched = self._passing_transport.channel_to(self._pipeline.any_provider("(subscribe)"))
         self._watched.subscribe(callback, try_to_connect)
 
     def unsubscribe(self, callback: Callable[[grpc.ChannelConnectivity], None]) -> None:
@@ -147,10 +156,7 @@ class ConsumerChannel(grpc.Channel):
 
 
 def _without_stubs(policy: ReferencePolicy) -> ConfigError:
-    if policy.protocol != "tri":
-        return policy.error("protocol", f'a channel needs protocol "tri", not "{policy.protocol}"')
-    text = f'a channel needs carrier "grpcio", not "{policy.transport.carrier}"'
-    return policy.error("carrier", text, "set carrier: grpcio for this reference, or call it as a reference")
+    return policy.error("protocol", f'a channel needs protocol "tri", not "{policy.protocol}"')
 
 
 def _milliseconds(seconds: float) -> int:

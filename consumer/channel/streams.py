@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
+
+from callahead.config.policy import ReferencePolicy
 
 from ..call.attempt import Attempt
 from ..call.invocation import Outcome
@@ -18,7 +20,7 @@ from ..transport.api import MethodTransport
 from ..transport.tri.compression import with_compression
 from ..transport.tri.metadata import Metadata
 from .faces import raise_face
-from .parts import StubTransport, checked_timeout, first, grpc_options
+from .parts import PassingTransport, checked_timeout, first, grpc_options, only_by_grpcio
 
 if TYPE_CHECKING:
     from ..reference.pipeline import Pipeline
@@ -42,7 +44,7 @@ class PassedStream:
         self,
         ensure_open: Callable[[], None],
         pipeline: Pipeline,
-        transport: StubTransport,
+        transport: PassingTransport,
         types: MethodTypes,
         bind: Bind,
     ) -> None:
@@ -181,3 +183,27 @@ def _with_call(callable_: Any) -> Any:
 
 def _future(callable_: Any) -> Any:
     return callable_.future
+
+
+class RefusedStream:
+    """A streaming method of a stub where nothing can carry it: a stub has it all the same, beside those that can be.
+
+    Args:
+        policy: Of the reference.
+        name: Of the method.
+    """
+
+    def __init__(self, policy: ReferencePolicy, name: str) -> None:
+        self._policy = policy
+        self._name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Say which carrier it needs.
+
+        Raises:
+            ConfigError: Always, with the line of the setting.
+        """
+        del args, kwargs
+        raise only_by_grpcio(self._policy, f"a stub's streaming method, such as {self._name}, is called")
+
+    with_call = future = __call__

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import grpc
+import helloworld_pb2 as pb
+import helloworld_pb2_grpc as pb_grpc
 import pytest
 from support import tri_peers
 from support.dubbo_peer import wait_until
@@ -18,12 +21,14 @@ from support.http2_peer import Frame, Line, answering, http2_peer, reply
 from support.programs import Programs
 from support.tri_peers import Peer
 
+from callahead.config.errors import ConfigError
 from callahead.consumer import (
     CallTimeout,
     ConnectFailed,
     ConnectionLost,
     Consumer,
     LimitExceeded,
+    LocalProtocolError,
     RemoteError,
     RemoteProtocolError,
     RpcError,
@@ -592,3 +597,57 @@ def test_a_call_needs_no_grpc(own_programs: Programs) -> None:
         process = own_programs.start(program, peer.url)
         out, _ = process.communicate(timeout=15)
     assert (process.returncode, out.strip()) == (0, "[]")
+
+
+# -- generated stubs --------------------------------------------------------------------------------------------------
+
+
+def stub_of(consumer: Consumer) -> Any:
+    return pb_grpc.GreeterStub(consumer.channel("greeter"))
+
+
+def test_a_stub_compresses_its_request(greeting: Greeting) -> None:
+    """By gzip, told in the headers, and with metadata of its own beside it."""
+    seen: list[Frame] = []
+
+    def serve(line: Line) -> None:
+        for stream in line.requests():
+            seen.extend(line.read)
+            line.answer(stream)
+
+    with http2_peer(serve) as peer:
+        stub = stub_of(greeting(peer.url))
+        request = pb.HelloRequest(name="x" * 1000)
+        answer = stub.SayHello(request, compression=grpc.Compression.Gzip, metadata=(("x-own", "1"),))
+        assert answer.message == "hello"
+    [head] = [one.payload for one in seen if one.kind == frames.HEADERS]
+    [sent] = [one.payload for one in seen if one.kind == frames.DATA]
+    assert b"grpc-encoding" in head or b"\x0f\x0b\x04gzip" in head
+    assert b"x-own" in head
+    assert (sent[0], gzip.decompress(sent[5:])) == (1, request.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [
+        ({"wait_for_ready": True}, "wait_for_ready"),
+        ({"compression": grpc.Compression.Deflate}, "Deflate"),
+    ],
+)
+def test_what_a_stub_may_ask_of_grpcio_alone(greeting: Greeting, asked: dict[str, Any], what: str) -> None:
+    """The call is not sent, and its error names the setting and its line."""
+    with http2_peer(answering) as peer:
+        with pytest.raises(LocalProtocolError, match=f"{what} is not for carrier: http2 .*yml:") as caught:
+            stub_of(greeting(peer.url)).SayHello(pb.HelloRequest(name="Ann"), **asked)
+        assert caught.value.not_sent
+
+
+@pytest.mark.parametrize("call", ["SpellHello", "GatherHellos", "ChatHello"])
+def test_streams_of_stubs_are_grpcios(greeting: Greeting, call: str) -> None:
+    """The stub has them, and each says which carrier it needs; so does who asks for the state of the channel."""
+    with http2_peer(answering) as peer:
+        consumer = greeting(peer.url)
+        with pytest.raises(ConfigError, match=rf"yml:\d+: references.greeter.carrier: .*such as {call}"):
+            getattr(stub_of(consumer), call)(pb.HelloRequest(name="Ann"))
+        with pytest.raises(ConfigError, match="the state of a channel"):
+            grpc.channel_ready_future(consumer.channel("greeter"))

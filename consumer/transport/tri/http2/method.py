@@ -28,13 +28,15 @@ from ...tcp.call import timed_out
 from ...trouble import Trouble
 from ..messages import EncodedCall, Messages
 from ..metadata import Metadata, fixed_metadata, size_of, to_attachments, to_metadata
+from ..options import GrpcOptions
 from ..remote import STATUSES, remote_error
 from ..requests import Requests
 from .answers import AnswerStream, StreamedCall
 from .call import UnaryCall
 from .connection import Connection
-from .encoding import TooLarge, plain
+from .encoding import TooLarge, compress, plain
 from .head import ResponseHead, joined
+from .options import is_compressed
 from .pool import Pool
 from .request import Request, RequestHead, prefix_of, to_fields
 from .upload import UploadCall, Uploader
@@ -145,12 +147,19 @@ class Http2Method:
     def _request(self, head: RequestHead, attempt: Attempt, message: bytes | None) -> tuple[Request, int]:
         """Make the request of *attempt*, None where messages follow, and return the bytes of its own metadata, too."""
         prefix, data = (b"", b"") if message is None else (prefix_of(message), message)
-        if not attempt.attachments:
+        options: GrpcOptions | None = attempt.invocation.options
+        if not attempt.attachments and options is None:
             return Request(*head.of(attempt.timeout), prefix, data), 0
         own = to_metadata(attempt.attachments)
+        if options is not None:
+            own += options.metadata
         more = size_of(own)
         check_request_size(len(data) + more, self._policy)
-        return Request(*head.of(attempt.timeout, to_fields(own)), prefix, data), more
+        fields = to_fields(own)
+        if options is not None and is_compressed(options, self._policy):
+            data = compress(data)
+            prefix, fields = prefix_of(data, is_compressed=True), (*fields, (b"grpc-encoding", b"gzip"))
+        return Request(*head.of(attempt.timeout, fields), prefix, data), more
 
     def stream(self, attempt: Attempt) -> AnswerStream:
         """Begin a streaming call; see `MethodTransport.stream`."""

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ....interface.description import ServiceDescription
+from ....interface.proto.service import MethodTypes
 from ...api import Providers, TransportParts
 from ..interface import OpenTo, TriInterface
+from ..messages import Builder, Messages
+from ..metadata import Metadata
 from .method import Http2Method, Http2Upload
 from .pool import Pool
 
-if TYPE_CHECKING:
-    from ..messages import Messages
-    from ..metadata import Metadata
-
 
 class Http2Reference:
-    """The HTTP/2 side of one reference; a `ReferenceTransport`."""
+    """The HTTP/2 side of one reference; a `ReferenceTransport` and a `callahead.consumer.channel.StubTransport`."""
 
     def __init__(
         self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, pool: Pool, open_to: OpenTo
@@ -38,6 +37,10 @@ class Http2Reference:
     def _method(self, messages: Messages, more: Metadata) -> Http2Method:
         kind = Http2Upload if messages.types.is_upload else Http2Method
         return kind(messages, self._policy, more, self._parts, self._pool, self._providers)
+
+    def stub_method(self, types: MethodTypes, build: Builder) -> Http2Method:
+        """Prepare a method whose types the caller has, as a generated stub does; nothing is kept of it."""
+        return self._method(Messages(types, build, self._policy), ())
 
     def attribute(self, name: str) -> Any:
         """Have none: see `ReferenceTransport.attribute`."""
