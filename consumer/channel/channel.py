@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import grpc
@@ -28,7 +29,7 @@ from ..reference.caller import Caller
 from ..runtime.deadline import UNBOUNDED_S
 from .faces import ChannelFuture, EndedCall, raise_face
 from .parts import PassingTransport, StubTransport, checked_timeout, first, grpc_options, only_by_grpcio, unchanged
-from .streams import PassedStream, PassedStreamStream, PassedStreamUnary, PassedUnaryStream, RefusedStream
+from .streams import PassedStream, PassedStreamStream, PassedStreamUnary, PassedUnaryStream, by_grpcio, by_http2
 
 if TYPE_CHECKING:
     from ..reference.pipeline import Pipeline
@@ -98,14 +99,18 @@ class ConsumerChannel(grpc.Channel):
         if problems:
             raise ConfigError(problems)
 
-        transport = self._passing_transport
-        if transport is None:
-            return RefusedStream(self._pipeline.policy, types.name)
+        passing = self._passing_transport
+        if passing is None:
+            client, server = kind.startswith("stream_"), kind.endswith("_stream")
+            streaming = replace(types, client_streaming=client, server_streaming=server)
+            own = self._transport.stub_method(streaming, first)
+            return made(self.ensure_open, self._pipeline, own, types.name, by_http2(own, self._pipeline.runtime))
 
         def bind(channel: grpc.Channel) -> Any:
             return getattr(channel, kind)(types.path, serialize, deserialize)
 
-        return made(self.ensure_open, self._pipeline, transport, types, bind)
+        carrier = passing.stub_method(types, first)
+        return made(self.ensure_open, self._pipeline, carrier, types.name, by_grpcio(passing, bind))
 
     def subscribe(self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool = False) -> None:
         """Watch the connection to one of the providers; see `grpc.Channel.subscribe`."""

@@ -106,7 +106,6 @@ def test_a_stub_for_each_request_leaves_nothing(greeting: Greeting, server: Prov
     assert grown < 500 * 400, f"{grown / 500:.0f} bytes stay for each stub"
 
 
-@pytest.mark.grpcio
 def test_attachments_have_one_order_in_every_kind_of_call(greeting: Greeting) -> None:
     """Those of the context go before those of the configuration, for a stream of a stub as for a plain call."""
     seen: list[str] = []
@@ -132,7 +131,6 @@ def test_attachments_have_one_order_in_every_kind_of_call(greeting: Greeting) ->
     assert seen == ["configured", "mine"] * len(calls)
 
 
-@pytest.mark.grpcio
 def test_every_kind_of_call_is_refused_after_close(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """In one place, with the name of the call."""
     consumer = greeting(provider.url)

@@ -133,7 +133,6 @@ def test_metadata_travels_both_ways(greeting: Greeting, server: ProviderProcess)
     assert future.response_attachments == {"y-first": "1", "y-x-b": "2", "y-last": "2"}
 
 
-@pytest.mark.grpcio
 def test_metadata_joins_attachments(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """Attachments of the context and of the YAML go with the stub's metadata, on unary and streaming calls."""
     stub = stub_of(greeting(provider.url, parameters={"x-yaml": "1"}))
@@ -230,7 +229,6 @@ def test_several_failed_attempts(greeting: Greeting, closed_port: str) -> None:
     assert all(isinstance(failure, ConnectFailed) for failure in error.failures)
 
 
-@pytest.mark.grpcio
 def test_streaming_kinds_pass_through(greeting: Greeting, server: ProviderProcess) -> None:
     """All three streaming kinds work on the generated stub, with gRPC's own call objects."""
     stub = stub_of(greeting(server.url))
@@ -245,7 +243,6 @@ def test_streaming_kinds_pass_through(greeting: Greeting, server: ProviderProces
     assert [reply.message for reply in stub.ChatHello(iter(names))] == ["Hello, a", "Hello, b"]
 
 
-@pytest.mark.grpcio
 def test_a_failed_stream_is_both_errors(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """A stream's failure is caught as gRPC's error, as code written for grpcio expects."""
     provider.script("*", error=("NOT_FOUND", "because"))
@@ -262,7 +259,6 @@ def test_a_failed_stream_is_both_errors(greeting: Greeting, provider: EmbeddedPr
         assert (error.code(), error.details()) == (grpc.StatusCode.NOT_FOUND, "because")
 
 
-@pytest.mark.grpcio
 def test_a_stream_takes_the_configured_deadline(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """A configured timeout bounds streams of the stub too, unless the stub gives its own."""
     stub = stub_of(greeting(provider.url, timeout=7000))
@@ -311,7 +307,6 @@ def test_a_request_of_the_wrong_type(greeting: Greeting, provider: EmbeddedProvi
     assert provider.count() == 0
 
 
-@pytest.mark.grpcio
 def test_a_closed_channel(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """After channel.close() calls raise grpcio's ValueError; other channels of the consumer go on."""
     consumer = greeting(provider.url)
@@ -324,7 +319,6 @@ def test_a_closed_channel(greeting: Greeting, provider: EmbeddedProvider) -> Non
     assert stub_of(consumer).SayHello(ann()).message == "Hello, Ann"
 
 
-@pytest.mark.grpcio
 def test_a_closed_consumer(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """After Consumer.close() each view of the stub raises ConsumerClosed, which is gRPC's CANCELLED."""
     consumer = greeting(provider.url)
@@ -379,7 +373,6 @@ class _Adding(
         return continuation(self._details(client_call_details), request)
 
 
-@pytest.mark.grpcio
 def test_grpcs_own_interceptors(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """grpc.intercept_channel works over our channel for answers and for errors."""
     adding = _Adding()
@@ -398,7 +391,6 @@ def test_grpcs_own_interceptors(greeting: Greeting, provider: EmbeddedProvider) 
     assert adding.codes == [grpc.StatusCode.OK] * 3 + [grpc.StatusCode.NOT_FOUND]
 
 
-@pytest.mark.grpcio
 def test_several_providers(greeting: Greeting, provider: EmbeddedProvider, other_provider: EmbeddedProvider) -> None:
     """Unary calls and streams of one stub go to all providers, by the configured balance."""
     stub = stub_of(greeting(provider.url, other_provider.url, loadbalance="roundrobin"))
@@ -409,7 +401,6 @@ def test_several_providers(greeting: Greeting, provider: EmbeddedProvider, other
     assert provider.count("SpellHello") == other_provider.count("SpellHello") == 2
 
 
-@pytest.mark.grpcio
 def test_the_health_service(consume: Greeting, server: ProviderProcess) -> None:
     """GRPC's generated health stub works unchanged, its stream too."""
     config = {"references": {"health": {"interface": "grpc.health.v1.Health", "url": server.url, "timeout": 10000}}}
@@ -423,7 +414,6 @@ def test_the_health_service(consume: Greeting, server: ProviderProcess) -> None:
         next(watch)
 
 
-@pytest.mark.grpcio
 def test_the_reflection_service(consume: Greeting, server: ProviderProcess) -> None:
     """GRPC's generated reflection stub and its descriptor database work unchanged on our channel."""
     interface = "grpc.reflection.v1alpha.ServerReflection"
@@ -443,7 +433,6 @@ def test_a_setting_by_the_snake_case_name(greeting: Greeting, provider: Embedded
     assert RpcContext.get_context().get_future().result(5).message == "Hello, Ann"
 
 
-@pytest.mark.grpcio
 def test_a_stream_after_the_provider_is_gone(greeting: Greeting, closed_port: str) -> None:
     """A stream to a closed port raises gRPC's UNAVAILABLE."""
     with pytest.raises(grpc.RpcError) as caught:

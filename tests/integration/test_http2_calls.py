@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import queue
 import ssl
 import threading
@@ -642,12 +643,80 @@ def test_what_a_stub_may_ask_of_grpcio_alone(greeting: Greeting, asked: dict[str
         assert caught.value.not_sent
 
 
-@pytest.mark.parametrize("call", ["SpellHello", "GatherHellos", "ChatHello"])
-def test_streams_of_stubs_are_grpcios(greeting: Greeting, call: str) -> None:
-    """The stub has them, and each says which carrier it needs; so does who asks for the state of the channel."""
+def test_only_grpcio_tells_the_state_of_a_channel(greeting: Greeting) -> None:
+    """Who asks hears which carrier that needs, and where the setting is."""
     with http2_peer(answering) as peer:
-        consumer = greeting(peer.url)
-        with pytest.raises(ConfigError, match=rf"yml:\d+: references.greeter.carrier: .*such as {call}"):
-            getattr(stub_of(consumer), call)(pb.HelloRequest(name="Ann"))
-        with pytest.raises(ConfigError, match="the state of a channel"):
-            grpc.channel_ready_future(consumer.channel("greeter"))
+        channel = greeting(peer.url).channel("greeter")
+        with pytest.raises(ConfigError, match=r"yml:\d+: references.greeter.carrier: the state of a channel"):
+            grpc.channel_ready_future(channel)
+
+
+def test_a_stub_without_bound_waits_as_long_as_it_takes(greeting: Greeting) -> None:
+    """A timeout of infinity is a year here, for which no system's poll waits; nor is the provider told of any."""
+    seen: list[Frame] = []
+
+    def serve(line: Line) -> None:
+        for stream in line.requests():
+            seen.extend(line.read)
+            line.answer(stream)
+
+    with http2_peer(serve) as peer:
+        stub = stub_of(greeting(peer.url))
+        for _ in range(3):
+            assert stub.SayHello(pb.HelloRequest(name="Ann"), timeout=math.inf).message == "hello"
+            assert stub.SayHello.future(pb.HelloRequest(name="Ann"), timeout=math.inf).result(SOON).message == "hello"
+    assert not any(b"grpc-timeout" in one.payload for one in seen)
+
+
+def test_a_stream_of_a_stub_is_a_call(greeting: Greeting) -> None:
+    """It tells its metadata as they come, how it has ended, and calls who wants to know; once it has, it says so."""
+    let, ended = threading.Event(), threading.Event()
+
+    def serve(line: Line) -> None:
+        stream = line.request()
+        line.send(headers(stream, *HEAD, (b"x-first", b"1")), data(stream, message(reply("a"))))
+        let.wait(SOON)
+        line.send(headers(stream, (b"grpc-status", b"5"), (b"grpc-message", b"gone"), (b"x-last", b"2"), ends=True))
+        line.wait_closed()
+
+    with http2_peer(serve) as peer:
+        call = stub_of(greeting(peer.url)).SpellHello(pb.HelloRequest(name="Ann"), timeout=9)
+        assert dict(call.initial_metadata()) == {"x-first": "1"}
+        assert next(call).message == "a"
+        assert (call.is_active(), call.done(), call.cancelled()) == (True, False, False)
+        assert 0 < call.time_remaining() <= 9
+        assert call.add_callback(ended.set)
+        let.set()
+        with pytest.raises(grpc.RpcError) as caught:
+            next(call)
+        assert ended.wait(SOON)
+        assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.NOT_FOUND, "gone")
+        assert (call.code(), call.details()) == (grpc.StatusCode.NOT_FOUND, "gone")
+        assert dict(call.trailing_metadata()) == {"x-last": "2"}
+        assert not call.add_callback(ended.set)
+        assert not call.cancel()
+
+
+def test_a_stream_of_a_stub_that_nobody_holds_is_given_up(greeting: Greeting) -> None:
+    """The provider hears that nobody waits; one that is cancelled raises so."""
+    heard: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+
+    def serve(line: Line) -> None:
+        for _ in range(2):
+            line.send(headers(line.request(), *HEAD))
+            heard.put(line.next(frames.RST_STREAM))
+        line.wait_closed()
+
+    with http2_peer(serve) as peer:
+        stub = stub_of(greeting(peer.url))
+        dropped = stub.SpellHello(pb.HelloRequest(name="Ann"))
+        assert dropped.initial_metadata() == ()
+        del dropped
+        assert heard.get(timeout=SOON).payload == frames.CANCEL.to_bytes(4)
+        cancelled = stub.SpellHello(pb.HelloRequest(name="Ann"))
+        cancelled.initial_metadata()
+        assert cancelled.cancel()
+        assert heard.get(timeout=SOON).payload == frames.CANCEL.to_bytes(4)
+        with pytest.raises(grpc.RpcError) as caught:
+            next(cancelled)
+        assert caught.value.code() is cancelled.code() is grpc.StatusCode.CANCELLED

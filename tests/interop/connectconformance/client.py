@@ -65,6 +65,9 @@ CLIENTS: dict[str, Callable[[Path], CarryOut]] = {
     "sent": partial(_channel, futures=True, sent=True),
     "reference": _reference,
     "http2": partial(_reference, carrier="http2"),
+    "http2-channel": partial(_channel, carrier="http2"),
+    "http2-futures": partial(_channel, futures=True, carrier="http2"),
+    "http2-sent": partial(_channel, futures=True, sent=True, carrier="http2"),
 }
 """By which means a client under test calls."""
 

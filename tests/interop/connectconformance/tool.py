@@ -33,8 +33,12 @@ _UNRUN: Final = re.compile(r"Another (\d+) could not be run")
 _FAILED: Final = re.compile(r"^FAILED: (.*?):?$", re.MULTILINE)
 _LISTS: Final = {"failing": "--known-failing", "flaky": "--known-flaky", "skip": "--skip"}
 
-_LISTED: Final = {"reference": ("all", "reference"), "http2": ("reference", "http2")}
-"""Whose files speak of a client that is no stub; those of all are of gRPC core, which http2 does without."""
+_LISTED: Final = {
+    "reference": ("all", "reference"),
+    "http2": ("reference",),
+    **dict.fromkeys(("http2-channel", "http2-futures", "http2-sent"), ()),
+}
+"""Whose files speak of a client that is no stub on gRPC core; those of all are of that core."""
 
 CASES: Final = _HERE / "cases"
 """What the clients can, and which cases they are known not to pass."""

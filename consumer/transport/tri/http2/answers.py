@@ -8,14 +8,14 @@ from queue import SimpleQueue
 from typing import Any, Final, Protocol
 
 from ....call.attempt import Attempt
-from ....call.invocation import Outcome
+from ....call.invocation import Done, Outcome
 from ....errors import RpcError
 from ....runtime.callbacks import CallbackExecutor
 from ....wire.http2.body import Body
 from ....wire.http2.grpc import PREFIX_BYTES, BadMessage, Message, MessageReader, MessageTooLarge
 from ...tcp.outbox import Watched
 from ..requests import Requests
-from .call import StreamCall, StreamedMethod, wrong_answer
+from .call import Hears, StreamCall, StreamedMethod, wrong_answer
 from .connection import Connection
 from .greeting import STREAM_WINDOW
 from .head import ResponseHead
@@ -43,28 +43,57 @@ class AnsweringMethod(StreamedMethod, Protocol):
 class StreamedCall(StreamCall):
     """An attempt whose answers are a stream.
 
+    Args:
+        request: Its headers, and its message where that is one.
+        size: Bytes that it holds.
+        attempt: Which it is.
+        method: Makes answers of bytes.
+        requests: Its messages where they are a stream, too; else None.
+        hears: Hears of the headers of the answers, where somebody wants to.
+        ended: Takes the outcome before the queue does, likewise.
+
     Attributes:
         queue: The answers that have come, and the outcome of all behind the last.
         taken: Bytes of those that were taken; for the one who takes them.
         uploader: Feeds it with requests where these are a stream, too; else None.
     """
 
-    __slots__ = ("_came", "_freed", "_put", "_reader", "queue", "taken", "uploader")
+    __slots__ = ("_came", "_ended", "_freed", "_hears", "_put", "_reader", "queue", "taken", "uploader")
 
     _method: AnsweringMethod
 
     def __init__(
-        self, request: Request, size: int, attempt: Attempt, method: AnsweringMethod, requests: Requests | None
+        self,
+        request: Request,
+        size: int,
+        attempt: Attempt,
+        method: AnsweringMethod,
+        requests: Requests | None,
+        hears: Hears | None = None,
+        ended: Done | None = None,
     ) -> None:
         self.queue: SimpleQueue[Message | Outcome] = SimpleQueue()
-        self.uploader = None if requests is None else Uploader(requests, self.queue.put)
-        done = self.queue.put if self.uploader is None else self.uploader.done
+        self._hears = hears
+        self._ended = ended
+        self.uploader = None if requests is None else Uploader(requests, self._put_end)
+        done = self._put_end if self.uploader is None else self.uploader.done
         super().__init__(request, size, attempt, method, done)
         if requests is not None:
             self.body = Body()
         self._reader = MessageReader(method.most)
         self._came = self._freed = self._put = 0
         self.taken = 0
+
+    def _put_end(self, outcome: Outcome) -> None:
+        if self._ended is not None:
+            self._ended(outcome)
+        self.queue.put(outcome)
+
+    def on_head(self, head: ResponseHead) -> RpcError | None:
+        """Take the headers of the answers; see `StreamCall.on_head`."""
+        if self._hears is not None:
+            self._hears.on_head(head.pairs)
+        return super().on_head(head)
 
     def feed(self, message: bytes | None) -> None:
         """Take one more message; see `StreamCall.feed`."""

@@ -12,6 +12,8 @@ from ....wire.http2.grpc import PREFIX, PREFIX_BYTES, BadMessage, Message, Messa
 from ...large_answers import LARGE_BYTES
 from ...tcp.call import Call, CalledMethod
 from ...tcp.outbox import Watched
+from ..metadata import Metadata
+from .encoding import compress
 from .head import ResponseHead
 from .request import Request, prefix_of
 
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
 _unpack = PREFIX.unpack_from
 _LED_BYTES: Final = 16_000
 """A larger request may need the peer's leave to go on, which the I/O thread waits for."""
+
+
+class Hears(Protocol):
+    """Hears that the answers of a call are about to come; for whoever holds its session."""
+
+    def on_head(self, metadata: Metadata, /) -> None:
+        """They have *metadata* before them."""
 
 
 class StreamedMethod(CalledMethod, Protocol):
@@ -100,8 +109,10 @@ class StreamCall(Call):
         if message is None:
             body.is_whole = True
         else:
-            body.put(prefix_of(message))
-            body.put(message)
+            packs = self.frame.packs
+            data = compress(message) if packs else message
+            body.put(prefix_of(data, is_compressed=packs))
+            body.put(data)
 
     def on_head(self, head: ResponseHead) -> RpcError | None:
         """Take the headers of the answer; returns what is wrong with them."""

@@ -32,9 +32,9 @@ from ..options import GrpcOptions
 from ..remote import STATUSES, remote_error
 from ..requests import Requests
 from .answers import AnswerStream, StreamedCall
-from .call import UnaryCall
+from .call import Hears, UnaryCall
 from .connection import Connection
-from .encoding import TooLarge, compress, plain
+from .encoding import GZIP, TooLarge, compress, plain
 from .head import ResponseHead, joined
 from .options import is_compressed
 from .pool import Pool
@@ -155,14 +155,26 @@ class Http2Method:
             own += options.metadata
         more = size_of(own)
         check_request_size(len(data) + more, self._policy)
-        fields = to_fields(own)
-        if options is not None and is_compressed(options, self._policy):
-            data = compress(data)
-            prefix, fields = prefix_of(data, is_compressed=True), (*fields, (b"grpc-encoding", b"gzip"))
-        return Request(*head.of(attempt.timeout, fields), prefix, data), more
+        if options is None or not is_compressed(options, self._policy):
+            return Request(*head.of(attempt.timeout, to_fields(own)), prefix, data), more
+        block, headers = head.of(attempt.timeout, (*to_fields(own), (b"grpc-encoding", GZIP.encode())))
+        if message is None:
+            return Request(block, headers, b"", b"", packs=True), more
+        packed = compress(message)
+        return Request(block, headers, prefix_of(packed, is_compressed=True), packed), more
 
     def stream(self, attempt: Attempt) -> AnswerStream:
         """Begin a streaming call; see `MethodTransport.stream`."""
+        return self.answers(attempt, None, None)
+
+    def answers(self, attempt: Attempt, hears: Hears | None, ended: Done | None) -> AnswerStream:
+        """Begin a streaming call, of whose headers *hears* hears, and of whose end *ended* before who iterates it.
+
+        Raises:
+            RpcError: It could not be begun.
+        """
+        if attempt.timeout <= 0:
+            raise timed_out(attempt, not_sent=True)
         route, types = self._bound[attempt.provider], self._messages.types
         connection = self._connection(route)
         requests = message = None
@@ -171,11 +183,30 @@ class Http2Method:
         else:
             message = self._messages.serialize(attempt.args, attempt.kwargs)
         request, more = self._request(route.head, attempt, message)
-        call = StreamedCall(request, len(request.message) + more, attempt, self, requests)
+        call = StreamedCall(request, len(request.message) + more, attempt, self, requests, hears, ended)
         call.begin(connection)
         if call.uploader is not None:
             call.uploader.start(call, connection)
         return AnswerStream(call, self, attempt, connection)
+
+    def upload(self, attempt: Attempt, hears: Hears | None, done: Done) -> None:
+        """Begin a call whose requests are a stream, of whose headers *hears* hears, and which ends by *done*.
+
+        Raises:
+            RpcError: It could not be begun.
+        """
+        if attempt.timeout <= 0:
+            raise timed_out(attempt, not_sent=True)
+        path, serialize = self._messages.types.path, self._messages.serialize
+        self._upload(attempt, Requests.of(path, attempt.args, attempt.kwargs, serialize), hears, done)
+
+    def _upload(self, attempt: Attempt, requests: Requests, hears: Hears | None, done: Done) -> None:
+        route = self._bound[attempt.provider]
+        request, _ = self._request(route.head, attempt, None)
+        connection, uploader = self._connection(route), Uploader(requests, done)
+        call = UploadCall(request, uploader, attempt, self, hears)
+        call.begin(connection)
+        uploader.start(call, connection)
 
     # -- what comes back --------------------------------------------------------------------------------------------
 
@@ -296,15 +327,9 @@ class Http2Upload(Http2Method):
     def send(self, attempt: Attempt, done: Done) -> None:
         """Send the requests, which a thread of their own reads; see `MethodTransport.send`."""
         try:
-            route = self._bound[attempt.provider]
-            request, _ = self._request(route.head, attempt, None)
+            self._upload(attempt, attempt.request, None, done)
         except RpcError as error:
             done(Outcome(error=error))
-            return
-        connection, uploader = self._connection(route), Uploader(attempt.request, done)
-        call = UploadCall(request, uploader, attempt, self)
-        call.begin(connection)
-        uploader.start(call, connection)
 
 
 def _refused(refusal: tuple[str, str]) -> RpcError:

@@ -29,12 +29,14 @@ class Request(NamedTuple):
         headers: Bytes of these, as a peer's limit counts them.
         prefix: What stands before the message; b"" where messages follow one after another.
         message: As serialized, and perhaps compressed; b"" likewise.
+        packs: The messages that follow are compressed by gzip.
     """
 
     block: bytes
     headers: int
     prefix: bytes
     message: bytes
+    packs: bool = False
 
 
 class RequestHead:

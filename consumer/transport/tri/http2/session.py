@@ -181,27 +181,33 @@ class Session:
         """Take over a call that its leader could not finish, or what it has left to be written."""
         if not self._owner.enter(self._adopt, call):
             return
-        if not call.ended:
-            streams = self.streams
-            self._thread.tick_at(self, streams.expect(min(call.expires, streams.next_expiry)))
-        self._settle()
-        self._owner.leave()
+        try:
+            if not call.ended:
+                streams = self.streams
+                self._thread.tick_at(self, streams.expect(min(call.expires, streams.next_expiry)))
+            self._settle()
+        finally:
+            self._owner.leave()
 
     def give_up(self, given: tuple[StreamCall, BaseException]) -> None:
         """End a call with an error of this side, if it runs; on the I/O thread."""
         if not self._owner.enter(self.give_up, given):
             return
-        if self.streams.give_up(*given):
-            self._settle()
-        self._owner.leave()
+        try:
+            if self.streams.give_up(*given):
+                self._settle()
+        finally:
+            self._owner.leave()
 
     def cancel(self, call: StreamCall) -> None:
         """Stop *call*, if it runs; on the I/O thread."""
         if not self._owner.enter(self.cancel, call):
             return
-        if self.streams.cancel(call):
-            self._settle()
-        self._owner.leave()
+        try:
+            if self.streams.cancel(call):
+                self._settle()
+        finally:
+            self._owner.leave()
 
     def watch(self, call: StreamCall) -> None:
         """Tell *call* when its request is written; on the I/O thread."""
@@ -214,20 +220,25 @@ class Session:
         if not self._owner.enter(self.feed, fed):
             return
         call, data = fed
-        call.feed(data)
-        if self.streams.by_id.get(call.id) is call and call.pieces is not None:
-            self.streams.send(call)
-            self._settle()
-        self._owner.leave()
+        try:
+            if not call.ended:
+                call.feed(data)
+            if self.streams.by_id.get(call.id) is call:
+                self.streams.send(call)
+                self._settle()
+        finally:
+            self._owner.leave()
 
     def read_on(self, call: StreamCall) -> None:
         """Let the peer of *call* send more, of which some was read; on the I/O thread."""
         if not self._owner.enter(self.read_on, call):
             return
-        if self.streams.by_id.get(call.id) is call:
-            self._inbox.open_window(call, 0)
-            self._settle()
-        self._owner.leave()
+        try:
+            if self.streams.by_id.get(call.id) is call:
+                self._inbox.open_window(call, 0)
+                self._settle()
+        finally:
+            self._owner.leave()
 
     # -- what goes out and comes in ---------------------------------------------------------------------------------
 

@@ -117,7 +117,7 @@ class Streams:
 
     def open(self, call: StreamCall, put: Put) -> None:
         """Open a stream for *call*, and send of its request what the peer takes; mostly that is all in one frame."""
-        block, headers, prefix, message = call.frame
+        block, headers, prefix, message, _ = call.frame
         peer = self.peer
         if headers > peer.headers:
             self._refuse(call, headers)
@@ -143,7 +143,7 @@ class Streams:
         call.fail(LimitExceeded(f"{text} takes", not_sent=True))
 
     def _open_large(self, call: StreamCall, put: Put) -> None:
-        block, _, prefix, message = call.frame
+        block, _, prefix, message, _ = call.frame
         call.pieces, call.window = [], self.peer.window
         call.first = put(headers_frames(call.id, block, self.peer.frame))
         if prefix:

@@ -9,12 +9,13 @@ from typing import Final
 
 from ....call.attempt import Attempt
 from ....call.invocation import Done, Outcome
-from ....errors import ConnectFailed, TransportError
+from ....errors import ConnectFailed, RpcError, TransportError
 from ....wire.http2.body import Body
 from ...tcp.outbox import Watched
 from ..requests import Requests, of_requests
-from .call import StreamCall, StreamedMethod, UnaryCall
+from .call import Hears, StreamCall, StreamedMethod, UnaryCall
 from .connection import Connection
+from .head import ResponseHead
 from .request import Request
 
 _AHEAD_BYTES: Final = 64 * 1024
@@ -110,12 +111,26 @@ class Uploader:
 class UploadCall(UnaryCall):
     """An attempt whose requests are a stream, and whose answer is one message."""
 
-    __slots__ = ("_uploader",)
+    __slots__ = ("_hears", "_uploader")
 
-    def __init__(self, request: Request, uploader: Uploader, attempt: Attempt, method: StreamedMethod) -> None:
+    def __init__(
+        self,
+        request: Request,
+        uploader: Uploader,
+        attempt: Attempt,
+        method: StreamedMethod,
+        hears: Hears | None = None,
+    ) -> None:
         super().__init__(request, 0, attempt, method, uploader.done)
         self.body = Body()
         self._uploader = uploader
+        self._hears = hears
+
+    def on_head(self, head: ResponseHead) -> RpcError | None:
+        """Take the headers of the answer; see `StreamCall.on_head`."""
+        if self._hears is not None:
+            self._hears.on_head(head.pairs)
+        return super().on_head(head)
 
     @property
     def can_be_led(self) -> bool:
