@@ -118,6 +118,41 @@ def directory(most: int, choices: int, rounds: int, as_json: bool) -> None:
     _show(run(most, choices, rounds), as_json=as_json)
 
 
+@main.command()
+@click.option("--providers", type=_AT_LEAST_ONE, default=1000, show_default=True, help="How many there are.")
+@_calls(100_000)
+@_ROUNDS
+@_JSON
+def balance(providers: int, calls: int, rounds: int, as_json: bool) -> None:
+    """Load balancers against 1,000 providers of which some are slow or fail: a simulation by a scripted clock."""
+    from .balance import run
+
+    _show(run(providers, calls, rounds), as_json=as_json)
+
+
+@main.command()
+@_calls(5000)
+@_ROUNDS
+@_IN_FLIGHT
+@_JSON
+def features(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
+    """What a call costs more by each feature that it uses, in us, beside the same call without it."""
+    from .features import run
+
+    _show(run(calls, rounds, in_flight), as_json=as_json)
+
+
+@main.command()
+@click.option("--size", type=_AT_LEAST_ONE, default=8_000_000, show_default=True, help="Bytes of the file.")
+@_ROUNDS
+@_JSON
+def transfer(size: int, rounds: int, as_json: bool) -> None:
+    """A file in chunks over a link of 16 Mbit/s and 20 ms, beside a bare socket: the share of its speed."""
+    from .transfer import run
+
+    _show(run(size, rounds), as_json=as_json)
+
+
 def _show(report: Report, *, as_json: bool) -> None:
     click.echo(report.as_json() if as_json else report.as_text())
 

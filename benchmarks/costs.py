@@ -45,6 +45,9 @@ ADDED: Mapping[str, Settings] = {
     "onreturn": {"onreturn": "benchmarks.interceptors:returned"},
     "3 providers, loadbalance: random": {"url": _THREE, "loadbalance": "random"},
     "3 providers, loadbalance: roundrobin": {"url": _THREE, "loadbalance": "roundrobin"},
+    "3 providers, loadbalance: leastactive": {"url": _THREE, "loadbalance": "leastactive"},
+    "3 providers, loadbalance: p2c": {"url": _THREE, "loadbalance": "p2c"},
+    "3 providers, loadbalance: consistenthash": {"url": _THREE, "loadbalance": "consistenthash"},
     "cluster: failfast": {"cluster": "failfast"},
     "retries: 0": {"retries": 0},
 }

@@ -11,10 +11,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import CallaheadError, ConfigError, Problem
-from .policy import ConsumerConfig, MethodPolicy, ReferencePolicy, RegistryPolicy, SslPolicy
+from .policy import (
+    BatchPolicy,
+    CallbackPolicy,
+    ConsumerConfig,
+    MethodPolicy,
+    ReferencePolicy,
+    RegistryPolicy,
+    SslPolicy,
+)
 
 __all__ = [
+    "BatchPolicy",
     "CallaheadError",
+    "CallbackPolicy",
     "ConfigError",
     "ConsumerConfig",
     "MethodPolicy",

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
+
+from pydantic import BaseModel
 
 from .check.declared import DeclaredSetting
 from .check.listing import listing
-from .check.models import BackoffModel, HedgeModel, MethodModel, OutlierModel, ReferenceModel, yaml_keys
-from .policy import BUILT_IN, Backoff, Hedge, MethodPolicy, Outlier, ReferencePolicy, SslPolicy
+from .check.models import BackoffModel, BatchModel, HedgeModel, MethodModel, OutlierModel, ReferenceModel, yaml_keys
+from .policy import BUILT_IN, Backoff, BatchPolicy, Hedge, MethodPolicy, Outlier, ReferencePolicy, SslPolicy
 from .values.secret import masked, shown_value
+
+# Settings that belong together, and where their keys are.
+_GROUPS: dict[type[Any], type[BaseModel]] = {
+    Backoff: BackoffModel,
+    BatchPolicy: BatchModel,
+    Hedge: HedgeModel,
+    Outlier: OutlierModel,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,17 +99,17 @@ def _unit(attribute: str) -> str:
 def _plain(key: str, value: Any) -> Any:
     if isinstance(value, SslPolicy):
         return {name: text for name in SslPolicy.__slots__ if (text := getattr(value, name)) is not None}
-    if isinstance(value, Backoff | Hedge | Outlier):
+    if type(value) in _GROUPS:
         return _group(value)
     if isinstance(value, tuple):
-        return [masked(one) if isinstance(one, str) else shown_value("", one) for one in value]
+        return [shown_value("", one) if isinstance(one, dict) else masked(str(one)) for one in value]
     return shown_value(key, value)
 
 
-def _group(group: Backoff | Hedge | Outlier) -> dict[str, Any]:
+def _group(group: Any) -> dict[str, Any]:
     """Show settings that belong together by their keys, durations with their unit."""
-    model = next(model for model in (BackoffModel, HedgeModel, OutlierModel) if model.policy_class is type(group))
-    return {key: _with_unit(name, getattr(group, name)) for name, key in yaml_keys(model).items()}
+    keys = yaml_keys(_GROUPS[type(group)])
+    return {keys[field.name]: _with_unit(field.name, getattr(group, field.name)) for field in fields(group)}
 
 
 def _with_unit(attribute: str, value: Any) -> Any:

@@ -23,6 +23,7 @@ LOADBALANCE = "callahead.loadbalance"
 CLUSTER = "callahead.cluster"
 MERGER = "callahead.merger"
 INTERCEPTOR = "callahead.interceptor"
+ROUTER = "callahead.router"
 
 # More names than this do not help who mistyped one.
 _MOST_NAMES = 10
@@ -32,8 +33,9 @@ _OTHER_NAMES = {"grpc": "tri", "grpcs": "tri", "triple": "tri"}
 _DUBBOS = {
     CLUSTER: "adaptiveservice mock",
     LOADBALANCE: "aliasmethod consistenthashing interleavedweightedroundrobin",
-    REGISTRY: "apollo consul dns etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple polaris redis "
+    REGISTRY: "apollo consul etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple polaris redis "
     "serviceconsul servicediscoveryregistry sofa xds",
+    ROUTER: "affinity app mesh mock multicondition nacos polaris script service standardmesh static",
     TRANSPORT: "hessian http injvm jsonrpc memcached mock nativethrift redis rest rmi thrift webservice",
     INTERCEPTOR: "accesslog active activelimit adaptiveservice auth cache classloader clusterfilter collector "
     "compatible consumercontext deprecated echo exception executelimit executionlimit future generic genericimpl "

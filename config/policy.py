@@ -21,6 +21,8 @@ BUILT_IN = "built-in"
 CALL = "call"
 PROVIDER = "provider"
 LAZY: Final = "lazy"
+# In an address that a transport resolves by itself, such as dns:///host:port.
+TARGET: Final = ":///"
 MIGRATION_STEPS: Final = ("APPLICATION_FIRST", "FORCE_APPLICATION", "FORCE_INTERFACE")
 # These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
 NEVER_SENT = frozenset({"async", "retries", "return", "sent"})
@@ -98,6 +100,21 @@ class Outlier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPolicy:
+    """When one-way requests that wait for each other leave.
+
+    Attributes:
+        max_bytes: Once they have as many bytes, or more; > 0.
+        max_count: Once there are as many; > 0.
+        max_delay_ms: As many milliseconds after the first of them was queued; > 0.
+    """
+
+    max_bytes: int = 1024 * 1024
+    max_count: int = 1000
+    max_delay_ms: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MethodPolicy:
     """What one method of one reference does.
 
@@ -143,8 +160,10 @@ class MethodPolicy:
         cache_size: Most answers that are kept, > 0.
         cache_ttl_ms: How long each is kept, 0 for ever.
         sticky: A call goes to the provider of the call before it, as long as that is there.
+        batch: When its requests leave, where they wait for each other; else None. Only of a method whose calls wait
+            neither for an answer nor for the writing.
         hash_nodes: Points of each provider on the ring of ``consistenthash``, >= 4.
-        hash_arguments: Places from 0, or keywords, of the arguments that it goes by.
+        hash_arguments: Places from 0, or names, of the arguments that it goes by.
         attachments: Sent with each call, under those of the context; YAML ``parameters``, and *call_attachments*.
         call_attachments: Those of the call's own options, which go before those of the context.
         parameter_types: Java parameter types in order, or None where they are not declared.
@@ -188,6 +207,7 @@ class MethodPolicy:
     cache_size: int = 1000
     cache_ttl_ms: int = 180_000
     sticky: bool = False
+    batch: BatchPolicy | None = None
     hash_nodes: int = 160
     hash_arguments: tuple[str, ...] = ("0",)
     attachments: Mapping[str, str] = field(default_factory=_nothing, repr=False)
@@ -246,6 +266,26 @@ class SslPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouterPolicy:
+    """One rule of ``routers``.
+
+    Attributes:
+        kind: Entry point name.
+        rule: What was written, as the model of that kind; nothing but the kind reads it.
+        text: Likewise, for people.
+        origin: Where it was written.
+    """
+
+    kind: str
+    rule: Any
+    text: str
+    origin: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReferencePolicy:
     """What one reference is: the interface it stands for, where its providers are, and how each method behaves.
 
@@ -263,7 +303,11 @@ class ReferencePolicy:
         stub: ``module:Class`` of a generated stub, or of annotated functions for a Java interface; or a module of
             generated stubs; or None.
         check: The first `Consumer.reference` fails when no provider is known.
+        lazy: Connections are made at the first call; else with the reference, which fails where *check* is true and no
+            provider can be reached. Source: Dubbo ``lazy``, which is false there unless set.
         ssl: TLS settings, or None for plain TCP.
+        routers: Rules that narrow the providers of its calls, beside those that registries keep.
+        tag: ``dubbo.tag`` of calls that say none themselves, "" for none.
         connections: 0 shares one connection per address with other references, n > 0 opens n of its own.
         max_request_bytes: Largest request, in bytes, > 0.
         max_response_bytes: Largest response, in bytes, > 0.
@@ -293,7 +337,10 @@ class ReferencePolicy:
     provided_by: tuple[str, ...] = ()
     stub: str | None = None
     check: bool = True
+    lazy: bool = True
     ssl: SslPolicy | None = None
+    routers: tuple[RouterPolicy, ...] = ()
+    tag: str = ""
     connections: int = 0
     max_request_bytes: int = 8 * 1024 * 1024
     max_response_bytes: int = 8 * 1024 * 1024
@@ -339,6 +386,7 @@ class RegistryPolicy:
         id: Key in the YAML's ``registries``.
         address: URL such as ``file:///etc/providers.yml``, ``memory://shop`` or ``nacos://127.0.0.1:8848``.
         file: Path of the file that keeps its last good lists, "" for none.
+        ssl: TLS towards its servers, or None for plain TCP.
         preferred: With ``cluster: zone-aware`` its providers go before those of other registries.
         zone: Where it is, likewise; "" where that is not said.
         weight: Of it among registries, likewise, 0..10000.
@@ -350,6 +398,7 @@ class RegistryPolicy:
     id: str
     address: str = field(repr=False)
     file: str = ""
+    ssl: SslPolicy | None = None
     preferred: bool = False
     zone: str = ""
     weight: int = 100
@@ -358,9 +407,29 @@ class RegistryPolicy:
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)
 
     def error(self, setting: str, text: str, hint: str = "") -> ConfigError:
-        """Make the error of what is wrong with *setting*: the address, one in its query, or a parameter."""
+        """Make the error of what is wrong with *setting*: the address, one in its query, ``ssl`` or a parameter."""
         name, key = (setting, f"parameters.{setting}") if setting in self.parameters else ("address", "address")
+        if setting == "ssl" and self.ssl is not None:
+            name = key = setting
         return ConfigError.at(self.origins.get(name, ""), f"registries.{self.id}.{key}", text, hint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackPolicy:
+    """Which threads run users' callbacks.
+
+    Attributes:
+        threads: How many at most, > 0.
+        queue: Most callbacks that wait for one, 0 for any number.
+        overflow: What happens beyond: ``block`` (a thread that begins a call waits first) or ``reject`` (a callback is
+            not run).
+        origin: Where *queue* was set.
+    """
+
+    threads: int = 4
+    queue: int = 0
+    overflow: str = "block"
+    origin: str = field(default=BUILT_IN, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,7 +443,7 @@ class ConsumerConfig:
         references: By id.
         shutdown_timeout_ms: How long `Consumer.close` waits for pending calls when not told otherwise; Dubbo
             ``shutwait``.
-        callback_threads: Most threads that run users' callbacks, > 0.
+        callback_executor: What runs users' callbacks.
         max_pending: Most calls of the consumer that have begun and not ended, 0 for no limit.
         max_pending_bytes: Most bytes of their requests, 0 for no limit.
         origins: From the name of either of these to where it was set.
@@ -385,7 +454,7 @@ class ConsumerConfig:
     registries: Mapping[str, RegistryPolicy] = field(default_factory=_nothing)
     references: Mapping[str, ReferencePolicy] = field(default_factory=_nothing)
     shutdown_timeout_ms: int = 10_000
-    callback_threads: int = 4
+    callback_executor: CallbackPolicy = CallbackPolicy()
     max_pending: int = 0
     max_pending_bytes: int = 0
     origins: Mapping[str, str] = field(default_factory=_nothing, compare=False)

@@ -51,10 +51,13 @@ class TransportSettings(BaseModel):
     Attributes:
         is_local: Its references are served in this process: they have neither addresses nor a registry, and may do
             without ``interface``. Each has one provider, and may be given an object by `Consumer.wrap`.
+        targets: Schemes of addresses that the transport resolves and balances by itself, such as the ``dns`` of gRPC's
+            ``dns:///host:port``; a reference has one provider for each.
         knows_sent: When it is known that a request is written, for ``callahead explain``; "" where that is not said.
     """
 
     is_local: ClassVar[bool] = False
+    targets: ClassVar[tuple[str, ...]] = ()
     knows_sent: ClassVar[str] = ""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import math
 import os
 import threading
 import time
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,22 +18,25 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from callahead.config import load_file, load_mapping
 from callahead.config.errors import ConfigError
 from callahead.config.extension import TRANSPORT, load, nearest
-from callahead.config.policy import ConsumerConfig, ReferencePolicy
+from callahead.config.policy import ConsumerConfig, ReferencePolicy, SslPolicy
 from callahead.config.values.quantity import show
 from callahead.registry.api import Registry
 
 from .call.invocation import CallRecord
 from .call.unseen import report_unseen
+from .cluster.health import HealthCounts
 from .discovery.registries import Registries
 from .errors import ConsumerClosed
 from .interceptor.metrics import MethodCounts
 from .limit import Gate, limits_of
 from .reference.declared import require_declared
 from .reference.ending import OnDrop, Runtime
+from .reference.given_up import say_given_up
 from .reference.pipeline import Pipeline, Surroundings
 from .reference.reference import Reference
 from .runtime.callbacks import CallbackExecutor
 from .runtime.deadline import Clock
+from .runtime.elsewhere import Place
 from .transport.api import ConnectionCounts, Transport, TransportParts
 from .transport.shortage import preparing
 
@@ -43,14 +44,13 @@ if TYPE_CHECKING:
     from callahead.registry.discovery.metadata import MetadataSource
 
     from .channel.channel import ConsumerChannel
+    from .reference.seen import SeenProviders
     from .scope import OnError, Scope
 
 S = TypeVar("S")
 
 # References whose names are shown of many.
 _NAMED = 10
-
-_LOG = logging.getLogger("callahead.consumer.call")
 
 _CONSUMERS: weakref.WeakSet[Consumer] = weakref.WeakSet()
 
@@ -60,6 +60,15 @@ def _configuration(given: Any) -> ConsumerConfig:
         text = f"a Consumer is made of settings, and {show(os.fspath(given))} is the name of a file"
         raise ConfigError.one(text, hint=f"write Consumer.from_file({os.fspath(given)!r})")
     return given if isinstance(given, ConsumerConfig) else load_mapping(given)
+
+
+def _callbacks(config: ConsumerConfig, place: Place | None) -> CallbackExecutor:
+    policy = config.callback_executor
+    blocks = policy.overflow == "block"
+    callbacks = CallbackExecutor(policy.threads, queue=policy.queue, blocks=blocks, origin=policy.origin)
+    if place is not None:
+        callbacks.move_to(place)
+    return callbacks
 
 
 class Consumer:
@@ -72,6 +81,9 @@ class Consumer:
         config: From `callahead.config.load_file` and its like, or a mapping as the YAML would be.
         transports: By protocol, in place of those that entry points offer; closed with the consumer.
         registries: By id, in place of those that their addresses mean; closed with the consumer.
+        callback_executor: Where callbacks run, in place of threads as ``callback_executor`` of the configuration
+            describes them: a `concurrent.futures.Executor`, or an event loop of ``asyncio``. What it does not take
+            runs on such a thread. It is yours, and not closed with the consumer.
         on_drop: Called as ``on_drop(invocation, error)`` on a callback thread when a call whose ``return`` is false has
             failed and nobody was told.
         clock: Monotonic seconds, for tests.
@@ -87,12 +99,13 @@ class Consumer:
         *,
         transports: Mapping[str, Transport] | None = None,
         registries: Mapping[str, Registry] | None = None,
+        callback_executor: Place | None = None,
         on_drop: OnDrop | None = None,
         clock: Clock = time.monotonic,
         random: Random | None = None,
     ) -> None:
         self.config = _configuration(config)
-        self._runtime = Runtime(clock, CallbackExecutor(self.config.callback_threads), on_drop)
+        self._runtime = Runtime(clock, _callbacks(self.config, callback_executor), on_drop)
         self._runtime.gates = [Gate(limit, self._runtime.timer) for limit in limits_of(self.config)]
         self._random = Random() if random is None else random  # noqa: S311 - it spreads load, it keeps no secret
         self._lock = threading.RLock()
@@ -133,6 +146,7 @@ class Consumer:
         Raises:
             ConfigError: There is no such reference, or its types or methods are not what the configuration says.
             NoProviderAvailable: No provider is known, and ``check`` is true.
+            ConnectFailed: None can be reached, where ``lazy`` is false and ``check`` is true.
             RegistryError: The registry cannot be read.
             TransportError: The system has no descriptor, no thread or no memory left to make it.
             ConsumerClosed: After `close`, or closed meanwhile.
@@ -198,6 +212,24 @@ class Consumer:
         with self._making(name) as pipeline:
             return ConsumerChannel(pipeline)
 
+    def providers(self, name: str, method: str = "*", attachments: Mapping[str, str] | None = None) -> SeenProviders:
+        """Return the providers of the reference *name* as calls see them now, and what these obey, rules included.
+
+        Args:
+            name: As under ``references``.
+            method: Rules may speak of it; ``*`` is one of which none does.
+            attachments: Rules may look at them.
+
+        The first call asks registries. Nobody is called, and nothing is connected to.
+
+        Raises:
+            ConfigError: There is no such reference.
+            RegistryError: The registry cannot be read.
+            ConsumerClosed: After `close`.
+        """
+        with self._making(name, must_have=False) as pipeline:
+            return pipeline.seen(method, attachments or {})
+
     def scope(self, *, timeout: float | None = None, on_error: OnError = "wait_all", retry_failed: int = 0) -> Scope:
         """Collect the calls of a ``with`` block, and wait for them at its end; see `callahead.consumer.scope.Scope`."""
         from .scope import Scope
@@ -205,8 +237,8 @@ class Consumer:
         return Scope(self._runtime, timeout=timeout, on_error=on_error, retry_failed=retry_failed)
 
     @contextmanager
-    def _making(self, name: str) -> Iterator[Pipeline]:
-        """Give the checked pipeline of *name*, to one thread at a time.
+    def _making(self, name: str, *, must_have: bool = True) -> Iterator[Pipeline]:
+        """Give the pipeline of *name*, checked for providers where it *must_have* some, to one thread at a time.
 
         Registries and types are read here, which may take seconds, and other names are not held up by it. Where the
         consumer is closed meanwhile, whatever that leads to is `ConsumerClosed`.
@@ -218,7 +250,8 @@ class Consumer:
             try:
                 with preparing():
                     pipeline = self._pipeline(name)
-                    pipeline.check()
+                    if must_have:
+                        pipeline.check()
                     yield pipeline
             except Exception:
                 self._require_open()
@@ -265,6 +298,7 @@ class Consumer:
             random=self._random,
             transport=self._transport(policy.protocol),
             registry=self._registries.of(policy),
+            application=self.config.application,
         )
 
     def _transport(self, protocol: str) -> Transport:
@@ -283,10 +317,10 @@ class Consumer:
             application=self.config.application,
         )
 
-    def _metadata_source(self) -> MetadataSource:
+    def _metadata_source(self, ssl: SslPolicy | None) -> MetadataSource:
         from .discovery.source import CalledMetadata
 
-        return CalledMetadata(Consumer, self.config.application)
+        return CalledMetadata(Consumer, self.config.application, ssl)
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -297,9 +331,18 @@ class Consumer:
         """Return what was counted so far, by reference and method."""
         return {name: pipeline.counts() for name, pipeline in list(self._pipelines.items())}
 
+    def health(self) -> Mapping[str, HealthCounts]:
+        """Return what is known of the health of providers, by reference; each reference judges for itself."""
+        return {name: pipeline.health.counts() for name, pipeline in list(self._pipelines.items())}
+
     def connections(self) -> tuple[ConnectionCounts, ...]:
         """Return what happened on the connections; grpcio keeps most of it to itself, over ``tri``."""
         return tuple(counts for transport in list(self._transports.values()) for counts in transport.connections())
+
+    @property
+    def refused_callbacks(self) -> int:
+        """How many callbacks were not run, since too many waited already: ``overflow: reject`` says that."""
+        return self._runtime.callbacks.overflow.refused
 
     def wait_idle(self, timeout: float | None = None) -> bool:
         """Wait until no call runs and no callback, handler or listener is due, and go on being open.
@@ -320,8 +363,9 @@ class Consumer:
             timeout: Longest wait in seconds; 0 waits for none. None is the configuration's ``shutdown_timeout``. What
                 still runs then ends as `ConsumerClosed`, and one warning says so unless no wait was asked for.
 
-        A callback may still call while this waits, to finish what it is at. Callbacks that were due have run when this
-        returns, but for those that would wait for this very call.
+        What waits in a batch leaves first, unless no wait was asked for. A callback may still call while this waits, to
+        finish what it is at. Callbacks that were due have run when this returns, but for those that would wait for this
+        very call; what an executor of the program has begun, or not, by the end of the wait is left to it.
         Idempotent; any thread.
         """
         with self._lock:
@@ -329,11 +373,13 @@ class Consumer:
             runtime.closed = True
             pipelines = list(self._pipelines.values())
         began = time.monotonic()
-        for pipeline in pipelines if timeout != 0 else ():
-            pipeline.hurry()
+        if timeout != 0:
+            runtime.leave_batches()
+            for pipeline in pipelines:
+                pipeline.hurry()
         runtime.drain(began + (self.config.shutdown_timeout_ms / 1000 if timeout is None else timeout))
         if timeout != 0:
-            self._say_given_up("the consumer is closed", began, self._running())
+            say_given_up("the consumer is closed", began, self._running())
         for ending in list(runtime.running.values()):
             ending.give_up(ConsumerClosed("the consumer was closed under the call", in_doubt=True))
         for pipeline in pipelines:
@@ -372,7 +418,7 @@ class Consumer:
             self._runtime.flush(ends)
         finally:  # Ctrl-C: the user knows even less what became of the calls
             lost = [record for record in self._running() if not record.thread]
-            self._say_given_up("the interpreter exits", began, lost)
+            say_given_up("the interpreter exits", began, lost)
             self._runtime.abandon(lost)
         if not self._running():  # else a daemon's call would raise now, for nobody
             for transport in self._transports.values():
@@ -380,15 +426,6 @@ class Consumer:
 
     def _running(self) -> list[CallRecord]:
         return list(self._runtime.running)
-
-    @staticmethod
-    def _say_given_up(why: str, began: float, calls: list[CallRecord]) -> None:
-        """Warn once of all *calls*; their futures are not reported one by one."""
-        if calls:
-            given_up = Counter(record.name for record in calls)
-            methods = ", ".join(f"{count} of {name}" for name, count in given_up.most_common())
-            waited = (time.monotonic() - began) * 1000
-            _LOG.warning("%s and gives up %d calls after %.0f ms: %s", why, given_up.total(), waited, methods)
 
     def _after_fork(self) -> None:
         self._lock = threading.RLock()

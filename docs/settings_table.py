@@ -12,7 +12,15 @@ from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any
 
-from callahead.config import ConsumerConfig, MethodPolicy, ReferencePolicy, SslPolicy, json_schema
+from callahead.config import (
+    BatchPolicy,
+    CallbackPolicy,
+    ConsumerConfig,
+    MethodPolicy,
+    ReferencePolicy,
+    SslPolicy,
+    json_schema,
+)
 from callahead.config.check import models as m
 from callahead.config.check.declared import DeclaredSetting
 from callahead.config.check.listing import listing
@@ -31,6 +39,8 @@ TABLES: Mapping[str, tuple[type[Any], type[Any] | None, tuple[type[Any], ...]]] 
     "retry_backoff": (m.BackoffModel, None, (Backoff,)),
     "hedge": (m.HedgeModel, None, (Hedge,)),
     "outlier": (m.OutlierModel, None, (Outlier,)),
+    "batch": (m.BatchModel, None, (BatchPolicy,)),
+    "callback_executor": (m.CallbackModel, None, (CallbackPolicy,)),
     "registry": (m.RegistryModel, None, (RegistryPolicy,)),
     "application": (m.ApplicationModel, None, (ConsumerConfig,)),
 }
@@ -64,6 +74,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "cache": "``cache``; ``lru`` and ``expiring``",
         "cache_size": "``cache.size``",
         "cache_ttl": "``cache.seconds``",
+        "batch": NONE,
         "hash_nodes": "``hash.nodes``, which is accepted too",
         "hash_arguments": "``hash.arguments``, likewise",
     },
@@ -73,6 +84,8 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "max_pending_bytes": NONE,
     },
     "interface": {
+        "routers": f"{NONE}; rules stand in the configuration centre",
+        "lazy": "the same; false unless set",
         "ssl": "``ssl`` at the root, for all",
         "max_request_bytes": "``payload``",
         "max_response_bytes": "``payload``",
@@ -99,10 +112,12 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "max_pending_bytes": NONE,
     },
     "consumer": {
-        "callback_threads": f"{NONE}; ``threads`` sizes a JVM's pool",
+        "callback_executor": f"{NONE}; ``threads`` sizes a JVM's pool",
         "max_pending": NONE,
         "max_pending_bytes": NONE,
     },
+    "batch": {"enabled": NONE, "max_bytes": NONE, "max_count": NONE, "max_delay": NONE},
+    "callback_executor": {"threads": NONE, "queue": NONE, "overflow": NONE},
     "ssl": {
         "enabled": NONE,
         "ca": "``client-trust-cert-collection-path``",
@@ -111,7 +126,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "server_name": NONE,
     },
     **{group: dict.fromkeys(m.yaml_keys(model).values(), NONE) for group, model in _GROUPS.items()},
-    "registry": {},
+    "registry": {"ssl": "``ssl`` at the root, for all"},
     "application": {"shutdown_timeout": "``shutwait``, which is accepted too"},
 }
 # A consumer refuses what a reference refuses, and a reference what a method does.
@@ -189,9 +204,9 @@ def _words(schema: Mapping[str, Any]) -> str:
     names = schema.get("else", {}).get("enum")
     if names:
         return " or ".join(_shown("", value) for value in names)
-    if "$ref" in schema:
+    if "$ref" in schema and "type" not in schema:
         return "mapping"
-    kinds = [kind for one in schema.get("anyOf", [schema]) for kind in _types(one["type"])]
+    kinds = [kind for one in schema.get("anyOf", [schema]) for kind in _types(one.get("type", "object"))]
     pattern = schema.get("pattern", "")
     if "p[5-9]" in pattern:
         return "duration, more than 0, or ``p50`` to ``p99``"

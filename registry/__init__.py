@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import NotifyListener, Registry, Subscription
+    from .api import ApplicationRegistry, ConfigurationCentre, NotifyListener, Registry, Subscription
     from .direct import DirectRegistry
     from .errors import ProviderDataError, RegistryError, RegistryUnavailable
     from .factory import open_registry
     from .file import FileRegistry
+    from .instance import Instances, ServiceInstance
     from .memory import MemoryRegistry
     from .merge import MergedRegistry
     from .models import Endpoint, ServiceKey, Snapshot
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
     from .url import Url, parse_urls
 
 __all__ = [
+    "ApplicationRegistry",
+    "ConfigurationCentre",
     "DirectRegistry",
     "Endpoint",
     "FileRegistry",
+    "Instances",
     "MemoryRegistry",
     "MergedRegistry",
     "NotifyListener",
@@ -31,6 +35,7 @@ __all__ = [
     "Registry",
     "RegistryError",
     "RegistryUnavailable",
+    "ServiceInstance",
     "ServiceKey",
     "Snapshot",
     "Subscription",
@@ -40,9 +45,12 @@ __all__ = [
 ]
 
 _MODULES = {
+    "ApplicationRegistry": "api",
+    "ConfigurationCentre": "api",
     "DirectRegistry": "direct",
     "Endpoint": "models",
     "FileRegistry": "file",
+    "Instances": "instance",
     "MemoryRegistry": "memory",
     "MergedRegistry": "merge",
     "NotifyListener": "api",
@@ -51,6 +59,7 @@ _MODULES = {
     "Registry": "api",
     "RegistryError": "errors",
     "RegistryUnavailable": "errors",
+    "ServiceInstance": "instance",
     "ServiceKey": "models",
     "Snapshot": "models",
     "Subscription": "api",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from .instance import Instances
 from .models import ServiceKey, Snapshot
+
+if TYPE_CHECKING:  # importing a consumer shall cost next to nothing
+    from .instance import Instances
 
 
 class NotifyListener(Protocol):

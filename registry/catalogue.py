@@ -19,6 +19,17 @@ def _nothing() -> Mapping[ServiceKey, tuple[Endpoint, ...]]:
     return MappingProxyType({})
 
 
+def _no_texts() -> Mapping[TextKey, str]:
+    return MappingProxyType({})
+
+
+class TextKey(NamedTuple):
+    """Which text is meant, as a `ConfigurationCentre` names it."""
+
+    group: str
+    key: str
+
+
 class Providers(NamedTuple):
     """A `Snapshot` before it has a version."""
 
@@ -34,10 +45,12 @@ class Catalogue:
     Attributes:
         source: Where it is from, as errors shall name it: a path or an address.
         services: The endpoints of each service; the order is kept in what `find` gives.
+        texts: What it keeps beside them, such as rules, by group and key.
     """
 
     source: str
     services: Mapping[ServiceKey, tuple[Endpoint, ...]] = field(default_factory=_nothing)
+    texts: Mapping[TextKey, str] = field(default_factory=_no_texts)
 
     @classmethod
     def of(cls, source: str, entries: Iterable[tuple[ServiceKey, Endpoint]]) -> Catalogue:

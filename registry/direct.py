@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Self
 
 from callahead.config.errors import ConfigError
-from callahead.config.policy import ReferencePolicy
+from callahead.config.policy import TARGET, ReferencePolicy
 
 from .api import NotifyListener, Subscription
 from .catalogue import Providers, counted
@@ -17,6 +17,12 @@ from .errors import ProviderDataError
 from .models import Endpoint, ServiceKey, unique
 from .notify import NotifyQueue
 from .url import endpoint_of, parse_urls
+
+
+def _endpoints(text: str, protocol: str) -> list[Endpoint | None]:
+    if TARGET in text:
+        return [Endpoint(protocol=protocol, host=text, port=0)]
+    return list(map(endpoint_of, parse_urls(text, default_protocol=protocol)))
 
 
 class DirectRegistry:
@@ -39,7 +45,8 @@ class DirectRegistry:
     def of(cls, policy: ReferencePolicy) -> Self:
         """Read the ``url`` of a reference: URLs that may be lists; its ``protocol`` where a URL has none.
 
-        One without any has its one provider in this process.
+        One without any has its one provider in this process. One that the transport resolves by itself, such as
+        ``dns:///host:port``, is one provider, whose host is the whole.
 
         Raises:
             ConfigError: A URL cannot be understood, or has no host or port.
@@ -49,8 +56,7 @@ class DirectRegistry:
         key = f"references.{policy.id}.url"
         origin = policy.origins.get("urls", "")
         try:
-            urls = [url for text in policy.urls for url in parse_urls(text, default_protocol=policy.protocol)]
-            found = tuple(map(endpoint_of, urls))
+            found = tuple(one for text in policy.urls for one in _endpoints(text, policy.protocol))
         except ProviderDataError as error:
             raise ConfigError.at(origin, key, str(error)) from error
         endpoints = tuple(endpoint for endpoint in found if endpoint is not None)

@@ -1,4 +1,4 @@
-"""A YAML file of providers as a registry, read again whenever it changes."""
+"""A YAML file of providers and rules as a registry, read again whenever it changes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from callahead.config.policy import RegistryPolicy
 from callahead.config.values.secret import masked
 
 from .api import NotifyListener, Subscription
-from .catalogue import Catalogue, Providers, counted
+from .catalogue import Catalogue, Providers, TextKey, counted
 from .errors import ProviderDataError, RegistryError, RegistryUnavailable
 from .listing import MAX_BYTES, read_listing
 from .models import ServiceKey
 from .notify import NotifyQueue
+from .serial import SerialQueue
 from .settings import duration_ms, location_of, reject_unknown
 
 _log = logging.getLogger("callahead.registry")
@@ -45,16 +46,18 @@ class _State:
         content: Bytes read last, good or bad; None where they could not be read.
         signature: Of the file as read last; None where it must be read again, whatever its signature.
         problem: Why *catalogue* is not what the file says; "" where it is.
+        is_known: A good list was read, ever.
     """
 
     catalogue: Catalogue
     content: bytes | None
     signature: _Signature | None
     problem: str = ""
+    is_known: bool = True
 
 
 class FileRegistry:
-    """Providers listed in a YAML file, as `callahead.registry.listing` describes it.
+    """Providers and rules in a YAML file, as `callahead.registry.listing` describes it.
 
     A daemon thread, which the first subscription starts, looks every ``interval`` at modification time, size and inode.
     A list with a fault in it is never taken: the last good one stays, and `problem`, the log and each snapshot's reason
@@ -80,6 +83,7 @@ class FileRegistry:
         reject_unknown(policy, ("interval",))
         self._interval_s = duration_ms(policy, "interval", _INTERVAL_MS) / 1000
         self._queue = NotifyQueue(policy.id, self._find)
+        self._texts = SerialQueue(policy.id, self._text)
         self._lock = Lock()
         self._closing = Event()
         self._watcher: Thread | None = None
@@ -100,9 +104,19 @@ class FileRegistry:
             ProviderDataError: The file has a fault, and no earlier list is known.
             RegistryError: The registry is closed.
         """
-        if self._state is None:
+        if self._state is None or not self._state.is_known:
             self._begin(self._first())
         return self._queue.subscribe(key, listener)
+
+    def watch(self, group: str, key: str, listener: Callable[[str | None], None], /) -> Subscription:
+        """Tell *listener* of the text under *group* and *key*, as `ConfigurationCentre.watch` promises.
+
+        Raises:
+            RegistryError: The registry is closed, or the file cannot be watched.
+        """
+        if self._state is None:
+            self._begin(self._first_or_nothing())
+        return self._texts.subscribe(TextKey(group, key), listener)
 
     def close(self) -> None:
         """End every subscription and the thread. Idempotent."""
@@ -110,6 +124,7 @@ class FileRegistry:
             self._closing.set()
             watcher = self._watcher
         self._queue.close()
+        self._texts.close()
         if watcher is not None and watcher is not current_thread():
             watcher.join()
 
@@ -124,18 +139,26 @@ class FileRegistry:
             raise RegistryUnavailable(f"{error}{self._whose()}") from error.__cause__
         return _State(read_listing(content, self._path), content, _trusted(signature))
 
+    def _first_or_nothing(self) -> _State:
+        try:
+            return self._first()
+        except (RegistryUnavailable, ProviderDataError) as error:
+            return _State(Catalogue(self._path), None, None, str(error), is_known=False)
+
     def _whose(self) -> str:
         """Tell where the file was named, for who has mistyped it; the log names the registry."""
         return f" (registries.{self._id}.address, {self._named_at})" if self._named_at else ""
 
     def _begin(self, first: _State) -> None:
         with self._lock:
-            if self._state is None and not self._closing.is_set():
+            if self._closing.is_set() or (self._state is not None and self._state.is_known):
+                return
+            if self._state is None:
                 try:
                     self._start(self._watch)
                 except RuntimeError as error:  # the system has no thread left: the next subscription tries again
                     raise RegistryUnavailable(f"{self._path} cannot be watched: {error}") from None
-                self._state = first
+            self._state = first
 
     def _start(self, watch: Callable[[], None]) -> None:
         watcher = Thread(target=watch, name=f"callahead-registry-{self._id}", daemon=True)
@@ -147,6 +170,14 @@ class FileRegistry:
         found, problem = self._state.catalogue.find(key), self._state.problem
         return found._replace(reason=f"{found.reason}; not renewed: {problem}") if problem else found
 
+    def _text(self, key: TextKey) -> str | None:
+        assert self._state is not None
+        return self._state.catalogue.texts.get(key)
+
+    def _announce(self) -> None:
+        for queue in (self._queue, self._texts):
+            queue.announce(wait=False)  # a listener may be closing this registry, which waits for this thread
+
     def _watch(self) -> None:
         with self._lock:  # until the first list is there
             pass
@@ -155,7 +186,7 @@ class FileRegistry:
 
     def _watch_in_child(self) -> None:
         if not self._closing.wait(self._interval_s):
-            self._queue.announce(wait=False)  # the fork may have come between a change and its announcement
+            self._announce()  # the fork may have come between a change and its announcement
             self._watch()
 
     def _after_fork(self) -> None:
@@ -176,7 +207,7 @@ class FileRegistry:
         self._state = new
         if new.catalogue is not old.catalogue or new.problem != old.problem:
             self._report(new)
-            self._queue.announce(wait=False)  # a listener may be closing this registry, which waits for this thread
+            self._announce()
 
     def _read_again(self, old: _State) -> _State:
         signature = _signature(self._path)
@@ -189,7 +220,7 @@ class FileRegistry:
         if content == old.content:
             return seen
         try:
-            return replace(seen, catalogue=read_listing(content, self._path), problem="")
+            return replace(seen, catalogue=read_listing(content, self._path), problem="", is_known=True)
         except ProviderDataError as error:
             return replace(seen, problem=str(error))
 

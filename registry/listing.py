@@ -1,13 +1,16 @@
 """What a file of providers says: YAML bytes to entries.
 
 Either a list of provider URLs, whose paths or ``interface`` parameters name the service, or a mapping from each service
-(``[group/]interface[:version]``) to its list. In place of a URL may stand ``{url: ..., weight: ...}``.
+(``[group/]interface[:version]``) to its list. In place of a URL may stand ``{url: ..., weight: ...}``. Beside services
+``rules`` may map keys, such as ``demo.Greeting::.condition-router``, to rules of Dubbo, as mappings or as texts; a key
+of another group than ``dubbo`` has that and a ``/`` before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TypeGuard
 
 import yaml
 
@@ -16,7 +19,7 @@ from callahead.config.extension import nearest
 from callahead.config.read.yaml_text import compose, decode
 from callahead.config.values.secret import masked
 
-from .catalogue import Catalogue
+from .catalogue import Catalogue, TextKey
 from .errors import ProviderDataError
 from .models import Endpoint, ServiceKey
 from .url import Url, endpoint_of
@@ -24,6 +27,8 @@ from .url import Url, endpoint_of
 MAX_BYTES = 1024 * 1024
 
 _KEYS = ("url", "weight")
+_RULES = "rules"
+_RULES_GROUP = "dubbo"
 
 
 def read_listing(data: bytes, path: str) -> Catalogue:
@@ -34,7 +39,8 @@ def read_listing(data: bytes, path: str) -> Catalogue:
             a list is such a fault, since half-written files look like that: no providers is ``[]``.
     """
     root = _compose(data, path)
-    return Catalogue.of(path, _Listing(path).entries(root))
+    listing = _Listing(path)
+    return replace(Catalogue.of(path, listing.entries(root)), texts=dict(listing.texts(root)))
 
 
 def _fault(path: str, line: int, problem: str) -> ProviderDataError:
@@ -60,6 +66,10 @@ def _filled(named: ServiceKey | None, own: ServiceKey) -> ServiceKey:
     return ServiceKey(named.interface, named.group or own.group, named.version or own.version)
 
 
+def _is_mapping(node: yaml.Node) -> TypeGuard[yaml.MappingNode]:
+    return isinstance(node, yaml.MappingNode)
+
+
 class _Listing:
     def __init__(self, path: str) -> None:
         self._path = path
@@ -69,9 +79,27 @@ class _Listing:
             yield from self._list(root, None)
         elif isinstance(root, yaml.MappingNode):
             for key, value in self._pairs(root):
-                yield from self._list(value, self._service(key))
+                if key.value != _RULES:
+                    yield from self._list(value, self._service(key))
         else:
             raise self._fault(root, "it is neither a list of provider URLs nor a mapping from services to such lists")
+
+    def texts(self, root: yaml.Node) -> Iterator[tuple[TextKey, str]]:
+        """Give the rules, which are not judged here: whoever watches one knows its form."""
+        rules = [value for key, value in self._pairs(root) if key.value == _RULES] if _is_mapping(root) else []
+        for node in rules:
+            if not _is_mapping(node):
+                raise self._fault(node, "the rules are not a mapping from keys to rules")
+            for key, rule in self._pairs(node):
+                group, slash, name = key.value.partition("/")
+                yield TextKey(group, name) if slash else TextKey(_RULES_GROUP, key.value), self._rule(rule)
+
+    def _rule(self, node: yaml.Node) -> str:
+        if _is_mapping(node):
+            return str(yaml.serialize(node, Dumper=yaml.SafeDumper, allow_unicode=True, width=MAX_BYTES))
+        if isinstance(node, yaml.ScalarNode) and node.style:  # quoted, and perhaps empty
+            return str(node.value)
+        return self._text(node, "a rule is neither a mapping nor the text of one")
 
     def _list(self, node: yaml.Node, service: ServiceKey | None) -> Iterator[tuple[ServiceKey, Endpoint]]:
         if not isinstance(node, yaml.SequenceNode):

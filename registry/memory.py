@@ -4,6 +4,7 @@ A test harness publishes providers into a named space; a consumer whose YAML say
 
     shop = MemoryRegistry.named("shop")
     shop.publish("com.alibaba.foo.FooService", ["tri://127.0.0.1:50051"])
+    shop.write("com.alibaba.foo.FooService::.condition-router", "conditions: ['method=find* => port=50051']")
 """
 
 from __future__ import annotations
@@ -19,16 +20,17 @@ from callahead.config.policy import RegistryPolicy
 from callahead.config.values.secret import masked
 
 from .api import NotifyListener, Subscription
-from .catalogue import Catalogue, Providers
+from .catalogue import Catalogue, Providers, TextKey
 from .errors import RegistryUnavailable
 from .models import Endpoint, ServiceKey, unique
 from .notify import NotifyQueue
+from .serial import SerialQueue
 from .settings import location_of, reject_unknown
 from .url import Url, endpoint_of
 
 
 class MemorySpace:
-    """The providers that every `MemoryRegistry` of one name sees; get it with `MemoryRegistry.named`.
+    """The providers and rules that every `MemoryRegistry` of one name sees; get it with `MemoryRegistry.named`.
 
     When a method that changes something returns, all subscribers have been told, unless it was called from a listener.
     Every method may be called from any thread. As a context manager it is emptied at the end of the block, so that a
@@ -42,7 +44,7 @@ class MemorySpace:
         self.name = name
         self._lock = Lock()
         self._catalogue = Catalogue(f"memory://{name}")
-        self._queues: list[NotifyQueue] = []
+        self._queues: list[_Queue] = []
         self._outage: str | None = None
 
     def publish(self, service: ServiceKey | str, providers: Iterable[str | Url | Endpoint]) -> None:
@@ -67,8 +69,16 @@ class MemorySpace:
         gone = None if provider is None else _endpoint(provider)
         self._change(_key(service), [], drop=lambda old: gone is None or str(old) == str(gone))
 
+    def write(self, key: str, text: str | None, *, group: str = "dubbo") -> None:
+        """Keep *text* under *group* and *key*, as a `ConfigurationCentre` does; None takes it away."""
+        with self._lock:
+            known = {**self._catalogue.texts, TextKey(group, key): text}
+            texts = {name: one for name, one in known.items() if one is not None}
+            self._catalogue = replace(self._catalogue, texts=texts)
+        self._announce()
+
     def clear(self) -> None:
-        """Withdraw every provider of every service."""
+        """Withdraw every provider of every service, and take every text away."""
         with self._lock:
             self._catalogue = Catalogue(self._catalogue.source)
         self._announce()
@@ -88,9 +98,9 @@ class MemorySpace:
 
     @property
     def subscriptions(self) -> int:
-        """How many subscriptions are open, over all registries of this name."""
+        """How many subscriptions to providers are open, over all registries of this name."""
         with self._lock:
-            return sum(map(len, self._queues))
+            return sum(len(queue) for queue in self._queues if isinstance(queue, NotifyQueue))
 
     def __enter__(self) -> Self:
         return self
@@ -105,15 +115,19 @@ class MemorySpace:
         """Collect the providers of *key*, as a `NotifyQueue` asks for them."""
         return self._catalogue.find(key)
 
-    def attach(self, queue: NotifyQueue) -> None:
-        """Announce every change on *queue* too, until it is detached."""
-        with self._lock:
-            self._queues.append(queue)
+    def text(self, key: TextKey) -> str | None:
+        """Give what was last written under *key*, as a queue asks for it."""
+        return self._catalogue.texts.get(key)
 
-    def detach(self, queue: NotifyQueue) -> None:
-        """Announce nothing on *queue* any more. Idempotent."""
+    def attach(self, *queues: _Queue) -> None:
+        """Announce every change on *queues* too, until they are detached."""
         with self._lock:
-            self._queues = [other for other in self._queues if other is not queue]
+            self._queues += queues
+
+    def detach(self, *queues: _Queue) -> None:
+        """Announce nothing on *queues* any more. Idempotent."""
+        with self._lock:
+            self._queues = [other for other in self._queues if other not in queues]
 
     def require_up(self) -> None:
         """Raise `RegistryUnavailable` during an `outage`."""
@@ -137,7 +151,7 @@ class MemorySpace:
 
 
 class MemoryRegistry:
-    """Providers that this process published itself; the fake to test consumers with.
+    """Providers and rules that this process published itself; the fake to test consumers with.
 
     Closing it leaves the space of its name as it is: the space lives as long as the process.
 
@@ -155,7 +169,8 @@ class MemoryRegistry:
         reject_unknown(policy, ())
         self._space = self.named(name)
         self._queue = NotifyQueue(policy.id, self._space.find)
-        self._space.attach(self._queue)
+        self._texts = SerialQueue(policy.id, self._space.text)
+        self._space.attach(self._queue, self._texts)
 
     @staticmethod
     def named(name: str) -> MemorySpace:
@@ -168,15 +183,21 @@ class MemoryRegistry:
         self._space.require_up()
         return self._queue.subscribe(key, listener)
 
+    def watch(self, group: str, key: str, listener: Callable[[str | None], None], /) -> Subscription:
+        """Tell *listener* of the text under *group* and *key*, as `ConfigurationCentre.watch` promises."""
+        return self._texts.subscribe(TextKey(group, key), listener)
+
     def close(self) -> None:
         """End every subscription. Idempotent."""
-        self._space.detach(self._queue)
+        self._space.detach(self._queue, self._texts)
         self._queue.close()
+        self._texts.close()
 
     def __repr__(self) -> str:
         return f"<MemoryRegistry {self._space!r}>"
 
 
+_Queue = NotifyQueue | SerialQueue[TextKey, "str | None"]
 _spaces: dict[str, MemorySpace] = {}
 _spaces_lock = Lock()
 

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from threading import Lock
 
-from .api import NotifyListener, Registry, Subscription
-from .catalogue import Providers
+from .api import ConfigurationCentre, NotifyListener, Registry, Subscription
+from .catalogue import Providers, TextKey
 from .errors import RegistryError
 from .models import Endpoint, Origin, ServiceKey, Snapshot, unique
 from .notify import NotifyQueue
+from .serial import SerialQueue
+
+TextQueue = SerialQueue[TextKey, "str | None"]
 
 
 class MergedRegistry:
@@ -28,7 +31,7 @@ class MergedRegistry:
         self._registries = tuple(registries)
         self._origins = tuple(origins)
         self._lock = Lock()
-        self._unions: set[_Union] = set()
+        self._unions: set[_Joined] = set()
         self._closed = False
 
     def subscribe(self, key: ServiceKey, listener: NotifyListener) -> Subscription:
@@ -38,16 +41,30 @@ class MergedRegistry:
             RegistryError: One of the registries cannot be read, or this one is closed; nothing stays subscribed.
         """
         union = _Union(key, self._origins, self._forget)
+        self._begin(union, lambda: union.begin(self._registries, listener))
+        return union
+
+    def watch(self, group: str, key: str, listener: Callable[[str | None], None], /) -> Subscription:
+        """Tell *listener* of a text, as `ConfigurationCentre.watch` promises: that of the first registry with one.
+
+        Raises:
+            RegistryError: As for `subscribe`.
+        """
+        texts = _Texts(TextKey(group, key), self._forget)
+        centres = [registry for registry in self._registries if isinstance(registry, ConfigurationCentre)]
+        self._begin(texts, lambda: texts.begin(centres, listener))
+        return texts
+
+    def _begin(self, joined: _Joined, begin: Callable[[], None]) -> None:
         with self._lock:
             if self._closed:
                 raise RegistryError("the merged registries are closed")
-            self._unions.add(union)
+            self._unions.add(joined)
         try:
-            union.begin(self._registries, listener)
+            begin()
         except BaseException:
-            union.close()
+            joined.close()
             raise
-        return union
 
     def close(self) -> None:
         """End every subscription made here. Idempotent."""
@@ -57,36 +74,44 @@ class MergedRegistry:
         for union in unions:
             union.close()
 
-    def _forget(self, union: _Union) -> None:
+    def _forget(self, joined: _Joined) -> None:
         with self._lock:
-            self._unions.discard(union)
+            self._unions.discard(joined)
 
     def __repr__(self) -> str:
         return f"<MergedRegistry {', '.join(map(repr, self._registries))}>"
 
 
-class _Union:
-    """What each registry last said of one service, and a queue of its own for the one who wants the sum."""
+class _Joined:
+    """What is subscribed to at several registries, and a queue of its own for the one who wants the sum."""
 
-    def __init__(self, key: ServiceKey, origins: Sequence[Origin], forget: Callable[[_Union], None]) -> None:
+    def __init__(self, queue: NotifyQueue | TextQueue, forget: Callable[[_Joined], None]) -> None:
+        self._forget = forget
+        self._subscriptions: list[Subscription] = []
+        self._told = queue
+
+    def close(self) -> None:
+        self._forget(self)
+        self._told.close()
+        for subscription in self._subscriptions:
+            subscription.close()
+
+
+class _Union(_Joined):
+    """What each registry last said of one service."""
+
+    def __init__(self, key: ServiceKey, origins: Sequence[Origin], forget: Callable[[_Joined], None]) -> None:
         self._key = key
         self._origins = origins
-        self._forget = forget
         self._parts: list[Snapshot] = []
-        self._subscriptions: list[Subscription] = []
         self._queue = NotifyQueue(f"union of {key}", self._find)
+        super().__init__(self._queue, forget)
 
     def begin(self, registries: Sequence[Registry], listener: NotifyListener) -> None:
         for place, registry in enumerate(registries):
             self._parts.append(Snapshot(0, ()))
             self._subscriptions.append(registry.subscribe(self._key, self._hearing(place)))
         self._queue.subscribe(self._key, listener)
-
-    def close(self) -> None:
-        self._forget(self)
-        self._queue.close()
-        for subscription in self._subscriptions:
-            subscription.close()
 
     def _hearing(self, place: int) -> NotifyListener:
         def hear(snapshot: Snapshot, /) -> None:
@@ -106,3 +131,29 @@ class _Union:
         endpoints = unique(self._marked(parts))
         is_known = all(part.is_known for part in parts)
         return Providers(endpoints, "; ".join(part.reason for part in parts), is_known)
+
+
+class _Texts(_Joined):
+    """What each registry last said of one text."""
+
+    def __init__(self, key: TextKey, forget: Callable[[_Joined], None]) -> None:
+        self._key = key
+        self._parts: list[str | None] = []
+        self._queue = TextQueue(f"union of {key.group}/{key.key}", self._find)
+        super().__init__(self._queue, forget)
+
+    def begin(self, centres: Sequence[ConfigurationCentre], listener: Callable[[str | None], None]) -> None:
+        for place, centre in enumerate(centres):
+            self._parts.append(None)
+            self._subscriptions.append(centre.watch(*self._key, self._hearing(place)))
+        self._queue.subscribe(self._key, listener)
+
+    def _hearing(self, place: int) -> Callable[[str | None], None]:
+        def hear(text: str | None, /) -> None:
+            self._parts[place] = text
+            self._queue.announce(wait=False)
+
+        return hear
+
+    def _find(self, _key: TextKey) -> str | None:
+        return next((text for text in tuple(self._parts) if text is not None), None)

@@ -76,8 +76,9 @@ class Endpoint:
 
     Attributes:
         protocol: Name of the transport it speaks, such as ``tri``.
-        host: Name or address, IPv6 without brackets; the reference's id where the provider is in this process.
-        port: 1..65535, or 0 where it is in this process.
+        host: Name or address, IPv6 without brackets; the reference's id where the provider is in this process; whole
+            where the transport resolves it by itself, such as ``dns:///host:50051``.
+        port: 1..65535, or 0 where there is none beside the host.
         path: Path of the provider's URL without its first slash, mostly the interface; "" where the URL has none.
         weight: 0..10000; 0 is never chosen while another is above 0.
         parameters: All parameters of the provider's URL, unknown ones included. Not in the ``repr``: one of them may be
@@ -96,7 +97,7 @@ class Endpoint:
     @property
     def address(self) -> str:
         """``host:port``, with brackets around an IPv6 host; the host alone where there is no port."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = f"[{self.host}]" if ":" in self.host and "/" not in self.host else self.host
         return f"{host}:{self.port}" if self.port else host
 
     def __str__(self) -> str:

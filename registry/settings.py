@@ -36,7 +36,7 @@ def settings_of(policy: RegistryPolicy) -> dict[str, str]:
     return {**dict(parse_qsl(policy.address.partition("?")[2], keep_blank_values=True)), **policy.parameters}
 
 
-def reject_unknown(policy: RegistryPolicy, known: Iterable[str]) -> None:
+def reject_unknown(policy: RegistryPolicy, known: Iterable[str], *, takes_ssl: bool = False) -> None:
     """Refuse every setting that a registry of this kind does not obey.
 
     Raises:
@@ -46,6 +46,8 @@ def reject_unknown(policy: RegistryPolicy, known: Iterable[str]) -> None:
     text = f"a {scheme_of(policy)} registry has no setting"
     unknown = [key for key in settings_of(policy) if key not in names]
     errors = [policy.error(key, f'{text} "{key}"', nearest(key, names)) for key in unknown]
+    if policy.ssl is not None and not takes_ssl:
+        errors.append(policy.error("ssl", f'{text} "ssl"', "remove it"))
     if errors:
         raise ConfigError([problem for error in errors for problem in error.problems])
 

@@ -137,7 +137,7 @@ class Declaration:
             plain.pop(key, None)
             misfits = found.misfits.setdefault(key, [])
             if fault["input"] is not BROKEN:
-                misfits.append((entry.find(fault["loc"]), *_said(fault)))
+                misfits.append((entry.find(fault["loc"]), *said(fault)))
         return self.written.model_validate(plain)
 
 
@@ -184,8 +184,8 @@ def _described(protocol: str, info: FieldInfo) -> Any:
     return Field(None, alias=info.alias, description=text, json_schema_extra={ONLY: protocol})
 
 
-def _said(fault: ErrorDetails) -> tuple[str, str]:
-    """Word what pydantic, or a validator of the transport's, has against a value."""
+def said(fault: ErrorDetails) -> tuple[str, str]:
+    """Word what pydantic, or a validator of whoever declares the setting, has against a value; and what to do."""
     cause = fault.get("ctx", {}).get("error")
     if isinstance(cause, Unfit):
         return str(cause), cause.hint

@@ -27,15 +27,17 @@ from ..settings import (
     or_placeholder,
 )
 from ..values import mock, text
-from ..values.quantity import MOST_RETRIES, Unfit, flag_or, percentile_or_duration, show
+from ..values.quantity import MOST_RETRIES, Unfit, flag_or, percentile_or_duration, show, written_value
 from . import installed
 
 __all__ = [
     "Actives",
     "After",
     "Async",
+    "BatchCount",
     "CacheKind",
     "CacheSize",
+    "CallbackQueue",
     "Cluster",
     "Connections",
     "Delayed",
@@ -55,6 +57,7 @@ __all__ = [
     "Mock",
     "OrEmpty",
     "OrSwitch",
+    "Overflow",
     "Parameter",
     "Percent",
     "PercentOrZero",
@@ -63,6 +66,7 @@ __all__ = [
     "Queued",
     "RegistryAddress",
     "Retries",
+    "Routers",
     "Serialization",
     "Size",
     "Stub",
@@ -106,7 +110,15 @@ def _or_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
-def _ssl(value: Any) -> Any:
+def _routers(value: Any) -> Any:
+    """Leave the rules as they are written, to their kinds."""
+    written = written_value(value)
+    if not isinstance(written, dict):
+        raise Unfit(f"must be a mapping from kinds of rules to rules, not {show(written)}")
+    return written
+
+
+def _switch(value: Any) -> Any:
     written = getattr(value, "typed", value)
     if isinstance(written, bool):
         return {"enabled": written}
@@ -117,7 +129,7 @@ def _ssl(value: Any) -> Any:
 
 _PARAMETER = {"type": ["string", "number", "boolean"], "description": "A value, which becomes text"}
 _TEXT = WithJsonSchema({"type": "string"})
-_PLACE: JsonDict = {"type": ["string", "number"], "description": "A place from 0, or a keyword"}
+_PLACE: JsonDict = {"type": ["string", "number"], "description": "A place from 0, or a name"}
 _PLACES = WithJsonSchema({"type": ["string", "number", "array"], "items": _PLACE})
 
 Async = Annotated[bool | str, PlainValidator(flag_or(LAZY)), or_placeholder(enum=[True, False, LAZY])]
@@ -134,6 +146,9 @@ After = Annotated[int | str, PlainValidator(percentile_or_duration), amount_of_t
 Connections = Annotated[int, *count(0, 1000)]
 Queued = Annotated[int, *count(1, 10_000_000)]
 Threads = Annotated[int, *count(1, 1000)]
+CallbackQueue = Annotated[int, *count(0, 10_000_000)]
+Overflow = Annotated[str, *choice("block", "reject")]
+BatchCount = Annotated[int, *count(1, 1_000_000)]
 Serialization = Annotated[str, PlainValidator(text.serialization), or_placeholder(enum=[text.HESSIAN2])]
 MigrationStep = Annotated[str, *choice(*MIGRATION_STEPS)]
 Unobserved = Annotated[str, *choice("log", "raise", "ignore")]
@@ -146,6 +161,7 @@ Mock = Annotated[tuple[str, ...], PlainValidator(mock.mock), WithJsonSchema({"ty
 Urls = Annotated[tuple[str, ...], PlainValidator(text.urls), installed.URLS]
 Interceptors = Annotated[Words, installed.INTERCEPTORS]
 RegistryAddress = Annotated[Text, installed.REGISTRY_ADDRESS]
+Routers = Annotated[dict[str, Any], PlainValidator(_routers), installed.ROUTERS]
 Function = Annotated[str, PlainValidator(text.function_path), _TEXT]
 Errors = Annotated[tuple[str, ...], PlainValidator(text.object_paths), TEXTS]
 Stub = Annotated[str, PlainValidator(text.stub_path), _TEXT]
@@ -156,4 +172,4 @@ Merger = Annotated[str, _entry_point(MERGER), installed.one_of(MERGER)]
 LoadBalance = Annotated[str, _entry_point(LOADBALANCE), installed.one_of(LOADBALANCE)]
 
 OrEmpty = BeforeValidator(_or_empty)
-OrSwitch = BeforeValidator(_ssl)
+OrSwitch = BeforeValidator(_switch)

@@ -9,7 +9,7 @@ from pydantic import GetJsonSchemaHandler
 from pydantic.config import JsonDict
 from pydantic_core import CoreSchema
 
-from ..extension import INTERCEPTOR, REGISTRY, TRANSPORT, available
+from ..extension import INTERCEPTOR, REGISTRY, ROUTER, TRANSPORT, available
 from ..settings import PLACEHOLDER, or_placeholder
 
 _PATH = r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*"
@@ -57,12 +57,18 @@ def _urls() -> JsonDict:
     known = "|".join("".join(f"[{char.lower()}{char.upper()}]" for char in name) for name in available(TRANSPORT))
     item: JsonDict = {
         "type": "string",
-        "pattern": rf"^\s*(({known})://|(?!{_SCHEME}))|{PLACEHOLDER}",
+        "pattern": rf"^\s*(({known})://|{_SCHEME}/|(?!{_SCHEME}))|{PLACEHOLDER}",
         "description": "protocol://host:port",
     }
     return {**item, "type": ["string", "array"], "items": item}
 
 
+def _routers() -> JsonDict:
+    rule: JsonDict = {"type": ["object", "array"], "description": "A rule, or a list of rules"}
+    return {"type": "object", "properties": dict.fromkeys(available(ROUTER), rule), "additionalProperties": False}
+
+
 INTERCEPTORS = Described(_interceptors)
+ROUTERS = Described(_routers)
 REGISTRY_ADDRESS = Described(_registry)
 URLS = Described(_urls)

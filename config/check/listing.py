@@ -84,6 +84,11 @@ def misfits(entry: Entry, section: str) -> Iterator[Misfit]:
             yield from found[0]
 
 
+def resolver_of(scheme: str) -> str | None:
+    """Tell the protocol whose transport resolves addresses such as ``dns:///host:port`` by itself; None for none."""
+    return next((one.protocol for one in declarations() if scheme in one.model.targets), None)
+
+
 def protocols(settings: Iterable[DeclaredSetting]) -> str:
     """Name the protocols of *settings*, for a message."""
     return " or ".join(f'"{one.protocol}"' for one in settings)

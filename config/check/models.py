@@ -21,7 +21,7 @@ class _Section(BaseModel):
 
 
 class SslModel(_Section):
-    """TLS towards providers; relative paths start at the folder of the configuration file."""
+    """TLS towards providers, or a registry's servers; relative paths start at the folder of the configuration file."""
 
     model_config = ConfigDict(json_schema_extra={"dependentRequired": {"cert": ["key"], "key": ["cert"]}})
 
@@ -100,6 +100,17 @@ class OutlierModel(NestedModel):
         None,
         description="Share of the providers that is passed over at a time, but one at least and never all, 0 to 100;"
         " default 10",
+    )
+
+
+class BatchModel(_Section):
+    """When requests that wait for each other leave."""
+
+    enabled: f.Written[f.Flag] = Field(None, description="false switches off the batch of a higher level; default true")
+    max_bytes: f.Written[f.Size] = Field(None, description="Once they have as many bytes; default 1MiB")
+    max_count: f.Written[f.BatchCount] = Field(None, description="Once there are as many, 1 to 1000000; default 1000")
+    max_delay_ms: f.Written[f.Duration] = Field(
+        None, alias="max_delay", description="As long after the first of them was queued; default 100ms"
     )
 
 
@@ -200,11 +211,15 @@ class CallModel(_Section):
     sticky: f.Written[f.Flag] = Field(
         None, description="Calls go to the provider of the call before, as long as it is there; default false"
     )
+    batch: Annotated[BatchModel | None, f.OrSwitch] = Field(
+        None,
+        description="One-way requests wait for each other, and leave together: true, false or a mapping; default false",
+    )
     hash_nodes: f.Written[f.HashNodes] = Field(
         None, description="Points of each provider on the ring of consistenthash, 4 to 10000; default 160"
     )
     hash_arguments: f.Written[f.HashArguments] = Field(
-        None, description="Arguments that consistenthash goes by: places from 0, or keywords; default 0"
+        None, description="Arguments that consistenthash goes by: places from 0, or names; default 0"
     )
     attachments: dict[str, f.Parameter] | None = Field(
         None, alias="parameters", description="Sent with each call as attachments, merged key by key"
@@ -243,8 +258,18 @@ class InterfaceModel(CallModel):
     check: f.Written[f.Flag] = Field(
         None, description="Making the reference fails when no provider is known; default true"
     )
+    lazy: f.Written[f.Flag] = Field(
+        None,
+        description="false connects to the providers when the reference is made, not at its first call; default true",
+    )
     ssl: Annotated[SslModel | None, f.OrSwitch] = Field(
         None, description="TLS: true, false or a mapping; default false"
+    )
+    tag: f.Written[f.Text] = Field(
+        None, description='Calls go to providers with this tag, or else to those without any; default ""'
+    )
+    routers: f.Written[f.Routers] = Field(
+        None, description="Rules in Dubbo's format, by their kind (condition, tag), each a mapping or a list of them"
     )
     connections: f.Written[f.Connections] = Field(
         None, description="0 shares one connection per address, n opens n of its own; default 0"
@@ -274,11 +299,25 @@ class InterfaceModel(CallModel):
     )
 
 
+class CallbackModel(_Section):
+    """Which threads run callbacks."""
+
+    threads: f.Written[f.Threads] = Field(None, description="Most of them, 1 to 1000; default 4")
+    queue: f.Written[f.CallbackQueue] = Field(
+        None, description="Most callbacks that wait for one, 0 to 10000000, 0 for any number; default 0"
+    )
+    overflow: f.Written[f.Overflow] = Field(
+        None,
+        description="Beyond that a thread that begins a call waits first (block), or a callback is not run and is"
+        " logged (reject); default block",
+    )
+
+
 class ConsumerModel(PendingModel, InterfaceModel):
     """Defaults of every reference, and what the whole consumer shares."""
 
-    callback_threads: f.Written[f.Threads] = Field(
-        None, description="Most threads that run callbacks, 1 to 1000; default 4"
+    callback_executor: Annotated[CallbackModel, f.OrEmpty] = Field(
+        default_factory=CallbackModel, description="Which threads run callbacks: a mapping"
     )
 
 
@@ -315,6 +354,9 @@ class RegistryModel(_Section):
     file: f.Written[f.Text] = Field(
         None,
         description="File that keeps the last good lists for a start while the registry is down; default none",
+    )
+    ssl: Annotated[SslModel | None, f.OrSwitch] = Field(
+        None, description="TLS towards its servers: true, false or a mapping; default false"
     )
     preferred: f.Written[f.Flag] = Field(
         None, description="With cluster: zone-aware its providers go before those of other registries; default false"

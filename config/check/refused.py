@@ -24,9 +24,9 @@ _INTERFACE = {
     **_METHOD,
     **_all(
         NOT_YET,
-        "application auth authenticator callbacks config_center consumer init lazy listener metadata_report "
+        "application auth authenticator callbacks config_center consumer init listener metadata_report "
         "monitor onconnect ondisconnect owner password prefer_serialization provider_namespace "
-        "provider_port reconnect refer_async router scope tag token unload_cluster_related username",
+        "provider_port reconnect refer_async scope token unload_cluster_related username",
     ),
     **_all(_JAVA, "class_loader client injvm layer local proxy service_class singleton stubevent"),
 }
@@ -75,16 +75,20 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
     "retry_backoff": {},
     "hedge": {},
     "outlier": {},
+    "batch": {},
+    "callback_executor": {},
 }
 
 # Keys of Dubbo, dubbo-go or common sense that are another key here.
 INSTEAD: Final[Mapping[str, str]] = {
     "attachments": 'write "parameters"',
+    "callback_threads": 'write "callback_executor: {threads: ...}"',
     "filter": 'write "interceptors"',
     "oneway": 'write "return: false"',
     "params": 'write "parameters"',
     "registry_ids": 'write "registry"',
     "request_timeout": 'write "timeout"',
+    "router": 'write "routers", with the rules themselves',
     "retry": 'write "retries: 0" for none',
     "tls": 'write "ssl"',
 }

@@ -19,7 +19,8 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _ANCHORS: dict[str, Any] = {"^x-": {"description": "Anything: a place for YAML anchors"}}
 
 # What may stand there in place of a mapping depends on the place.
-_SHAPED_BY_PLACE = ("Root", "SslModel")
+_SHAPED_BY_PLACE = ("Root", "SslModel", "BatchModel")
+_SWITCH: dict[str, Any] = {"type": ["object", "boolean", "string"], "pattern": PLACEHOLDER}
 # A key of these without a value is an error.
 _NEVER_EMPTY = tuple(model.__name__ for model in NestedModel.__subclasses__())
 
@@ -93,6 +94,8 @@ def _either(schemas: list[Schema]) -> Schema:
 
 def _add_other_shapes(sections: Schema) -> None:
     """Allow, beside the shape of the models, whatever `shape` brings into it."""
+    for name in ("MethodModel", "ReferenceModel", "ConsumerModel"):
+        _let_be_a_switch(sections[name]["properties"], "batch", "BatchModel")
     sections["NamedMethod"] = _with(sections["MethodModel"], "name", "Name of the method", required=True)
     sections["SingleRegistry"] = _with(sections["RegistryModel"], "id", "Id of the registry", required=False)
     root, reference = sections["Root"]["properties"], sections["ReferenceModel"]["properties"]
@@ -104,10 +107,14 @@ def _add_other_shapes(sections: Schema) -> None:
     for properties in (reference, sections["ConsumerModel"]["properties"]):
         properties["registries"] = properties["registry"]
         properties["payload"] = {**properties["max_request_bytes"], "description": "Largest request and response"}
-        switch = {"type": ["object", "boolean", "string"], "pattern": PLACEHOLDER}
-        properties["ssl"] = {**_ref("SslModel"), **switch, "description": properties["ssl"]["description"]}
+    for name in ("ReferenceModel", "ConsumerModel", "RegistryModel", "SingleRegistry"):
+        _let_be_a_switch(sections[name]["properties"], "ssl", "SslModel")
     application = sections["ApplicationModel"]["properties"]
     application["shutwait"] = application["shutdown_timeout"]
+
+
+def _let_be_a_switch(properties: Schema, key: str, model: str) -> None:
+    properties[key] = {**_ref(model), **_SWITCH, "description": properties[key]["description"]}
 
 
 def _let_local_ones_be_without_interface(section: Schema) -> None:

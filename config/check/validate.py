@@ -16,6 +16,8 @@ from .listing import declared, declared_among
 from .models import (
     ApplicationModel,
     BackoffModel,
+    BatchModel,
+    CallbackModel,
     ConsumerModel,
     HedgeModel,
     MethodModel,
@@ -45,6 +47,8 @@ _MODELS: dict[str, type[BaseModel]] = {
     "retry_backoff": BackoffModel,
     "hedge": HedgeModel,
     "outlier": OutlierModel,
+    "batch": BatchModel,
+    "callback_executor": CallbackModel,
 }
 
 
@@ -118,6 +122,8 @@ def _example(location: Sequence[str | int]) -> str:
             return "write {after: p95, max: 1}"
         case (*_, "outlier"):
             return "write {consecutive: 5}, or {enabled: false}"
+        case (*_, "callback_executor"):
+            return "write {threads: ...}"
     return ""
 
 
@@ -125,8 +131,8 @@ def _section_of(location: Sequence[str | int]) -> str:
     match location:
         case (_,):
             return "root"
-        case (*_, "ssl", _):
-            return "ssl"
+        case (*_, "ssl" | "batch" | "callback_executor" as section, _):
+            return str(section)
         case ("registries", _, _):
             return "registry"
         case ("references", _, _):

@@ -44,8 +44,13 @@ def read_text(path: str | os.PathLike[str]) -> str:
     return decode(data, name)
 
 
-def parse(text: str, report: Report) -> Entry:
+def parse(text: str, report: Report, *, expands: bool = True) -> Entry:
     """Parse YAML *text*; what can be read round a bad key or value is read, and each is noted in *report*.
+
+    Args:
+        text: One document.
+        report: Takes what is wrong, and names the text.
+        expands: Placeholders are expanded.
 
     Raises:
         ConfigError: The text is not YAML, is empty, or is more than one document.
@@ -53,14 +58,14 @@ def parse(text: str, report: Report) -> Entry:
     node = compose(text, report.file)
     if node is None:
         raise ConfigError.one("holds no settings", file=report.file)
-    return _NodeWalk(report).entry(node, Place(node.start_mark.line + 1))
+    return _NodeWalk(report, expands=expands).entry(node, Place(node.start_mark.line + 1))
 
 
 class _NodeWalk(Gather):
     """One pass over the nodes of one document."""
 
-    def __init__(self, report: Report) -> None:
-        super().__init__(report)
+    def __init__(self, report: Report, *, expands: bool) -> None:
+        super().__init__(report, expands=expands)
         self._open: set[int] = set()
 
     def entry(self, node: yaml.Node, place: Place) -> Entry:

@@ -54,10 +54,16 @@ class Place:
 
 
 class Gather:
-    """What one walk over one source has met."""
+    """What one walk over one source has met.
 
-    def __init__(self, report: Report) -> None:
+    Args:
+        report: Takes what is wrong.
+        expands: Placeholders are expanded; not in texts of others, whom our environment is no business of.
+    """
+
+    def __init__(self, report: Report, *, expands: bool = True) -> None:
         self.report = report
+        self._expands = expands
         self._left = MOST_VALUES
 
     def spend(self, place: Place) -> None:
@@ -88,7 +94,7 @@ class Gather:
 
     def expanded(self, value: Any, place: Place) -> Any:
         """Expand the placeholders of *value*, if it is text; what cannot be expanded is noted and is `BROKEN`."""
-        if not isinstance(value, str):
+        if not (self._expands and isinstance(value, str)):
             return value
         try:
             return expand(value)

@@ -16,10 +16,13 @@ from ..read.keys import normalise
 from ..read.report import Report
 from ..read.tree import Entry
 from ..values.quantity import show
+from .batch import add_batch, check_use
+from .callbacks import callback_policy
 from .chain import add_attachments, add_interceptors
 from .cluster import check_cluster
 from .files import file_url, ssl_policy
 from .levels import Chosen, Level, choose, setter
+from .routers import add_routers, check_routers
 from .source import add_source
 from .transport import add_transport, note_misfits
 
@@ -35,7 +38,8 @@ _CALL = (
     *("hash_arguments", "parameter_types"),
 )
 _INTERFACE = (
-    *("interface", "group", "version", "check", "connections", "max_request_bytes", "max_response_bytes"),
+    *("interface", "group", "version", "check", "lazy", "tag", "connections", "max_request_bytes"),
+    *("max_response_bytes",),
     *("max_queued_requests", "max_queued_bytes", "connect_timeout_ms", "stub", "generic", "serialization"),
     *("migration_step", "provided_by", "outlier"),
 )
@@ -66,7 +70,7 @@ def resolve(root: RootModel, tree: Entry, folder: Path, report: Report) -> Consu
     given = {
         "application": root.application.name,
         "shutdown_timeout_ms": root.application.shutdown_timeout_ms,
-        "callback_threads": root.consumer.callback_threads,
+        "callback_executor": callback_policy(root.consumer.callback_executor, consumer, report),
     }
     own = choose(_OWN, [consumer], report)
     set_values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -85,6 +89,7 @@ def _check_consumer(consumer: Level, registries: Sequence[str], folder: Path, re
     nobody = Chosen({}, {})
     _method("", ANY, [consumer], report)
     note_misfits(consumer, report)
+    check_routers([consumer], report)
     _add_ssl(nobody, [consumer], folder, report)
     if consumer.written("registries") is not None:
         add_source(nobody, [consumer], registries, report)
@@ -92,7 +97,7 @@ def _check_consumer(consumer: Level, registries: Sequence[str], folder: Path, re
 
 def _registry(name: str, model: RegistryModel, entry: Entry, folder: Path, report: Report) -> RegistryPolicy:
     address = _address(model, entry, folder, report)
-    origins = {key: report.origin(entry.find([key])) for key in ("address", "file", "parameters")}
+    origins = {key: report.origin(entry.find([key])) for key in ("address", "file", "parameters", "ssl")}
     parameters = {normalise(key): value for key, value in (model.parameters or {}).items()}
     for key in model.parameters or {}:
         origins[normalise(key)] = report.origin(entry.find(["parameters", key]))
@@ -101,6 +106,7 @@ def _registry(name: str, model: RegistryModel, entry: Entry, folder: Path, repor
         id=name,
         address=address,
         file=str(folder / model.file) if model.file else "",
+        ssl=None if model.ssl is None else ssl_policy(model.ssl, entry.find(["ssl"]), folder, report),
         parameters=MappingProxyType(parameters),
         origins=MappingProxyType(origins),
         **own,
@@ -134,6 +140,7 @@ def _reference(
     add_source(chosen, levels, registries, report)
     add_transport(chosen, levels, folder, report)
     _add_ssl(chosen, levels, folder, report)
+    add_routers(chosen, levels, report)
     entry = own.entry
     default = _method(name, ANY, levels, report)
     protocol = chosen.values.get("protocol", DEFAULT_PROTOCOL)
@@ -144,6 +151,7 @@ def _reference(
         check_cluster(methods[method], inner, protocol, report)
     if not methods:  # else those that it does not name are judged where they are called
         check_cluster(default, levels, protocol, report)
+    check_use(own, (default, *methods.values()), report)
     return ReferencePolicy(
         id=name,
         default=default,
@@ -180,6 +188,7 @@ def _method(reference: str, method: str, levels: Sequence[Level], report: Report
         chosen.origins["method"] = report.origin(levels[0].entry)
     add_interceptors(chosen, levels, report)
     add_attachments(chosen, levels, report)
+    add_batch(chosen, levels, report)
     _check_callbacks(levels, report)
     _check_lazy(levels, report)
     policy = MethodPolicy(reference=reference, method=method, origins=MappingProxyType(chosen.origins), **chosen.values)

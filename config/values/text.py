@@ -22,6 +22,9 @@ _URL = re.compile(
     r"(?:[A-Za-z][\w+.-]*://)?(?:[^/?#]*@)?(?:\[[0-9A-Fa-f:.%\w]+\]|[^\s/?#@\[\]:]+)(?::([0-9]{1,5}))?(?:[/?].*)?"
 )
 
+# What a transport resolves by itself, such as dns:///host:port of gRPC.
+_TARGET = re.compile(r"[A-Za-z][\w+.-]*:///[^\s?#@/]+")
+
 
 def text(value: Any) -> str:
     """Convert text; a number or a truth value must be quoted, since ``1.10`` would lose its zero."""
@@ -49,13 +52,13 @@ def words(value: Any) -> tuple[str, ...]:
 
 
 def places(value: Any) -> tuple[str, ...]:
-    """Convert places of arguments from 0, or their keywords: one, a list, or one text with commas."""
+    """Convert places of arguments from 0, or their names: one, a list, or one text with commas."""
     listed = value if isinstance(value, list | tuple) else [value]
     found = words([part for one in listed for part in (str(one) if type(one) is int else text(one)).split(",")])
     wrong = next((one for one in found if not (one.isdecimal() or one.isidentifier())), None)
     if wrong is not None or not found:
         what = "nothing" if wrong is None else show(wrong)
-        raise Unfit(f"must be places of arguments from 0, or their keywords, not {what}", "such as 0 or 0,1")
+        raise Unfit(f"must be places of arguments from 0, or their names, not {what}", "such as 0 or 0,1")
     return found
 
 
@@ -128,6 +131,8 @@ def urls(value: Any) -> tuple[str, ...]:
     if not found:
         raise Unfit("has no address", "write one such as tri://127.0.0.1:50051")
     for number, url in enumerate(found, 1):
+        if _TARGET.fullmatch(url):
+            continue
         match = _URL.fullmatch(url)
         which = f"address {number} of {len(found)}" if len(found) > 1 else "the address"
         if match is None:

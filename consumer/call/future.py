@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Generator, Iterable, Mapping
-from concurrent.futures import CancelledError, Executor
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from concurrent.futures import CancelledError
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from ..errors import ConsumerClosed
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import GRACE_S
+from ..runtime.elsewhere import Place, require_place
 from ..runtime.loops import runs_loop
 from .awaiting import waiter_of
 from .current import enter_callback
 from .invocation import CallEnding, CallRecord, Done, Invocation, Outcome
-from .lean_future import SettlingFuture, raise_error
+from .lean_future import Due, SettlingFuture, raise_error
+from .owing import owing
 from .sending import ask_sending, end_sending, sending_of
 from .typed import T
 from .unseen import Unseen, look_at
-
-if TYPE_CHECKING:
-    import asyncio
 
 U = TypeVar("U")
 
@@ -38,11 +36,11 @@ _A_TASK = "; await it, or make a task of it by asyncio.ensure_future"
 class InvocationFuture(SettlingFuture[T]):
     """The answer of one call, to come: a `concurrent.futures.Future` that can be awaited, too.
 
-    ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``await`` from any running loop all work; a task is made of
-    it by ``asyncio.ensure_future``, since ``create_task`` takes coroutines alone. It settles exactly once, after every
-    stage of the framework has run. Differs from its base class: `cancel` works until the answer is there, since a call
-    is never "running" in the sense of an executor; callbacks run on the consumer's callback threads in a copy of the
-    caller's context, whether they were added before or after the answer came.
+    ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``await`` from any running loop, or task of trio, all work;
+    a task of asyncio is made of it by ``asyncio.ensure_future``, since ``create_task`` takes coroutines alone. It
+    settles exactly once, after every stage of the framework has run. Differs from its base class: `cancel` works until
+    the answer is there, since a call is never "running" in the sense of an executor; callbacks run where the
+    consumer's do, in a copy of the caller's context, whether they were added before or after the answer came.
 
     Attributes:
         invocation: What was asked; its arguments only until the call ends, before callbacks run.
@@ -209,8 +207,8 @@ class InvocationFuture(SettlingFuture[T]):
         count = self._callbacks.threads
         return (
             f"{self.record.name}: waiting in a callback for what a callback thread has to do, while every such thread"
-            f" waits likewise (callback_threads: {count}), would never end; go on by then() or add_done_callback, let"
-            " the interceptor be inline, or raise callback_threads"
+            f" waits likewise (callback_executor.threads: {count}), would never end; go on by then() or"
+            " add_done_callback, let the interceptor be inline, or raise callback_executor.threads"
         )
 
     def _no_answer(self, timeout: float | None) -> str:
@@ -223,11 +221,17 @@ class InvocationFuture(SettlingFuture[T]):
         What *fn* raises is logged. Callbacks of one future may run at the same time.
         """
         # Here and below the future comes as the argument: one in the closure would tie it to its own callback.
-        self._once_done(lambda future, _: future._submit("done callback", fn, future))
+        self._once_due(lambda future, _: future._submit("done callback", fn, future))
 
-    def _submit(self, what: str, function: Callable[..., Any], *args: Any, brings: object = None) -> None:
+    def _once_due(self, submit: Due) -> None:
+        """Call *submit*, which lets a callback be due, as `_once_done`; who waits until all is idle waits for that."""
+        self._once_done(submit if self._ending is None else owing(submit, self._callbacks.owed))
+
+    def _submit(
+        self, what: str, function: Callable[..., Any], *args: Any, brings: object = None, at: Place | None = None
+    ) -> None:
         what = f"{what} of {self.record.name}"
-        self._callbacks.submit(self._context, what, self._in_context, function, args, brings=brings)
+        self._callbacks.submit(self._context, what, self._in_context, function, args, brings=brings, at=at)
 
     def _in_context(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         enter_callback(self.record, self)
@@ -265,7 +269,7 @@ class InvocationFuture(SettlingFuture[T]):
                 given = outcome.value if outcome.error is None else outcome.error
                 settled._run_completion(derived, function, given)
 
-        self._once_done(proceed)
+        self._once_due(proceed)
         return derived
 
     def _run_completion(self, derived: InvocationFuture, function: Callable[[Any], Any], given: Any) -> None:
@@ -344,54 +348,56 @@ class InvocationFuture(SettlingFuture[T]):
             if outcome.value is True:
                 self._submit("sent callback", fn, self)
 
-        self._written()._once_done(tell)
+        self._written()._once_due(tell)
 
     def when_sent(
-        self, action: Callable[[bool, BaseException | None], object], executor: Executor | None = None
+        self, action: Callable[[bool, BaseException | None], object], executor: Place | None = None
     ) -> InvocationFuture[bool]:
         """Call ``action(sent, error)`` once the request is written, or the call has ended before that.
 
         *sent* and *error* are what `sent` would return or raise. For the rest see `when_complete`.
         """
-        derived = self._derived()
+        derived = self._derived(executor)
 
         def tell(_: object, outcome: Outcome) -> None:
             if outcome.error is not None:
                 self._seen()
             self._act(derived, action, Outcome(outcome.value is True, outcome.error), executor)
 
-        self._written()._once_done(tell)
+        self._written()._once_due(tell)
         return derived
 
     def when_complete(
-        self, action: Callable[[T | None, BaseException | None], object], executor: Executor | None = None
+        self, action: Callable[[T | None, BaseException | None], object], executor: Place | None = None
     ) -> InvocationFuture[T]:
         """Call ``action(answer, error)`` once the call has ended, one of them None.
 
         Args:
             action: Runs in a copy of the context that made the call, whether the call has ended by now or not.
-            executor: Runs it; None, or one that takes no more, for a callback thread.
+            executor: Runs it, or an event loop that does; where it takes no more a callback thread does. None: where
+                other callbacks run.
 
         Returns:
             A future that ends, once *action* has run, as this one did; or else by what *action* raised.
+
+        Raises:
+            TypeError: *executor* is neither.
         """
-        derived = self._derived()
-        self._once_done(lambda future, outcome: future._act(derived, action, outcome, executor))
+        derived = self._derived(executor)
+        self._once_due(lambda future, outcome: future._act(derived, action, outcome, executor))
         return derived
 
-    def _derived(self) -> InvocationFuture[Any]:
+    def _derived(self, place: Place | None = None) -> InvocationFuture[Any]:
+        if place is not None:
+            require_place(place)
         derived = InvocationFuture(self.invocation, self._callbacks, self._context)
         derived._inline, derived._is_watched = self._inline, self._is_watched
         return derived
 
     def _act(
-        self, derived: InvocationFuture, action: Callable[..., object], outcome: Outcome, executor: Executor | None
+        self, derived: InvocationFuture, action: Callable[..., object], outcome: Outcome, place: Place | None
     ) -> None:
-        if executor is not None:
-            with contextlib.suppress(RuntimeError):  # it was shut down
-                executor.submit(self._context.copy().run, self._in_context, derived._end_after, (action, outcome))
-                return
-        self._submit("action", derived._end_after, action, outcome, brings=derived)
+        self._submit("action", derived._end_after, action, outcome, brings=derived, at=place)
 
     def _end_after(self, action: Callable[..., object], outcome: Outcome) -> None:
         self._is_watched = self._is_watched and outcome.error is None  # else *action* is told of it
@@ -433,8 +439,8 @@ class InvocationFuture(SettlingFuture[T]):
             future._is_awaited = False
 
     def __await__(self) -> Generator[Any, None, T]:
-        """Wait in the running loop of asyncio; cancelling the waiting task cancels the call."""
-        waiter: asyncio.Future[T] = waiter_of(self._when_settled, self.cancel)
+        """Wait in the running loop of asyncio or trio; cancelling the waiting task, or scope, cancels the call."""
+        waiter: Awaitable[T] = waiter_of(self._when_settled, self.cancel)
         collected = None if self.done() else self.record.collected
         since = 0.0 if collected is None else collected.now()
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from callahead.registry.models import Endpoint
 from callahead.registry.url import MAX_WEIGHT
@@ -24,12 +25,15 @@ class Provider:
         warm_ms: How long it warms up, in milliseconds.
         warm_at: Monotonic second at which it is warm; 0 where it does not say when it started.
         unhealthy_until: Monotonic second until which it is passed over while there are others.
+        suspicion: What is kept of one that has failed, by `callahead.consumer.cluster.health`; else None.
+        is_watched: It is passed over, or suspected, so that its answers matter.
         is_read_only: It said that it is about to stop, so it takes no new calls.
         has_left: It is in the registry no more, and will not come back as this object.
     """
 
     __slots__ = (
-        "_changed", "endpoint", "has_left", "is_read_only", "name", "unhealthy_until", "warm_at", "warm_ms", "weight",
+        "_changed", "endpoint", "has_left", "is_read_only", "is_watched", "name", "suspicion", "unhealthy_until",
+        "warm_at", "warm_ms", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -37,7 +41,8 @@ class Provider:
     ) -> None:
         self.name = str(endpoint)
         self.unhealthy_until = 0.0
-        self.is_read_only = self.has_left = False
+        self.is_read_only = self.is_watched = self.has_left = False
+        self.suspicion: Any = None
         self._changed = changed
         self.take(endpoint, now_ms, now)
 
@@ -50,7 +55,7 @@ class Provider:
             now: The same moment in monotonic seconds, since no clock that is set may move a weight.
         """
         self.endpoint = endpoint
-        self.weight = endpoint.weight
+        self.weight = max(0, min(endpoint.weight, MAX_WEIGHT))  # a registry of another distribution may say anything
         parameters = endpoint.parameters
         self.warm_ms, self.warm_at = WARM_UP_MS, 0.0
         if "timestamp" in parameters:
@@ -67,7 +72,13 @@ class Provider:
     def pass_over(self, until: float) -> None:
         """Pass it over until the monotonic second *until*; 0 for no longer."""
         self.unhealthy_until = until
+        self.is_watched = until > 0 or self.suspicion is not None
         self._changed(self)
+
+    def suspect(self, suspicion: Any) -> None:
+        """Keep *suspicion*, None for none."""
+        self.suspicion = suspicion
+        self.is_watched = suspicion is not None or self.unhealthy_until > 0
 
     def set_read_only(self, value: bool) -> None:
         """Note whether it takes new calls."""

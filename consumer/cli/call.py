@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Mapping
 
 import click
 
+from .attachments import attachments_of
 from .durations import as_written
 from .importing import importing_from_here
 from .json_values import as_json, read_values
@@ -45,7 +45,7 @@ def call(
     """
     from .one_call import OneCall, ask
 
-    options = {"timeout": as_written(timeout), "retries": retries, "attachments": _attachments(attachments)}
+    options = {"timeout": as_written(timeout), "retries": retries, "attachments": attachments_of(attachments)}
     given = {name: value for name, value in options.items() if value is not None}
     one = OneCall(file=file, reference=reference, method=method, values=read_values(arguments), options=given)
     with importing_from_here():
@@ -58,15 +58,3 @@ def call(
             click.echo(as_json(answer.value))
         click.echo(answer.status_line(), err=True)
     context.exit(0 if answer.error is None else 1)
-
-
-def _attachments(pairs: tuple[str, ...]) -> Mapping[str, str] | None:
-    found: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not key or not equals:
-            raise click.BadParameter(f'"{pair}" is not of the form KEY=VALUE', param_hint="--attachment")
-        if key in found:
-            raise click.BadParameter(f'"{key}" is given twice', param_hint="--attachment")
-        found[key] = value
-    return found or None

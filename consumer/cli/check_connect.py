@@ -79,7 +79,11 @@ def _consumer(
         bare,
         urls=(),
         registries=(name,),
+        migration_step="FORCE_INTERFACE",
+        provided_by=(),
         methods=MappingProxyType({}),
+        routers=(),
+        tag=endpoint.parameters.get("dubbo.tag", ""),  # who has one is kept from by calls without it
         connect_timeout_ms=min(policy.connect_timeout_ms, timeout_ms),
         default=policy.default.override(is_async=False, sent=False, returns=True, **once, **plain),
     )

@@ -19,6 +19,9 @@ from callahead.registry import (
     open_registry,
 )
 
+from ..bootstrap import Consumer
+from ..discovery.registries import Registries
+from ..discovery.source import CalledMetadata
 from .findings import CheckedReference, Findings
 
 
@@ -33,8 +36,9 @@ class KnownProviders(AbstractContextManager["KnownProviders"]):
     def __init__(self, config: ConsumerConfig, *, only_files: bool) -> None:
         self._config = config
         self._only_files = only_files
-        self._open: dict[str, Registry] = {}
+        self._registries = Registries(config, {}, partial(CalledMetadata, Consumer, config.application))
         self._stack = ExitStack()
+        self._stack.callback(self._registries.close)
 
     def find(self, policy: ReferencePolicy, checked: CheckedReference, findings: Findings) -> tuple[Endpoint, ...]:
         """Give the providers of a reference, and note what is wrong with its registries."""
@@ -47,6 +51,8 @@ class KnownProviders(AbstractContextManager["KnownProviders"]):
                 endpoints, reason = self._ask(name, policy)
                 found += endpoints
                 reasons.append(reason)
+            except ConfigError as error:
+                findings.add(error.problems, checked)
             except RegistryError as error:
                 findings.add(self._config.registries[name].error("address", str(error)).problems, checked)
         mine = tuple(one for one in found if one.protocol == policy.protocol)
@@ -60,16 +66,10 @@ class KnownProviders(AbstractContextManager["KnownProviders"]):
     def _ask(self, name: str, policy: ReferencePolicy) -> tuple[tuple[Endpoint, ...], str]:
         listener = RecordingListener()
         key = ServiceKey(policy.interface, policy.group, policy.version)
-        registry = self._registry(name) if name else self._stack.enter_context(closing(DirectRegistry.of(policy)))
-        with closing(registry.subscribe(key, listener)):
+        registry = self._registries.seen(name, policy) if name else DirectRegistry.of(policy)
+        with closing(self._stack.enter_context(closing(registry)).subscribe(key, listener)):
             snapshot = listener.snapshots[-1]
         return snapshot.endpoints, snapshot.reason
-
-    def _registry(self, name: str) -> Registry:
-        if name not in self._open:
-            registry = open_registry(self._config.registries[name])
-            self._open[name] = self._stack.enter_context(closing(registry))
-        return self._open[name]
 
     def __enter__(self) -> Self:
         return self

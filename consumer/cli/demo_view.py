@@ -13,6 +13,7 @@ from rich.text import Text
 from ..scope.timeline import Span
 from . import callsite
 from .bars import bar, block_for
+from .demo_registry import CONFIGURATION, Step
 from .demo_run import BAR_DELAY, FOO_DELAY, MODES, Run, saved
 from .timeline_report import seconds
 
@@ -68,6 +69,19 @@ class DemoView:
         saved_ms, saved_percent = saved(runs)
         same = "the same answers" if all(run.found == runs[0].found for run in runs) else "OTHER ANSWERS"
         self._lines(f"saved {seconds(saved_ms)} ({saved_percent:.0f} %), {same}", "bold")
+
+    def introduce_registry(self, names: str) -> None:
+        """Print what is about to run under a registry."""
+        self._head(f"Providers {names}, a registry in memory, and {CONFIGURATION}; calls run all the time")
+
+    def show_step(self, step: Step) -> None:
+        """Print what came of one change."""
+        self._head(step.what)
+        self._lines(f"  {step.running} calls were running, {step.failed} failed; the next ones went to")
+        most = sum(step.asked.values())
+        for name, count in step.asked.items():
+            room = max(self._console.width - 12, 10)
+            self._lines(f"  {name} {count:>3} {self._bar(0, count, most, room)}", "cyan")
 
     def _head(self, text: str) -> None:
         self._console.print()

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from .tables import console, table
 
-    from callahead.config import ReferencePolicy
+if TYPE_CHECKING:
+    from callahead.config import ConsumerConfig, ReferencePolicy
     from callahead.config.explain import Setting
 
-# Width of the table where no terminal sets one; a pipe should not fold long names.
-_WIDTH = 200
 # Lines and blanks of a table of three columns, and the width that a column of values needs to be read.
 _BORDERS = 10
 _LEAST_VALUE = 26
@@ -29,7 +26,8 @@ _LEAST_VALUE = 26
 @click.argument("method", required=False)
 @click.option("--set", "only_set", is_flag=True, help="Leave out what has its built-in value.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def explain(file: str, reference: str, method: str | None, only_set: bool, as_json: bool) -> None:
+@click.option("--live", is_flag=True, help="Ask the registry for rules, and show what they change.")
+def explain(file: str, reference: str, method: str | None, only_set: bool, as_json: bool, live: bool) -> None:
     """Show every effective setting of METHOD of REFERENCE in FILE, and where it was set.
 
     Without METHOD, or with one that FILE does not name, these are the settings of all methods that it does not name.
@@ -37,8 +35,9 @@ def explain(file: str, reference: str, method: str | None, only_set: bool, as_js
     from callahead.config import load_file
     from callahead.config.explain import explain as settings_of
 
-    policy = _reference(load_file(file).references, reference, file)
-    settings = settings_of(policy, method)
+    config = load_file(file)
+    policy = _reference(config.references, reference, file)
+    settings = settings_of(_as_ruled(config, policy, method) if live else policy, method)
     if only_set:
         settings = tuple(setting for setting in settings if setting.is_set)
     note = "" if method is None or method in policy.methods else _undeclared(policy, method, file)
@@ -46,6 +45,24 @@ def explain(file: str, reference: str, method: str | None, only_set: bool, as_js
         click.echo(json.dumps(_document(reference, method, settings, note), indent=2))
     else:
         _print_table(f"{reference}.{method or '*'}", settings, note, _knows_sent(policy))
+
+
+def _as_ruled(config: ConsumerConfig, policy: ReferencePolicy, method: str | None) -> ReferencePolicy:
+    """Put what a consumer would obey now in the place of what the file says."""
+    from ..bootstrap import Consumer
+    from ..errors import CallaheadError, ConfigError
+
+    try:
+        with Consumer(config) as consumer:
+            default = consumer.providers(policy.id, policy.default.method).policy
+            named = {} if method is None else {method: consumer.providers(policy.id, method).policy}
+    except ConfigError:
+        raise
+    except CallaheadError as error:
+        raise click.ClickException(str(error)) from error
+    methods = {name: named[name] for name in named if name in policy.methods}
+    unnamed = named.get(method or "", default)
+    return replace(policy, default=unnamed, methods={**policy.methods, **methods})
 
 
 def _reference(references: Mapping[str, ReferencePolicy], name: str, file: str) -> ReferencePolicy:
@@ -88,40 +105,25 @@ def _document(reference: str, method: str | None, settings: tuple[Setting, ...],
 
 
 def _print_table(title: str, settings: tuple[Setting, ...], note: str, knows_sent: str) -> None:
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH
-    console = Console(width=width, markup=False, highlight=False)
+    printer = console()
     if note:
-        console.print(note)
+        printer.print(note)
     rows: list[tuple[str, ...]] = [
         (setting.key, _shown(setting), setting.origin or f"only {setting.only}") for setting in settings
     ]
     headings: Sequence[str] = ("setting", "value", "set at")
-    if not _is_room([headings, *rows], console.width):
+    if not _is_room([headings, *rows], printer.width):
         headings = ("setting", "value, and where it is set")
         rows = [(key, f"{value}\n{place}") for key, value, place in rows]
-    console.print(_table(title, headings, rows))
+    printer.print(table(title, headings, rows, whole={"setting", "set at"}))
     if knows_sent:
-        console.print(f"a request is known to be written {knows_sent}")
+        printer.print(f"a request is known to be written {knows_sent}")
 
 
 def _is_room(rows: Iterable[Sequence[str]], width: int) -> bool:
     """Tell whether three columns go into *width*, with no more than the longest values folded."""
     keys, values, places = (max(map(len, column)) for column in zip(*rows, strict=True))
     return width - keys - places - _BORDERS >= min(values, _LEAST_VALUE)
-
-
-def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=title, title_justify="left")
-    for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading in {"setting", "set at"})
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
 
 
 def _shown(setting: Setting) -> str:

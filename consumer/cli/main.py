@@ -17,6 +17,7 @@ COMMANDS = {
     "check": f"{_HERE}.check:check",
     "demo": f"{_HERE}.demo:demo",
     "explain": f"{_HERE}.explain:explain",
+    "providers": f"{_HERE}.providers:providers",
     "run": f"{_HERE}.run:run",
     "schema": f"{_HERE}.schema:schema",
 }

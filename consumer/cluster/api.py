@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol, runtime_checkable
 
 from ..call.attempt import AttemptStage
 from ..call.invocation import Done, Invocation, Outcome
 from ..loadbalance.api import LoadBalance
+from ..router.routing import Routing
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import Clock
 from ..runtime.timer import Timer
 from .budget import RetryBudget
 from .directory import Directory
+from .health import Health
 
 
 class Following(Protocol):
@@ -43,6 +45,8 @@ class ClusterParts:
 
     Attributes:
         directory: The providers, at any moment.
+        health: Says which of those that were passed over may be asked.
+        routing: Which of them a call may go to.
         loadbalance: Chooses among them.
         attempt: The attempt chain and, beneath it, the transport.
         budget: Says whether one more attempt is affordable.
@@ -56,6 +60,7 @@ class ClusterParts:
     """
 
     directory: Directory
+    health: Health
     loadbalance: LoadBalance
     attempt: AttemptStage
     budget: RetryBudget
@@ -64,6 +69,7 @@ class ClusterParts:
     timer: Timer
     empty: Callable[[], Any]
     afterwards: Afterwards
+    routing: Routing = field(default_factory=lambda: Routing(Random()))  # noqa: S311 - without rules it needs none
     callbacks: CallbackExecutor | None = None
 
 

@@ -31,11 +31,11 @@ class BroadcastCluster:
 
     def __call__(self, invocation: Invocation, done: Done) -> None:
         """Ask all there are at the moment."""
-        providers = everyone(self._parts)
+        providers = everyone(self._parts, invocation)
         if providers:
             _Broadcast(self._parts, invocation, done, self._tally).run(providers)
         else:
-            done(Outcome(error=nobody(self._parts, invocation.record)))
+            done(Outcome(error=nobody(self._parts, invocation)))
 
     def counts(self) -> Mapping[str, int]:
         """Count the attempts that were ``cancelled``, and the answers of these that came ``late``."""

@@ -11,10 +11,7 @@ from ..call.provider import Provider
 from ..runtime.deadline import Clock
 from ..runtime.forking import fork_safe_lock
 
-UNHEALTHY_S = 1.0
-"""How long a provider that could not be reached is passed over, in seconds."""
-
-_Address = tuple[str, int]
+_Identity = tuple[str, int, str]
 _NEVER = float("-inf")
 
 
@@ -25,8 +22,10 @@ def _keep(provider: Provider) -> None:
 class Directory:
     """Holds the providers of one reference as one tuple, replaced whole with each snapshot of the registry.
 
-    Readers take no lock. A provider whose protocol and address stay from one snapshot to the next keeps its `Provider`,
-    which takes over what else the registry says of it; a list in which nothing changed stays the same tuple.
+    Readers take no lock. A provider that stays from one snapshot to the next keeps its `Provider`, which takes over
+    what else the registry says of it now. One that has started again is another, though its address is the same: what
+    is known of the old one, such as that it cannot be reached, is not true of it. A list in which nothing changed
+    stays the same tuple.
 
     Args:
         protocol: Endpoints of other protocols are passed over.
@@ -50,7 +49,7 @@ class Directory:
         self._clock = clock
         self._wall = wall
         self._lock = fork_safe_lock()
-        self._at_risk: frozenset[Provider] = frozenset()
+        self._at_risk: set[Provider] = set()
         self._usable: tuple[tuple[Provider, ...], float] = ((), _NEVER)
         self.providers: tuple[Provider, ...] = ()
         self.reason = "the registry has not answered yet"
@@ -59,9 +58,9 @@ class Directory:
         """Take over *snapshot*; a `callahead.registry.NotifyListener`."""
         with self._lock:
             mine = [endpoint for endpoint in snapshot.endpoints if endpoint.protocol == self._protocol]
-            known = {_address(provider.endpoint): provider for provider in self.providers}
+            known = {_identity(provider.endpoint): provider for provider in self.providers}
             changed = self._take_over(known, mine)
-            listed = tuple(map(known.__getitem__, map(_address, mine)))
+            listed = tuple(map(known.__getitem__, map(_identity, mine)))
             left = set(self.providers).difference(listed)
             for provider in left:
                 provider.has_left = True
@@ -75,14 +74,14 @@ class Directory:
         for provider in left:
             self._release(provider)
 
-    def _take_over(self, known: dict[_Address, Provider], mine: Iterable[Endpoint]) -> list[Provider]:
+    def _take_over(self, known: dict[_Identity, Provider], mine: Iterable[Endpoint]) -> list[Provider]:
         """Let the providers that are *known* be as the registry says, add new ones, and return those that changed."""
         changed = []
         now, now_ms = self._clock(), self._wall() * 1000
         for endpoint in mine:
-            provider = known.get(_address(endpoint))
+            provider = known.get(_identity(endpoint))
             if provider is None:
-                known[_address(endpoint)] = Provider(endpoint, self._changed, now_ms, now)
+                known[_identity(endpoint)] = Provider(endpoint, self._changed, now_ms, now)
             elif provider.endpoint != endpoint:
                 provider.take(endpoint, now_ms, now)
                 changed.append(provider)
@@ -97,14 +96,21 @@ class Directory:
         """List those to choose from: untried and reachable ones first, then untried, then all that take calls."""
         if not tried:
             return self._reachable() if self._at_risk else self.providers
-        providers = self._taking_calls()
-        untried = tuple(provider for provider in providers if provider not in tried) or providers
-        return _healthy(untried, self._clock())
+        return self.candidates_among(self.providers, tried)
 
-    def _taking_calls(self) -> tuple[Provider, ...]:
+    def candidates_among(self, providers: tuple[Provider, ...], tried: Sequence[Provider]) -> tuple[Provider, ...]:
+        """List those to choose from likewise, of *providers*, which are what rules have left."""
+        if not (tried or self._at_risk):
+            return providers
+        taking = self._taking_calls(providers)
+        untried = tuple(provider for provider in taking if provider not in tried) or taking
+        found = _healthy(untried, self._clock())
+        return providers if len(found) == len(providers) else found
+
+    def _taking_calls(self, providers: tuple[Provider, ...]) -> tuple[Provider, ...]:
         if not self._at_risk:
-            return self.providers
-        return tuple(provider for provider in self.providers if not provider.is_read_only)
+            return providers
+        return tuple(provider for provider in providers if not provider.is_read_only)
 
     def _reachable(self) -> tuple[Provider, ...]:
         """List those to choose from first: one tuple, as long as none of them changes."""
@@ -113,24 +119,17 @@ class Directory:
         if now < until:
             return found
         with self._lock:  # whatever changes meanwhile finds the new list, and takes it away again
-            found = _healthy(self._taking_calls(), now)
+            found = _healthy(self._taking_calls(self.providers), now)
             passed_over = [one.unhealthy_until for one in self._at_risk if one.unhealthy_until > now]
             self._usable = (found, min(passed_over, default=float("inf")))
         return found
 
-    def mark(self, provider: Provider, *, healthy: bool) -> None:
-        """Note that *provider* could be reached, or could not."""
-        if not healthy:
-            provider.pass_over(self._clock() + UNHEALTHY_S)
-        elif provider.unhealthy_until:
-            provider.pass_over(0.0)
-
     def _changed(self, provider: Provider) -> None:
         with self._lock:
-            one = frozenset([provider])
-            # One that has left the list meanwhile must not be remembered for ever.
-            remembered = provider.is_at_risk and not provider.has_left
-            self._at_risk = self._at_risk | one if remembered else self._at_risk - one
+            if provider.is_at_risk and not provider.has_left:  # one that left must not be remembered for ever
+                self._at_risk.add(provider)
+            else:
+                self._at_risk.discard(provider)
             self._usable = ((), _NEVER)
 
     def why_none(self) -> str:
@@ -143,8 +142,8 @@ class Directory:
         return f"<Directory of {len(self.providers)} {self._protocol} providers, {len(self._at_risk)} passed over>"
 
 
-def _address(endpoint: Endpoint) -> _Address:
-    return endpoint.host, endpoint.port
+def _identity(endpoint: Endpoint) -> _Identity:
+    return endpoint.host, endpoint.port, endpoint.parameters.get("timestamp", "")
 
 
 def _healthy(providers: tuple[Provider, ...], now: float) -> tuple[Provider, ...]:

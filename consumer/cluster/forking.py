@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..call.attempt import Attempt
 from ..call.invocation import Done, Invocation, Outcome
 from .api import ClusterParts
-from .attempt import begin_attempt
+from .attempt import begin_attempt, candidates
 from .failed import has_failed, sum_up
 from .tally import Tally
 from .together import Together
@@ -41,7 +41,7 @@ class _Forks(Together):
     __slots__ = ("_left",)
 
     def run(self, forks: int) -> None:
-        known = len(self._parts.directory.candidates(()))
+        known = len(candidates(self._parts, self._invocation))
         self._left = min(forks or known, known) or 1
         for _ in range(self._left):
             if self.is_over:

@@ -15,7 +15,7 @@ from ..call.attempt import Attempt
 from ..call.invocation import Done, Invocation, Outcome
 from ..errors import RpcError
 from .api import ClusterParts
-from .attempt import begin_attempt
+from .attempt import begin_attempt, candidates
 from .failed import sum_up
 from .latency import Latencies
 from .next import pause_before_next
@@ -115,7 +115,8 @@ class _Hedged(Together):
         """Begin another attempt, where one still runs and another provider is known."""
         if self.is_over or self.is_idle or self._invocation.record.is_over or self._has_all_hedges:
             return
-        others = tuple(one for one in self._parts.directory.candidates(self.asked) if one not in self.asked)
+        untried = candidates(self._parts, self._invocation, self.asked)
+        others = tuple(one for one in untried if one not in self.asked)
         if not others:
             return
         if not self._parts.budget.withdraw():

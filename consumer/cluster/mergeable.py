@@ -14,7 +14,7 @@ from ..call.invocation import Done, Invocation, Outcome, blame
 from ..call.provider import Provider
 from ..errors import LocalProtocolError
 from .api import ClusterParts
-from .attempt import begin_attempt, nobody
+from .attempt import begin_attempt, candidates, nobody
 from .failed import sum_up
 from .mergers import Merger
 from .tally import Tally
@@ -41,11 +41,11 @@ class MergeableCluster:
 
     def __call__(self, invocation: Invocation, done: Done) -> None:
         """Ask one of each group that there is at the moment."""
-        groups = _groups(self._parts.directory.candidates(()))
+        groups = _groups(candidates(self._parts, invocation))
         if groups:
             _Merging(self._parts, invocation, done, self._tally).run(groups)
         else:
-            done(Outcome(error=nobody(self._parts, invocation.record)))
+            done(Outcome(error=nobody(self._parts, invocation)))
 
     def counts(self) -> Mapping[str, int]:
         """Count the groups that were ``left_out``."""

@@ -8,6 +8,7 @@ from ..call.invocation import Invocation
 from ..call.provider import Provider
 from ..errors import NoProviderAvailable, RpcError
 from .api import ClusterParts
+from .attempt import allowed
 from .pause import length_of
 from .retry import may_repeat
 
@@ -28,7 +29,7 @@ def pause_before_next(
     policy = invocation.policy
     if len(failures) > policy.retries or not may_repeat(error, policy):
         return None
-    knows_another = any(provider not in tried for provider in parts.directory.providers)
+    knows_another = any(provider not in tried for provider in allowed(parts, invocation))
     if isinstance(error, NoProviderAvailable) and not knows_another:
         return None
     is_free = knows_another and isinstance(error, RpcError) and error.not_sent

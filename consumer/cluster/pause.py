@@ -64,4 +64,4 @@ def go_on(parts: ClusterParts, record: CallRecord, context: Context | None, what
     if callbacks is None or context is None or record.on_callers_thread():
         work()
     elif not record.hand_over(work):
-        callbacks.submit(context, f"{what} of {record.name}", work, brings=record)
+        callbacks.work(context, f"{what} of {record.name}", work, brings=record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from callahead.config.policy import ConsumerConfig, ReferencePolicy, RegistryPolicy
+from callahead.config.policy import ConsumerConfig, ReferencePolicy, RegistryPolicy, SslPolicy
 from callahead.registry.api import ApplicationRegistry, Registry
 from callahead.registry.models import Origin
 
@@ -21,16 +21,19 @@ class Registries:
     Args:
         config: Names and describes them.
         given: By id, in place of those that their addresses mean; closed with the others.
-        source: Makes what asks instances of applications for their metadata.
+        source: Makes what asks instances of applications for their metadata, over the TLS of a reference.
     """
 
     def __init__(
-        self, config: ConsumerConfig, given: Mapping[str, Registry], source: Callable[[], MetadataSource]
+        self,
+        config: ConsumerConfig,
+        given: Mapping[str, Registry],
+        source: Callable[[SslPolicy | None], MetadataSource],
     ) -> None:
         self._config = config
         self._source = source
         self._named = dict(given)
-        self._discoveries: dict[str, Discovery] = {}
+        self._discoveries: dict[tuple[str, SslPolicy | None], Discovery] = {}
         self._stores: dict[str, ListStore] = {}
         self._own: dict[str, Registry] = {}  # by reference: made of addresses, or what it sees of those that are named
 
@@ -59,21 +62,25 @@ class Registries:
 
         if not policy.registries:
             return DirectRegistry.of(policy)
-        seen = [self._seen(name, policy) for name in policy.registries]
+        seen = [self.seen(name, policy) for name in policy.registries]
         if len(seen) == 1:
             return seen[0]
         return MergedRegistry(seen, [_origin(self._config.registries[name]) for name in policy.registries])
 
-    def _seen(self, name: str, policy: ReferencePolicy) -> Registry:
-        """Give what the reference of *policy* sees of the registry called *name*; a file in its place, if need be."""
-        registry, file = self._found(name, policy), self._config.registries[name].file
-        if not file:
+    def seen(self, name: str, policy: ReferencePolicy) -> Registry:
+        """Give what the reference of *policy* sees of the registry called *name*; a file in its place, if need be.
+
+        Raises:
+            ConfigError: As for `of`.
+        """
+        registry, described = self._found(name, policy), self._config.registries.get(name)
+        if described is None or not described.file:  # who hands one in need not describe it
             return registry
         from callahead.registry.cached.registry import cached
         from callahead.registry.cached.store import ListStore
 
         if name not in self._stores:
-            self._stores[name] = ListStore(name, file)
+            self._stores[name] = ListStore(name, described.file)
         return cached(registry, self._stores[name])
 
     def _found(self, name: str, policy: ReferencePolicy) -> Registry:
@@ -87,9 +94,9 @@ class Registries:
         from callahead.registry.discovery.discovery import Discovery
         from callahead.registry.discovery.registry import DiscoveringRegistry
 
-        if name not in self._discoveries:
-            self._discoveries[name] = Discovery(name, registry, self._source())
-        discovery = self._discoveries[name]
+        discovery = self._discoveries.get((name, policy.ssl))
+        if discovery is None:
+            discovery = self._discoveries[name, policy.ssl] = Discovery(name, registry, self._source(policy.ssl))
         return DiscoveringRegistry(registry, discovery, step=policy.migration_step, provided_by=policy.provided_by)
 
     def _opened(self, name: str) -> Registry:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from threading import Lock
+from dataclasses import asdict
 from typing import Any, Final, Protocol
 
+from callahead.config.policy import SslPolicy
 from callahead.registry.discovery.metadata import MAX_BYTES
 from callahead.registry.errors import ProviderDataError, RegistryError, RegistryUnavailable
 from callahead.registry.instance import ServiceInstance
 
 from ..errors import CallaheadError
+from ..runtime.forking import fork_safe_lock
 
 _V1: Final = "org.apache.dubbo.metadata.MetadataService"
 _V2: Final = "org.apache.dubbo.metadata.MetadataServiceV2"
-_TIMEOUT_MS: Final = 2000
+# The first call to a JVM that has just been started may take seconds.
+_TIMEOUT_MS: Final = 5000
+_CONNECT_TIMEOUT_MS: Final = 2000
 _REFERENCE: Final = "metadata"
 
 
@@ -40,12 +44,16 @@ class CalledMetadata:
     Args:
         consumer: Makes a `Consumer` of settings.
         application: Name of this program, "" where it has none.
+        ssl: TLS towards the instances, as their other services are called; None for plain TCP.
     """
 
-    def __init__(self, consumer: Callable[[Mapping[str, Any]], Caller], application: str) -> None:
+    def __init__(
+        self, consumer: Callable[[Mapping[str, Any]], Caller], application: str, ssl: SslPolicy | None = None
+    ) -> None:
         self._consumer = consumer
         self._application = application
-        self._lock = Lock()
+        self._ssl = False if ssl is None else {name: value for name, value in asdict(ssl).items() if value is not None}
+        self._lock = fork_safe_lock()
         self._asking: Caller | None = None
         self._closed = False
 
@@ -54,7 +62,7 @@ class CalledMetadata:
         reference = _reference_to(instance)
         settings = {
             "application": {"name": self._application} if self._application else {},
-            "references": {_REFERENCE: reference},
+            "references": {_REFERENCE: {**reference, "ssl": self._ssl}},
         }
         try:
             with closing(self._begun(settings)) as consumer:
@@ -96,7 +104,7 @@ def _reference_to(instance: ServiceInstance) -> dict[str, Any]:
         "group": instance.application,
         "version": version or "1.0.0",
         "timeout": _TIMEOUT_MS,
-        "connect_timeout": _TIMEOUT_MS,
+        "connect_timeout": _CONNECT_TIMEOUT_MS,
         "retries": 0,
         "max_response_bytes": MAX_BYTES,
         **({} if is_new else {"methods": {"getMetadataInfo": {"parameter_types": ["java.lang.String"]}}}),

@@ -23,7 +23,8 @@ def aside(callbacks: CallbackExecutor) -> Later:
     """Make the `Later` that goes on on a callback thread, in a copy of the caller's context."""
 
     def later(stage: Stage, invocation: Invocation, done: Done) -> Work:
-        what = f"what follows of {invocation.record.name}"
-        return partial(callbacks.submit, contextvars.copy_context(), what, stage, invocation, done)
+        record = invocation.record
+        context, what = contextvars.copy_context(), f"what follows of {record.name}"
+        return partial(callbacks.work, context, what, stage, invocation, done, brings=record)
 
     return later

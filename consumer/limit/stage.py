@@ -100,10 +100,10 @@ class _Limited:
             self._go(size, invocation, done)
 
     def _why_not_block(self) -> str:
-        if self._callbacks.is_current():
-            return "when_full: block cannot wait in a callback, which others may wait for; use delay or reject"
         if runs_loop():
             return "when_full: block would stop the event loop of this thread; use delay or reject"
+        if self._callbacks.is_current():
+            return "when_full: block cannot wait in a callback, which others may wait for; use delay or reject"
         return ""
 
 

@@ -72,7 +72,7 @@ class Reported:
 class AdaptiveLoadBalance:
     """Draw two by weight, and choose the one with the lower load: what it says of its processors, its times, what runs.
 
-    Providers of Dubbo in Java that know it answer the attachment ``lb_adaptive`` with their load; that of others counts
+    Providers of Dubbo 3 in Java answer the attachment ``lb_adaptive`` with their load; that of others counts
     as 100, so that of these the times and what runs there decide. Cost O(log n). Source: Dubbo ``AdaptiveLoadBalance``;
     differs: the two are drawn by weight, which is no part of the load then; times fade steadily; a failed attempt
     counts as its timeout, and so does the first one as long as it runs.

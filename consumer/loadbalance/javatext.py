@@ -17,6 +17,9 @@ def java_text(value: Any) -> str:
     That is exact for what is no object of a class: text, numbers, truth values, enums, null, and lists and mappings of
     these. What else there is is written as Python does it, the same in every process where its ``str`` is.
     """
+    kind = type(value)
+    if kind is str or kind is int:  # as most are, and one of these is written for each call
+        return str(value)
     if isinstance(value, str) and not isinstance(value, Enum):
         return value
     if value is None or isinstance(value, bool):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakSet
 
 from ..call.attempt import Attempt
 from ..call.invocation import Outcome
@@ -42,6 +44,7 @@ class Records(Generic[RecordT]):
         self._lock = fork_safe_lock()
         self._by_provider: dict[Provider, RecordT] = {}
         self._most = _FEWEST
+        _ALL.add(self)
         self.get: Callable[[Provider], RecordT | None] = self._by_provider.get
 
     def begin(self, provider: Provider) -> RecordT:
@@ -57,7 +60,7 @@ class Records(Generic[RecordT]):
         """Count the end of one, and let *note* write into the record, with nobody else doing so."""
         with self._lock:
             record = self._by_provider.get(provider)
-            if record is None:  # the parent's: a forked child may begin with none
+            if record is None or not record.running:  # the attempt is of the process that this one was forked from
                 return
             record.running -= 1
             if note is not None:
@@ -79,8 +82,24 @@ class Records(Generic[RecordT]):
         record = self.get(provider)
         return 0 if record is None else record.running
 
+    def after_fork(self) -> None:
+        """Count none of the parent's attempts, which no thread of the child will end; what they told stays known."""
+        for record in self._by_provider.values():
+            record.running = 0
+
     def __len__(self) -> int:
         return len(self._by_provider)
+
+
+_ALL: WeakSet[Records[Any]] = WeakSet()
+
+
+def _forget_in_child() -> None:
+    for records in list(_ALL):
+        records.after_fork()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def seconds_of(attempt: Attempt, outcome: Outcome, now: float) -> float | None:

@@ -9,6 +9,7 @@ from ..call.invocation import Invocation
 from ..call.provider import Provider
 from ..runtime.forking import fork_safe_lock
 from .api import LoadBalanceParts
+from .weights import PerList
 
 
 class RoundRobinLoadBalance:
@@ -22,33 +23,27 @@ class RoundRobinLoadBalance:
     """
 
     def __init__(self, parts: LoadBalanceParts) -> None:
-        self._weights = parts.weights
         self._lock = fork_safe_lock()
-        self._listed: Sequence[Provider] = ()
-        self._until = 0.0
-        self._turns = _Turns((), ())
-        self._part: tuple[Sequence[Provider], frozenset[Provider]] = ((), frozenset())
+        self._turns: PerList[_Turns | _PartOfTurns] = PerList(parts.weights, _Latest().following)
 
     def select(self, providers: Sequence[Provider], invocation: Invocation) -> Provider:  # noqa: ARG002
         """Take the next turn; see `LoadBalance.select`."""
         with self._lock:
-            if self._listed is providers and not (self._until and self._weights.are_over(self._until)):
-                return self._turns.next()
-            return self._next_of(providers)
+            return self._turns.of(providers).next()
 
-    def _next_of(self, providers: Sequence[Provider]) -> Provider:
-        """Take the next turn of another list, or of a part of the one that is known."""
-        if self._part[0] is not providers:
-            weights, until = self._weights.of(providers)
-            if not self._turns.has_part(providers, weights):
-                self._turns = _Turns(*self._turns.ordered(providers, weights))
-                self._listed, self._until = providers, until
-                return self._turns.next()
-            self._part = (providers, frozenset(providers))
-        # A retry asks about a part of the list: those left out lose the turns that come up meanwhile.
-        while (chosen := self._turns.next()) not in self._part[1]:
-            pass
-        return chosen
+
+class _Latest:
+    """The turns of the list that came last, which those of the next one follow."""
+
+    def __init__(self) -> None:
+        self._turns = _Turns((), ())
+
+    def following(self, providers: Sequence[Provider], weights: list[int]) -> _Turns | _PartOfTurns:
+        """Return turns of *providers*: of a part of the list that came last, or of another list."""
+        if self._turns.has_part(providers, weights):
+            return _PartOfTurns(self._turns, providers)
+        self._turns = _Turns(*self._turns.ordered(providers, weights))
+        return self._turns
 
 
 class _Group:
@@ -120,3 +115,17 @@ class _Turns:
         if ranks:
             pairs.sort(key=lambda pair: ranks.get(pair[0], 1.0))
         return [provider for provider, _ in pairs], [weight for _, weight in pairs]
+
+
+class _PartOfTurns:
+    """The turns of some of a list, as a retry asks about; those left out lose the turns that come up meanwhile."""
+
+    def __init__(self, turns: _Turns, providers: Sequence[Provider]) -> None:
+        self._turns = turns
+        self._members = frozenset(providers)
+
+    def next(self) -> Provider:
+        """Take the next turn of one of them."""
+        while (chosen := self._turns.next()) not in self._members:
+            pass
+        return chosen

@@ -11,6 +11,8 @@ from ..runtime.deadline import Clock
 STEP_S = 1.0
 """How long the weights of a list hold while a provider in it warms up, in seconds."""
 
+_MOST_LISTS = 4
+
 MadeT = TypeVar("MadeT")
 
 
@@ -34,7 +36,7 @@ class Weights:
     """
 
     def __init__(self, method: str, clock: Clock) -> None:
-        self._key = f"{method}.weight" if method else "weight"
+        self._key = f"{method}.weight" if method else ""
         self._clock = clock
 
     def of(self, providers: Sequence[Provider]) -> tuple[list[int], float]:
@@ -50,7 +52,7 @@ class Weights:
 
     def are_over(self, until: float) -> bool:
         """Tell whether weights that hold until then are to be looked at again."""
-        return until > 0 and self._clock() >= until
+        return self._clock() >= until
 
 
 class _Entry(NamedTuple, Generic[MadeT]):
@@ -62,8 +64,9 @@ class _Entry(NamedTuple, Generic[MadeT]):
 class PerList(Generic[MadeT]):
     """What a load balancer makes of a list and its weights; made anew for another list, or for other weights.
 
-    The work for two lists is kept, so that a call which is repeated at a part of the list does not displace that for
-    the whole of it. Any thread; two that need the same at the same moment may both make it.
+    The work for the lists of the last calls is kept: a call that is repeated asks about a part of the list, and one
+    that a rule or a zone narrows about another part. Any thread; two that need the same at the same moment may both
+    make it.
 
     Args:
         weights: Of the method.
@@ -74,27 +77,23 @@ class PerList(Generic[MadeT]):
         self._weights = weights
         self._make = make
         self._recent: _Entry[MadeT] | None = None
-        self._before: _Entry[MadeT] | None = None
+        self._known: list[_Entry[MadeT]] = []
 
     def of(self, providers: Sequence[Provider]) -> MadeT:
         """Return what was made of *providers*."""
         recent = self._recent
-        if (
-            recent is None
-            or recent.providers is not providers
-            or (recent.until and self._weights.are_over(recent.until))
-        ):
-            recent = self._find(providers)
+        if recent is None or recent.providers is not providers or self._is_over(recent):
+            recent = self._recent = self._find(providers)
         return recent.made
 
+    def _is_over(self, entry: _Entry[MadeT]) -> bool:
+        return entry.until > 0 and self._weights.are_over(entry.until)
+
     def _find(self, providers: Sequence[Provider]) -> _Entry[MadeT]:
-        recent, before = self._recent, self._before
-        if before is not None and before.providers is providers and not self._weights.are_over(before.until):
-            found = before
-        else:
+        known = self._known
+        found = next((one for one in known if one.providers is providers and not self._is_over(one)), None)
+        if found is None:
             weights, until = self._weights.of(providers)
             found = _Entry(providers, self._make(providers, weights), until)
-        if recent is not None and recent.providers is not providers:
-            self._before = recent
-        self._recent = found
+        self._known = [*(one for one in known if one.providers is not providers), found][-_MOST_LISTS:]
         return found

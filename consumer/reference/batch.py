@@ -12,7 +12,7 @@ from concurrent.futures import CancelledError, Future
 from typing import Any
 
 from ..call.attempt import Attempt
-from ..call.invocation import Done, Outcome
+from ..call.invocation import Done, Invocation, Outcome, Stage
 from ..errors import CallTimeout
 from ..limit import size_of
 from ..runtime.forking import fork_safe_lock
@@ -24,7 +24,7 @@ _MOST_OF_TIMEOUT = 0.5
 
 
 class Batch:
-    """The requests of one batch view that wait.
+    """The requests that wait for each other: of one batch view, or of methods that the configuration says so of.
 
     Args:
         max_bytes: They leave once they have as many, or more.
@@ -76,7 +76,11 @@ class Batch:
             self._round += 1
             return leaving
 
-    def _leave(self, this: int) -> None:
+    def leave(self) -> None:
+        """Let all that wait leave; each tells of itself what becomes of it."""
+        self._leave(None)
+
+    def _leave(self, this: int | None) -> None:
         for queued in self.take(this):
             queued.leave(None)
 
@@ -176,6 +180,18 @@ class _Queued:
             flush, self._flush = self._flush, None
         if flush is not None:
             flush.ended(error)
+
+
+def batching(following: Stage, batch: Batch, timer: Timer) -> Stage:
+    """Make the stage by which the requests of one-way calls, whichever carrier they have, wait in *batch*."""
+
+    def stage(invocation: Invocation, done: Done) -> None:
+        carrier = invocation.carrier
+        if invocation.one_way and not isinstance(carrier, BatchingMethod):  # else a view has a batch of its own
+            invocation.carrier = BatchingMethod(carrier, batch, timer)
+        following(invocation, done)
+
+    return stage
 
 
 class BatchingMethod:

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from callahead.config.policy import MethodPolicy
+from callahead.config.policy import BatchPolicy, MethodPolicy
 
 from .batch import Batch, BatchingMethod, flush_all
 from .caller import Caller
@@ -16,6 +16,8 @@ from .reference import Method, Reference, view_of
 from .views import OneWayMethod, require_unary
 
 S = TypeVar("S")
+
+_DEFAULTS = BatchPolicy()
 
 
 class BatchMethod(OneWayMethod):
@@ -27,13 +29,19 @@ class BatchMethod(OneWayMethod):
         return current, replace(super()._override(current)[1], sent=False)
 
 
-def batch_oneway(reference: S, *, max_bytes: int = 1_048_576, max_count: int = 1000, max_delay: float = 0.1) -> S:
+def batch_oneway(
+    reference: S,
+    *,
+    max_bytes: int = _DEFAULTS.max_bytes,
+    max_count: int = _DEFAULTS.max_count,
+    max_delay: float = _DEFAULTS.max_delay_ms / 1000,
+) -> S:
     """Return *reference* with one-way methods whose requests wait, and leave together.
 
     They leave by `flush_batch`, and by themselves once there are *max_count* of them or they have *max_bytes*, and
     *max_delay* seconds after the first of them was queued; at the latest once half its ``timeout`` is over, which runs
     meanwhile. For the rest this is `oneway`: each call passes the interceptors when it is made, and what becomes of it
-    is told by its own ``future``, or by ``on_drop``.
+    is told by its own ``future``, or by ``on_drop``. ``batch`` of the configuration does so without a view.
     """
     if max_bytes <= 0 or max_count <= 0 or max_delay <= 0:
         raise ValueError("max_bytes, max_count and max_delay are above 0")
@@ -42,6 +50,7 @@ def batch_oneway(reference: S, *, max_bytes: int = 1_048_576, max_count: int = 1
     def make(method: Any) -> BatchMethod:
         unary: Method = require_unary(method)
         binding = unary._caller.binding
+        binding.runtime.batches.add(batch)
         carrier = BatchingMethod(unary._caller.carrier, batch, binding.runtime.timer)
         return BatchMethod(Caller(binding, carrier), unary._describe, unary._client, unary._options)
 
@@ -64,6 +73,8 @@ def flush_batch(of: Any, timeout: float | None = None) -> int:
 def flush_batch_async(of: Any) -> Future[int]:
     """Let the requests leave that wait in a batch view, in all of a reference, or in all of a `Consumer`.
 
+    Those that wait by the ``batch`` of a reference's methods are the reference's.
+
     Returns:
         A future of their number, which ends once each is written; by an `ExceptionGroup` where some were not.
     """
@@ -71,7 +82,4 @@ def flush_batch_async(of: Any) -> Future[int]:
 
 
 def _batches_of(of: Any) -> Iterable[Batch]:
-    if isinstance(of, Reference):
-        return list(of._batches)
-    made = filter(None, map(of.made, of.references))
-    return [batch for reference in made for batch in list(reference._batches)]
+    return list(of._batches if isinstance(of, Reference) else of._runtime.batches)

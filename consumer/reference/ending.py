@@ -6,6 +6,7 @@ import contextvars
 import copy
 import logging
 import queue
+import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -48,6 +49,13 @@ class Heard(Protocol):
         """Tell nobody any more."""
 
 
+class Batched(Protocol):
+    """Requests that wait for each other."""
+
+    def leave(self) -> None:
+        """Let all that wait leave now."""
+
+
 class Runtime:
     """What all the callers of one consumer share.
 
@@ -59,6 +67,7 @@ class Runtime:
         watchdog: Ends those that nobody else would.
         on_drop: Hears of dropped failures, or None.
         draining: Hears of the calls that end while somebody waits for that.
+        batches: Requests that wait for each other, to leave together.
         heard: The calls of whose end a handler or a listener has still to hear, or that a cluster still repeats.
         owner: The consumer, which hears of forks and of the exit, and must live as long as its calls and references.
         gates: Limits of all calls of the consumer.
@@ -78,6 +87,7 @@ class Runtime:
         self.on_drop = on_drop
         self.gates: Gates = ()
         self.closed = False
+        self.batches: weakref.WeakSet[Batched] = weakref.WeakSet()
         self.heard: set[Heard] = set()
         self.owner: object = None
         self.is_told_in_one = False
@@ -87,10 +97,16 @@ class Runtime:
     def _begin_draining(self) -> None:
         self.draining = Drain()
         self.callbacks.tell_idle = self.draining.look_again
+        self.callbacks.elsewhere.timer = self.timer
 
     def refuses(self) -> bool:
         """Tell whether no call may begin here, once the consumer is closed: a callback is to finish what it is at."""
         return self._is_drained or not self.callbacks.is_current()
+
+    def leave_batches(self) -> None:
+        """Let leave what waits in batches, for nobody will wait until its time has come."""
+        for batch in list(self.batches):
+            batch.leave()
 
     def drain(self, ends: float) -> None:
         """Wait until no call and no callback runs, not past the second *ends*; no callback waits for itself."""
@@ -121,6 +137,7 @@ class Runtime:
         """
         draining, callbacks = self.draining, self.callbacks
         callbacks.leave_to(draining.look_again)
+        self.leave_batches()
         left = draining.expect(record for record in list(self.running) if not record.thread)
         while draining.wait(lambda: not left or callbacks.has_due(), ends) and callbacks.has_due():
             callbacks.run_due()
@@ -327,7 +344,7 @@ class Ending:
                 work = handed.get_nowait()
                 if work is not None:
                     what = f"the answer to {self._record.name}"
-                    runtime.callbacks.submit(Context(), what, work, brings=self._record)
+                    runtime.callbacks.work(Context(), what, work, brings=self._record)
 
     def expire(self) -> None:
         """End a call that is long past its deadline."""
@@ -335,6 +352,8 @@ class Ending:
         held_by = "an interceptor that does not settle its future, or a transport"
         if self._runtime.callbacks.has_due():
             held_by = "callback threads, every one of which is busy"
+        elif self._runtime.callbacks.elsewhere.has_waiting:
+            held_by = "callback_executor, which has not run what it was given"
         self.give_up(CallTimeout(f"{text}: {held_by}", in_doubt=True))
 
 

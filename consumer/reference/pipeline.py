@@ -9,21 +9,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 
 from callahead.config.extension import LOADBALANCE, load
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import BatchPolicy, MethodPolicy, ReferencePolicy
 from callahead.config.provided import amend
 from callahead.registry.api import Registry, Subscription
 from callahead.registry.models import ServiceKey, Snapshot
 
 from ..call.attempt import AttemptStage
 from ..call.future import InvocationFuture
-from ..call.invocation import Invocation
+from ..call.invocation import CallRecord, Invocation
 from ..call.provider import Provider
 from ..cluster.api import ClusterParts, Counting, Lasting
+from ..cluster.attempt import candidates_for, why_none
 from ..cluster.budget import RetryBudget
 from ..cluster.choice import check_stream, make_cluster, refuses_streams
 from ..cluster.directory import Directory
+from ..cluster.health import Health
 from ..cluster.retry import check_listed
 from ..errors import ConfigError, LocalProtocolError, NoProviderAvailable, RpcError
 from ..interceptor.chain import fold
@@ -37,18 +40,24 @@ from ..limit import Gate, limited, limits_of
 from ..loadbalance.api import AttemptWatcher, LoadBalance, LoadBalanceParts
 from ..loadbalance.sticky import Sticky
 from ..loadbalance.weights import Weights
+from ..router.ruling import Ruling
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
+from .batch import Batch, batching
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
 from .provided import Provided
 from .reference import Method, Reference
-from .stages import Transported, encoded, streamed
+from .stages import Transported, after_room, encoded, streamed
 from .stream import StreamMethod, of_stream
 
 _LOG = logging.getLogger("callahead.consumer.call")
+
+
+if TYPE_CHECKING:
+    from .seen import SeenProviders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +69,14 @@ class Surroundings:
         random: The one source of chance.
         transport: Of the reference's protocol.
         registry: Where the reference's providers are.
+        application: Name of the program, "" for none.
     """
 
     runtime: Runtime
     random: Random
     transport: Transport
     registry: Registry
+    application: str = ""
 
 
 class Pipeline:
@@ -86,43 +97,103 @@ class Pipeline:
         self._bindings: dict[str, MethodBinding] = {}
         self._obeyed: dict[str, MethodPolicy] = {}
         self._reference: Reference | None = None
+        self._is_connected = False
         runtime = around.runtime
+        key = ServiceKey(policy.interface, policy.group, policy.version)
+        self._hearing = fork_safe_lock()  # held while rules or providers are taken over, one after the other
+        self._heard: Snapshot | None = None
+        self._changes = 0
+        self._ruling = Ruling(policy, key, around.application, around.random, self._obey)
         transport = around.transport
         self.directory = Directory(policy.protocol, transport.release, runtime.clock, transport.refresh)
+        self.health = Health(self.directory, policy.outlier, runtime.clock)
         self.transport: ReferenceTransport = transport.open(policy, lambda: self.directory.providers)
         self._stream_balance = self._balance(policy.default, "")
         self.stream_watcher = _watcher(self._stream_balance)
-        self._streamed = streamed(self.choose, self.directory, self.stream_watcher, runtime.clock)
+        self._streamed = streamed(self.choose, self.health, self.stream_watcher, runtime.clock)
         self._lasting: weakref.WeakSet[Lasting] = weakref.WeakSet()
         self._budget = RetryBudget(self._calls, runtime.clock)
         self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
-        key = ServiceKey(policy.interface, policy.group, policy.version)
+        self._batches: dict[tuple[str, BatchPolicy], Batch] = {}  # what is set once, for several methods, is one
         self._provided = Provided()
         self._told: dict[str, list[str]] = {}
         self._subscription: Subscription = around.registry.subscribe(key, self._notify)
+        try:
+            self._ruling.watch(around.registry)
+        except BaseException:
+            self.close()
+            raise
 
-    def _notify(self, snapshot: Snapshot) -> None:
+    def _notify(self, snapshot: Snapshot, /) -> None:
         """Take over the list of providers, and what they say of calls."""
-        self.directory.notify(snapshot)
+        with self._hearing:
+            self._heard = snapshot
+            self._show(snapshot)
+            is_news = self._ruling.takes(snapshot.endpoints)
+        if is_news:
+            what = f"rules of {self.policy.id}"
+            self.runtime.callbacks.submit(contextvars.Context(), what, self._ruling.follow)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        """Let the directory know *snapshot*; no call may see a provider with a tag before the routing knows of it."""
+        seen, routing = self._ruling.seen(snapshot), self._ruling.routing
+        routing.expect(seen.endpoints, only=False)
+        self.directory.notify(seen)
+        routing.expect(seen.endpoints, only=True)
         provided = Provided.by(self.directory.providers)
         if provided.votes and provided != self._provided:  # where all have left, what they said stays
             self._provided = provided
             self.renew()
 
+    def _obey(self) -> None:
+        """Take over what the rules of the registry say now; heard of on its queue."""
+        with self._hearing:
+            self._ruling.renew()
+            if self._heard is not None:
+                self._show(self._heard)
+            self.renew()
+
     def renew(self) -> None:
         """Let each method that was looked up obey what holds for it now; a call that runs goes on as it began."""
+        self._changes += 1
         for binding in list(self._bindings.values()):
             self._renew(binding)
 
     def _renew(self, binding: MethodBinding) -> None:
-        policy = self._effective(binding.name)
-        if binding.chain.stage is not self._streamed and policy != self._obeyed[binding.name]:
-            self._obeyed[binding.name] = policy
-            binding.chain = self._fold(policy, binding.name)
+        is_streaming = binding.chain.stage is self._streamed
+        policy, before = self._effective(binding.name, is_streaming=is_streaming), self._obeyed[binding.name]
+        if policy != before or policy.origins != before.origins:
+            self._obeyed[binding.name], binding.chain = self._made_chain(binding.name, is_streaming=is_streaming)
 
-    def _effective(self, method: str) -> MethodPolicy:
-        """Return what the method that the provider calls *method* obeys: the configuration, below it the providers."""
-        policy, problems = amend(self.policy_of(method), self._provided.of(method))
+    def _made_chain(self, name: str, *, is_streaming: bool) -> tuple[MethodPolicy, Chain]:
+        """Make the chain of what holds for a method, and return both; a rule that it cannot obey is passed over."""
+        policy = self._effective(name, is_streaming=is_streaming)
+        try:
+            return policy, self._chain(policy, name, is_streaming=is_streaming)
+        except ConfigError as error:
+            written = self._written(name, is_streaming=is_streaming)
+            if policy == written:
+                raise
+            _LOG.warning("%s.%s: a rule cannot be obeyed, and is passed over: %s", self.policy.id, name, error)
+            return policy, self._chain(written, name, is_streaming=is_streaming)
+
+    def _chain(self, policy: MethodPolicy, name: str, *, is_streaming: bool) -> Chain:
+        if not is_streaming:
+            return self._fold(policy, name)
+        check_stream(policy, name)
+        return Chain(of_stream(policy), self._streamed)
+
+    def _effective(self, method: str, *, is_streaming: bool) -> MethodPolicy:
+        """Return what a method obeys: the configuration, below it the providers, and above both the rules."""
+        return self._ruling.effective(self._written(method, is_streaming=is_streaming))
+
+    def _written(self, method: str, *, is_streaming: bool) -> MethodPolicy:
+        policy = self.policy_of(method)
+        return policy if is_streaming else self._amended(method, policy)
+
+    def _amended(self, method: str, written: MethodPolicy) -> MethodPolicy:
+        """Add to what the configuration says what the providers say where it says nothing."""
+        policy, problems = amend(written, self._provided.of(method))
         if problems and self._told.get(method) != problems:
             text = "%s.%s: what the providers say cannot be obeyed, and is passed over: %s"
             _LOG.warning(text, self.policy.id, method, "; ".join(problems))
@@ -133,17 +204,23 @@ class Pipeline:
         return sum(binding.metrics.calls for binding in list(self._bindings.values()))
 
     def check(self) -> None:
-        """Make sure that a provider is known, where ``check`` says so.
+        """Make sure that a provider is known, where ``check`` says so, and connected, where ``lazy`` does.
 
         Raises:
             NoProviderAvailable: None is known.
+            ConnectFailed: None can be reached.
         """
         if self.policy.check and not self.directory.providers:
             hint = f"; start without one by check: false (check is true, {self.policy.origin('check')})"
-            raise self._no_provider("(check)", hint)
+            raise self._no_provider("(check)", f"{self.directory.why_none()}{hint}")
+        if not self.policy.lazy and not self._is_connected:
+            from .eager import connect  # which few references need
 
-    def _no_provider(self, method: str, hint: str) -> NoProviderAvailable:
-        error = NoProviderAvailable(f"no provider: {self.directory.why_none()}{hint}", not_sent=True)
+            connect(self.policy, self.directory.providers, self.transport, self.runtime.clock)
+            self._is_connected = True
+
+    def _no_provider(self, method: str, why: str) -> NoProviderAvailable:
+        error = NoProviderAvailable(f"no provider: {why}", not_sent=True)
         error.reference, error.method = self.policy.id, method
         return error
 
@@ -170,11 +247,28 @@ class Pipeline:
                 self._methods[name] = method
             return method
 
+    def seen(self, method: str, attachments: Mapping[str, str]) -> SeenProviders:
+        """Look at the providers as a call of *method* would, without arguments and with *attachments*."""
+        from .seen import SeenProviders, seen  # which few programs need
+
+        policy, clock = self._effective(method, is_streaming=False), self.runtime.clock
+        record = CallRecord(policy, method, clock())
+        known = {**policy.attachments, **attachments}
+        invocation = Invocation(policy, method, (), {}, known, record.ends, clock, record, blocking=False)
+        running = [one for one in list(self.runtime.running) if one.policy.reference == self.policy.id]
+        return SeenProviders(
+            providers=seen(self.directory, self._ruling.routing, invocation, running, clock),
+            reason=self.directory.reason,
+            problems=tuple(self._ruling.problems),
+            policy=policy,
+        )
+
     def reference(self, name: str) -> Reference:
         """Make what stands for the service in the program, which calls it *name*."""
         self._check_streams()
         made = Reference(name, self.policy.interface, self.method, self.transport.methods, self.transport.attribute)
         self._reference = made
+        made._batches.update(self._batches.values())  # a channel's stub may have been there first
         return made
 
     def client(self) -> Reference | None:
@@ -213,13 +307,11 @@ class Pipeline:
     def _bind(self, name: str, *, is_streaming: bool) -> MethodBinding:
         binding = self._bindings.get(name)
         if binding is None:
-            seen = self._provided
-            policy = self._obeyed[name] = self.policy_of(name) if is_streaming else self._effective(name)
-            if is_streaming:
-                check_stream(policy, name)
-            chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy, name)
+            changes = self._changes
+            policy, chain = self._made_chain(name, is_streaming=is_streaming)
+            self._obeyed[name] = policy
             binding = self._bindings[name] = MethodBinding(self.runtime, name, CallMetrics(), chain)
-            if self._provided is not seen:  # who said something else meanwhile did not see the new binding
+            if self._changes != changes:  # who said something else meanwhile did not see the new binding
                 self._renew(binding)
         return binding
 
@@ -232,8 +324,7 @@ class Pipeline:
             ConfigError: As `bind` does; nothing has changed then.
         """
         binding = self.bind(name)
-        is_streaming = binding.chain.stage is self._streamed
-        binding.chain = Chain(of_stream(policy), self._streamed) if is_streaming else self._fold(policy, binding.name)
+        binding.chain = self._chain(policy, binding.name, is_streaming=binding.chain.stage is self._streamed)
 
     def choose(self, invocation: Invocation) -> Provider:
         """Choose the provider of a streaming call.
@@ -241,7 +332,10 @@ class Pipeline:
         Raises:
             NoProviderAvailable: None is known.
         """
-        providers = self._candidates(invocation.method)
+        routing = self._ruling.routing
+        providers = candidates_for(self.directory, routing, invocation)
+        if not providers:
+            raise self._no_provider(invocation.method, why_none(self.directory, routing, invocation))
         return providers[0] if len(providers) == 1 else self._stream_balance.select(providers, invocation)
 
     def any_provider(self, purpose: str) -> Provider:
@@ -250,13 +344,10 @@ class Pipeline:
         Raises:
             NoProviderAvailable: None is known.
         """
-        return self._candidates(purpose)[0]
-
-    def _candidates(self, purpose: str) -> tuple[Provider, ...]:
         providers = self.directory.candidates(())
         if not providers:
-            raise self._no_provider(purpose, "")
-        return providers
+            raise self._no_provider(purpose, self.directory.why_none())
+        return providers[0]
 
     def _fold(self, policy: MethodPolicy, name: str) -> Chain:
         return self._fold_with(policy, self._balance(policy, name))
@@ -273,7 +364,7 @@ class Pipeline:
         check_listed(policy)
         users = load_interceptors(policy)
         # Here and below a bound method: it is called in less than half the time of an object.
-        bottom = Transported(self.directory, _watcher(loadbalance), runtime.clock).__call__
+        bottom = Transported(self.health, _watcher(loadbalance), runtime.clock).__call__
         attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
         chooser = Sticky(loadbalance) if policy.sticky else loadbalance
         callbacks = runtime.callbacks if any(scope_of(one) == "attempt" for one in users) else None
@@ -288,7 +379,20 @@ class Pipeline:
 
             passed = Cache(policy, runtime.timer).stage(passed, later)
         chain = call_chain(policy, users, self._describe, self._call_other)
-        return Chain(policy, fold(chain, encoded(passed, runtime.clock), runtime.callbacks), cluster)
+        bottom_of_calls = encoded(passed, runtime.clock)
+        if policy.batch is not None:
+            bottom_of_calls = batching(bottom_of_calls, self._batch(policy.batch, policy), runtime.timer)
+        stage = fold(chain, bottom_of_calls, runtime.callbacks)
+        overflow = runtime.callbacks.overflow
+        return Chain(policy, after_room(overflow, stage, runtime.clock) if overflow.blocks else stage, cluster)
+
+    def _batch(self, settings: BatchPolicy, policy: MethodPolicy) -> Batch:
+        made = Batch(settings.max_bytes, settings.max_count, settings.max_delay_ms / 1000)
+        batch = self._batches.setdefault((policy.origin("batch"), settings), made)
+        self.runtime.batches.add(batch)
+        if self._reference is not None:
+            self._reference._batches.add(batch)
+        return batch
 
     def _call_other(self, name: str, invocation: Invocation) -> InvocationFuture:
         """Call another method in the place of one of ours; the context still tells of ours."""
@@ -305,6 +409,8 @@ class Pipeline:
         runtime = self.runtime
         return ClusterParts(
             directory=self.directory,
+            health=self.health,
+            routing=self._ruling.routing,
             loadbalance=loadbalance,
             attempt=attempt,
             budget=self._budget,
@@ -327,7 +433,8 @@ class Pipeline:
             cluster.hurry()
 
     def close(self) -> None:
-        """Hear no more of the registry, and give up what clusters have left."""
+        """Hear no more of the registry and its rules, and give up what clusters have left."""
+        self._ruling.close()
         self._subscription.close()
         for cluster in list(self._lasting):
             cluster.close()

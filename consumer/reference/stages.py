@@ -10,14 +10,27 @@ from functools import partial
 from ..call.attempt import Attempt
 from ..call.invocation import Done, Invocation, Outcome, Stage, blame
 from ..call.provider import Provider
-from ..cluster.directory import Directory
-from ..cluster.health import judge
+from ..cluster.health import Health
 from ..errors import CallTimeout, LocalProtocolError, RpcError
 from ..loadbalance.api import AttemptWatcher
 from ..runtime.deadline import Clock
+from ..runtime.overflow import Overflow
 
 Choose = Callable[[Invocation], Provider]
 """Returns the provider of a streaming call; raises `NoProviderAvailable`."""
+
+
+def after_room(overflow: Overflow, following: Stage, clock: Clock) -> Stage:
+    """Make the stage in which the caller of what it does not wait for waits until callbacks have room."""
+
+    def stage(invocation: Invocation, done: Done) -> None:
+        if invocation.blocking or overflow.wait_for_room(invocation.ends - clock()):
+            following(invocation, done)
+            return
+        text = "as many callbacks as callback_executor.queue allows waited until the call's time had passed"
+        done(Outcome(error=CallTimeout(text, not_sent=True)))
+
+    return stage
 
 
 def encoded(following: Stage, clock: Clock) -> Stage:
@@ -36,12 +49,12 @@ def encoded(following: Stage, clock: Clock) -> Stage:
     return stage
 
 
-def streamed(choose: Choose, directory: Directory, watcher: AttemptWatcher | None, clock: Clock) -> Stage:
+def streamed(choose: Choose, health: Health, watcher: AttemptWatcher | None, clock: Clock) -> Stage:
     """Make the stage of a streaming method, which asks the one provider that *choose* gives, once.
 
     That is for uploads. Those whose answers are a stream go to the transport by themselves, and are refused here.
     """
-    bottom = Transported(directory, watcher, clock)
+    bottom = Transported(health, watcher, clock)
 
     def stage(invocation: Invocation, done: Done) -> None:
         if not invocation.carrier.is_upload:
@@ -98,15 +111,15 @@ class Transported:
     """The slots ``health`` and ``timeout``, and the transport: bounds one attempt, and judges by its end.
 
     Args:
-        directory: Keeps what is known of providers.
+        health: Judges providers.
         watcher: Told of the begin and the end of every attempt, or None.
         clock: Monotonic seconds.
     """
 
-    __slots__ = ("clock", "directory", "watcher")
+    __slots__ = ("clock", "health", "watcher")
 
-    def __init__(self, directory: Directory, watcher: AttemptWatcher | None, clock: Clock) -> None:
-        self.directory = directory
+    def __init__(self, health: Health, watcher: AttemptWatcher | None, clock: Clock) -> None:
+        self.health = health
         self.watcher = watcher
         self.clock = clock
 
@@ -158,8 +171,8 @@ class _EndOfAttempt:
         attempt.carried = attempt.request = None  # the one mostly refers back to the attempt, the other may be large
         if error is not None:
             attempt.blame(error, stage.clock)
-        if error is not None or attempt.provider.unhealthy_until:
-            judge(stage.directory, attempt.provider, error)
+        if error is not None or attempt.provider.is_watched:
+            stage.health.judge(attempt, error)
         if stage.watcher is not None:
             stage.watcher.attempt_ended(attempt, outcome)
         self._done(outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import replace
@@ -88,6 +89,7 @@ class StreamMethod:
         self._choose = choose
         self._describe = describe
         self._watcher = watcher
+        self._dropped: deque[_Watch] = deque()
 
     @property
     def policy(self) -> MethodPolicy:
@@ -100,9 +102,11 @@ class StreamMethod:
         Raises:
             RpcError: It could not be begun.
         """
+        while self._dropped:
+            self._dropped.popleft().end(CancelledError())
         attempt = begin_stream(self._binding, self._carrier, self._choose, args, kwargs)
         with _Watch(attempt, self._binding.runtime.clock, self._watcher) as watch:
-            return Answers(self._carrier.stream(attempt), watch)
+            return Answers(self._carrier.stream(attempt), watch, None if self._watcher is None else self._dropped)
 
     def __repr__(self) -> str:
         return f"<streaming method {self.policy.reference}.{self._binding.name}>"
@@ -166,8 +170,9 @@ class Answers(Iterator[Any], AsyncIterator[Any]):
     stream that is dropped before its end is cancelled.
     """
 
-    def __init__(self, stream: Any, watch: _Watch) -> None:
+    def __init__(self, stream: Any, watch: _Watch, dropped: deque[_Watch] | None) -> None:
         self._watch = watch
+        self._dropped = dropped
         self._stream: ResponseStream = stream
         self._answers = iter(stream)
 
@@ -194,4 +199,7 @@ class Answers(Iterator[Any], AsyncIterator[Any]):
         self._stream.cancel()
 
     def __del__(self) -> None:
-        self._watch.end(CancelledError())
+        # The collector may come while this very thread holds any lock, so that nobody is told of the end here: the next
+        # call of the method does that, before it chooses a provider.
+        if self._dropped is not None:
+            self._dropped.append(self._watch)

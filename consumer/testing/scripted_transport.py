@@ -16,7 +16,7 @@ from callahead.config.policy import MethodPolicy, ReferencePolicy
 from ..call.attempt import Attempt
 from ..call.invocation import Done, Outcome
 from ..call.provider import Provider
-from ..errors import CallTimeout, ConsumerClosed, RpcError
+from ..errors import CallTimeout, ConnectFailed, ConsumerClosed, RpcError
 from ..interface.description import MethodDescription, ServiceDescription
 from ..runtime.timer import Timer
 from ..transport.api import ConnectionCounts, Providers
@@ -99,6 +99,11 @@ class ScriptedTransport:
         answer: Called with each attempt, which has all that an invocation has and the provider, on the caller's thread;
             what it returns is the value, an `RpcError` that it raises the error. None: `next_call` gives the attempts.
         methods: Names of the only methods that there are, which then are known in snake_case, too; empty for any.
+
+    Attributes:
+        released: The providers that have left.
+        connected: Those that were to be connected before a call, by ``lazy: false``.
+        unreachable: Addresses, ``host:port``, to which that fails.
     """
 
     settings = None
@@ -109,6 +114,8 @@ class ScriptedTransport:
         self._calls: queue.SimpleQueue[ScriptedCall] = queue.SimpleQueue()
         self._timer = Timer(time.monotonic, "callahead-scripted-timer")
         self.released: list[Provider] = []
+        self.connected: list[Provider] = []
+        self.unreachable: set[str] = set()
         self.refreshed: list[Provider] = []
         self._running: weakref.WeakSet[ScriptedCall] = weakref.WeakSet()
         self._closed = False
@@ -139,6 +146,12 @@ class ScriptedTransport:
             if name.replace("_", "").lower() == known.lower():
                 return ScriptedMethod(known, self)
         raise LookupError(f'no method "{name}"; {nearest(name, self._methods)}')
+
+    def connect(self, attempt: Attempt, done: Done) -> None:
+        """Note the provider in ``connected``, and fail where it is ``unreachable``."""
+        self.connected.append(attempt.provider)
+        is_there = attempt.provider.endpoint.address not in self.unreachable
+        done(Outcome(error=None if is_there else ConnectFailed("refused", not_sent=True)))
 
     def attribute(self, name: str) -> Any:
         """Have none; see `ReferenceTransport.attribute`."""

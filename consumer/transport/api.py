@@ -123,6 +123,14 @@ class ReferenceTransport(Protocol):
             LookupError: There is no such method; the message names the nearest.
         """
 
+    def connect(self, attempt: Attempt, done: Done) -> None:
+        """Bring about what calls to a provider would bring about themselves, and report by *done* as a send does.
+
+        Args:
+            attempt: To whom (``provider``), and for how long (``timeout``); it asks for nothing.
+            done: Takes None once all connections are there, or the error of one that is not; on any thread.
+        """
+
     def attribute(self, name: str) -> Any:
         """Return what *name* stands for where that is no method: only a client in this process has such a thing.
 

@@ -15,4 +15,4 @@ LARGE_BYTES = 64 * 1024
 def read_elsewhere(read: Callable[[], object], record: CallRecord, callbacks: CallbackExecutor) -> None:
     """Let the thread that waits for the call of *record* run *read*, soon, or else one of *callbacks*."""
     if not record.hand_over(read):
-        callbacks.submit(Context(), f"the answer to {record.name}", read, brings=record)
+        callbacks.work(Context(), f"the answer to {record.name}", read, brings=record)

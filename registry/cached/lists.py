@@ -117,18 +117,23 @@ def _kept(found: Any) -> Kept:
 
 
 def _written(kept: Kept) -> dict[str, Any]:
-    return {"at": round(kept.at), "providers": [_url(each) for each in kept.endpoints]}
+    return {"at": round(kept.at), "providers": [url for each in kept.endpoints if (url := _url(each))]}
 
 
 def _url(endpoint: Endpoint) -> str:
+    """Write *endpoint* as a URL; "" where something of it stands in none, such as a control character."""
     weight = {} if endpoint.weight == DEFAULT_WEIGHT else {"weight": str(endpoint.weight)}
-    return Url(
-        protocol=endpoint.protocol,
-        host=endpoint.host,
-        port=endpoint.port,
-        path=endpoint.path,
-        parameters={**endpoint.parameters, **weight},
-    ).format()
+    try:
+        url = Url(
+            protocol=endpoint.protocol,
+            host=endpoint.host,
+            port=endpoint.port,
+            path=endpoint.path,
+            parameters={**endpoint.parameters, **weight},
+        )
+    except ValueError:
+        return ""
+    return url.format()
 
 
 @contextmanager

@@ -140,7 +140,7 @@ class _Cached:
             return True
         try:
             self._subscribe()
-        except RegistryError as error:
+        except Exception as error:  # whatever it is, the file is told meanwhile
             self._problem = str(error)
             return False
         return True

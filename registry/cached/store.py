@@ -114,7 +114,7 @@ class ListStore:
 
     def _pause(self) -> float:
         if not self._attempts:
-            return _SETTLE_S
+            return _MOST_DELAY_S if self._problem else _SETTLE_S
         delay = self._delay_s * self._random.uniform(1 - _JITTER, 1 + _JITTER)
         self._delay_s = min(self._delay_s * 2, _MOST_DELAY_S)
         return delay
@@ -137,6 +137,8 @@ class ListStore:
             self._file.write(lists)
         except (OSError, ValueError) as error:
             self._complain(str(error))
+            with self._changed:
+                self._unwritten = {**lists, **self._unwritten}
         else:
             self._problem = ""
 

@@ -130,13 +130,24 @@ class Discovery:
         with self._changed:
             followed = self._applications[application]
             followed.listeners = [each for each in followed.listeners if each != changed]
-            self._wake()
+            self._is_stale = True
+            self._changed.notify_all()
 
-    def wait_for(self, applications: Iterable[str], timeout_s: float) -> None:
-        """Wait until what *applications* provide is known, as far as it can be, up to *timeout_s*."""
+    def wait_for(self, applications: Iterable[str], is_enough: Callable[[], bool], timeout_s: float) -> None:
+        """Wait until what *applications* provide is known, up to *timeout_s*.
+
+        What could not be had at once is waited for, too, while what there is is not *is_enough*: the first call to a
+        process that has just been started may take longer than it has.
+        """
         names = tuple(applications)
+
+        def is_done() -> bool:
+            if self._closing or not any(self._may_come(name) for name in names):
+                return True
+            return all(map(self._is_settled, names)) and is_enough()
+
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or all(map(self._is_settled, names)), timeout_s)
+            self._changed.wait_for(is_done, timeout_s)
 
     def find(self, application: str, key: ServiceKey) -> Providers:
         """Collect the endpoints of *key* that instances of *application* provide."""
@@ -171,6 +182,13 @@ class Discovery:
         followed = self._applications.get(name)
         return followed is not None and followed.is_settled
 
+    def _may_come(self, name: str) -> bool:
+        """Tell whether more of the application *name* may be known soon."""
+        followed = self._applications.get(name)
+        if followed is None or followed.told is None:  # a registry that did not answer in its time is not waited for
+            return followed is None or (followed.subscription is None and not followed.problem)
+        return not followed.is_settled or any(map(self._revisions.problem_of, followed.told.instances))
+
     def _wake(self) -> None:
         self._is_stale = True
         if self._thread is None:
@@ -187,14 +205,23 @@ class Discovery:
 
     def _run(self) -> None:
         while not self._closing:
-            pause = self._follow_all()
-            self._fetch_all()
+            pause = self._work()
             with self._changed:
                 self._changed.wait_for(lambda: self._closing or self._is_stale, self._pause(pause))
                 self._is_stale = False
         for followed in self._applications.values():
             if followed.subscription is not None:
                 followed.subscription.close()
+
+    def _work(self) -> float | None:
+        """Do what is to be done, and give the pause until the next try; the thread goes on whatever comes up."""
+        try:
+            pause = self._follow_all()
+            self._fetch_all()
+        except Exception:
+            _log.exception("registry %s: its applications cannot be followed now", self._name)
+            return _RETRY_S
+        return pause
 
     def _pause(self, other: float | None) -> float | None:
         pauses = [each for each in (other, self._revisions.pause()) if each is not None]
@@ -223,6 +250,8 @@ class Discovery:
             application.subscription = self._registry.watch_application(application.name, hear)
         except RegistryError as error:
             application.problem = str(error)
+        with self._changed:
+            self._changed.notify_all()
 
     def _end(self, application: _Application) -> None:
         if application.subscription is not None:

@@ -117,12 +117,13 @@ def _each(services: Mapping[Any, Any], faults: list[str]) -> Iterator[Provided]:
 def _provided(said: Mapping[str, Any]) -> Provided:
     params = {str(name): str(value) for name, value in (said.get("params") or {}).items() if value is not None}
     name = str(said["name"])
+    asked = {key: str(value) for key in ("group", "version") if (value := said.get(key))}  # a call has to name them
     return Provided(
-        service=ServiceKey(name, str(said.get("group") or ""), str(said.get("version") or "")),
+        service=ServiceKey(name, asked.get("group", ""), asked.get("version", "")),
         protocol=str(said["protocol"]).lower(),
         port=int(said.get("port") or 0),
         path=str(said.get("path") or name).removeprefix("/"),
-        parameters=params,
+        parameters={**asked, **params},
     )
 
 

@@ -35,7 +35,8 @@ class DiscoveringRegistry:
         discovery: Of that registry.
         step: Which of the two ways are gone; ``FORCE_`` is one of them alone.
         provided_by: Applications that provide what is asked for; empty where the registry's mapping says that.
-        timeout_s: How long a subscription waits for what the applications provide.
+        timeout_s: How long a subscription waits for what the applications provide; where there are providers by
+            interface, a third of that.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class DiscoveringRegistry:
         *,
         step: Step = "APPLICATION_FIRST",
         provided_by: Iterable[str] = (),
-        timeout_s: float = 3.0,
+        timeout_s: float = 9.0,
     ) -> None:
         self._registry = registry
         self._discovery = discovery
@@ -150,7 +151,8 @@ class _Search:
 
     def wait_for(self, timeout_s: float) -> None:
         """Wait until the applications have said what they provide."""
-        self._discovery.wait_for(self._applications, timeout_s)
+        patience = timeout_s / 3 if self._interface is not None and self._interface.endpoints else timeout_s
+        self._discovery.wait_for(self._applications, lambda: bool(self._find(self._key).endpoints), patience)
 
     def tell(self, listener: NotifyListener) -> None:
         """Begin to tell *listener*."""

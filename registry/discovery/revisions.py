@@ -106,11 +106,14 @@ class Revisions:
     def fetch(self, revision: Revision, instances: Sequence[ServiceInstance]) -> None:
         """Read the metadata of *revision*, which all *instances* have; may block for as long as the source does."""
         problems: list[str] = []
-        for instance in self._random.sample(instances, min(len(instances), _MOST_ASKED)):
+        most = 1 if revision in self._failed else _MOST_ASKED  # while one is asked, other revisions wait
+        for instance in self._random.sample(instances, min(len(instances), most)):
             try:
                 self._take(revision, self._read(instance))
             except RegistryError as error:
                 problems.append(str(error))
+            except Exception as error:  # what a peer sends may have any effect
+                problems.append(f"{instance}: {type(error).__name__}: {str(error)[:200]}")
             else:
                 return
         self._fail(revision, problems)

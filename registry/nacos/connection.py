@@ -8,11 +8,14 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
 import grpc
+
+from callahead.config.policy import SslPolicy
 
 from ..errors import RegistryError
 from .errors import Lost, Refused, quoted, why
@@ -59,6 +62,7 @@ class Connection:
 
     Args:
         server: At the other end.
+        ssl: How TLS is spoken; None for plain TCP.
         host: The address of this machine.
         name: Of the thread that reads the stream.
         hear: Called by it with each push, which has been acknowledged; must not block.
@@ -67,16 +71,25 @@ class Connection:
     Attributes:
         is_cut: This side ended it.
         trouble: Why it is of no more use; "" while it is.
+
+    Raises:
+        Lost: A file of *ssl* cannot be read.
     """
 
     def __init__(
-        self, server: Server, host: str, name: str, hear: Callable[[Message], None], ended: Callable[[], None]
+        self,
+        server: Server,
+        ssl: SslPolicy | None,
+        host: str,
+        name: str,
+        hear: Callable[[Message], None],
+        ended: Callable[[], None],
     ) -> None:
         self._server = server
         self._host = host
         self._hear = hear
         self._ended = ended
-        self._channel = grpc.insecure_channel(server.grpc_target, options=_OPTIONS)
+        self._channel = _channel(server, ssl)
         self._request: Any = self._channel.unary_unary("/Request/request")
         self._said: SimpleQueue[bytes | None] = SimpleQueue()
         self._reader = Thread(target=self._read, name=name, daemon=True)
@@ -170,6 +183,22 @@ class Connection:
         if not self.is_cut:
             self._ended()
         return Lost(reason)
+
+
+def _channel(server: Server, ssl: SslPolicy | None) -> grpc.Channel:
+    """Make the channel; files are read for each, so that renewed ones are taken."""
+    if ssl is None:
+        return grpc.insecure_channel(server.grpc_target, options=_OPTIONS)
+    credentials = grpc.ssl_channel_credentials(_content(ssl.ca), _content(ssl.key), _content(ssl.cert))
+    name = (("grpc.ssl_target_name_override", ssl.server_name),) if ssl.server_name is not None else ()
+    return grpc.secure_channel(server.grpc_target, credentials, options=(*_OPTIONS, *name))
+
+
+def _content(path: str | None) -> bytes | None:
+    try:
+        return None if path is None else Path(path).read_bytes()
+    except OSError as error:
+        raise Lost(f"{path} cannot be read: {why(error)}") from None
 
 
 def _told(error: Any) -> str:

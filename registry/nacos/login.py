@@ -6,8 +6,12 @@ import json
 import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
+from socket import socket
+from ssl import SSLSocket, create_default_context
 from typing import Any
 from urllib.parse import urlencode
+
+from callahead.config.policy import SslPolicy
 
 from .errors import Lost, why
 from .settings import Server, Settings
@@ -31,6 +35,7 @@ class Login:
     def __init__(self, settings: Settings) -> None:
         self._username = settings.username
         self._password = settings.password
+        self._ssl = settings.ssl
         self._token = ""
         self._until = 0.0
 
@@ -53,7 +58,7 @@ class Login:
 
     def _renew(self, server: Server) -> None:
         given = {"username": self._username, "password": self._password}
-        status, text = _post(server, urlencode(given))
+        status, text = _post(server, self._ssl, urlencode(given))
         if status != _OK:
             reason = "refuses user name and password" if status in (401, 403) else "does not log in"
             raise Lost(f"{server} {reason} (HTTP {status})")
@@ -61,9 +66,12 @@ class Login:
         self._until = time.monotonic() + _RENEWED_AT * ttl_s
 
 
-def _post(server: Server, form: str) -> tuple[int, bytes]:
+def _post(server: Server, ssl: SslPolicy | None, form: str) -> tuple[int, bytes]:
     connection = HTTPConnection(server.host, server.port, timeout=_ANSWER_S)
     try:
+        connection.connect()
+        if ssl is not None:
+            connection.sock = _secured(connection.sock, ssl, server.host)
         connection.request("POST", _PATH, form, _FORM)
         answer = connection.getresponse()
         return answer.status, answer.read(_MOST_BYTES)
@@ -71,6 +79,14 @@ def _post(server: Server, form: str) -> tuple[int, bytes]:
         raise Lost(f"{server} does not log in: {why(error)}") from None
     finally:
         connection.close()
+
+
+def _secured(connection: socket, ssl: SslPolicy, host: str) -> SSLSocket:
+    """Speak TLS on *connection*; files are read for each, so that renewed ones are taken."""
+    context = create_default_context(cafile=ssl.ca)
+    if ssl.cert is not None:
+        context.load_cert_chain(ssl.cert, ssl.key)
+    return context.wrap_socket(connection, server_hostname=ssl.server_name or host)
 
 
 def _token(server: Server, text: bytes) -> tuple[str, float]:

@@ -31,9 +31,9 @@ def meant_by(key: ServiceKey) -> Iterator[ServiceKey]:
 
 
 def key_of(name: str) -> ServiceKey | None:
-    """Read a service's *name*; None where it is none of an interface's providers."""
+    """Read a service's *name*; None where it is none of an interface's providers, or might be taken for a question."""
     parts = name.split(":")
-    if len(parts) != _PARTS or parts[0] != _CATEGORY or not parts[1]:
+    if len(parts) != _PARTS or parts[0] != _CATEGORY or not parts[1] or ANY in parts or "," in name:
         return None
     return ServiceKey(parts[1], parts[3], parts[2])
 

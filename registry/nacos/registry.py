@@ -173,9 +173,9 @@ class NacosRegistry:
         return None
 
     def _find(self, key: ServiceKey) -> Providers:
-        source, services = self._settings.address, self._services
-        wanted = {each: services[each] for each in (services if is_open(key) else meant_by(key)) if key.accepts(each)}
-        asked = self._asked_for(key)
+        source, wanted = self._settings.address, self._wanted(key)
+        names = self._names.get(key)
+        asked: list[Watched] = [*wanted.values()] if names is None else [names]
         problems = (each.problem for each in (*asked, *wanted.values()) if each.problem)
         problem = self._keeper.trouble or next(problems, "")
         if not all(each.is_answered for each in asked):
@@ -186,6 +186,13 @@ class NacosRegistry:
         found = (known if known.services else self._catalogue).find(key)
         reason = f"{found.reason}; not renewed: {problem}{self._whose()}" if problem else found.reason
         return Providers(found.endpoints, reason, is_known=all(each.is_known for each in asked))
+
+    def _wanted(self, key: ServiceKey) -> dict[ServiceKey, Service[Endpoint]]:
+        """Pick the services of *key* from those that are asked for."""
+        services = self._services
+        if key in services:  # nearly always
+            return {key: services[key]}
+        return {each: services[each] for each in (services if is_open(key) else meant_by(key)) if key.accepts(each)}
 
     def _whose(self) -> str:
         """Tell where the registry was named."""

@@ -172,7 +172,7 @@ class Session:
         with self._using:
             self._has_spoken = True
             self._connection = Connection(
-                server, host, self._name, lambda push: self._hear(number, push), self._changed
+                server, self._settings.ssl, host, self._name, lambda push: self._hear(number, push), self._changed
             )
             self._connection.open(self._settings.namespace)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 from urllib.parse import unquote
 
-from callahead.config.policy import RegistryPolicy
+from callahead.config.policy import RegistryPolicy, SslPolicy
 from callahead.config.values.secret import masked
 
 from ..errors import ProviderDataError
@@ -55,6 +55,7 @@ class Settings:
         servers: At least one.
         namespace: "" for the public one.
         group: Of the services.
+        ssl: How TLS is spoken, over HTTP and gRPC; None for plain TCP.
         username: "" where nobody logs in.
         password: Beside *username*.
         timeout_s: How long the first subscriptions wait for an answer.
@@ -64,6 +65,7 @@ class Settings:
     servers: tuple[Server, ...]
     namespace: str
     group: str
+    ssl: SslPolicy | None
     username: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
     timeout_s: float
@@ -76,7 +78,7 @@ class Settings:
         Raises:
             ConfigError: The address names no server, or a setting is unknown or wrong.
         """
-        reject_unknown(policy, _KNOWN)
+        reject_unknown(policy, _KNOWN, takes_ssl=True)
         given = settings_of(policy)
         user, _, place = location_of(policy).rpartition("@")
         username, _, password = user.partition(":")
@@ -85,6 +87,7 @@ class Settings:
             servers=_servers(policy, f"{place},{given.get('backup', '')}"),
             namespace="" if namespace == _PUBLIC else namespace,
             group=given.get("group") or _GROUP,
+            ssl=policy.ssl,
             username=given.get("username", unquote(username)),
             password=given.get("password", unquote(password)),
             timeout_s=duration_ms(policy, "timeout", _TIMEOUT_MS) / 1000,

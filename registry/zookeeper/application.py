@@ -30,16 +30,14 @@ class Application(Watched):
         super().__init__(f"application {name}", outdated)
         self.instances: tuple[ServiceInstance, ...] = ()
         self.is_known = False
+        self._parsed: dict[str, tuple[bytes, ServiceInstance | None]] = {}
         self._application = name
         self._source = settings.address
         self._path = application_path(settings.top, name)
 
     def read(self, session: Session) -> None:
         """Take over the nodes with their data: an instance that was started again has replaced them in place."""
-        nodes = session.contents(self._path, self.watch)
-        faults: dict[str, str] = {}
-        found = tuple(each for each in (self._read(*node, faults) for node in sorted(nodes.items())) if each)
-        self.complain(self._source, faults)
+        found = self._parse(session.contents(self._path, self.names_in(session, self._path)))
         if self.is_guarded and self.instances and not found:
             self.fail(KEPT)
             return
@@ -52,6 +50,18 @@ class Application(Watched):
         problem = trouble or self.problem
         reason = f"{self._source}: {count or 'no'} instance{'' if count < 2 else 's'} of {self._application}"
         return Instances(self.instances, f"{reason}; not renewed: {problem}" if problem else reason)
+
+    def _parse(self, nodes: Mapping[str, bytes]) -> tuple[ServiceInstance, ...]:
+        """Make instances of what *nodes* hold; of most it is the same as the last time, and so is the instance."""
+        faults: dict[str, str] = {}
+        old, self._parsed = self._parsed, {}
+        for name, data in sorted(nodes.items()):
+            parsed = old.get(name)
+            if parsed is None or parsed[0] != data:
+                parsed = data, self._read(name, data, faults)
+            self._parsed[name] = parsed
+        self.complain(self._source, faults)
+        return tuple(instance for _, instance in self._parsed.values() if instance is not None)
 
     def _read(self, node: str, data: bytes, faults: dict[str, str]) -> ServiceInstance | None:
         try:

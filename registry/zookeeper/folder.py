@@ -29,8 +29,7 @@ class Folder(Watched):
 
     def read(self, session: Session) -> None:
         """Take over the names of the nodes, each of which is the URL of a provider."""
-        found = session.children(self._path, self.watch)
-        catalogue, faults = read_providers(self._source, self.name, found or ())
+        catalogue, faults = read_providers(self._source, self.name, self.names_in(session, self._path))
         self.complain(self._source, faults)
         self.take(catalogue)
 
@@ -59,7 +58,7 @@ class Root(Folder):
 
     def read(self, session: Session) -> None:
         """Look which interfaces there are."""
-        self._found(sorted(interfaces_in(session.children(self._top, self.watch) or ())))
+        self._found(sorted(interfaces_in(self.names_in(session, self._top))))
         self.problem = ""
 
 

@@ -50,7 +50,7 @@ class Keeper:
         self._watched: tuple[Watched, ...] = ()
         self._stale: set[Watched] = set()
         self._retried_at = self._began_at = 0.0
-        self._closing = False
+        self._closing = self._has_news = False
         self._thread: Thread | None = None
 
     @property
@@ -89,6 +89,7 @@ class Keeper:
         """Read *watched* again."""
         with self._changed:
             self._stale.add(watched)
+            self._has_news = True
             self._changed.notify_all()
 
     def wait_for(self, watched: Watched) -> None:
@@ -141,6 +142,7 @@ class Keeper:
                 self._report()
                 self._work()
                 with self._changed:
+                    self._has_news = False  # of what has come before, the pause knows
                     self._changed.wait_for(self._has_work, self._pause())
         finally:
             self.session.close()
@@ -149,27 +151,31 @@ class Keeper:
         if not self.session.is_up:
             return
         with self._changed:
-            stale, self._stale = self._stale, set()
-        if stale:
-            self._read(sorted(stale, key=lambda one: one.name))
+            due = self._due()
+            self._stale -= due
+        if due:
+            self._read(sorted(due, key=lambda one: one.name))
         self._enrolment.catch_up(self.session)
 
     def _has_work(self) -> bool:
-        if self._closing or bool(self.session.trouble) != bool(self.trouble):
+        if self._closing or self._has_news or bool(self.session.trouble) != bool(self.trouble):
             return True
-        return self.session.is_up and (bool(self._stale) or self._enrolment.has_new)
+        return self.session.is_up and (bool(self._due()) or self._enrolment.has_new)
+
+    def _due(self) -> set[Watched]:
+        now = time.monotonic()
+        return {each for each in self._stale if each.rests_until <= now}
 
     def _pause(self) -> float | None:
         if not self.session.is_up:
             return _TICK_S
+        now = time.monotonic()
         failed = [each for each in self._watched if each.problem]
-        if not failed:
-            return None
-        left = self._retried_at + _RETRY_S - time.monotonic()
-        if left <= 0:
-            self._retried_at = time.monotonic()
+        if failed and self._retried_at + _RETRY_S <= now:
+            self._retried_at = now
             self._stale.update(failed)
-        return max(left, 0.0)
+        until = [each.rests_until for each in self._stale] + ([self._retried_at + _RETRY_S] if failed else [])
+        return max(min(until) - now, 0.0) if until else None
 
     def _report(self) -> None:
         """Log and tell that the session is up or down, or down for another reason."""
@@ -197,4 +203,5 @@ class Keeper:
             else:
                 for each in self._watched:
                     each.is_guarded = True
+            self._has_news = True
             self._changed.notify_all()

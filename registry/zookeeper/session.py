@@ -6,18 +6,18 @@ import atexit
 import contextlib
 import logging
 import random
-import socket
 import time
 from collections.abc import Callable, Sequence
-from threading import Thread, Timer, current_thread
+from threading import Timer
 from typing import Any
 
 from kazoo.client import KazooClient, KazooState
 from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError
-from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandler
+from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.serialization import Auth
 from kazoo.retry import KazooRetry
 
+from .handler import Handler
 from .settings import Settings
 
 FAILURES = (KazooException, KazooTimeoutError)
@@ -28,7 +28,6 @@ _kazoo_log = logging.getLogger("callahead.registry.kazoo")
 _kazoo_log.setLevel(logging.CRITICAL)
 _kazoo_log.addFilter(lambda record: not any(isinstance(each, Auth) for each in _arguments(record)))
 
-_CONNECT_S = 2.0
 # How long the servers may take to say goodbye.
 _GOODBYE_S = 1.0
 _FIRST_DELAY_S, _MOST_DELAY_S, _JITTER = 0.1, 5.0, 0.4
@@ -48,7 +47,7 @@ class Session:
         self._name = name
         self._changed = changed
         self._client: KazooClient | None = None
-        self._handler = _Handler(name)
+        self._handler = Handler(name, settings.ssl)
         self._not_before = 0.0
         self._delay_s = _FIRST_DELAY_S
         self.is_up = False
@@ -98,13 +97,12 @@ class Session:
         found: tuple[bytes, object] | None = self._watched("get_async", path, watch)
         return None if found is None else found[0]
 
-    def contents(self, path: str, watch: Callable[[Any], None]) -> dict[str, bytes]:
-        """Give what each child of *path* holds; *watch* is called when one comes or goes, not when one changes."""
-        names = self.children(path, watch) or []
+    def contents(self, path: str, names: Sequence[str]) -> dict[str, bytes]:
+        """Give what each of the children *names* of *path* holds, but for those that have gone."""
         asked = {name: self._begin("get_async", f"{path}/{name}") for name in names}
         found: dict[str, bytes] = {}
         for name, answer in asked.items():
-            with contextlib.suppress(NoNodeError):  # gone since, of which the watch tells
+            with contextlib.suppress(NoNodeError):
                 found[name] = answer.get(timeout=self._settings.session_s)[0]
         return found
 
@@ -151,18 +149,18 @@ class Session:
         self.is_up = False
         atexit.unregister(self._handler.stop)
         self._handler.close_sockets()
-        self._handler = _Handler(self._name)
+        self._handler = Handler(self._name, self._settings.ssl)
         self._not_before = 0.0
 
     def _open(self) -> None:
         self._delay_s = min(self._delay_s * 2, _MOST_DELAY_S)
         self._not_before = time.monotonic() + self._delay_s * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
-        self._handler = _Handler(self._name)
+        self._handler = Handler(self._name, self._settings.ssl)
         client = self._client = self._made(self._handler)
         client.add_listener(lambda state: self._hear(client, state))
         client.start_async()
 
-    def _made(self, handler: _Handler) -> KazooClient:
+    def _made(self, handler: Handler) -> KazooClient:
         user = f"{self._settings.username}:{self._settings.password}"
         retry = KazooRetry(
             max_tries=-1,
@@ -209,87 +207,6 @@ class Session:
         if client is None:
             raise KazooException("there is no session")
         return getattr(client, request)(path, **how)
-
-
-class _Handler(SequentialThreadingHandler):  # type: ignore[misc]
-    """kazoo's own, with threads that have a name and raise nothing, and connections that can be cut."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self._thread_name = name
-        self._threads: list[Thread] = []
-        self._sockets: list[socket.socket] = []
-        self._why = "it cannot be reached: none of its names resolves"
-        self.has_failed = False
-        self.is_refused = False
-        self.connection: Any = None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether kazoo gave the session up: none of its threads ends while it has not."""
-        return not all(thread.is_alive() for thread in self._threads)
-
-    @property
-    def trouble(self) -> str:
-        """Why there is no session, as far as the last attempt to connect tells; "" where none has failed."""
-        return self._why if self.has_failed else ""
-
-    def sleep_func(self, seconds: float) -> None:
-        """Sleep; kazoo does so after it has tried every server in vain."""
-        self.has_failed = True
-        time.sleep(seconds)
-
-    def spawn(self, func: Callable[..., None], *args: Any, **kwargs: Any) -> Thread:
-        def run() -> None:
-            # Bytes that make no sense end kazoo's thread by whatever error they cause.
-            try:
-                func(*args, **kwargs)
-            except Exception:
-                self.has_failed = True
-
-        thread = Thread(target=run, name=self._thread_name, daemon=True)
-        thread.start()
-        self._threads.append(thread)
-        return thread
-
-    def create_connection(self, *args: Any, **kwargs: Any) -> Any:
-        kwargs["timeout"] = min(kwargs["timeout"], _CONNECT_S)
-        self.is_refused = False
-        try:
-            self.connection = super().create_connection(*args, **kwargs)
-        except Exception as error:
-            text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            self._why = f"it cannot be reached: {text[0].lower()}{text[1:]}"
-            raise
-        self._why = "it was reached, but does not answer as a ZooKeeper server does"
-        self.is_refused = True
-        return self.connection
-
-    def succeed(self) -> None:
-        """Note that the servers have answered."""
-        self.has_failed = self.is_refused = False
-        self._why = "the connection was lost"
-
-    def create_socket_pair(self) -> Sequence[socket.socket]:
-        pair: Sequence[socket.socket] = super().create_socket_pair()
-        self._sockets += pair
-        return pair
-
-    def cut(self) -> None:
-        """Let whoever waits on the connection see its end."""
-        if self.connection is not None:
-            with contextlib.suppress(OSError):
-                self.connection.shutdown(socket.SHUT_RDWR)
-
-    def join(self) -> None:
-        for thread in self._threads:
-            if thread is not current_thread():
-                thread.join()
-
-    def close_sockets(self) -> None:
-        for each in (*self._sockets, self.connection):
-            if each is not None:
-                each.close()
 
 
 def _arguments(record: logging.LogRecord) -> Sequence[object]:

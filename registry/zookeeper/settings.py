@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import unquote
 
-from callahead.config.policy import RegistryPolicy
+from callahead.config.policy import RegistryPolicy, SslPolicy
 from callahead.config.values.secret import masked
 
 from ..errors import ProviderDataError
@@ -36,6 +36,7 @@ class Settings:
         password: Beside *username*.
         timeout_s: How long the first subscriptions wait for an answer.
         session_s: How long the servers keep a session of which they hear nothing.
+        ssl: How TLS is spoken with the servers; None for plain TCP.
         registers: A node of its own tells the registry of each subscription.
     """
 
@@ -47,6 +48,7 @@ class Settings:
     timeout_s: float
     session_s: float
     registers: bool
+    ssl: SslPolicy | None = None
 
     @classmethod
     def of(cls, policy: RegistryPolicy) -> Self:
@@ -55,7 +57,7 @@ class Settings:
         Raises:
             ConfigError: The address names no server, or a setting is unknown or wrong.
         """
-        reject_unknown(policy, _KNOWN)
+        reject_unknown(policy, _KNOWN, takes_ssl=True)
         given = settings_of(policy)
         user, _, location = location_of(policy).rpartition("@")
         place, _, path = location.partition("/")
@@ -68,6 +70,7 @@ class Settings:
             password=given.get("password", unquote(password)),
             timeout_s=duration_ms(policy, "timeout", _TIMEOUT_MS) / 1000,
             session_s=duration_ms(policy, "session", _SESSION_MS) / 1000,
+            ssl=policy.ssl,
             registers=flag(policy, "register", default=True),
         )
 

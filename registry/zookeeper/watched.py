@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
@@ -14,7 +15,14 @@ from .session import FAILURES, Session
 
 _log = logging.getLogger("callahead.registry")
 
+# Reading anew takes at most a third of the time, however often something changes, and waits no longer than that.
+_REST, _MOST_REST_S = 2.0, 1.0
+_MOST_NODES = 100_000
 _FORBIDDEN = "there is no permission to read it; set username and password"
+
+
+class TooManyNodes(Exception):
+    """A folder has more nodes than are read; the message says how many."""
 
 
 class Watched(ABC):
@@ -25,6 +33,8 @@ class Watched(ABC):
         watch: Called by kazoo at each event; always the same object, of which kazoo keeps one.
         problem: Why what is known is not what stands there now; "" where it is.
         is_answered: It has been looked for at least once, with whatever result.
+        rests_until: Monotonic second before which it is not read again: a thousand instances that are started again one
+            by one are read some times, not a thousand times.
         is_guarded: The session was lost after it was read, so that finding nothing is no news: servers whose data are
             gone show the same.
     """
@@ -35,6 +45,7 @@ class Watched(ABC):
         self.problem = ""
         self.is_answered = False
         self.is_guarded = False
+        self.rests_until = 0.0
         self._faults: frozenset[str] = frozenset()
 
     @abstractmethod
@@ -43,13 +54,29 @@ class Watched(ABC):
 
     def refresh(self, session: Session) -> None:
         """Read it, or keep what was read before and say why."""
+        began = time.monotonic()
         try:
             self.read(session)
         except NoAuthError:
             self.fail(_FORBIDDEN)
+        except TooManyNodes as error:
+            self.fail(str(error))
         except FAILURES as error:
             self.fail(f"it cannot be read: {str(error) or type(error).__name__}")
         self.is_answered = True
+        now = time.monotonic()
+        self.rests_until = now + min((now - began) * _REST, _MOST_REST_S)
+
+    def names_in(self, session: Session, path: str) -> list[str]:
+        """List the children of *path*, none where there is no such path, and ask to be told of the next change.
+
+        Raises:
+            TooManyNodes: Nobody has so many providers.
+        """
+        found = session.children(path, self.watch) or []
+        if len(found) > _MOST_NODES:
+            raise TooManyNodes(f"it has {len(found)} nodes, and may have {_MOST_NODES}; the last good list stays")
+        return found
 
     def fail(self, problem: str) -> None:
         """Keep what was read before, and say why."""

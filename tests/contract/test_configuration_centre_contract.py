@@ -4,9 +4,11 @@ A new one joins by adding a `Source` to SOURCES, or to LONG where it needs a ser
 """
 
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Condition
 from typing import Protocol, cast
@@ -16,7 +18,15 @@ from support.nacos_server import shared as shared_nacos
 from support.zookeeper_server import shared
 
 from callahead.config.policy import RegistryPolicy
-from callahead.registry import Registry, RegistryError, ServiceKey, open_registry
+from callahead.registry import (
+    FileRegistry,
+    MemoryRegistry,
+    MergedRegistry,
+    Registry,
+    RegistryError,
+    ServiceKey,
+    open_registry,
+)
 from callahead.registry.api import ConfigurationCentre
 from callahead.registry.nacos.text import MAX_CHARACTERS
 
@@ -64,6 +74,46 @@ class ZookeeperSource:
         self.client.close()
 
 
+class MemorySource:
+    """A space of its own; what is no text cannot be written there."""
+
+    def __init__(self, _: Path) -> None:
+        self.space = MemoryRegistry.named(next(names))
+
+    def open(self) -> Registry:
+        return MemoryRegistry(RegistryPolicy(id="memory", address=f"memory://{self.space.name}"))
+
+    def put(self, group: str, key: str, text: bytes | None) -> None:
+        with suppress(UnicodeDecodeError):
+            self.space.write(key, None if text is None else text.decode(), group=group)
+
+    def close(self) -> None:
+        self.space.clear()
+
+
+class FileSource:
+    """A file of nothing but rules."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "providers.yml"
+        self.texts: dict[str, bytes] = {}
+        self.put(GROUP, "first", b"")
+
+    def open(self) -> Registry:
+        return FileRegistry(RegistryPolicy(id="file", address=f"{self.path.as_uri()}?interval=10"))
+
+    def put(self, group: str, key: str, text: bytes | None) -> None:
+        changed = {**self.texts, f"{group}/{key}": text}
+        self.texts = {name: one for name, one in changed.items() if one is not None}
+        new = self.path.with_suffix(".new")
+        lines = (b'  "%s": "%s"\n' % (name.encode(), one) for name, one in self.texts.items())
+        new.write_bytes(b"rules:\n" + b"".join(lines))
+        os.replace(new, self.path)
+
+    def close(self) -> None:
+        pass
+
+
 class NacosSource:
     """A namespace of its own in a server that all tests share, which keeps no bytes that are no text."""
 
@@ -87,10 +137,19 @@ class NacosSource:
         pass
 
 
+class MergedSource(MemorySource):
+    """Of two registries the first keeps no text."""
+
+    def open(self) -> Registry:
+        spaces = (MemoryRegistry.named(next(names)), self.space)
+        parts = [MemoryRegistry(RegistryPolicy(id=one.name, address=f"memory://{one.name}")) for one in spaces]
+        return MergedRegistry(parts)
+
+
+SOURCES: dict[str, Callable[[Path], Source]] = {"memory": MemorySource, "file": FileSource, "merged": MergedSource}
+LONG: dict[str, Callable[[Path], Source]] = {"nacos": NacosSource, "zookeeper": ZookeeperSource}
 # What keeps no text without a character.
 NO_EMPTY = ("nacos",)
-SOURCES: dict[str, Callable[[Path], Source]] = {}
-LONG: dict[str, Callable[[Path], Source]] = {"nacos": NacosSource, "zookeeper": ZookeeperSource}
 
 KINDS = [
     *(pytest.param(kind, id=name) for name, kind in SOURCES.items()),

@@ -56,6 +56,12 @@ def test_the_shares_are_the_weights(weighted: Any, weights: tuple[int, ...]) -> 
     assert shares(weighted(parts(3)), providers(*weights), 7000) == pytest.approx(expected, abs=0.03)
 
 
+def test_weights_out_of_all_bounds_are_bounded(weighted: Any) -> None:
+    """Below 0 is 0, and no weight is above 10000, whatever a registry says."""
+    listed = providers(-5, 10**30, 10_000)
+    assert shares(weighted(parts(3)), listed, 4000) == pytest.approx([0, 0.5, 0.5], abs=0.03)
+
+
 def test_a_provider_that_has_just_started_gets_less(weighted: Any) -> None:
     """At half of its warm-up it has half of its weight, and at the end all of it."""
     clock = FakeClock()

@@ -18,6 +18,7 @@ from urllib.parse import quote_plus
 import pytest
 from _pytest.mark import ParameterSet
 from support.applications import Applications, NobodyIsAsked, metadata_of
+from support.dns_server import DnsServer
 from support.nacos_server import shared as shared_nacos
 from support.zookeeper_server import shared
 
@@ -39,6 +40,7 @@ from callahead.registry.cached.registry import CachedRegistry
 from callahead.registry.cached.store import ListStore
 from callahead.registry.discovery.discovery import Discovery
 from callahead.registry.discovery.registry import DiscoveringRegistry
+from callahead.registry.dns import DnsRegistry
 from callahead.registry.nacos.names import name_of
 from callahead.registry.url import Url, endpoint_of
 
@@ -171,6 +173,24 @@ class ZookeeperSource:
     def close(self) -> None:
         self.client.stop()
         self.client.close()
+
+
+class DnsSource:
+    """SRV records of one name; it knows no services, so that of `put` only those of ``a.B`` are there."""
+
+    def __init__(self, _: Path) -> None:
+        self.server = DnsServer()
+
+    def open(self) -> Registry:
+        query = f"server={self.server.address}&refresh=10&empty_protection=false"
+        return DnsRegistry(RegistryPolicy(id="dns", address=f"dns://_tri._tcp.shop.test?{query}"))
+
+    def put(self, providers: Mapping[str, Sequence[str]]) -> None:
+        urls = map(Url.parse, providers.get(str(KEY), ()))
+        self.server.put("_tri._tcp.shop.test", "SRV", *(f"0 0 {url.port} {url.host}." for url in urls))
+
+    def close(self) -> None:
+        self.server.close()
 
 
 class NacosSource:
@@ -310,7 +330,18 @@ def any_source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sourc
     yield from made(request.param, tmp_path)
 
 
-@pytest.fixture(params=params(SOURCES))
+# What only a registry that tells services apart can be asked.
+OF_SERVICES = ("test_many_subscriptions_hear_of_their_own_service", "test_only_providers_that_match_are_told")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Try `source` on all, but what concerns several services on those alone that know of services."""
+    if "source" in metafunc.fixturenames:
+        tables = [SOURCES] if metafunc.function.__name__ in OF_SERVICES else [SOURCES, {"dns": DnsSource}]
+        metafunc.parametrize("source", params(*tables), indirect=True)
+
+
+@pytest.fixture
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     yield from made(request.param, tmp_path)
 

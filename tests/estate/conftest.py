@@ -7,6 +7,7 @@ A test of this folder makes a fault that befalls a part of it, and looks at what
 from __future__ import annotations
 
 import itertools
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import wait
@@ -21,6 +22,9 @@ from callahead.consumer.testing import ProviderProcess
 from callahead.registry import MemoryRegistry
 
 HERE = Path(__file__).parent
+# For what stands next door.
+sys.path.append(str(HERE))
+
 SERVICE = "com.alibaba.foo.FooService"
 OF_PROTOCOL: dict[str, dict[str, Any]] = {
     "dubbo": {"methods": {"findFoo": {"parameter_types": ["int"]}}},
@@ -45,16 +49,16 @@ class Estate:
         self._registry = {"address": f"memory://{name}"}
         self.processes: list[ProviderProcess] = []
 
-    def start(self, count: int = 3) -> list[ProviderProcess]:
-        """Start *count* providers more, and list them."""
-        started = [self._stack.enter_context(self._process()) for _ in range(count)]
+    def start(self, count: int = 3, delay: str = "0ms") -> list[ProviderProcess]:
+        """Start *count* providers more, which answer after *delay*, and list them."""
+        started = [self._stack.enter_context(self._process(delay)) for _ in range(count)]
         for process in started:
             self.listed.register(SERVICE, process.url)
         self.processes += started
         return started
 
-    def _process(self) -> ProviderProcess:
-        return ProviderProcess(f"estate_providers:{self.protocol}", path=[str(HERE)])
+    def _process(self, delay: str) -> ProviderProcess:
+        return ProviderProcess(f"estate_providers:{self.protocol}", delay, path=[str(HERE)])
 
     def consumer(self, **settings: Any) -> Consumer:
         """Make a consumer whose reference has *settings*."""

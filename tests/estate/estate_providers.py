@@ -9,15 +9,17 @@ from callahead.consumer.testing import EmbeddedProvider
 SERVICE = "com.alibaba.foo.FooService"
 
 
-def tri() -> EmbeddedProvider:
-    """Serve over gRPC."""
+def tri(delay: str = "0ms") -> EmbeddedProvider:
+    """Serve over gRPC, each call after *delay*."""
     provider = EmbeddedProvider()
     provider.serve(SERVICE, module="callahead.conf.foo_pb2", findFoo=lambda _: {"foo_id": os.getpid()})
+    provider.script("findFoo", delay=delay)
     return provider
 
 
-def dubbo() -> EmbeddedProvider:
-    """Serve over Dubbo's classic protocol."""
+def dubbo(delay: str = "0ms") -> EmbeddedProvider:
+    """Serve over Dubbo's classic protocol, each call after *delay*."""
     provider = EmbeddedProvider(protocol="dubbo")
     provider.serve(SERVICE, findFoo=lambda _: os.getpid())
+    provider.script("findFoo", delay=delay)
     return provider

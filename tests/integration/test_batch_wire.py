@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
@@ -93,6 +93,59 @@ def test_a_batch_arrives(request: pytest.FixtureRequest, shelf: Shelf, protocol:
     assert flush_batch(view, 20) == 20
     assert [future.result(5) for future in futures] == [None] * 20
     assert shelf.wait(20) == list(range(20))
+
+
+class Clerk:
+    """A client of this process."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def put(self, number: int) -> None:
+        self._shelf.put(number)
+
+
+BATCHED = {"return": False, "batch": {"max_count": 20, "max_delay": "60s"}}
+
+
+def test_a_batch_by_configuration_arrives_over_dubbo(stock_url: str, shelf: Shelf) -> None:
+    """The twentieth call takes the others along; the call site is a plain call."""
+    settings = {**DUBBO, "url": stock_url, "methods": {"put": BATCHED}}
+    with Consumer({"references": {"stock": settings}}) as consumer:
+        _put_twenty(lambda number: consumer.reference("stock").put(number, "x"), shelf)
+
+
+def test_a_batch_by_configuration_arrives_over_tri(shelf: Shelf) -> None:
+    """Each request is a stream of its own there; they are handed to gRPC one behind the other."""
+    with EmbeddedProvider() as provider:
+        methods = {"touch": lambda request: shelf.put(request.bar_id) or {}}
+        provider.serve(TRI["interface"], methods, module=TRI["module"])
+        settings = {**TRI, "url": provider.url, "methods": {"touch": BATCHED}}
+        with Consumer({"references": {"stock": settings}}) as consumer:
+            _put_twenty(lambda number: consumer.reference("stock").touch(bar_id=number), shelf)
+
+
+def test_a_batch_by_configuration_arrives_over_python(shelf: Shelf) -> None:
+    """They go to the threads of the reference at once."""
+    settings = {"protocol": "python", "methods": {"put": BATCHED}}
+    with Consumer({"references": {"stock": settings}}) as consumer:
+        _put_twenty(consumer.wrap("stock", Clerk(shelf)).put, shelf)
+
+
+def _put_twenty(put: Callable[[int], object], shelf: Shelf) -> None:
+    for number in range(19):
+        assert put(number) is None
+    assert shelf.articles == []
+    put(19)
+    assert shelf.wait(20) == list(range(20))
+
+
+def test_what_waits_when_the_consumer_closes_leaves(stock_url: str, shelf: Shelf) -> None:
+    """Long before its time."""
+    settings = {**DUBBO, "url": stock_url, "methods": {"put": BATCHED}}
+    with Consumer({"references": {"stock": settings}}) as consumer:
+        consumer.reference("stock").put(1, "x")
+    assert shelf.wait(1) == [1]
 
 
 def test_they_leave_by_their_bytes(dubbo: Any, shelf: Shelf) -> None:

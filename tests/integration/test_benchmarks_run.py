@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from benchmarks.ice_peer import REQUIREMENT
+from callahead.config.extension import LOADBALANCE, available
 
 ROOT = Path(__file__).parents[2]
 CALLAHEAD = "callahead dubbo"
@@ -141,3 +142,30 @@ def test_hessian2_is_compared_with_pickle_and_json() -> None:
     assert [variants(parts[name]) for name in ("encode", "decode")] == [["hessian2", "pickle", "json"]] * 2
     assert all(row["cpu_us_per_call"] > 0 for row in parts["encode"] + parts["decode"])
     assert min(parts["size"], key=lambda row: row["bytes"])["codec"] == "hessian2"
+
+
+def test_directory_measures_every_load_balancer() -> None:
+    """Each list has a line in the first table, and a table of its own with each load balancer."""
+    parts = report("directory", "--most", "1000", "--choices", "20")["parts"]
+
+    assert [row["providers"] for row in parts["refresh"]] == ["100", "1,000"]
+    assert {row["balancer"] for row in parts["1,000 providers"]} == set(available(LOADBALANCE))
+    assert all(row["choice_us"] > 0 for row in parts["100 providers"])
+
+
+def test_balance_simulates_each_scene() -> None:
+    """Every load balancer in each, the same figures in each run."""
+    first, again = (report("balance", "--providers", "20", "--calls", "200")["parts"] for _ in range(2))
+
+    assert first == again
+    assert [len(rows) for rows in first.values()] == [len(available(LOADBALANCE))] * 3
+
+
+def test_a_file_goes_faster_through_a_window() -> None:
+    """Every byte arrives each way, and to wait for each answer takes longer than to have some on their way."""
+    parts = report("transfer", "--size", "600000")["parts"]
+
+    rows = {row["variant"]: row for row in parts["transfer"]}
+    assert list(rows) == ["bare socket", "a window of 4, each chunk sent", "one chunk at a time"]
+    assert rows["bare socket"]["share"] == 1
+    assert rows["one chunk at a time"]["share"] < rows["a window of 4, each chunk sent"]["share"]

@@ -253,6 +253,30 @@ def test_connect_follows_registries() -> None:
     assert "hunter2" not in result.output
 
 
+def test_connect_says_which_registry_knows_no_applications() -> None:
+    """Where a reference asks for just those, at the line of what it asks for."""
+    Path("providers.yml").write_text("[]")
+    registries = "registries:\n  main: {address: 'file:providers.yml'}\n"
+    of_main = f"{MODULE}\n    registry: main\n    check: false"
+    forced, named = f"{of_main}\n    migration_step: FORCE_APPLICATION", f"{of_main}\n    provided_by: shop"
+    result = check(registries + references(one=forced, two=named), "--connect")
+    why = 'registry "main" knows no applications, which'
+    assert problems(result) == [
+        f"shop.yml:9: references.one.migration_step: {why} FORCE_APPLICATION asks for alone",
+        f"shop.yml:15: references.two.provided_by: {why} this asks for (remove it)",
+    ]
+
+
+def test_connect_asks_those_too_that_rules_keep_calls_from() -> None:
+    """By their tag, or by a rule: whoever is listed is asked."""
+    Path("providers.yml").write_text("- tri://127.0.0.1:1/helloworld.Greeter?dubbo.tag=gray\n")
+    registries = "registries:\n  main: {address: 'file:providers.yml'}\n"
+    routers = "routers: {condition: {conditions: ['=> ']}}"
+    result = check(registries + references(one=f"{MODULE}\n    registry: main\n    {routers}"), "--connect")
+    [problem] = problems(result)
+    assert problem.startswith("shop.yml:7: references.one.registry: tri://127.0.0.1:1: no connection: ")
+
+
 def test_a_mute_peer_costs_the_timeout_and_no_more() -> None:
     """One that accepts and never speaks is a finding, and the others are asked meanwhile."""
     with Peer(tri_peers.mute) as mute:

@@ -109,6 +109,43 @@ def test_the_picture_shows_the_figures_of_its_run(ran: Ran) -> None:
         assert overlaps(drawn) == (mode != "sync")
 
 
+def test_with_a_registry_providers_and_rules_come_and_go_and_no_call_fails(tmp_path: Path) -> None:
+    """After each change the next calls go where they should; the running ones are answered."""
+    with start(tmp_path, [*MADE, MAIN.format(["demo", "--registry", "--json"])]) as process:
+        printed, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) == (0, "")
+    steps = json.loads(printed)["steps"]
+    assert [(step["what"], sorted(step["asked"]), step["failed"]) for step in steps] == [
+        ("b and c join a", ["a", "b", "c"], 0),
+        ("a rule sends find* to c", ["c"], 0),
+        ("the rule is deleted", ["a", "b", "c"], 0),
+        ("a leaves", ["b", "c"], 0),
+        ("b's weight becomes three times c's", ["b", "c"], 0),
+    ]
+    assert steps[-1]["asked"]["b"] > 2 * steps[-1]["asked"]["c"]
+    assert_nothing_runs(process.pid)
+
+
+def test_with_a_registry_it_prints_what_became_of_each_change(tmp_path: Path) -> None:
+    """As bars, on a narrow terminal too."""
+    with start(
+        tmp_path,
+        [*MADE, MAIN.format(["demo", "--registry"])],
+        COLUMNS="40",
+        TERM="dumb",
+        NO_COLOR="1",
+        PYTHONIOENCODING="ascii",
+    ) as process:
+        printed, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) == (0, "")
+    lines = printed.splitlines()
+    at = lines.index("a rule sends find* to c")
+    assert lines[at + 1].endswith("calls were running, 0 failed; the next ones went to")
+    assert lines[at + 2] == f"  c  30 {'#' * 28}"
+
+
 def test_a_picture_that_could_not_be_written_is_refused_before_anything_runs(tmp_path: Path) -> None:
     """Its folder is not there."""
     with start(tmp_path, [*MADE, MAIN.format(["demo", "--svg", "no/such/demo.svg"])]) as process:

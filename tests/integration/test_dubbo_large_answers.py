@@ -67,7 +67,7 @@ def test_a_blocking_call_reads_its_own_answer(consume: Consume, peer: DubboPeer)
 def test_a_blocking_call_on_the_only_callback_thread_gets_its_answer(consume: Consume, peer: DubboPeer) -> None:
     """That thread cannot come to its help while it waits."""
     config = foo_config(peer.url)
-    config.setdefault("consumer", {})["callback_threads"] = 1
+    config.setdefault("consumer", {})["callback_executor"] = {"threads": 1}
     foo = consume(config).reference("foo")
     inner: list[Any] = []
     done = threading.Event()

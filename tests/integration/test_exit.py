@@ -256,3 +256,30 @@ def test_a_reference_outlives_the_name_of_its_consumer(programs: Programs, greet
     """
     done = programs.run(program, greeter.url)
     assert (done.returncode, said(done), done.stdout) == (0, [], "ann\n")
+
+
+PLACES = {
+    "an executor": "callback_executor = ThreadPoolExecutor(1)",
+    "a loop that is closed": "callback_executor = asyncio.new_event_loop(); atexit.register(callback_executor.close)",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_callbacks_elsewhere_run_at_the_exit(programs: Programs, place: str) -> None:
+    """The interpreter has ended the executor's threads, and the loop is no more: the callback runs all the same."""
+    program = f"""
+    import asyncio, atexit
+    from concurrent.futures import ThreadPoolExecutor
+
+    class Slow:
+        def say(self, text):
+            time.sleep(0.3)
+            return text
+
+    {PLACES[place]}
+    local = Consumer({{"references": {{"slow": {{"protocol": "python"}}}}}}, callback_executor=callback_executor)
+    slow = local.wrap("slow", Slow())
+    slow.say.future("pending").add_done_callback(lambda future: say(future.result()))
+    """
+    done = programs.run(program, "dubbo://127.0.0.1:1")
+    assert (done.returncode, done.stdout, said(done)) == (0, "pending\n", [])

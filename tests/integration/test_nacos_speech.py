@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import grpc
 import pytest
 from support.nacos_peer import NacosPeer, listing
 
-from callahead.config.policy import RegistryPolicy
+from callahead.config.policy import RegistryPolicy, SslPolicy
 from callahead.registry import RecordingListener, ServiceKey, open_registry
 from callahead.registry.nacos import NacosRegistry
 
@@ -134,12 +136,65 @@ def test_a_server_that_ends_each_connection_is_asked_less_and_less_often(peer: N
     assert "takes connections, but this was lost at once: the server ended it" in registry.problem
 
 
+def test_of_several_servers_one_that_answers_is_used_and_all_that_fail_are_named() -> None:
+    """Whichever is tried first."""
+    with NacosPeer() as peer:
+        peer.answers["SubscribeService"] = lambda _: listing("h")
+        address, heard = f"nacos://127.0.0.1:1?backup={peer.address}", RecordingListener()
+        registry = open_registry(RegistryPolicy(id="main", address=address))
+        registry.subscribe(KEY, heard)
+        assert heard.addresses == ["h:1"]
+    told = heard.wait(lambda one: f"port {peer.port + 1000}" in one.reason)
+    registry.close()
+    assert "127.0.0.1 cannot be reached at port 1001" in told.reason
+    assert [each.address for each in told.endpoints] == ["h:1"]
+
+
 def test_a_list_that_is_refused_is_not_known(peer: NacosPeer, opened: Open) -> None:
     """So that what a cache keeps is not replaced by nothing."""
     peer.answers["SubscribeService"] = lambda _: {"resultCode": 500, "errorCode": 403, "message": "no"}
     (snapshot,) = heard_from(opened()).snapshots
     assert "the server refuses SubscribeServiceRequest: no (error 403)" in snapshot.reason
     assert not snapshot.is_known
+
+
+@pytest.mark.parametrize(
+    ("ca", "server_name", "addresses"),
+    [
+        ("ca", None, ["h:1"]),
+        ("ca", "foo.internal", ["h:1"]),
+        ("ca", "bar.internal", []),
+        ("other_ca", None, []),
+    ],
+)
+def test_tls_is_spoken_where_ssl_says_so(
+    certificates: Path, ca: str, server_name: str | None, addresses: list[str]
+) -> None:
+    """With a server whose certificate is trusted and has its name; no list comes from another."""
+    key, certificate = ((certificates / f"server.{part}").read_bytes() for part in ("key", "pem"))
+    policy = SslPolicy(ca=str(certificates / f"{ca}.pem"), server_name=server_name)
+    with NacosPeer(grpc.ssl_server_credentials([(key, certificate)])) as peer:
+        peer.answers["SubscribeService"] = lambda _: listing("h")
+        assert heard_over(policy, peer, "5s" if addresses else "300ms").addresses == addresses
+
+
+def heard_over(ssl: SslPolicy, peer: NacosPeer, timeout: str) -> RecordingListener:
+    """What a registry hears within that time, or sooner."""
+    address = f"nacos://{peer.address}?timeout={timeout}"
+    registry, heard = open_registry(RegistryPolicy(id="main", address=address, ssl=ssl)), RecordingListener()
+    registry.subscribe(KEY, heard)
+    registry.close()
+    return heard
+
+
+def test_a_certificate_that_cannot_be_read_is_named(peer: NacosPeer) -> None:
+    """It may come later, so the registry goes on trying."""
+    address = f"nacos://{peer.address}?timeout=10ms"
+    registry = open_registry(RegistryPolicy(id="main", address=address, ssl=SslPolicy(ca="/nowhere.pem")))
+    heard = RecordingListener()
+    registry.subscribe(KEY, heard)
+    heard.wait(lambda one: "/nowhere.pem cannot be read: no such file or directory" in one.reason)
+    registry.close()
 
 
 def test_services_that_come_later_are_found_by_who_wants_any(peer: NacosPeer, opened: Open) -> None:

@@ -30,8 +30,9 @@ REFERENCES: Final[Mapping[str, Mapping[str, Any]]] = {
     "sent": {"async": True, "sent": True},
     "lazy": {"async": "lazy"},
     "oneway": {"return": False},
+    "batched": {"return": False, "batch": {"max_delay": 600_000, "max_bytes": "64MiB"}},
 }
-WITHOUT_FUTURE: Final = ("sync", "oneway")
+WITHOUT_FUTURE: Final = ("sync", "oneway", "batched")
 _CONFIGURED: Final = ("ahead", "sent", "lazy")
 
 
@@ -40,8 +41,8 @@ class Ask:
     """One call to be made.
 
     Attributes:
-        mode: ``future``, ``again`` (a future, of an idempotent method), ``ahead``, ``sent``, ``lazy``, ``sync`` or
-            ``oneway``; of calls that belong together, one of `ledger.together.SCOPES`.
+        mode: ``future``, ``again`` (a future, of an idempotent method), ``ahead``, ``sent``, ``lazy``, ``sync``,
+            ``oneway`` or ``batched``; of calls that belong together, one of `ledger.together.SCOPES`.
         delay_ms: How long the provider takes.
         fails: The method fails.
         padding: Bytes to make the request larger.
@@ -115,7 +116,7 @@ class Client:
         references = {name: {**base, **more} for name, more in REFERENCES.items()}
         config = {
             "application": {"shutdown_timeout": shutdown_timeout},
-            "consumer": {"callback_threads": callback_threads},
+            "consumer": {"callback_executor": {"threads": callback_threads}},
             "references": references,
         }
         self.consumer = Consumer(config, on_drop=self._on_drop)

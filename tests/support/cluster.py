@@ -6,13 +6,14 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from callahead.config.policy import Backoff, MethodPolicy
+from callahead.config.policy import Backoff, MethodPolicy, Outlier
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import CallRecord, Done, Invocation, Outcome
 from callahead.consumer.call.provider import Provider
 from callahead.consumer.cluster.api import Cluster, ClusterParts
 from callahead.consumer.cluster.budget import RetryBudget
 from callahead.consumer.cluster.directory import Directory
+from callahead.consumer.cluster.health import Health
 from callahead.consumer.loadbalance.random import RandomLoadBalance
 from callahead.consumer.runtime.callbacks import CallbackExecutor
 from callahead.registry.models import Endpoint, Snapshot
@@ -80,6 +81,7 @@ class Bench:
         self.released: list[Provider] = []
         self.directory = Directory("tri", self.released.append, self.clock)
         self.publish(*endpoints(providers))
+        self.health = Health(self.directory, Outlier(), self.clock)
         self.attempts: list[tuple[Attempt, Done]] = []
         self.asked: list[str] = []
         self._take = attempt if attempt is not None else lambda *given: self.attempts.append(given)
@@ -88,6 +90,7 @@ class Bench:
         self.cluster: Any = kind(
             ClusterParts(
                 directory=self.directory,
+                health=self.health,
                 loadbalance=RandomLoadBalance(parts()) if loadbalance is None else loadbalance,
                 attempt=self._attempt,
                 budget=Rich() if budget is None else budget,

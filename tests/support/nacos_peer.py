@@ -29,13 +29,16 @@ def listing(*hosts: str) -> dict[str, Any]:
 class NacosPeer:
     """Answers each request with OK and nothing else, unless *answers* has more to say for its kind.
 
+    Args:
+        credentials: Of a server that speaks TLS.
+
     Attributes:
         answers: By the kind of the request, without its last word.
         heard: All that clients said, in order: requests, and what they say on their streams.
         ends_streams: Every stream is ended as soon as it is made.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
         self.answers: dict[str, Callable[[Body], Body]] = {}
         self.heard: list[Message] = []
         self.ends_streams = False
@@ -44,7 +47,7 @@ class NacosPeer:
         self._ending = False
         self._pool = ThreadPoolExecutor(8)
         self._server = grpc.server(self._pool, handlers=[self._unary(), self._streaming()])
-        self.port = self._bind() - 1000
+        self.port = self._bind(credentials) - 1000
 
     @property
     def address(self) -> str:
@@ -76,11 +79,14 @@ class NacosPeer:
         self._server.stop(0).wait(_WAIT_S)
         self._pool.shutdown()
 
-    def _bind(self) -> int:
+    def _bind(self, credentials: grpc.ServerCredentials | None) -> int:
         """Bind a port above 1000, since that of HTTP is so much lower."""
         while True:
+            address = f"127.0.0.1:{random.randrange(20_000, 32_000)}"
             try:
-                return self._server.add_insecure_port(f"127.0.0.1:{random.randrange(20_000, 32_000)}")
+                if credentials is None:
+                    return self._server.add_insecure_port(address)
+                return self._server.add_secure_port(address, credentials)
             except RuntimeError:
                 continue
 

@@ -254,7 +254,8 @@ class Publisher:
     def __init__(self, server: NacosServer) -> None:
         host, _, port = server.address.partition(":")
         self._headers = server.token()
-        self._connection = Connection(Server(host, int(port)), host, next(self._names), lambda _: None, lambda: None)
+        place, name = Server(host, int(port)), next(self._names)
+        self._connection = Connection(place, None, host, name, lambda _: None, lambda: None)
         self._connection.open("")
 
     def register(self, service: str, host: str, port: int, metadata: Mapping[str, Any], **also: Any) -> None:

@@ -49,7 +49,11 @@ class Shop:
             "consumer": {"timeout": 60_000, "retry_backoff": {"base": 0}, **(consumer or {})},
             "references": {"foo": foo},
         }
-        self.consumer = Consumer(config, transports={"tri": self.transport}, **options)
+        self.consumer = Consumer(self.configuration(config), transports={"tri": self.transport}, **options)
+
+    def configuration(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Give the whole configuration, of which *config* has the reference."""
+        return config
 
     @property
     def foo(self) -> Any:

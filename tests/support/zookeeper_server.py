@@ -16,6 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +28,7 @@ from kazoo.client import KazooClient
 _PROJECT: Final = Path(__file__).parent / "zookeeper"
 _TARGET: Final = _PROJECT / "target"
 _QUICK_START: Final = ("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-_SETTINGS: Final = {
+_SETTINGS: Final[Mapping[str, object]] = {
     "clientPortAddress": "127.0.0.1",
     "tickTime": 500,
     "minSessionTimeout": 1000,
@@ -86,11 +87,25 @@ class ZookeeperServer:
 
     Args:
         folder: For its data and its log.
+        certificates: A folder of `make_certificates`, for TLS on a port of its own; None for no such port.
+        settings: Further lines of its configuration.
+        options: Options of the JVM.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        certificates: Path | None = None,
+        settings: Mapping[str, object] | None = None,
+        options: Sequence[str] = (),
+    ) -> None:
         self.port = _free_port()
+        self.secure_port = _free_port()
         self._folder = folder
+        self._settings = {**_SETTINGS, **(settings or {})}
+        self._options = tuple(options)
+        if certificates is not None:
+            self._settings |= self._secured(certificates)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -98,14 +113,32 @@ class ZookeeperServer:
         """``host:port``."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def secure_address(self) -> str:
+        """``host:port`` where TLS is spoken."""
+        return f"127.0.0.1:{self.secure_port}"
+
+    def _secured(self, certificates: Path) -> dict[str, object]:
+        """What makes it speak TLS and ask its clients for certificates; it wants key and certificate in one file."""
+        both = self._folder / "server-with-key.pem"
+        both.write_text((certificates / "server.key").read_text() + (certificates / "server.pem").read_text())
+        return {
+            "serverCnxnFactory": "org.apache.zookeeper.server.NettyServerCnxnFactory",
+            "secureClientPort": self.secure_port,
+            "secureClientPortAddress": "127.0.0.1",
+            "ssl.keyStore.location": both,
+            "ssl.trustStore.location": certificates / "ca.pem",
+            "ssl.hostnameVerification": "false",
+        }
+
     def start(self) -> Self:
         """Start it and return once it answers a client: its port is open before that, even where it never will."""
         _build()
         config = self._folder / "zoo.cfg"
-        lines = {**_SETTINGS, "clientPort": self.port, "dataDir": self._folder / "data"}
+        lines = {**self._settings, "clientPort": self.port, "dataDir": self._folder / "data"}
         config.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
         main = "org.apache.zookeeper.server.ZooKeeperServerMain"
-        command = ["java", *_QUICK_START, "-cp", str(_TARGET / "lib" / "*"), main, str(config)]
+        command = ["java", *_QUICK_START, *self._options, "-cp", str(_TARGET / "lib" / "*"), main, str(config)]
         with (self._folder / "log").open("a") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:

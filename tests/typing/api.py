@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, assert_type
 
 import callahead
@@ -39,6 +40,9 @@ def consumers() -> None:
         assert_type(consumer.reference("foo"), Reference)
     Consumer({"references": {}}).close(timeout=1.5)
     Consumer({}, on_drop=dropped)
+    Consumer({}, callback_executor=ThreadPoolExecutor(1))
+    Consumer({}, callback_executor=asyncio.new_event_loop())
+    Consumer({}, callback_executor=7)  # type: ignore[arg-type]
     Consumer(7)  # type: ignore[arg-type]
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import configparser
 import json
+import random
 import re
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 import pytest
 
-from benchmarks import costs, ice_peer
+from benchmarks import costs, features, ice_peer, link
 from benchmarks.__main__ import main
 from benchmarks.loops import by_callback, one_by_one, windowed
 from benchmarks.measure import Sample, ratios, turns
@@ -170,6 +175,30 @@ def test_each_interceptor_is_measured_against_a_plain_reference() -> None:
     assert [row["variant"] for row in rows[1:-1]] == list(costs.ADDED)
     assert (rows[0]["sync_added_us"], rows[0]["future_added_us"]) == (0.0, 0.0)
     assert all(row["sync_us"] > 0 and row["future_us"] > 0 for row in rows)
+
+
+def test_each_feature_is_used_by_as_many_calls_as_are_asked_for() -> None:
+    """The plain loop and that of the feature make every call, whichever way they count."""
+    with ExitStack() as stack:
+        for name, (_, plain, used) in features.features(stack, in_flight=3):
+            plain(7)
+            used(7)
+            assert name
+
+
+def test_a_link_takes_and_hands_on_at_its_speed() -> None:
+    """All bytes arrive, in order, no sooner than the link allows: so long for each, and the way."""
+    near, source = socket.socketpair()
+    target, far = socket.socketpair()
+    data = random.Random(7).randbytes(100_000)
+    threading.Thread(target=link.carry, args=(source, target, 1_000_000, 0.02), daemon=True).start()
+    began = time.monotonic()
+    threading.Thread(target=lambda: (near.sendall(data), near.shutdown(socket.SHUT_WR)), daemon=True).start()
+    arrived = b"".join(iter(lambda: far.recv(65536), b""))
+    assert arrived == data
+    assert time.monotonic() - began >= 0.1
+    for one in (near, source, target, far):
+        one.close()
 
 
 @pytest.mark.source

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import re
 import sys
 import typing
@@ -17,6 +18,7 @@ from uuid import UUID
 import click
 import pytest
 from support.manual import DOCS, ROOT, module_of_docs
+from support.routing import call, providers
 
 from callahead import consumer
 from callahead.config import ConfigError, extension, load_file, load_text
@@ -366,3 +368,15 @@ def test_the_features_are_those_of_all_five_clients() -> None:
 def test_a_name_that_is_not_there_is_found(name: str, tables: ModuleType) -> None:
     """So that the test above can fail."""
     assert lacks(name, known_keys(tables))
+
+
+def test_the_router_of_the_page_routes(importing: Path) -> None:
+    """The example of docs/extending.rst keeps what every router promises."""
+    folder(importing, "extending")
+    zone = importlib.import_module("shop.zone")
+    near, far = providers("tri://10.0.0.1:1?region=east", "tri://10.0.0.2:1?region=west")
+    (router,) = zone.Zone.routers(zone.ZoneRule(parameter="region"), {"region": "east"}, "here")
+
+    assert router.name == "zone east (here)"
+    assert router.route((near, far), call()) == (near,)
+    assert router.route((far,), call()) == (far,)

@@ -33,7 +33,7 @@ FLOORS = (
     ("registry",),
     ("consumer.errors", "consumer.runtime", "consumer.wire"),
     ("consumer.call", "consumer.codec"),
-    ("consumer.interface", "consumer.interceptor", "consumer.limit", "consumer.loadbalance"),
+    ("consumer.interface", "consumer.interceptor", "consumer.limit", "consumer.loadbalance", "consumer.router"),
     ("consumer.cluster", "consumer.transport"),
     ("consumer.reference",),
     ("consumer.scope",),
@@ -53,7 +53,8 @@ NETWORK = ("grpc", "socket", "ssl", "selectors")
 NETWORK_ROOMS = (
     "consumer.transport", "consumer.testing", "consumer.channel",
     "consumer.interface.proto.recording", "consumer.interface.proto.reflection",
-    "registry.nacos.connection", "registry.zookeeper.session",
+    "registry.dns.resolving", "registry.host", "registry.nacos.connection", "registry.nacos.login",
+    "registry.zookeeper.handler", "registry.zookeeper.session",
 )  # fmt: skip
 
 
@@ -265,7 +266,8 @@ def test_every_extension_point_of_ours_is_declared() -> None:
     """What setup.cfg declares can be loaded, and is found by the name that a configuration uses."""
     from callahead.config import extension
 
-    for group in (extension.REGISTRY, extension.TRANSPORT, extension.LOADBALANCE, extension.CLUSTER):
+    groups = (extension.REGISTRY, extension.TRANSPORT, extension.LOADBALANCE, extension.CLUSTER, extension.ROUTER)
+    for group in groups:
         names = extension.available(group)
         assert names, group
         for name in names:

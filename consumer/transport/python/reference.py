@@ -7,6 +7,8 @@ from typing import Any
 from callahead.config.errors import ConfigError, Problem
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
+from ...call.attempt import Attempt
+from ...call.invocation import Done, Outcome
 from ...interface.description import ServiceDescription
 from ..api import ConnectionCounts, TransportParts
 from .clients import Clients
@@ -93,6 +95,11 @@ class PythonReference:
         policy = self._policy
         source = f"target {policy.transport.target}" if policy.client is None else "the object given to wrap"
         return self._face.describe(policy.interface, source)
+
+    def connect(self, attempt: Attempt, done: Done) -> None:
+        """Have nothing to connect; see `ReferenceTransport.connect`."""
+        del attempt
+        done(Outcome(None))
 
     def counts(self) -> ConnectionCounts:
         """Tell of the threads; see `PythonTransport.connections`."""

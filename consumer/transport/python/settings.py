@@ -9,8 +9,8 @@ from callahead.config.settings import Arguments, Conflict, Target, TransportSett
 
 # What every reference may set, and has no meaning where nothing leaves the process.
 _OF_THE_WIRE: Final = (
-    *("group", "version", "ssl", "connections", "connect_timeout_ms", "max_request_bytes", "max_response_bytes"),
-    *("stub", "generic", "serialization", "attachments"),
+    *("group", "version", "lazy", "ssl", "connections", "connect_timeout_ms", "max_request_bytes"),
+    *("max_response_bytes", "stub", "generic", "serialization", "attachments"),
 )
 _OF_CONNECTIONS: Final = ("max_queued_requests", "max_queued_bytes")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import grpc
 
-from callahead.config.policy import ReferencePolicy, SslPolicy
+from callahead.config.policy import TARGET, ReferencePolicy, SslPolicy
 
 from ...call.provider import Provider
 from ...errors import ConsumerClosed, RpcError, TransportError
@@ -30,6 +30,9 @@ _LOOK_AGAIN_S = 1.0
 """How old such a word may be in a message; many calls time out at once, and each look costs a thread."""
 
 _OWN = itertools.count(1)
+
+# Among the addresses that gRPC itself resolves; without it the first that can be reached takes all calls.
+_IN_TURN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 
 _FORK_SUPPORT = "GRPC_ENABLE_FORK_SUPPORT"
 _NO = ("0", "false", "no", "off", "f", "n")
@@ -112,6 +115,8 @@ def _options(policy: ReferencePolicy) -> tuple[tuple[str, int | str], ...]:
             ("grpc.keepalive_time_ms", policy.transport.keepalive_ms),
             ("grpc.keepalive_timeout_ms", policy.transport.keepalive_timeout_ms),
         ]
+    if any(TARGET in url for url in policy.urls) and policy.default.loadbalance == "roundrobin":
+        options.append(("grpc.service_config", _IN_TURN))
     if policy.ssl is not None and policy.ssl.server_name is not None:
         options.append(("grpc.ssl_target_name_override", policy.ssl.server_name))
     return tuple(options)

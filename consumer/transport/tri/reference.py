@@ -10,12 +10,14 @@ import grpc
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...call.attempt import Attempt
+from ...call.invocation import Done
 from ...call.provider import Provider
 from ...errors import ConsumerClosed
 from ...interface.description import ServiceDescription
 from ...interface.proto.service import MethodTypes
 from ...runtime.forking import fork_safe_lock
 from ..api import Providers, TransportParts
+from ..gathered import all_of
 from ..identity import ServiceIdentity
 from ..request_limit import check_request_size
 from .channels import ConnectionKind, SharedChannel, SharedChannels, kinds_of
@@ -57,6 +59,19 @@ class TriReference:
 
     def _method(self, kind: type[TriMethod], messages: Messages, more: Metadata = ()) -> TriMethod:
         return kind(messages, self._policy, self._routes_of(messages.types.path, more), self._parts)
+
+    def connect(self, attempt: Attempt, done: Done) -> None:
+        """Ask the provider for its health by each channel to it; see `ReferenceTransport.connect`."""
+        from .greeting import greet
+
+        provider = attempt.provider
+        opened = [self._connections.get(provider, kind) for kind in self._kinds]
+        if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
+            self._connections.release(provider)
+        connections = [connection for connection in opened if connection is not None]
+        end = all_of(len(connections), done)
+        for connection in connections:
+            greet(connection, attempt, self._policy, end)
 
     def attribute(self, name: str) -> Any:
         """Have none: see `ReferenceTransport.attribute`."""

@@ -24,6 +24,7 @@ _JAVA: Final = "describe the Java interface by stub, parameter_types or generic"
 class TriSettings(TransportSettings):
     """Who carries the calls, pings of the connection, a limit, and where the types of messages come from."""
 
+    targets: ClassVar[tuple[str, ...]] = ("dns", "xds")
     knows_sent: ClassVar[str] = "where sent is true once gRPC has written it, else with the answer"
 
     carrier: Annotated[str, *choice("grpcio", "http2")] = setting(

@@ -23,7 +23,13 @@ from callahead.consumer.cluster.directory import Directory
 from callahead.consumer.errors import RpcError
 from callahead.consumer.runtime.callbacks import CallbackExecutor
 from callahead.consumer.runtime.timer import Timer
-from callahead.consumer.transport.api import MethodTransport, Transport, TransportParts
+from callahead.consumer.transport.api import (
+    ConnectionCounts,
+    MethodTransport,
+    ReferenceTransport,
+    Transport,
+    TransportParts,
+)
 from callahead.registry.direct import DirectRegistry
 from callahead.registry.models import Snapshot
 
@@ -146,6 +152,12 @@ class Attempt:
         self._sent = threading.Event()
         self.steps: list[str] = []
         self._made: Made | None = None
+
+    def connect(self, opened: ReferenceTransport, provider: Provider, timeout: float) -> None:
+        """Let the transport connect, as a reference with ``lazy: false`` does."""
+        self._made = made = Made(self.invocation((), {}, waits=False), provider, waits=False)
+        made.timeout, made.ends = timeout, time.monotonic() + timeout
+        opened.connect(made, self._end)
 
     def send(self, method: MethodTransport, provider: Provider, invocation: Invocation, timeout: float) -> None:
         """Hand it to the transport, as the stage above one does."""
@@ -331,6 +343,18 @@ class Carrier:
         if notes_sent:
             attempt.notes_sent()
         attempt.send(self._method, self._providers[to], invocation, timeout)
+
+    def connect(self, *, to: int = 0, timeout: float = NEVER) -> Attempt:
+        """Bring about the connections to provider number *to*, before any call."""
+        attempt = Attempt(self._method_policy)
+        self._attempts.append(attempt)
+        attempt.connect(self._opened, self._providers[to], timeout)
+        return attempt
+
+    @property
+    def counts(self) -> tuple[ConnectionCounts, ...]:
+        """What the transport tells of its connections."""
+        return self._transport.connections()
 
     def encode(self, text: str) -> None:
         """Make the bytes of a request, which may be refused."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ledger.carriers import CARRIERS, Carrier
-from ledger.experiments import callers, limits, peers, processes, wires
+from ledger.experiments import batches, callers, limits, peers, processes, wires
 from ledger.round import Round
 
 LONG_S: Final = 60.0
@@ -151,6 +151,18 @@ EXPERIMENTS: Final = (
         number=21, name="full", run=limits.full,
         fault="more calls than have a place, under each when_full; calls that wait are cancelled; 64 threads block",
         holds="what is refused or given up in the queue is not sent and never run; block never deadlocks",
+    ),
+    Experiment(
+        number=22, name="batches", run=batches.failing, short_s=3.0,
+        fault="batches are cut anywhere while they are flushed, flushed to a provider that was killed, and closed with"
+        " their consumer, in peace and at once",
+        holds="a flush tells of each request that was not written, and so does the call; what closes in peace is run,"
+        " what is given up is not",
+    ),
+    Experiment(
+        number=23, name="slow and full", needs="a wire", run=wires.slow_and_full, short_s=4.0,
+        fault="256 kbit/s, asked for more, with a limit of pending bytes, under each when_full",
+        holds="memory bounded under each; what got no place is not sent",
     ),
 )  # fmt: skip
 READY: Final = tuple(one for one in EXPERIMENTS if one.run is not None)

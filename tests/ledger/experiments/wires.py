@@ -13,6 +13,7 @@ from typing import Final
 from ledger import network
 from ledger.client import Ask, Client
 from ledger.damage import Counting, CutAt, Damaging, Shuffling, Slow, flip
+from ledger.experiments.limits import POLICIES
 from ledger.load import mixed
 from ledger.process import ProviderAt
 from ledger.round import Round, answered
@@ -148,6 +149,32 @@ def slow_link(run: Round) -> None:
     run.note("memory grew by", f"{(most - before) / _KIB:.1f} MiB")
     run.require((most - before) / _KIB <= 20, f"memory grew by {(most - before) / _KIB:.1f} MiB")
     run.require(rejected > 0, "nothing was rejected")
+
+
+def slow_and_full(run: Round) -> None:
+    """Carry as little, and bound what is pending: let each policy say what becomes of the rest."""
+    limit = 16 * _KIB
+    run.allow(run.carrier.late_s)
+    provider = run.provider()
+    for policy in POLICIES:
+        proxy = run.proxy(provider, lambda: Slow(_PACE))
+        client = run.client(
+            provider.url_at(proxy.port), by=f"{policy}-", timeout=1000, retries=0, max_pending_bytes=limit,
+            when_full=policy, max_delayed=20,
+        )  # fmt: skip
+        before = most = resident_kb()
+        load = run.load(client, 100, lambda _: Ask(padding=4 * _KIB))
+        ends = time.monotonic() + run.seconds / len(POLICIES)
+        while time.monotonic() < ends:
+            most = max(most, resident_kb())
+            time.sleep(0.05)
+        load.stop()
+        client.wait()
+        own = [call for call in run.books().calls.values() if call.issue.get("by") == client.by]
+        seen = [call.id for call in own if call.outcome.get("fate") == "not_sent" and call.of("received")]
+        run.note(policy, f"{sum(call.kind == 'ok' for call in own)} of {len(own)} ok")
+        run.require((most - before) / _KIB <= 20, f"{policy}: memory grew by {(most - before) / _KIB:.1f} MiB")
+        run.require(not seen, f"{policy}: not sent, and seen by the provider: {seen[:3]}")
 
 
 def damaged(run: Round) -> None:

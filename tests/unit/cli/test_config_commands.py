@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -216,3 +217,109 @@ def test_schema_prints_json() -> None:
     """The schema is a JSON document on stdout."""
     schema = json.loads(run("schema").stdout)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+RULED = """\
+registries: {main: {address: "file:providers.yml"}}
+references:
+  foo: {interface: a.Foo, registry: main, methods: {findFoo: {retries: 1}}}
+"""
+LISTED = """\
+a.Foo:
+  - tri://h1:1?weight=7
+  - tri://h2:2?dubbo.tag=gray
+rules:
+  a.Foo::.condition-router:
+    force: true
+    conditions: ["method=findFoo => port=2", "method=touch => "]
+  a.Foo::.configurators:
+    configs: [{side: consumer, parameters: {timeout: 3000, findFoo.retries: 4}}]
+"""
+
+
+@pytest.fixture
+def ruled() -> None:
+    Path("ruled.yml").write_text(RULED)
+    Path("providers.yml").write_text(LISTED)
+
+
+@pytest.mark.usefixtures("ruled")
+def test_explain_live_shows_the_rule_that_set_a_value() -> None:
+    """And without it what the file says alone."""
+    shown = run("explain", "ruled.yml", "foo", "findFoo", "--set", "--live").stdout
+    assert re.search(r"timeout +│ 3000 ms +│ a.Foo::.configurators:1 ", shown)
+    assert re.search(r"retries +│ 4 +│ a.Foo::.configurators:1 ", shown)
+    other = json.loads(run("explain", "ruled.yml", "foo", "--live", "--json").stdout)["settings"]
+    assert (other["timeout"]["value"], other["retries"]["value"]) == (3000, 2)
+    assert "configurators" not in run("explain", "ruled.yml", "foo", "findFoo", "--set").stdout
+
+
+@pytest.mark.usefixtures("ruled")
+def test_providers_shows_who_is_kept_away_by_which_rule() -> None:
+    """For a call of the method, with its attachments."""
+    shown = run("providers", "ruled.yml", "foo", "findFoo", "--attachment", "dubbo.tag=gray").stdout
+    assert re.search(r"tri://h1:1 +│ 7 +│ ok +│ 0 +│ tags of providers ", shown)
+    assert re.search(r"tri://h2:2 +│ 100 +│ ok +│ 0 +│ - ", shown)
+    result = run("providers", "ruled.yml", "foo", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {
+        "reference": "foo",
+        "reason": f"{Path.cwd()}/providers.yml: 2 providers of a.Foo",
+        "problems": [],
+        "providers": [
+            {"provider": "tri://h1:1", "weight": 7, "health": "ok", "running": 0, "dropped_by": ""},
+            {
+                "provider": "tri://h2:2",
+                "weight": 100,
+                "health": "ok",
+                "running": 0,
+                "dropped_by": "tags of providers",
+            },
+        ],
+    }
+
+
+@pytest.mark.usefixtures("ruled")
+def test_providers_fails_where_calls_have_nowhere_to_go() -> None:
+    """By a rule, or since nobody is there."""
+    result = run("providers", "ruled.yml", "foo", "touch")
+    assert result.exit_code == 1
+    assert "condition method=touch => (a.Foo::.condition-router)" in result.stdout
+    Path("providers.yml").write_text("[]")
+    assert run("providers", "ruled.yml", "foo").exit_code == 1
+
+
+@pytest.mark.usefixtures("ruled")
+def test_providers_tells_of_rules_that_are_not_obeyed() -> None:
+    """On stderr, with the rule and the line."""
+    Path("providers.yml").write_text(
+        "a.Foo: ['tri://h1:1']\nrules: {a.Foo::.condition-router: {conditions: ['=> a=']}}"
+    )
+    result = run("providers", "ruled.yml", "foo")
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[-1] == 'a.Foo::.condition-router:1: conditions[0]: "a=" ends with "="'
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "said"),
+    [
+        (("ruled.yml", "fo"), 2, 'there is no reference "fo" (did you mean "foo"?)'),
+        (("ruled.yml", "foo", "--attachment", "x"), 2, '"x" is not of the form KEY=VALUE'),
+        (("gone.yml", "foo"), 2, "gone.yml: the file does not exist"),
+    ],
+)
+@pytest.mark.usefixtures("ruled")
+def test_providers_says_what_is_wrong_with_what_it_is_given(args: tuple[str, ...], status: int, said: str) -> None:
+    """As the other commands do."""
+    result = run("providers", *args)
+    assert result.exit_code == status
+    assert said in result.stderr
+
+
+@pytest.mark.usefixtures("ruled")
+def test_providers_says_that_a_registry_cannot_be_read() -> None:
+    """With status 1, for the configuration is all right."""
+    Path("providers.yml").unlink()
+    result = run("providers", "ruled.yml", "foo")
+    assert result.exit_code == 1
+    assert "providers.yml: the file does not exist" in result.stderr

@@ -19,9 +19,11 @@ def cases(kind: str) -> list[str]:
 
 def settings_of(config: ConsumerConfig) -> Iterator[str]:
     """Write every setting that is not built-in, one a line."""
-    yield f"application {config.application!r} {config.shutdown_timeout_ms} ms, {config.callback_threads} threads"
+    threads = config.callback_executor.threads
+    yield f"application {config.application!r} {config.shutdown_timeout_ms} ms, {threads} threads"
     for registry in config.registries.values():
-        yield f"registry {registry.id}: {registry.address} {dict(registry.parameters)}"
+        more = "".join(f" {name} {value}" for name in ("file", "ssl") if (value := getattr(registry, name)))
+        yield f"registry {registry.id}: {registry.address} {dict(registry.parameters)}{more}"
     for reference in config.references.values():
         for method in (None, *reference.methods):
             yield f"{reference.id}.{method or '*'}"

@@ -136,7 +136,7 @@ def test_twice_is_once() -> None:
 
 def test_from_a_callback() -> None:
     """A callback that closes its own consumer does not wait for itself, and later callbacks still run."""
-    shop = Shop(consumer={"callback_threads": 1})
+    shop = Shop(consumer={"callback_executor": {"threads": 1}})
     closed, after = Spy(lambda _: shop.consumer.close(5)), Spy()
     future = shop.foo.findFoo.future(1)
     future.add_done_callback(closed)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.attempts import attempt_of
 from support.clock import FakeClock
 from support.cluster import endpoints
 from support.shop import Shop
 
+from callahead.config.policy import MethodPolicy, Outlier
 from callahead.consumer.call.invocation import Invocation
 from callahead.consumer.call.provider import Provider
-from callahead.consumer.cluster.directory import UNHEALTHY_S, Directory
-from callahead.consumer.cluster.health import judge
+from callahead.consumer.cluster.directory import Directory
+from callahead.consumer.cluster.health import UNHEALTHY_S, Health
 from callahead.consumer.errors import ConnectFailed, ConnectionLost, RemoteError
 from callahead.registry import MemoryRegistry
 from callahead.registry.models import Endpoint, Snapshot
@@ -26,6 +28,7 @@ class Fixture:
         self.directory = Directory(
             "tri", self.released.append, self.clock, self.refreshed.append, lambda: 1_795_634_098.0
         )
+        self.health = Health(self.directory, Outlier(), self.clock)
         if count:
             self.publish(*endpoints(count))
 
@@ -33,7 +36,7 @@ class Fixture:
         self.directory.notify(Snapshot(1, listed, reason))
 
     def end(self, provider: Provider, error: Exception | None) -> None:
-        judge(self.directory, provider, error)
+        self.health.judge(attempt_of(MethodPolicy(reference="foo", method="find"), provider=provider), error)
 
 
 def test_a_provider_that_stays_is_the_same_object() -> None:
@@ -86,6 +89,19 @@ def test_one_that_changes_is_the_same_provider(change: dict[str, Any]) -> None:
     assert before[0].weight == change.get("weight", 100)
     assert before[0] not in here.directory.candidates(())
     assert (here.released, here.refreshed) == ([], [before[0]])
+
+
+def test_one_that_has_started_again_is_another_provider() -> None:
+    """Its address is the old one, but what was known of that is not true of it: it is asked at once."""
+    here = Fixture(0)
+    here.publish(*endpoints(1, parameters={"timestamp": "1795634000000"}))
+    [old] = here.directory.providers
+    here.end(old, ConnectFailed("refused", not_sent=True))
+    here.publish(*endpoints(1, parameters={"timestamp": "1795634090000"}))
+    [new] = here.directory.providers
+    assert new is not old
+    assert (here.released, here.refreshed) == ([old], [])
+    assert (old.has_left, new.is_at_risk) == (True, False)
 
 
 def test_a_list_that_says_nothing_new_is_the_same_object() -> None:

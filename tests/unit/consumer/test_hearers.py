@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -364,7 +365,7 @@ def test_a_second_call_from_a_listener_while_the_program_waits(threads: int) -> 
             heard.append(("wrote", result, open_shop.foo.findBar(result)))
             open_shop.foo.findFoo.with_options(listener=Reader()).future(result)
 
-    with Shop(double, consumer={"retries": 0, "callback_threads": threads}) as open_shop:
+    with Shop(double, consumer={"retries": 0, "callback_executor": {"threads": threads}}) as open_shop:
         open_shop.foo.findFoo.with_options(listener=Writer()).future(1)
         assert open_shop.consumer.wait_idle(20)
     assert heard == [("wrote", 2, 4), ("read", 4)]
@@ -432,3 +433,33 @@ def test_a_callback_that_waits_until_idle_does_not_wait_for_itself() -> None:
         open_shop.next_call().reply(3)
         handler.wait()
     assert answers == [True]
+
+
+class HeldWaiter:
+    """Hears of a future's end as `concurrent.futures.wait` does, and holds up whoever brings that."""
+
+    def __init__(self) -> None:
+        self.is_told, self.go_on = threading.Event(), threading.Event()
+
+    def add_result(self, future: object) -> None:
+        """Hold it."""
+        self.is_told.set()
+        assert self.go_on.wait(20)
+
+
+def test_a_callback_that_is_about_to_be_due_is_waited_for() -> None:
+    """The call runs no more and its callback is not due yet: whoever waits until all is idle goes on waiting."""
+    with Shop() as open_shop:
+        called = Spy()
+        future = open_shop.foo.findFoo.future(1)
+        future.add_done_callback(called)
+        held = HeldWaiter()
+        with future._condition:
+            future._waiters.append(held)
+        ending = Background(open_shop.next_call().reply, "answer")
+        assert held.is_told.wait(20)
+        assert not open_shop.consumer.wait_idle(0.02)
+        held.go_on.set()
+        assert open_shop.consumer.wait_idle(20)
+        assert len(called.calls) == 1
+        ending.join()

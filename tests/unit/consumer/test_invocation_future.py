@@ -375,7 +375,7 @@ def test_ten_thousand_interleaved_callbacks_read_their_own_call() -> None:
     crossed: list[Any] = []
     latch = Spy()
 
-    with Shop(methods={"findFoo": {"async": True}}, consumer={"callback_threads": 4}) as shop:
+    with Shop(methods={"findFoo": {"async": True}}, consumer={"callback_executor": {"threads": 4}}) as shop:
         foo = shop.foo
 
         def check(mine: int, future: InvocationFuture) -> None:

@@ -301,7 +301,7 @@ def test_block_is_refused_on_an_event_loop() -> None:
 
 def test_block_is_refused_in_a_callback() -> None:
     """The callback that would free the place may wait for this very thread."""
-    with shop("block", consumer={"callback_threads": 1, "timeout": 60_000}) as one:
+    with shop("block", consumer={"callback_executor": {"threads": 1}, "timeout": 60_000}) as one:
         one.foo.findFoo.future(1)
         made: list[InvocationFuture] = []
         bar = one.foo.findBar.future(1)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
+from functools import partial
 from typing import Any
 
 import pytest
 from support.shop import Background, Shop
 
-from callahead.consumer import InvocationFuture
+from callahead.consumer import ConnectFailed, InvocationFuture
 from callahead.consumer.runtime.loops import runs_loop
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -136,26 +135,101 @@ def test_a_call_beside_a_loop_does_not_warn(run: Run, caplog: pytest.LogCaptureF
     assert caplog.records == []
 
 
-@pytest.mark.long
-def test_under_trio_a_thread_waits() -> None:
-    """As under anyio on trio. In a process of its own, since trio's threads outlive their loop."""
+@pytest.fixture(params=["asyncio", "trio"])
+def any_loop(request: pytest.FixtureRequest) -> Any:
+    """``anyio.run``, on one of the two loops that there are."""
+    anyio = pytest.importorskip("anyio", reason="the extra full is needed: pip install -e '.[full]'")
     pytest.importorskip("trio", reason="the extra full is needed: pip install -e '.[full]'")
-    program = """
-import trio
-from callahead.consumer import Consumer
+    return partial(anyio.run, backend=request.param)
 
-class Echo:
-    def say(self, text):
-        return text
 
-async def body(say):
-    return await trio.to_thread.run_sync(say.future("ann").result)
+@pytest.mark.long
+def test_a_task_of_anyio_awaits(any_loop: Any) -> None:
+    """On either loop: the answer, an error, and several at a time; one that has ended before is there at once."""
+    import anyio
 
-with Consumer({"references": {"echo": {"protocol": "python"}}}) as consumer:
-    print(trio.run(body, consumer.wrap("echo", Echo()).say))
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
-    assert (done.stdout, done.stderr) == ("ann\n", "")
+    def answer(invocation: Any) -> Any:
+        if invocation.args == (0,):
+            raise ConnectFailed("refused", not_sent=True)
+        return invocation.args[0] * 2
+
+    async def body(foo: Any) -> tuple[Any, Any]:
+        found: dict[int, Any] = {}
+
+        async def ask(number: int) -> None:
+            found[number] = await foo.findFoo.future(number)
+
+        async with anyio.create_task_group() as group:
+            for number in range(1, 4):
+                group.start_soon(ask, number)
+        with pytest.raises(ConnectFailed):
+            await foo.findFoo.future(0)
+        ended = foo.findFoo.future(7)
+        ended.result()
+        return found, await ended
+
+    with Shop(answer, consumer={"retries": 0}) as shop:
+        assert any_loop(body, shop.foo) == ({1: 2, 2: 4, 3: 6}, 14)
+
+
+@pytest.mark.long
+def test_an_answer_comes_from_another_thread_to_anyio(any_loop: Any) -> None:
+    """The task sleeps meanwhile, and others go on."""
+    import anyio
+
+    async def body(shop: Shop) -> Any:
+        future = shop.foo.findFoo.future(1)
+        call = shop.next_call()
+        ticks = 0
+
+        async def answers() -> None:
+            nonlocal ticks
+            while not ticks:
+                ticks += 1
+                await anyio.lowlevel.checkpoint()
+            Background(call.reply, "answer")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(answers)
+            return await future, ticks
+
+    with Shop() as shop:
+        assert any_loop(body, shop) == ("answer", 1)
+
+
+@pytest.mark.long
+def test_a_cancelled_scope_of_anyio_gives_the_call_up(any_loop: Any) -> None:
+    """As a timeout does; the attempt is cancelled, and the task hears of its own cancellation."""
+    import anyio
+
+    async def body(shop: Shop) -> bool:
+        future = shop.foo.findFoo.future(1)
+        call = shop.next_call()
+        with anyio.move_on_after(0.01) as scope:
+            await future
+        assert call.is_cancelled
+        assert future.cancelled()
+        return scope.cancelled_caught
+
+    with Shop() as shop:
+        assert any_loop(body, shop) is True
+
+
+@pytest.mark.long
+def test_a_run_of_trio_that_is_over_hurts_no_call() -> None:
+    """It left its task behind, and nobody is woken."""
+    trio = pytest.importorskip("trio", reason="the extra full is needed: pip install -e '.[full]'")
+
+    async def body(future: InvocationFuture) -> None:
+        with trio.move_on_after(0.01):
+            await future.then(str.upper)
+
+    with Shop() as shop:
+        future = shop.foo.findFoo.future(1)
+        call = shop.next_call()
+        trio.run(body, future)
+        call.reply("answer")
+        assert future.done()
 
 
 def test_a_loop_is_known_by_its_thread() -> None:

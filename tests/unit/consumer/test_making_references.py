@@ -12,6 +12,8 @@ from support.shop import Background
 
 from callahead.config import MethodPolicy, ReferencePolicy
 from callahead.consumer import Consumer, ConsumerClosed
+from callahead.consumer.call.attempt import Attempt
+from callahead.consumer.call.invocation import Done
 from callahead.consumer.testing.scripted_transport import ScriptedMethod, ScriptedTransport
 from callahead.consumer.transport.api import Providers
 from callahead.consumer.transport.dubbo.reference import DubboReference
@@ -88,6 +90,9 @@ class SlowReference:
 
     def method(self, name: str, policy: MethodPolicy) -> ScriptedMethod:
         return self._transport.method(name, policy)
+
+    def connect(self, attempt: Attempt, done: Done) -> None:
+        self._transport.connect(attempt, done)
 
     def attribute(self, name: str) -> Any:
         raise LookupError(name)

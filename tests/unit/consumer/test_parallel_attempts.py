@@ -57,7 +57,7 @@ class Race:
     def __init__(self) -> None:
         self.carrier, self.watcher = Carrier(), Watcher()
         self.bench = Bench(TwoAtOnce, 2, lambda attempt, done: self.stage(attempt, done))
-        self.stage = Transported(self.bench.directory, self.watcher, self.bench.clock)
+        self.stage = Transported(self.bench.health, self.watcher, self.bench.clock)
         self.invocation = self.bench.invocation()
         self.invocation.carrier = self.carrier
         self.outcomes: list[Any] = self.bench.call(self.invocation)

@@ -13,10 +13,11 @@ import pytest
 from support.attempts import attempt_of
 from support.clock import FakeClock
 
-from callahead.config.policy import MethodPolicy
+from callahead.config.policy import MethodPolicy, Outlier
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import Done, Outcome
 from callahead.consumer.cluster.directory import Directory
+from callahead.consumer.cluster.health import Health
 from callahead.consumer.errors import CallTimeout, ConnectFailed, LocalProtocolError
 from callahead.consumer.reference.stages import Transported, encoded
 
@@ -41,7 +42,8 @@ def send(carry: Callable[[Attempt, Done], None], *, left: float = 10.0, waits: b
     if waits:
         attempt.waits, attempt.record.thread = True, threading.get_ident()
     outcomes: list[Outcome] = []
-    Transported(Directory("tri", lambda _: None, clock), None, clock)(attempt, outcomes.append)
+    health = Health(Directory("tri", lambda _: None, clock), Outlier(), clock)
+    Transported(health, None, clock)(attempt, outcomes.append)
     return attempt, outcomes
 
 

@@ -12,7 +12,7 @@ from support.shop import Shop, Spy
 
 from callahead.consumer import CallTimeout, InvocationFuture, Outcome
 
-TOLD = r"foo\.findFoo: waiting in a callback .* \(callback_threads: \d\), would never end; go on by then\(\)"
+TOLD = r"foo\.findFoo: waiting in a callback .* \(callback_executor.threads: \d\), would never end; go on by then\(\)"
 PATIENCE_S = 20.0
 
 
@@ -25,7 +25,7 @@ class Watches:
 
 
 def shop(*, threads: int = 1, **options: Any) -> Shop:
-    return Shop(consumer={"callback_threads": threads, **options})
+    return Shop(consumer={"callback_executor": {"threads": threads}, **options})
 
 
 def in_callback(shop: Shop, function: Callable[[], Any]) -> Future[Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import weakref
+from array import array
 from collections import Counter
 from decimal import Decimal
 from enum import Enum
@@ -13,7 +15,7 @@ import pytest
 from support.balance import asked, parts, providers, unwatched
 
 from callahead.consumer.call.provider import Provider
-from callahead.consumer.loadbalance.consistenthash import ConsistentHashLoadBalance, key_of
+from callahead.consumer.loadbalance.consistenthash import ConsistentHashLoadBalance, _Ring, key_of
 from callahead.consumer.loadbalance.javatext import java_text
 from callahead.registry.models import Endpoint
 
@@ -88,19 +90,21 @@ def test_values_are_written_as_java_writes_them(value: Any, text: str) -> None:
 @pytest.mark.parametrize(
     ("chosen", "args", "kwargs", "key"),
     [
-        (("0",), ("a", "b"), {}, "a"),
-        (("1", "0"), ("a", "b"), {}, "ba"),
-        (("0", "7"), ("a",), {}, "a"),
-        (("0",), (), {}, ""),
-        (("0",), (), {"b": 1, "a": 2}, "2"),
-        (("1",), ("x",), {"b": 1, "a": 2}, "2"),
+        ((0,), ("a", "b"), {}, "a"),
+        ((1, 0), ("a", "b"), {}, "ba"),
+        ((0, 7), ("a",), {}, "a"),
+        ((0,), (), {}, ""),
+        ((0,), (), {"b": 1, "a": 2}, "2"),
+        ((1,), ("x",), {"b": 1, "a": 2}, "2"),
         (("b",), (), {"b": 1, "a": 2}, "1"),
+        (("real", "b"), (1.5,), {"b": "x"}, "1.5x"),
+        (("b", 0), ("x",), {}, "x"),
     ],
 )
 def test_the_key_is_of_the_chosen_arguments(
-    chosen: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any], key: str
+    chosen: tuple[int | str, ...], args: tuple[Any, ...], kwargs: dict[str, Any], key: str
 ) -> None:
-    """By place, keywords in the order of their names behind the others, or by keyword; what is not there is nothing."""
+    """By place, keywords in the order of their names behind the others; or by name, of a keyword or else of a field."""
     assert key_of(chosen, args, kwargs) == key
 
 
@@ -139,14 +143,38 @@ def test_those_that_left_are_forgotten() -> None:
     balance = ConsistentHashLoadBalance(parts())
     for _ in range(20):
         balance.select(providers(1, 1, 1), asked())
-    assert len(balance._ring._members) <= 6
+    assert len(balance._latest.ring._members) <= 6
+
+
+def test_a_ring_that_has_used_all_its_numbers_is_made_anew() -> None:
+    """As it happens after two million providers that came and went."""
+    first, *others = providers(1, 1, 1)
+    worn = _Ring(40, array("d"), {1.0: first})
+    ring = worn.fitting((first, *others), frozenset((first, *others)))
+    fresh = _Ring(40).fitting((first, *others), frozenset((first, *others)))
+    members = frozenset((first, *others))
+    points = range(0, 2**32, 2**24)
+    assert [ring.next(point, members) for point in points] == [fresh.next(point, members) for point in points]
+
+
+def test_methods_with_one_list_share_a_ring() -> None:
+    """Where they want as many points; it goes with the last of them."""
+    listed = providers(*[1] * 10)
+    one, other, apart = (ConsistentHashLoadBalance(parts(hash_nodes=nodes)) for nodes in (160, 160, 320))
+    for balance in (one, other, apart):
+        balance.select(listed, asked())
+    assert one._latest.ring is other._latest.ring
+    assert apart._latest.ring is not one._latest.ring
+    held = weakref.ref(one._latest.ring)
+    del one, other, balance
+    assert held() is None
 
 
 def test_a_retry_goes_to_the_next_on_the_ring() -> None:
     """No ring is made for it."""
     listed, balance = providers(*[1] * 10), ConsistentHashLoadBalance(parts())
     first = balance.select(listed, asked("x"))
-    ring = balance._ring
+    ring = balance._latest.ring
     rest = tuple(one for one in listed if one is not first)
     assert balance.select(rest, asked("x")) is not first
-    assert balance._ring is ring
+    assert balance._latest.ring is ring

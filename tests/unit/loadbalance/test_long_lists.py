@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -41,12 +42,12 @@ def test_a_choice_among_many_costs_little_more_than_among_few(name: str, directo
 def test_one_that_is_passed_over_makes_no_choice_dear(name: str, directories: dict[int, Directory]) -> None:
     """The list without it is made once, and so is what a load balancer makes of it."""
     directory = directories[MANY]
-    directory.mark(directory.providers[7], healthy=False)
+    directory.providers[7].pass_over(math.inf)
     balance = load(LOADBALANCE, name)(parts())
     choosing(balance, directory.candidates(()), 10)
     narrowed = least(lambda: cpu_s(lambda: [directory.candidates(()) for _ in range(CHOICES)]))
     assert directory.candidates(()) is directory.candidates(())
-    directory.mark(directory.providers[7], healthy=True)
+    directory.providers[7].pass_over(0.0)
     assert narrowed < 5 * least(lambda: cpu_s(lambda: tuple(filter(None, directory.providers))))
 
 

@@ -100,6 +100,41 @@ def test_one_that_left_is_not_waited_for(left: bool) -> None:
     assert order(balance, listed[:2], 4) == [1, 0, 1, 0]
 
 
+def test_those_that_warm_up_get_more_turns_while_another_is_passed_over() -> None:
+    """A part of the list is looked at again, too."""
+    clock = FakeClock()
+    listed = providers(10, 10, 10, 1)
+    listed[0].warm_ms, listed[0].warm_at = 100_000, clock.now + 100
+    balance, part = RoundRobinLoadBalance(parts(1, clock)), listed[:3]
+    order(balance, listed, 1)
+    assert 1 <= order(balance, part, 21).count(0) <= 2
+    clock.advance(100)
+    order(balance, part, 1)
+    assert order(balance, part, 30).count(0) == 10
+
+
+def test_one_that_warms_up_gets_more_turns_though_calls_are_repeated_elsewhere() -> None:
+    """What is known of a part says nothing of how long the weights of the whole list hold."""
+    clock = FakeClock()
+    listed = providers(10, 10, 10)
+    listed[0].warm_ms, listed[0].warm_at = 100_000, clock.now + 100
+    balance = RoundRobinLoadBalance(parts(1, clock))
+    order(balance, listed, 1)
+    clock.advance(0.5)
+    order(balance, listed[1:], 1)
+    clock.advance(100)
+    order(balance, listed, 3)
+    assert order(balance, listed, 30).count(0) == 10
+
+
+def test_lists_that_come_by_turns_have_turns_of_their_own() -> None:
+    """As where a rule or a zone gives each call one of several parts."""
+    listed, balance = providers(*[1] * 9), RoundRobinLoadBalance(parts())
+    several = (listed[:2], listed[2:5], listed[5:])
+    chosen = [balance.select(one, ASKED) for _ in range(12) for one in several]
+    assert [Counter(chosen)[one] for one in listed] == [6] * 2 + [4] * 3 + [3] * 4
+
+
 def test_those_that_warm_up_get_more_turns_by_and_by() -> None:
     """Weights are looked at again while one of them changes by itself."""
     clock = FakeClock()

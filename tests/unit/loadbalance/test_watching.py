@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from concurrent.futures import CancelledError
 from random import Random
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from support.balance import asked, begin, end, parts, providers, shares, take
 from support.clock import FakeClock
+from support.forked import WARNING, in_child
 
 from callahead.consumer.errors import CallTimeout, ConnectFailed, LimitExceeded, RemoteError
 from callahead.consumer.loadbalance.adaptive import ATTACHMENT, AdaptiveLoadBalance, load_in
@@ -204,6 +206,27 @@ def test_adaptive_looks_again_at_one_that_it_has_not_asked_for_two_timeouts() ->
 def test_what_a_provider_says_of_its_load_may_be_anything(text: Any, load: Any) -> None:
     """What is not of the form says nothing."""
     assert load_in(text) == load
+
+
+@pytest.mark.filterwarnings(WARNING)
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="os.fork is missing; only POSIX has it")
+@pytest.mark.parametrize("kind", [LeastActiveLoadBalance, *BY_TIME])
+def test_a_forked_child_counts_none_of_its_parents_attempts(kind: Any) -> None:
+    """No thread of it will ever end them; what is known of times stays known."""
+    here = Fixture(kind)
+    [attempt] = here.begin(0)
+
+    def child() -> None:
+        assert here.balance.records.running(here.listed[0]) == 0
+        end(here.balance, attempt)
+        assert here.balance.records.running(here.listed[0]) == 0
+        [own] = here.begin(0)
+        assert here.balance.records.running(here.listed[0]) == 1
+        end(here.balance, own)
+        assert here.balance.records.running(here.listed[0]) == 0
+
+    assert in_child(child) == 0
+    assert here.balance.records.running(here.listed[0]) == 1
 
 
 def test_records_of_providers_that_left_go() -> None:

@@ -80,11 +80,15 @@ def test_cold_weights_hold_for_a_second() -> None:
     assert made == [[50, 100], [60, 100], [70, 100], [80, 100], [90, 100], [100, 100]]
 
 
-def test_the_work_for_a_list_outlives_a_retry_at_a_part_of_it() -> None:
-    """Two lists are kept at a time."""
+def test_the_work_for_a_list_outlives_calls_about_parts_of_it() -> None:
+    """That of the last four lists is kept, and of these the one that was used longest ago goes."""
     made: list[int] = []
-    listed = providers(1, 1, 1)
+    listed = providers(*[1] * 9)
+    several = [listed[:count] for count in range(2, 9)]
     lists = PerList(Weights("find", FakeClock()), lambda providers, _: made.append(len(providers)))
-    for one in (listed, listed[1:], listed, listed[:1], listed):
+    for one in (listed, several[0], listed, several[1], several[2], listed, several[0]):
         lists.of(one)
-    assert made == [3, 2, 1]
+    assert made == [9, 2, 3, 4]
+    for one in (*several[3:6], listed, several[0]):
+        lists.of(one)
+    assert made == [9, 2, 3, 4, 5, 6, 7, 9, 2]

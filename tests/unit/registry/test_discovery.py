@@ -194,6 +194,23 @@ def test_an_instance_that_was_started_again_with_another_revision_is_never_missi
     assert all(len(one.endpoints) == 1 for one in heard.snapshots)
 
 
+def test_who_subscribes_waits_for_what_may_come_soon(estate: Estate) -> None:
+    """An instance that did not answer at first does so before the subscription has its first list."""
+    estate.put("h:1", revision="r9")
+
+    class Later(Asked):
+        def ask(self, instance: Any, /) -> dict[str, Any]:
+            if len(self.asked) == 1:
+                self.answers["r9"] = described("r9", (A, "dubbo", 1))
+            return super().ask(instance)
+
+    discovery = Discovery("main", estate.registry, Later(), random=Random(1))
+    heard = RecordingListener()
+    DiscoveringRegistry(estate.registry, discovery).subscribe(KEY, heard)
+    discovery.close()
+    assert [one.address for one in heard.snapshots[0].endpoints] == ["h:1"]
+
+
 def test_a_registry_that_is_down_takes_nothing_away(estate: Estate) -> None:
     """Nor does a failure to read what a new revision provides."""
     estate.put("h:1")
@@ -215,6 +232,26 @@ def test_before_the_registry_has_answered_nothing_is_known(estate: Estate) -> No
     estate.registry.down = False
     estate.put()
     assert estate.heard(provided_by=["shop"]).snapshots[0].is_known
+
+
+def test_a_source_that_fails_as_nobody_foresaw_ends_nothing(estate: Estate) -> None:
+    """What a peer sends may have any effect; the reason has it, and other revisions go on."""
+
+    class Broken(Asked):
+        def ask(self, instance: Any, /) -> dict[str, Any]:
+            if instance.revision == "r9":
+                raise ZeroDivisionError("x" * 1000)
+            return super().ask(instance)
+
+    good, bad = metadata_of("r1", dubbo=1), metadata_of("r9", dubbo=2)
+    estate.registry.put_instances("shop", ("h:1", good), ("h:2", bad))
+    discovery = Discovery("main", estate.registry, Broken(r1=described("r1", (A, "dubbo", 1))))
+    heard = RecordingListener()
+    DiscoveringRegistry(estate.registry, discovery).subscribe(KEY, heard)
+    discovery.close()
+    assert heard.addresses == ["h:1"]
+    assert "shop at h:2: ZeroDivisionError: xxx" in heard.snapshots[0].reason
+    assert len(heard.snapshots[0].reason) < 500
 
 
 def test_nothing_is_followed_that_nobody_asks_for(estate: Estate) -> None:

@@ -212,9 +212,22 @@ def test_a_service_has_dubbos_name(key: ServiceKey, name: str) -> None:
     assert key_of(name) == key
 
 
-@pytest.mark.parametrize("name", ["shop", "consumers:a.B::", "providers:a.B", "providers:::", "providers:a:b:c:d", ""])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "shop",
+        "consumers:a.B::",
+        "providers:a.B",
+        "providers:::",
+        "providers:a:b:c:d",
+        "providers:*::",
+        "providers:a.B:*:",
+        "providers:a.B::g,h",
+        "",
+    ],
+)
 def test_other_names_are_of_no_provider(name: str) -> None:
-    """Applications stand beside interfaces."""
+    """Applications stand beside interfaces, and a list of all names may hold anything."""
     assert key_of(name) is None
 
 

@@ -3,14 +3,18 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
 import pytest
 from google.protobuf import any_pb2
 from hypothesis import given
 from hypothesis import strategies as st
+from support.certificates import make_certificates
 
-from callahead.config.policy import RegistryPolicy
+from callahead.config.policy import RegistryPolicy, SslPolicy
 from callahead.registry.errors import RegistryError
 from callahead.registry.nacos.errors import Lost
 from callahead.registry.nacos.login import Login
@@ -55,8 +59,10 @@ class Answering(HTTPServer):
     status = 200
     text = b'{"accessToken": "t1", "tokenTtl": 3600}'
 
-    def __init__(self) -> None:
+    def __init__(self, tls: SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.forms: list[str] = []
         self.thread = threading.Thread(target=self.serve_forever, args=(0.01,))
         self.thread.start()
@@ -64,6 +70,11 @@ class Answering(HTTPServer):
     @property
     def server(self) -> Server:
         return Server("127.0.0.1", self.server_port)
+
+    def close(self) -> None:
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -82,15 +93,12 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def answering() -> Iterator[Answering]:
-    server = Answering()
-    yield server
-    server.shutdown()
-    server.thread.join()
-    server.server_close()
+    with closing(Answering()) as server:
+        yield server
 
 
-def login(user: str = "me:p%26w@") -> Login:
-    return Login(Settings.of(RegistryPolicy(id="main", address=f"nacos://{user}h")))
+def login(user: str = "me:p%26w@", ssl: SslPolicy | None = None) -> Login:
+    return Login(Settings.of(RegistryPolicy(id="main", address=f"nacos://{user}h", ssl=ssl)))
 
 
 def test_one_log_in_serves_many_requests(answering: Answering) -> None:
@@ -137,6 +145,21 @@ def test_a_log_in_that_fails_says_where_and_why(answering: Answering, status: in
     with pytest.raises(Lost, match=f"127.0.0.1:[0-9]+ {why}") as caught:
         login().headers(answering.server)
     assert "p&w" not in str(caught.value)
+
+
+def test_name_and_password_go_over_tls_where_ssl_says_so(tmp_path: Path) -> None:
+    """And to nobody whose certificate is not trusted."""
+    folder = make_certificates(tmp_path)
+    tls = SSLContext(PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(folder / "server.pem", folder / "server.key")
+    with closing(Answering(tls)) as server:
+        for name in (None, "foo.internal"):
+            trusting = SslPolicy(ca=str(folder / "ca.pem"), server_name=name)
+            assert login(ssl=trusting).headers(server.server) == {"accessToken": "t1"}
+        for ssl in (SslPolicy(ca=str(folder / "other_ca.pem")), SslPolicy(ca="/nowhere.pem")):
+            with pytest.raises(Lost, match="does not log in: "):
+                login(ssl=ssl).headers(server.server)
+        assert len(server.forms) == 2
 
 
 def test_a_server_that_is_not_there_is_named() -> None:

@@ -221,6 +221,26 @@ def test_what_cannot_be_written_is_told_once(tmp_path: Path, caplog: pytest.LogC
     assert caplog.text.count("is not written: ") == 1
 
 
+def test_what_could_not_be_written_is_written_later(tmp_path: Path) -> None:
+    """With what has come since."""
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "lists.json"
+    store = ListStore("main", str(path))
+    store.put(KEY, (ONE,))
+    store._write()
+    (tmp_path / "file").unlink()
+    store.put(ServiceKey("a.C"), (ONE,))
+    store.close()
+    assert sorted(ListFile(str(path)).read()) == ["a.C", "g/a.B:1.0"]
+
+
+def test_a_provider_that_no_url_can_tell_of_is_left_out(file: Path) -> None:
+    """The others are kept."""
+    odd = Endpoint(protocol="tri", host="h", port=2, parameters={"x": "\0"})
+    keep(file, odd, ONE)
+    assert [each.port for each in heard_of(Told(UNKNOWN), file).endpoints] == [1]
+
+
 def test_a_file_that_would_be_too_large_is_not_written(file: Path) -> None:
     """The one before it stays."""
     keep(file, ONE)

@@ -327,3 +327,27 @@ def test_a_wrong_setting_is_a_config_error(address: str, parameters: dict[str, s
     with pytest.raises(ConfigError) as caught:
         FileRegistry(policy)
     assert str(caught.value) == f"conf/x.yml:{place}: {message}"
+
+
+def test_a_text_may_be_watched_before_there_is_a_good_list(tmp_path: Path) -> None:
+    """It is told once there is; who wants providers is told at once what is wrong."""
+    path = tmp_path / "providers.yml"
+    registry = FileRegistry(RegistryPolicy(id="file", address=f"{path.as_uri()}?interval=10"))
+    told: list[str | None] = []
+    heard = threading.Event()
+
+    def listener(text: str | None, /) -> None:
+        told.append(text)
+        if text is not None:
+            heard.set()
+
+    registry.watch("dubbo", "a.tag-router", listener)
+    with pytest.raises(RegistryUnavailable, match="does not exist"):
+        registry.subscribe(ServiceKey("a.B"), RecordingListener())
+    path.write_text("a.B: ['tri://h:1']\nrules: {a.tag-router: 'x: 1'}")
+    assert heard.wait(20)
+    assert told == [None, "x: 1"]
+    providers = RecordingListener()
+    registry.subscribe(ServiceKey("a.B"), providers)
+    assert providers.addresses == ["h:1"]
+    registry.close()

@@ -109,3 +109,35 @@ def test_any_bytes_are_a_list_or_provider_data_error(data: bytes) -> None:
         read_listing(data, "p.yml")
     except ProviderDataError as error:
         assert str(error).startswith("p.yml")  # noqa: PT017
+
+
+def test_rules_stand_beside_the_services() -> None:
+    """As mappings, whose text is told again as YAML, or as texts."""
+    listed = read_listing(
+        b"a.B: [tri://h:1]\nrules:\n  a.B::.condition-router:\n    force: true\n    conditions: ['=> port=1']\n"
+        b"  shop.tag-router: |\n    tags: []\n  mapping/a.B: shop\n  empty: ''\n",
+        "p.yml",
+    )
+    assert listed.texts == {
+        ("dubbo", "a.B::.condition-router"): "force: true\nconditions: ['=> port=1']\n",
+        ("dubbo", "shop.tag-router"): "tags: []\n",
+        ("mapping", "a.B"): "shop",
+        ("dubbo", "empty"): "",
+    }
+    assert list(map(str, listed.services)) == ["a.B"]
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("rules: [1]", "p.yml:1: the rules are not a mapping from keys to rules"),
+        ("rules:\n  a.tag-router: [1]", "p.yml:2: a rule is neither a mapping nor the text of one"),
+        ("rules: {a.tag-router: }", "p.yml:1: a rule is neither a mapping nor the text of one"),
+        ("rules: {a: x, a: y}", 'p.yml:1: "a" stands there twice, first on line 1'),
+    ],
+)
+def test_rules_of_another_shape_are_a_fault(written: str, problem: str) -> None:
+    """With the line; what a rule says is for those who watch it."""
+    with pytest.raises(ProviderDataError) as failure:
+        read_listing(written.encode(), "p.yml")
+    assert str(failure.value) == problem

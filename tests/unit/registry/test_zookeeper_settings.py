@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from callahead.config.errors import ConfigError
-from callahead.config.policy import RegistryPolicy
+from callahead.config.policy import RegistryPolicy, SslPolicy
 from callahead.registry import open_registry
 from callahead.registry.zookeeper.settings import Settings
 
@@ -46,6 +46,7 @@ def test_name_and_password_stand_in_the_address_or_in_parameters() -> None:
         ("zookeeper://h?backup=a b", 'address: "zookeeper://a b": its host holds a character that no host has'),
         ("zookeeper://h?register=maybe", 'address: register "maybe" is neither true nor false'),
         ("zookeeper://h?session=soon", "address: session "),
+        ("zookeeper://h?ssl=true", 'address: a zookeeper registry has no setting "ssl"'),
         ("zookeeper://h?gruop=x", 'address: a zookeeper registry has no setting "gruop" (did you mean "group"?)'),
     ],
 )
@@ -54,6 +55,16 @@ def test_what_cannot_be_meant_is_an_error_with_its_line(address: str, problem: s
     with pytest.raises(ConfigError) as caught:
         open_registry(policy(address))
     assert str(caught.value).startswith(f"conf/x.yml:3: registries.main.{problem}")
+
+
+@pytest.mark.parametrize("address", ["memory://shop", "file:providers.yml"])
+def test_a_registry_without_servers_has_no_tls(address: str) -> None:
+    """At the line of ``ssl``, which alone would be accepted and ignored."""
+    origins = {"address": "conf/x.yml:3", "ssl": "conf/x.yml:4"}
+    with pytest.raises(ConfigError) as caught:
+        open_registry(RegistryPolicy(id="main", address=address, ssl=SslPolicy(), origins=origins))
+    assert str(caught.value).startswith("conf/x.yml:4: registries.main.ssl: a ")
+    assert str(caught.value).endswith(' registry has no setting "ssl" (remove it)')
 
 
 def test_without_kazoo_the_error_says_what_to_install() -> None:

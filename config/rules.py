@@ -1,0 +1,55 @@
+"""Rules that registries keep: texts of others, read with bounds and without their saying anything of this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from .check.rule import rule_of
+from .errors import ConfigError
+from .read.loader import parse
+from .read.report import Report
+from .read.tree import Entry
+
+M = TypeVar("M", bound=BaseModel)
+
+MOST_CHARACTERS: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRule(Generic[M]):
+    """A rule, and what its author wrote beside what is known.
+
+    Attributes:
+        rule: The model.
+        entry: What it was made of, with lines.
+        passed_over: Paths of keys that are not known here, such as those of newer versions of Dubbo.
+    """
+
+    rule: M
+    entry: Entry
+    passed_over: tuple[str, ...]
+
+
+def read_rule(model: type[M], text: str, source: str) -> ReadRule[M]:
+    """Read the rule that *text* is, YAML of at most `MOST_CHARACTERS`, in which ``${...}`` stands for itself.
+
+    Args:
+        model: Of its kind.
+        text: As the registry has it.
+        source: What errors name in place of a file.
+
+    Raises:
+        ConfigError: It is none; all problems are in it.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigError.one(f"has {len(text)} characters, more than the {MOST_CHARACTERS} of a rule", file=source)
+    report = Report(source)
+    entry = parse(text, report, expands=False)
+    passed_over: list[str] = []
+    rule = rule_of(model, entry, report, passed_over)
+    report.close()
+    assert rule is not None
+    return ReadRule(rule, entry, tuple(passed_over))

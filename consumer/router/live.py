@@ -1,0 +1,218 @@
+"""The rules that a registry keeps for one reference, as they change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from callahead.config.errors import ConfigError
+from callahead.config.extension import ROUTER, load
+from callahead.config.values.line import one_line
+from callahead.registry.api import ConfigurationCentre, Subscription
+from callahead.registry.errors import RegistryError
+from callahead.registry.models import ServiceKey
+
+from ..runtime.forking import fork_safe_lock
+
+if TYPE_CHECKING:
+    from .configurators import Effect
+
+_LOG = logging.getLogger("callahead.consumer.router")
+
+GROUP: Final = "dubbo"
+_CONFIGURATORS: Final = "configurators"
+# Applications of providers whose rules are obeyed; a service is mostly that of one.
+_MOST_APPLICATIONS: Final = 16
+_MOST_PROBLEMS: Final = 5
+
+
+class RuleKey(NamedTuple):
+    """Which rule is meant.
+
+    Attributes:
+        order: Rules of a lower one are obeyed first.
+        kind: Of a router, or ``configurators``.
+        key: In the registry.
+    """
+
+    order: int
+    kind: str
+    key: str
+
+
+def keys_of(service: ServiceKey, application: str) -> list[RuleKey]:
+    """List the rules of a service, and of the program that calls it.
+
+    Source: Dubbo's ``ServiceStateRouter``, ``AppStateRouter`` and ``RegistryDirectory``.
+    """
+    name = f"{service.interface}:{service.version}:{service.group}"
+    keys = [RuleKey(140, "condition", f"{name}.condition-router"), RuleKey(2, _CONFIGURATORS, f"{name}.configurators")]
+    if application:
+        keys += [
+            RuleKey(150, "condition", f"{application}.condition-router"),
+            RuleKey(1, _CONFIGURATORS, f"{application}.configurators"),
+        ]
+    return keys
+
+
+def keys_of_provider(application: str, own: str) -> list[RuleKey]:
+    """List the rules of an application that provides the service; what it shares with our *own* is known already.
+
+    Source: Dubbo's ``TagStateRouter`` and ``ProviderAppStateRouter``; differs: not of the first provider's alone.
+    """
+    keys = [RuleKey(100, "tag", f"{application}.tag-router")]
+    return keys if application == own else [*keys, RuleKey(145, "condition", f"{application}.condition-router")]
+
+
+class LiveRule(NamedTuple):
+    """One rule that is obeyed.
+
+    Attributes:
+        key: Which it is.
+        rule: As the model of its kind; what configurators do.
+    """
+
+    key: RuleKey
+    rule: Any
+
+
+class LiveRules:
+    """Watches the rules of one reference. A rule that does not parse leaves the one before it in force.
+
+    Args:
+        centre: Keeps them.
+        service: What the reference calls.
+        application: Name of this program, "" where it has none.
+        caller: What is known of it, by Dubbo's names.
+        changed: Called whenever another rule is in force, on the registry's queue; must not block.
+    """
+
+    def __init__(
+        self,
+        centre: ConfigurationCentre,
+        service: ServiceKey,
+        application: str,
+        caller: Mapping[str, str],
+        changed: Callable[[], None],
+    ) -> None:
+        self._centre = centre
+        self._application = application
+        self._caller = caller
+        self._changed = changed
+        self._fixed = keys_of(service, application)
+        self._lock = fork_safe_lock()
+        self._watched: dict[RuleKey, _Watched] = {}
+        self._closed = False
+
+    def follow(self, applications: Iterable[str]) -> None:
+        """Watch the rules of the reference, and those of *applications*, which provide it, in place of others.
+
+        Raises:
+            RegistryError: The registry cannot be read.
+        """
+        named = sorted(set(filter(None, applications)))[:_MOST_APPLICATIONS]
+        wanted = {*self._fixed, *(key for one in named for key in keys_of_provider(one, self._application))}
+        with self._lock:
+            if self._closed:
+                return
+            before = self._watched
+            gone = [before[key] for key in before.keys() - wanted]
+            new = {key: _Watched(key, self._caller, self._changed) for key in wanted - before.keys()}
+            self._watched = {**{key: one for key, one in before.items() if key in wanted}, **new}
+        for watched in gone:
+            watched.close()
+        for watched in new.values():
+            watched.begin(self._centre)
+        if any(watched.rule is not None for watched in gone):
+            self._changed()
+
+    @property
+    def rules(self) -> list[LiveRule]:
+        """Those that are in force, in the order in which they are obeyed."""
+        watched = sorted(self._watched.items())
+        return [LiveRule(key, one.rule) for key, one in watched if one.rule is not None]
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with rules that are not obeyed, each with its place."""
+        return [watched.problem for _, watched in sorted(self._watched.items()) if watched.problem]
+
+    def close(self) -> None:
+        """Hear no more of them. Idempotent."""
+        with self._lock:
+            self._closed = True
+            watched, self._watched = list(self._watched.values()), {}
+        for one in watched:
+            one.close()
+
+
+class _Watched:
+    """One rule, as it was read last."""
+
+    def __init__(self, key: RuleKey, caller: Mapping[str, str], changed: Callable[[], None]) -> None:
+        self.key = key
+        self.rule: Any = None
+        self.problem = ""
+        self._caller = caller
+        self._changed = changed
+        self._subscription: Subscription | None = None
+        self._is_closed = False
+
+    def begin(self, centre: ConfigurationCentre) -> None:
+        self._subscription = centre.watch(GROUP, self.key.key, self._hear)
+        if self._is_closed:
+            self._subscription.close()
+
+    def close(self) -> None:
+        self._is_closed = True
+        if self._subscription is not None:
+            with suppress(RegistryError):
+                self._subscription.close()
+
+    def _hear(self, text: str | None, /) -> None:
+        before = self.rule
+        if text is None or not text.strip():
+            self.rule, self.problem = None, ""
+        else:
+            self._read(text)
+        if self.rule is not before:
+            _LOG.info("rule %s: %s", self.key.key, "obeyed from now on" if self.rule is not None else "gone")
+            self._changed()
+
+    def _read(self, text: str) -> None:
+        try:
+            self.rule, self.problem = _parsed(self.key, text, self._caller), ""
+        except ConfigError as error:
+            shown = [one_line(str(problem)) for problem in error.problems[:_MOST_PROBLEMS]]
+            more = len(error.problems) - len(shown)
+            self.problem = "; ".join([*shown, *([f"and {more} more"] if more else [])])
+            kept = "the one before it stays" if self.rule is not None else "none is obeyed"
+            _LOG.warning("rule %s: it cannot be understood, so %s: %s", self.key.key, kept, self.problem)
+
+
+def _parsed(key: RuleKey, text: str, caller: Mapping[str, str]) -> Any:
+    from callahead.config.rules import read_rule
+
+    if key.kind == _CONFIGURATORS:
+        return _effect(key.key, text, caller)
+    read = read_rule(load(ROUTER, key.kind).rule, text, key.key)
+    _tell_passed_over(key.key, read.passed_over)
+    return read.rule
+
+
+def _effect(source: str, text: str, caller: Mapping[str, str]) -> Effect:
+    from callahead.config.rules import read_rule
+
+    from .configurators import Configurators, effect_of
+
+    read = read_rule(Configurators, text, source)
+    _tell_passed_over(source, read.passed_over)
+    return effect_of(read, caller, source)
+
+
+def _tell_passed_over(source: str, paths: Iterable[str]) -> None:
+    told = ", ".join(paths)
+    if told:
+        _LOG.warning("rule %s: keys that are not known here are passed over: %s", source, one_line(told))
