@@ -6,13 +6,17 @@ from typing import Any
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
+from ....call.attempt import Attempt
+from ....call.invocation import Done
 from ....interface.description import ServiceDescription
 from ....interface.proto.service import MethodTypes
 from ...api import Providers, TransportParts
+from ...gathered import all_of
 from ..interface import OpenTo, TriInterface
 from ..messages import Builder, Messages
 from ..metadata import Metadata
 from .method import Http2Method, Http2Upload
+from .opening import Opening
 from .pool import Pool
 
 
@@ -41,6 +45,16 @@ class Http2Reference:
     def stub_method(self, types: MethodTypes, build: Builder) -> Http2Method:
         """Prepare a method whose types the caller has, as a generated stub does; nothing is kept of it."""
         return self._method(Messages(types, build, self._policy), ())
+
+    def connect(self, attempt: Attempt, done: Done) -> None:
+        """Wait until the provider has said its first word on each connection; see `ReferenceTransport.connect`."""
+        provider = attempt.provider
+        connections = self._pool.connections(provider, self._policy)
+        if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
+            self._pool.release(provider)
+        end = all_of(len(connections), done)
+        for connection in connections:
+            Opening(attempt, self._policy, end).begin(connection)
 
     def attribute(self, name: str) -> Any:
         """Have none: see `ReferenceTransport.attribute`."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from typing import Any, Final
 
+from ....call.invocation import Outcome
 from ....errors import LimitExceeded, RpcError
 from ....wire.http2.body import Body
 from ....wire.http2.frames import (
@@ -120,7 +121,7 @@ class Streams:
         block, headers, prefix, message, _ = call.frame
         peer = self.peer
         if headers > peer.headers:
-            self._refuse(call, headers)
+            self._leave_unopened(call, headers)
             return
         self.opened = stream = self.opened + 2
         call.id = stream
@@ -137,8 +138,11 @@ class Streams:
         if call.record.on_sent is not None:
             self._outbox.watch(call)
 
-    def _refuse(self, call: StreamCall, headers: int) -> None:
+    def _leave_unopened(self, call: StreamCall, headers: int) -> None:
         self.size -= call.size
+        if not call.frame.block:  # it asks for nothing but that streams can be opened
+            call.end(Outcome(None))
+            return
         text = f"the metadata of the request have {headers} bytes, more than the {self.peer.headers} that the provider"
         call.fail(LimitExceeded(f"{text} takes", not_sent=True))
 
