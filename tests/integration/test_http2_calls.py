@@ -145,6 +145,23 @@ def test_no_call_fails_while_connections_come_and_go(greeting: Greeting, calls: 
             assert greeter.say_hello(name="Ann").message == "hello"
 
 
+def test_a_waiting_call_that_was_not_looked_at_is_sent_again(greeting: Greeting) -> None:
+    """One that its own thread carries goes over to the next connection, too, again and again."""
+
+    def serve(line: Line) -> None:
+        for number, stream in enumerate(line.requests()):
+            if number == 3:
+                line.send(goaway(stream - 2))
+                line.wait_closed()
+                return
+            line.answer(stream, str(number))
+
+    with http2_peer(serve) as peer:
+        greeter = greeting(peer.url, retries=0).reference("greeter")
+        answers = [greeter.say_hello(name="Ann").message for _ in range(30)]
+    assert answers == ["0", "1", "2"] * 10
+
+
 def test_a_provider_that_never_looks_at_a_call(greeting: Greeting) -> None:
     """It is asked twice and no more; the call was not sent."""
 

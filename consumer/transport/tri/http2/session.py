@@ -11,7 +11,6 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, Final
 
 from ....runtime.callbacks import CallbackExecutor
@@ -32,6 +31,7 @@ from .greeting import greeting
 from .inbox import Inbox
 from .keepalive import PING, KeepAlive
 from .settings import ConnectionSettings
+from .state import State
 from .streams import Streams
 
 _READ_BYTES: Final = 64 * 1024
@@ -40,16 +40,6 @@ _WHERE: Final = ("ssl", "protocol", "urls")
 
 Fed = tuple[StreamCall, bytes | None]
 """A call, and one more message for its peer; None where that was the last."""
-
-
-class State(Enum):
-    """Where a session stands."""
-
-    DIALLING = "being made"
-    GREETING = "being made, and the provider has yet to say a word of HTTP/2"
-    OPEN = "open"
-    LEAVING = "about to end"
-    ENDED = "closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +242,15 @@ class Session:
         if outbox.count:
             self._write_soon()
         elif (self._drains or self.state is State.LEAVING) and not len(streams):
-            self._end()
+            if self._stream.is_led:  # its leader still waits here, until it has handed over
+                self._owner.deferred.append((self._settle_later, None))
+            else:
+                self._end()
+
+    def _settle_later(self, _: None) -> None:
+        if self._owner.enter(self._settle_later, None):
+            self._settle()
+            self._owner.leave()
 
     def _write_soon(self) -> None:
         if self.state is State.ENDED:
@@ -385,7 +383,10 @@ class Session:
         given_back = self.streams.leave(last)
         for call in given_back:
             call.begin_anew()
-        self._thread.post(self._give_back, given_back)
+        if self._stream.is_led:  # its call may be among them, which nobody else may touch before it hands over
+            self._owner.deferred.append((self._give_back, given_back))
+        else:
+            self._thread.post(self._give_back, given_back)
 
     # -- from dialling to the end -----------------------------------------------------------------------------------
 
