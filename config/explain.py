@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from .attempts import Backoff, Hedge, Outlier
 from .check.declared import DeclaredSetting
 from .check.listing import listing
 from .check.models import BackoffModel, BatchModel, HedgeModel, MethodModel, OutlierModel, ReferenceModel, yaml_keys
-from .policy import BUILT_IN, Backoff, BatchPolicy, Hedge, MethodPolicy, Outlier, ReferencePolicy, SslPolicy
+from .policy import BUILT_IN, BatchPolicy, MethodPolicy, ReferencePolicy, SslPolicy
 from .values.secret import masked, shown_value
 
 # Settings that belong together, and where their keys are.

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..policy import Backoff, Hedge, Outlier
+from ..attempts import Backoff, Hedge, Outlier
 from . import fields as f
 
 

@@ -21,7 +21,7 @@ from ..call.attempt import AttemptStage
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation
 from ..call.provider import Provider
-from ..cluster.api import ClusterParts, Counting, Lasting
+from ..cluster.api import ClusterParts, Lasting
 from ..cluster.attempt import candidates_for, why_none
 from ..cluster.budget import RetryBudget
 from ..cluster.choice import check_stream, make_cluster, refuses_streams
@@ -140,8 +140,8 @@ class Pipeline:
         routing.expect(seen.endpoints, only=False)
         self.directory.notify(seen)
         routing.expect(seen.endpoints, only=True)
-        provided = Provided.by(self.directory.providers)
-        if provided.votes and provided != self._provided:  # where all have left, what they said stays
+        provided = Provided(self.directory.providers)
+        if provided.votes and provided.votes != self._provided.votes:  # where all have left, what they said stays
             self._provided = provided
             self.renew()
 
@@ -425,7 +425,7 @@ class Pipeline:
     def counts(self) -> Mapping[str, MethodCounts]:
         """Return what was counted, by method; streams are not."""
         bindings = [one for one in list(self._bindings.values()) if one.chain.stage is not self._streamed]
-        return {binding.name: replace(binding.metrics.counts(), cluster=_counts_of(binding)) for binding in bindings}
+        return {binding.name: binding.counts() for binding in bindings}
 
     def hurry(self) -> None:
         """Let clusters do now what they were to do later: the consumer is about to close, and waits."""
@@ -445,8 +445,3 @@ class Pipeline:
 
 def _watcher(balance: LoadBalance) -> AttemptWatcher | None:
     return balance if isinstance(balance, AttemptWatcher) else None
-
-
-def _counts_of(binding: MethodBinding) -> Mapping[str, int]:
-    cluster = binding.chain.cluster
-    return cluster.counts() if isinstance(cluster, Counting) else {}

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from support.cluster import Bench, endpoints
 from support.shop import Shop
 
+from callahead.config.attempts import Backoff, Hedge
 from callahead.config.extension import CLUSTER, available, load
-from callahead.config.policy import Backoff, Hedge
 from callahead.consumer import CallTimeout, ConnectFailed, ConnectionLost, RemoteError
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import Done, Invocation, Outcome
