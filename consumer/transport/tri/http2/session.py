@@ -322,7 +322,8 @@ class Session:
             return being_made(self.state.value, self._hears.stage())
         if self.state is State.GREETING:
             return being_made(self.state.value, Trouble("", _WHERE))
-        return Trouble(f"; the provider takes {self.streams.peer.streams} calls at once")
+        most = self.streams.peer.streams
+        return Trouble(f"; the provider takes {most} calls at once" if len(self.streams.by_id) >= most else "")
 
     def _look_for_life(self, now: float) -> float:
         if self.state is State.GREETING:
