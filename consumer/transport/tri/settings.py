@@ -25,7 +25,7 @@ class TriSettings(TransportSettings):
     """Who carries the calls, pings of the connection, a limit, and where the types of messages come from."""
 
     targets: ClassVar[tuple[str, ...]] = ("dns", "xds")
-    knows_sent: ClassVar[str] = "where sent is true once gRPC has written it, else with the answer"
+    knows_sent: ClassVar[str] = "by http2 once it has left; by grpcio where sent is true, else with the answer"
 
     carrier: Annotated[str, *choice("grpcio", "http2")] = setting(
         "grpcio", "who speaks HTTP/2: grpcio, or http2 of callahead's own; default grpcio", after="max_response_bytes"
