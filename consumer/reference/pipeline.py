@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import weakref
 from collections.abc import Mapping, Sequence
