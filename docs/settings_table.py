@@ -19,11 +19,12 @@ from callahead.config import (
     SslPolicy,
     json_schema,
 )
+from callahead.config.attempts import Backoff, Hedge, Outlier
 from callahead.config.check import models as m
 from callahead.config.check.declared import DeclaredSetting
 from callahead.config.check.listing import listing
 from callahead.config.check.refused import REFUSED
-from callahead.config.policy import Backoff, Hedge, Outlier, RegistryPolicy
+from callahead.config.policy import RegistryPolicy
 
 # A page's word for a table, the model that has its keys, the model whose keys are another table's, the policy that has
 # the defaults.

@@ -14,7 +14,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..policy import Backoff, BatchPolicy, CallbackPolicy, Hedge, Outlier
+from ..attempts import Backoff, Hedge, Outlier
+from ..policy import BatchPolicy, CallbackPolicy
 from . import fields as f
 
 

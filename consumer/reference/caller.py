@@ -32,8 +32,8 @@ from ..call.context import RpcContext
 from ..call.current import current_ahead, current_collector, enter_call, enter_future, take_attachments
 from ..call.future import InvocationFuture
 from ..call.invocation import NO_ATTACHMENTS, CallRecord, Invocation, Outcome, Stage
-from ..cluster.api import Cluster
-from ..interceptor.metrics import CallMetrics
+from ..cluster.api import Cluster, Counting
+from ..interceptor.metrics import CallMetrics, MethodCounts
 from ..runtime.loops import runs_loop
 from ..transport.api import MethodTransport
 from .ending import DropEnding, Ending, FutureEnding, Runtime, WrittenEnding
@@ -80,6 +80,11 @@ class MethodBinding:
     def policy(self) -> MethodPolicy:
         """What its next call obeys."""
         return self.chain.policy
+
+    def counts(self) -> MethodCounts:
+        """Return what was counted of its calls, by its cluster too."""
+        cluster = self.chain.cluster
+        return replace(self.metrics.counts(), cluster=cluster.counts() if isinstance(cluster, Counting) else {})
 
     def begin(
         self,
