@@ -15,8 +15,8 @@ def may_repeat(error: BaseException | None, policy: MethodPolicy) -> bool:
 
     Never after an answer of the method itself, unless ``retry_on`` lists it. Where the provider may have run the
     method, only for one that is ``idempotent``. A provider that has no room for the call, not the service, or could
-    make no call of the request, has not run it. Source: Ice's at-most-once rule; differs from Dubbo, which repeats whatever is not a business error,
-    timeouts of writes included (dubbo#6546).
+    make no call of the request, has not run it. Source: Ice's at-most-once rule; differs from Dubbo, which repeats
+    whatever is not a business error, timeouts of writes included (dubbo#6546).
     """
     if isinstance(error, RpcError) and error.reference not in ("", policy.reference):
         return policy.idempotent and is_listed(error, policy)  # a method of this process made that call, and failed
