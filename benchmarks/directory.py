@@ -112,7 +112,7 @@ def _refresh(size: int, rounds: int) -> Row:
 def _take_over(directory: Directory, listed: Sequence[Endpoint]) -> None:
     """Do what a reference does with a snapshot."""
     directory.notify(Snapshot(1, tuple(listed)))
-    Provided.by(directory.providers).of("find")
+    Provided(directory.providers).of("find")
 
 
 def _balance(name: str, size: int, choices: int, rounds: int) -> Row:

@@ -10,17 +10,12 @@ from pydantic import BaseModel
 
 from .check.declared import DeclaredSetting
 from .check.listing import listing
-from .check.models import BackoffModel, BatchModel, HedgeModel, MethodModel, OutlierModel, ReferenceModel, yaml_keys
-from .policy import BUILT_IN, Backoff, BatchPolicy, Hedge, MethodPolicy, Outlier, ReferencePolicy, SslPolicy
+from .check.models import GROUPS, MethodModel, ReferenceModel, yaml_keys
+from .policy import BUILT_IN, MethodPolicy, ReferencePolicy, SslPolicy
 from .values.secret import masked, shown_value
 
 # Settings that belong together, and where their keys are.
-_GROUPS: dict[type[Any], type[BaseModel]] = {
-    Backoff: BackoffModel,
-    BatchPolicy: BatchModel,
-    Hedge: HedgeModel,
-    Outlier: OutlierModel,
-}
+_GROUPS: dict[type[Any], type[BaseModel]] = {model.policy_class: model for model in GROUPS.values()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

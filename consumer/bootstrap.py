@@ -337,7 +337,8 @@ class Consumer:
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
         """Return what happened on the connections; grpcio keeps most of it to itself, over ``tri``."""
-        return tuple(counts for transport in list(self._transports.values()) for counts in transport.connections())
+        transports = list(self._transports.values())
+        return tuple(counts.owned_by(self) for transport in transports for counts in transport.connections())
 
     @property
     def refused_callbacks(self) -> int:

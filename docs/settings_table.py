@@ -13,19 +13,18 @@ from functools import cache
 from typing import Any
 
 from callahead.config import (
-    BatchPolicy,
-    CallbackPolicy,
     ConsumerConfig,
     MethodPolicy,
     ReferencePolicy,
     SslPolicy,
     json_schema,
 )
+from callahead.config.attempts import Backoff, Hedge, Outlier
 from callahead.config.check import models as m
 from callahead.config.check.declared import DeclaredSetting
 from callahead.config.check.listing import listing
 from callahead.config.check.refused import REFUSED
-from callahead.config.policy import Backoff, Hedge, Outlier, RegistryPolicy
+from callahead.config.policy import RegistryPolicy
 
 # A page's word for a table, the model that has its keys, the model whose keys are another table's, the policy that has
 # the defaults.
@@ -36,17 +35,10 @@ TABLES: Mapping[str, tuple[type[Any], type[Any] | None, tuple[type[Any], ...]]] 
     "reference": (m.ReferenceModel, m.InterfaceModel, (ReferencePolicy,)),
     "consumer": (m.ConsumerModel, m.InterfaceModel, (ConsumerConfig,)),
     "ssl": (m.SslModel, None, (SslPolicy,)),
-    "retry_backoff": (m.BackoffModel, None, (Backoff,)),
-    "hedge": (m.HedgeModel, None, (Hedge,)),
-    "outlier": (m.OutlierModel, None, (Outlier,)),
-    "batch": (m.BatchModel, None, (BatchPolicy,)),
-    "callback_executor": (m.CallbackModel, None, (CallbackPolicy,)),
+    **{key: (model, None, (model.policy_class,)) for key, model in m.GROUPS.items()},
     "registry": (m.RegistryModel, None, (RegistryPolicy,)),
     "application": (m.ApplicationModel, None, (ConsumerConfig,)),
 }
-_GROUPS: Mapping[str, type[Any]] = {
-    "retry_backoff": m.BackoffModel, "hedge": m.HedgeModel, "outlier": m.OutlierModel
-}  # fmt: skip
 SAME = "the same"
 NONE = "none"
 # What Dubbo calls the setting, by table and key; keys that are not here have the same name there.
@@ -116,8 +108,6 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "max_pending": NONE,
         "max_pending_bytes": NONE,
     },
-    "batch": {"enabled": NONE, "max_bytes": NONE, "max_count": NONE, "max_delay": NONE},
-    "callback_executor": {"threads": NONE, "queue": NONE, "overflow": NONE},
     "ssl": {
         "enabled": NONE,
         "ca": "``client-trust-cert-collection-path``",
@@ -125,7 +115,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "key": "``client-private-key-path``",
         "server_name": NONE,
     },
-    **{group: dict.fromkeys(m.yaml_keys(model).values(), NONE) for group, model in _GROUPS.items()},
+    **{group: dict.fromkeys(m.yaml_keys(model).values(), NONE) for group, model in m.GROUPS.items()},
     "registry": {"ssl": "``ssl`` at the root, for all"},
     "application": {"shutdown_timeout": "``shutwait``, which is accepted too"},
 }

@@ -8,6 +8,9 @@ from types import MappingProxyType
 
 ANY = "*"
 
+MAX_WEIGHT = 10_000
+"""The most that a provider may weigh."""
+
 
 def _nothing() -> Mapping[str, str]:
     return MappingProxyType({})

@@ -16,10 +16,9 @@ from urllib.parse import quote, unquote
 from callahead.config.values.secret import MASK, masked, masked_value
 
 from .errors import ProviderDataError
-from .models import ANY, Endpoint, ServiceKey
+from .models import ANY, MAX_WEIGHT, Endpoint, ServiceKey
 
 DEFAULT_WEIGHT = 100
-MAX_WEIGHT = 10_000
 MAX_CHARACTERS = 64 * 1024
 """More than that no URL has: one with hundreds of methods has some ten thousand."""
 

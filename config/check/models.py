@@ -8,11 +8,14 @@ RegistryConfig; differs: ``return`` and the callbacks are allowed on every level
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..policy import Backoff, Hedge, Outlier
+from ..attempts import Backoff, Hedge, Outlier
+from ..policy import BatchPolicy, CallbackPolicy
 from . import fields as f
 
 
@@ -35,19 +38,31 @@ class SslModel(_Section):
 
 
 class NestedModel(_Section):
-    """A group of settings that belong together; a level that writes the group writes all of it."""
+    """A group of settings that belong together; a level that writes the group writes all of it.
+
+    Attributes:
+        key: Of the group, in the YAML.
+        policy_class: What the policies hold of it.
+        place: What may stand there: a ``mapping`` only, also a ``switch`` (true or false, ``enabled`` of the mapping),
+            or also nothing (``empty``).
+        example: How it is written, for who wrote something else.
+    """
+
+    key: ClassVar[str]
+    policy_class: ClassVar[type[Any]]
+    place: ClassVar[Literal["mapping", "switch", "empty"]] = "mapping"
+    example: ClassVar[str] = ""
 
     def policy(self) -> Any:
-        """Make what the policies hold: *Class* with whatever was written."""
-        return self.policy_class(**{name: value for name, value in self if value is not None})
-
-    policy_class: ClassVar[type[Any]]
+        """Make what the policies hold, of whatever was written of it."""
+        held = {field.name for field in fields(self.policy_class)}
+        return self.policy_class(**{name: value for name, value in self if value is not None and name in held})
 
 
 class BackoffModel(NestedModel):
     """Pauses between the attempts of one call."""
 
-    policy_class = Backoff
+    key, policy_class, example = "retry_backoff", Backoff, "write {base: 10ms, max: 1s}"
 
     base_ms: f.Written[f.DurationOrZero] = Field(
         None, alias="base", description="Longest pause before the first repetition, 0 for none; default 10 ms"
@@ -60,7 +75,7 @@ class BackoffModel(NestedModel):
 class HedgeModel(NestedModel):
     """Further attempts beside one that takes long; only of idempotent methods."""
 
-    policy_class = Hedge
+    key, policy_class, example = "hedge", Hedge, "write {after: p95, max: 1}"
 
     after_ms: f.Written[f.After] = Field(
         None,
@@ -75,7 +90,8 @@ class HedgeModel(NestedModel):
 class OutlierModel(NestedModel):
     """When a provider that fails is passed over for a while."""
 
-    policy_class = Outlier
+    key, policy_class = "outlier", Outlier
+    example = "write {consecutive: 5}, or {enabled: false}"
 
     enabled: f.Written[f.Flag] = Field(
         None, description="false passes over only those that cannot be connected to; default true"
@@ -103,8 +119,10 @@ class OutlierModel(NestedModel):
     )
 
 
-class BatchModel(_Section):
+class BatchModel(NestedModel):
     """When requests that wait for each other leave."""
+
+    key, policy_class, place = "batch", BatchPolicy, "switch"
 
     enabled: f.Written[f.Flag] = Field(None, description="false switches off the batch of a higher level; default true")
     max_bytes: f.Written[f.Size] = Field(None, description="Once they have as many bytes; default 1MiB")
@@ -299,8 +317,10 @@ class InterfaceModel(CallModel):
     )
 
 
-class CallbackModel(_Section):
+class CallbackModel(NestedModel):
     """Which threads run callbacks."""
+
+    key, policy_class, place, example = "callback_executor", CallbackPolicy, "empty", "write {threads: ...}"
 
     threads: f.Written[f.Threads] = Field(None, description="Most of them, 1 to 1000; default 4")
     queue: f.Written[f.CallbackQueue] = Field(
@@ -394,6 +414,10 @@ class RootModel(_Section):
     references: Annotated[dict[str, Annotated[ReferenceModel, f.OrEmpty]], f.OrEmpty] = Field(
         default_factory=dict, description="Remote services, by the id that Consumer.reference takes"
     )
+
+
+GROUPS: Mapping[str, type[NestedModel]] = {model.key: model for model in NestedModel.__subclasses__()}
+"""By the key in the YAML."""
 
 
 def yaml_keys(model: type[BaseModel]) -> dict[str, str]:

@@ -11,18 +11,20 @@ from ..read.keys import camel, dotted, kebab
 from ..settings import PLACEHOLDER
 from .declared import ONLY
 from .listing import declaration, is_local, listing
-from .models import NestedModel, RootModel
+from .models import GROUPS, RootModel
 
 _DUBBO = "The whole configuration, as in Dubbo's own files"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # Root keys that only hold anchors.
 _ANCHORS: dict[str, Any] = {"^x-": {"description": "Anything: a place for YAML anchors"}}
 
+# Groups of settings that may be a switch.
+_SWITCHES = tuple(model for model in GROUPS.values() if model.place == "switch")
 # What may stand there in place of a mapping depends on the place.
-_SHAPED_BY_PLACE = ("Root", "SslModel", "BatchModel")
+_SHAPED_BY_PLACE = ("Root", "SslModel", *(model.__name__ for model in _SWITCHES))
 _SWITCH: dict[str, Any] = {"type": ["object", "boolean", "string"], "pattern": PLACEHOLDER}
 # A key of these without a value is an error.
-_NEVER_EMPTY = tuple(model.__name__ for model in NestedModel.__subclasses__())
+_NEVER_EMPTY = tuple(model.__name__ for model in GROUPS.values() if model.place == "mapping")
 
 Schema = dict[str, Any]
 
@@ -94,14 +96,15 @@ def _either(schemas: list[Schema]) -> Schema:
 
 def _add_other_shapes(sections: Schema) -> None:
     """Allow, beside the shape of the models, whatever `shape` brings into it."""
-    for name in ("MethodModel", "ReferenceModel", "ConsumerModel"):
-        _let_be_a_switch(sections[name]["properties"], "batch", "BatchModel")
+    for model in _SWITCHES:
+        for name in ("MethodModel", "ReferenceModel", "ConsumerModel"):
+            _let_be_a_switch(sections[name]["properties"], model.key, model.__name__)
     sections["NamedMethod"] = _with(sections["MethodModel"], "name", "Name of the method", required=True)
     sections["SingleRegistry"] = _with(sections["RegistryModel"], "id", "Id of the registry", required=False)
     root, reference = sections["Root"]["properties"], sections["ReferenceModel"]["properties"]
     root["registry"] = {**_ref("SingleRegistry"), "description": "The only registry"}
     root["reference"] = root["references"]
-    _let_local_ones_be_without_interface(sections["ReferenceModel"])
+    _require_interfaces(sections["Root"], sections["ReferenceModel"])
     # Keywords of objects, of arrays and of texts leave one another alone, so that no anyOf is needed.
     reference["methods"] |= {"type": ["object", "array", "null"], "items": _ref("NamedMethod")}
     for properties in (reference, sections["ConsumerModel"]["properties"]):
@@ -117,10 +120,18 @@ def _let_be_a_switch(properties: Schema, key: str, model: str) -> None:
     properties[key] = {**_ref(model), **_SWITCH, "description": properties[key]["description"]}
 
 
-def _let_local_ones_be_without_interface(section: Schema) -> None:
+def _require_interfaces(root: Schema, reference: Schema) -> None:
+    """Ask for what a reference needs whose protocol, its own or else the consumer's, is no local one."""
     local = [protocol for protocol in available(TRANSPORT) if is_local(protocol)]
-    section["if"] = {"properties": {"protocol": {"enum": local}}, "required": ["protocol"]}
-    section["else"] = {"required": section.pop("required")}
+    is_here: Schema = {"type": "object", "properties": {"protocol": {"enum": local}}, "required": ["protocol"]}
+    elsewhere: Schema = {"if": is_here, "else": {"required": reference.pop("required")}}
+    root["if"] = {"properties": {"consumer": is_here}, "required": ["consumer"]}
+    root["then"] = _of_references({"if": {"required": ["protocol"]}, "then": elsewhere})
+    root["else"] = _of_references(elsewhere)
+
+
+def _of_references(schema: Schema) -> Schema:
+    return {"properties": {key: {"additionalProperties": schema} for key in ("references", "reference")}}
 
 
 def _with(section: Schema, key: str, description: str, *, required: bool) -> Schema:

@@ -14,14 +14,10 @@ from ..values.quantity import Unfit, kind
 from .declared import SECTIONS
 from .listing import declared, declared_among
 from .models import (
+    GROUPS,
     ApplicationModel,
-    BackoffModel,
-    BatchModel,
-    CallbackModel,
     ConsumerModel,
-    HedgeModel,
     MethodModel,
-    OutlierModel,
     ReferenceModel,
     RegistryModel,
     RootModel,
@@ -44,11 +40,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "reference": ReferenceModel,
     "method": MethodModel,
     "ssl": SslModel,
-    "retry_backoff": BackoffModel,
-    "hedge": HedgeModel,
-    "outlier": OutlierModel,
-    "batch": BatchModel,
-    "callback_executor": CallbackModel,
+    **GROUPS,
 }
 
 
@@ -116,14 +108,8 @@ def _example(location: Sequence[str | int]) -> str:
             return "a reference is {interface: ...} under an id of yours"
         case ("references", _, "methods") | ("references", _, "methods", _):
             return "a method is {async: true} or the like, under its name"
-        case (*_, "retry_backoff"):
-            return "write {base: 10ms, max: 1s}"
-        case (*_, "hedge"):
-            return "write {after: p95, max: 1}"
-        case (*_, "outlier"):
-            return "write {consecutive: 5}, or {enabled: false}"
-        case (*_, "callback_executor"):
-            return "write {threads: ...}"
+        case (*_, str(key)) if key in GROUPS:
+            return GROUPS[key].example
     return ""
 
 
@@ -131,17 +117,13 @@ def _section_of(location: Sequence[str | int]) -> str:
     match location:
         case (_,):
             return "root"
-        case (*_, "ssl" | "batch" | "callback_executor" as section, _):
-            return str(section)
         case ("registries", _, _):
             return "registry"
         case ("references", _, _):
             return "reference"
         case ("references", _, "methods", _, _):
             return "method"
-        case (*_, "retry_backoff" | "hedge" | "outlier" as group, _):
-            return group
-    return str(location[0])
+    return str(location[-2])
 
 
 def _unknown(section: str, key: str, like: str) -> tuple[str, str]:

@@ -30,7 +30,8 @@ def add_batch(chosen: Chosen, levels: Sequence[Level], report: Report) -> None:
 def _policy(model: BatchModel) -> BatchPolicy | None:
     if model.enabled is False:
         return None
-    return BatchPolicy(**{name: value for name, value in model if name != "enabled" and value is not None})
+    policy: BatchPolicy = model.policy()
+    return policy
 
 
 def _refuse(levels: Sequence[Level], level: Level, attribute: str, what: str, hint: str, report: Report) -> None:

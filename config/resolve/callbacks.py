@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..check.models import CallbackModel
-from ..policy import BUILT_IN, CallbackPolicy
+from ..policy import CallbackPolicy
 from ..read.report import Report
 from .levels import Level
 
@@ -15,5 +17,5 @@ def callback_policy(model: CallbackModel, consumer: Level, report: Report) -> Ca
     if overflow is not None and not model.queue and (queue is None or model.queue == 0):
         text = "says nothing where any number of callbacks may wait"
         report.at(overflow, text, "set queue beside it, the most that may" if queue is None else "let queue be above 0")
-    values = {name: value for name, value in model if value is not None}
-    return CallbackPolicy(**values, origin=BUILT_IN if queue is None else report.origin(queue))
+    policy: CallbackPolicy = model.policy()
+    return policy if queue is None else replace(policy, origin=report.origin(queue))

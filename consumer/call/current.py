@@ -15,6 +15,7 @@ from contextvars_extras import ContextVarsRegistry
 
 from .collected import Collector
 from .invocation import NO_ATTACHMENTS, CallRecord
+from .typed import P, T
 
 Holder = Callable[[], Any]
 """Gives a future, or None where nobody has kept it."""
@@ -103,6 +104,17 @@ def enter_call(record: CallRecord) -> None:
         _overwrite(holder().record, record)
     _set_record(record)
     _set_future(None)
+
+
+def keep_last_call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call *function*, which may make calls of its own; the last one of this context is then the one it was before."""
+    record, holder = last_record(), last_future()
+    try:
+        return function(*args, **kwargs)
+    finally:
+        if last_record() is not record:
+            _set_record(record)
+            _set_future(holder)
 
 
 def _overwrite(lost: CallRecord, record: CallRecord) -> None:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from callahead.registry.models import Endpoint
-from callahead.registry.url import MAX_WEIGHT
+from callahead.registry.models import MAX_WEIGHT, Endpoint
 
 WARM_UP_MS = 600_000
 """How long a provider warms up that does not say it, in milliseconds. Source: Dubbo ``DEFAULT_WARMUP``."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from callahead.registry.models import Endpoint, Snapshot
 
@@ -12,7 +14,15 @@ from ..runtime.deadline import Clock
 from ..runtime.forking import fork_safe_lock
 
 _Identity = tuple[str, int, str]
-_NEVER = float("-inf")
+_NEVER = -math.inf
+_MOST_LISTS = 16
+
+
+class _Narrowed(NamedTuple):
+    """A list, which is held here so that its id stays its own, and those of it that can be reached."""
+
+    providers: tuple[Provider, ...]
+    usable: tuple[Provider, ...]
 
 
 def _keep(provider: Provider) -> None:
@@ -50,7 +60,7 @@ class Directory:
         self._wall = wall
         self._lock = fork_safe_lock()
         self._at_risk: set[Provider] = set()
-        self._usable: tuple[tuple[Provider, ...], float] = ((), _NEVER)
+        self._usable: tuple[dict[int, _Narrowed], float] = ({}, _NEVER)
         self.providers: tuple[Provider, ...] = ()
         self.reason = "the registry has not answered yet"
 
@@ -67,7 +77,7 @@ class Directory:
             if changed or listed != self.providers:
                 self.providers = listed
             self._at_risk -= left
-            self._usable = ((), _NEVER)
+            self._usable = ({}, _NEVER)
             self.reason = self._explain(snapshot, mine)
         for provider in changed:
             self._refresh(provider)
@@ -94,35 +104,35 @@ class Directory:
 
     def candidates(self, tried: Sequence[Provider]) -> tuple[Provider, ...]:
         """List those to choose from: untried and reachable ones first, then untried, then all that take calls."""
-        if not tried:
-            return self._reachable() if self._at_risk else self.providers
+        if not (tried or self._at_risk):
+            return self.providers
         return self.candidates_among(self.providers, tried)
 
     def candidates_among(self, providers: tuple[Provider, ...], tried: Sequence[Provider]) -> tuple[Provider, ...]:
         """List those to choose from likewise, of *providers*, which are what rules have left."""
-        if not (tried or self._at_risk):
-            return providers
-        taking = self._taking_calls(providers)
-        untried = tuple(provider for provider in taking if provider not in tried) or taking
-        found = _healthy(untried, self._clock())
-        return providers if len(found) == len(providers) else found
+        reachable = self._reachable(providers) if self._at_risk else providers
+        if not tried:
+            return reachable
+        untried = tuple(provider for provider in reachable if provider not in tried)
+        if untried or not self._at_risk:
+            return untried or reachable
+        return tuple(one for one in _taking_calls(providers) if one not in tried) or reachable
 
-    def _taking_calls(self, providers: tuple[Provider, ...]) -> tuple[Provider, ...]:
-        if not self._at_risk:
-            return providers
-        return tuple(provider for provider in providers if not provider.is_read_only)
-
-    def _reachable(self) -> tuple[Provider, ...]:
-        """List those to choose from first: one tuple, as long as none of them changes."""
-        found, until = self._usable
-        now = self._clock()
-        if now < until:
-            return found
+    def _reachable(self, providers: tuple[Provider, ...]) -> tuple[Provider, ...]:
+        """List those of *providers* to choose from first: one tuple, as long as none of them changes."""
+        known, until = self._usable
+        found = known.get(id(providers))
+        if found is not None and self._clock() < until:
+            return found.usable
         with self._lock:  # whatever changes meanwhile finds the new list, and takes it away again
-            found = _healthy(self._taking_calls(self.providers), now)
-            passed_over = [one.unhealthy_until for one in self._at_risk if one.unhealthy_until > now]
-            self._usable = (found, min(passed_over, default=float("inf")))
-        return found
+            known, until = self._usable
+            now = self._clock()
+            if now >= until or len(known) >= _MOST_LISTS:
+                passed_over = [one.unhealthy_until for one in self._at_risk if one.unhealthy_until > now]
+                known, until = {}, min(passed_over, default=math.inf)
+            made = _narrowed(providers, now)
+            self._usable = ({**known, id(providers): made}, until)
+        return made.usable
 
     def _changed(self, provider: Provider) -> None:
         with self._lock:
@@ -130,7 +140,7 @@ class Directory:
                 self._at_risk.add(provider)
             else:
                 self._at_risk.discard(provider)
-            self._usable = ((), _NEVER)
+            self._usable = ({}, _NEVER)
 
     def why_none(self) -> str:
         """Say why `candidates` is empty."""
@@ -146,6 +156,11 @@ def _identity(endpoint: Endpoint) -> _Identity:
     return endpoint.host, endpoint.port, endpoint.parameters.get("timestamp", "")
 
 
-def _healthy(providers: tuple[Provider, ...], now: float) -> tuple[Provider, ...]:
-    """Leave out those that are passed over, as long as others are left."""
-    return tuple(provider for provider in providers if provider.unhealthy_until <= now) or providers
+def _narrowed(providers: tuple[Provider, ...], now: float) -> _Narrowed:
+    taking = _taking_calls(providers)
+    usable = tuple(provider for provider in taking if provider.unhealthy_until <= now) or taking
+    return _Narrowed(providers, providers if len(usable) == len(providers) else usable)
+
+
+def _taking_calls(providers: tuple[Provider, ...]) -> tuple[Provider, ...]:
+    return tuple(provider for provider in providers if not provider.is_read_only)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from typing import NamedTuple
 
-from callahead.config.policy import Outlier
+from callahead.config.attempts import Outlier
 
 from ..call.attempt import Attempt
 from ..call.provider import Provider
@@ -13,6 +14,8 @@ from ..runtime.deadline import Clock
 from ..runtime.forking import fork_safe_lock
 from .directory import Directory
 
+_LOG = logging.getLogger("callahead.consumer.cluster")
+
 UNHEALTHY_S = 1.0
 """How long a provider that could not be reached is passed over, in seconds."""
 
@@ -20,8 +23,7 @@ UNHEALTHY_S = 1.0
 _GRACE_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class HealthCounts:
+class HealthCounts(NamedTuple):
     """What is known of the health of one reference's providers.
 
     Attributes:
@@ -106,16 +108,21 @@ class Health:
 
     def judge(self, attempt: Attempt, error: BaseException | None) -> None:
         """Take what the end of *attempt* says of its provider; *error* is None for an answer."""
+        provider = attempt.provider
         with self._lock:
-            now = self._clock()
+            now, before = self._clock(), self._ejections
             if isinstance(error, ConnectFailed):
-                self._unreachable(attempt.provider, now)
+                self._unreachable(provider, now)
             elif error is not None and self._policy.enabled and _blames(attempt, error):
                 self._failed(attempt, error, now)
             elif error is None or getattr(error, "is_remote", False):
                 self._answered(attempt, now)
             else:
                 self._unsaid(attempt, now)
+            seconds = provider.unhealthy_until - now if self._ejections > before else 0.0
+        if seconds:  # not under the lock: a handler of the log may be anybody's
+            text = "%s: %s fails again and again, and is passed over for %.1f s; the last failure: %s"
+            _LOG.warning(text, attempt.policy.reference, provider.name, seconds, error)
 
     def _unreachable(self, provider: Provider, now: float) -> None:
         self._tried_at.pop(provider, None)

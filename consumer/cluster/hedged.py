@@ -9,7 +9,7 @@ from contextlib import suppress
 from contextvars import Context
 from functools import partial
 
-from callahead.config.policy import Hedge
+from callahead.config.attempts import Hedge
 
 from ..call.attempt import Attempt
 from ..call.invocation import Done, Invocation, Outcome
@@ -140,7 +140,7 @@ class _Hedged(Together):
         else:
             with self._lock:
                 self.failures.append(error)
-                is_last = not self._running
+                is_last = len(self.failures) == len(self.asked)
             if is_last:
                 self._try_again(error, attempt)
 
@@ -161,11 +161,9 @@ class _Hedged(Together):
         if pause is None:
             self._hand_up(attempt)
             return
+        # Even without a pause on the timer: attempts that fail at once would nest ever deeper.
         again = partial(go_on, self._parts, self._invocation.record, self._context, "retry", self.run)
-        if pause > 0:
-            Pause(self._invocation.record, self._parts.timer, pause, again)
-        else:
-            again()
+        Pause(self._invocation.record, self._parts.timer, pause, again)
 
     def _fail(self, error: BaseException, attempt: Attempt | None = None) -> None:
         with self._lock:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextvars import Context
 from random import Random
 
-from callahead.config.policy import Backoff
+from callahead.config.attempts import Backoff
 
 from ..call.invocation import CallRecord
 from ..runtime.timer import Timer

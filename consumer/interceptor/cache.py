@@ -8,11 +8,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from concurrent.futures import CancelledError
-from contextlib import suppress
 from typing import Any
 
 from callahead.config.policy import MethodPolicy
 
+from ..call.in_time import end_in_time
 from ..call.invocation import Done, Invocation, Outcome, Stage
 from ..errors import CallTimeout
 from ..runtime.forking import fork_safe_lock
@@ -139,11 +139,7 @@ class _Follower:
 
     def watch(self, timer: Timer) -> None:
         """End with the call: when it was given up meanwhile, or its deadline comes."""
-        record = self._invocation.record
-        with suppress(RuntimeError):  # the system has no thread left; the watchdog ends the call, a little later
-            timer.call_at(self._invocation.ends, self._expire)
-        if record.is_over:
-            self.cancel()
+        end_in_time(self, self._invocation, timer)
 
     def hear(self, kept: Outcome | None) -> None:
         """Take a copy of the answer, or ask where there is none."""
@@ -159,7 +155,8 @@ class _Follower:
         """End as given up."""
         self._end(CancelledError())
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """End as too late."""
         given = (self._invocation.ends - self._invocation.record.started) * 1000
         text = f"the equal request that it waits for had no answer within {given:.0f} ms (cache)"
         self._end(CallTimeout(text, not_sent=True))

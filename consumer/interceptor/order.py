@@ -43,7 +43,7 @@ from .validation import Validation
 
 if TYPE_CHECKING:
     from .empty import Describe
-from .mock import CallOther
+    from .mock import CallOther
 
 CALL_ORDER = ("interceptors", "notify", "validation", "mock")
 ATTEMPT_ORDER = ("interceptors",)

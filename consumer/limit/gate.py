@@ -8,10 +8,10 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from ..call.in_time import end_in_time
 from ..call.invocation import Done, Invocation, Outcome
 from ..errors import CallTimeout, LimitExceeded
 from ..runtime.forking import fork_safe_lock
@@ -199,13 +199,8 @@ class Waiting:
     def watch(self, timer: Timer) -> None:
         """End with the call: when it was given up meanwhile, or its deadline comes."""
         invocation = self._invocation
-        if invocation is None:  # it went in, or ended, already
-            return
-        record = invocation.record
-        with suppress(RuntimeError):  # the system has no thread left; the watchdog ends the call, a little later
-            timer.call_at(invocation.ends, self._expire)
-        if record.is_over:
-            self.cancel()
+        if invocation is not None:  # else it went in, or ended, already
+            end_in_time(self, invocation, timer)
 
     def go(self) -> None:
         """Go in; its place is taken."""
@@ -224,7 +219,8 @@ class Waiting:
         if self._gate.remove(self):
             self.end(CancelledError())
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """End as too late, likewise."""
         invocation = self._invocation
         if invocation is None or not self._gate.remove(self):
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from ..call.provider import Provider
 from ..runtime.deadline import Clock
@@ -55,10 +55,13 @@ class Weights:
         return self._clock() >= until
 
 
-class _Entry(NamedTuple, Generic[MadeT]):
-    providers: Sequence[Provider]
-    made: MadeT
-    until: float
+class _Entry(Generic[MadeT]):
+    __slots__ = ("made", "providers", "until")
+
+    def __init__(self, providers: Sequence[Provider], made: MadeT, until: float) -> None:
+        self.providers = providers
+        self.made = made
+        self.until = until
 
 
 class PerList(Generic[MadeT]):

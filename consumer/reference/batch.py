@@ -65,16 +65,20 @@ class Batch:
             self._bytes -= queued.size
             return True
 
-    def take(self, of: int | None = None) -> Sequence[_Queued]:
-        """Take out all that wait, to leave now; none where those of round *of* have left."""
+    def take(self, of: int | None = None, to: str | None = None) -> Sequence[_Queued]:
+        """Take out what waits, of all or for provider *to*, to leave now; none where those of round *of* have left."""
         with self._lock:
             self._forget_parents()
             if of not in (None, self._round):
                 return ()
-            leaving, self._queued = self._queued, []
-            self._bytes = 0
-            self._round += 1
-            return leaving
+            waiting, self._queued = self._queued, []
+            if to is not None:
+                self._queued = [queued for queued in waiting if queued.to != to]
+                waiting = [queued for queued in waiting if queued.to == to]
+            self._bytes = sum(queued.size for queued in self._queued)
+            if not self._queued:  # else the time of those that stay goes on
+                self._round += 1
+            return waiting
 
     def leave(self) -> None:
         """Let all that wait leave; each tells of itself what becomes of it."""
@@ -91,9 +95,9 @@ class Batch:
             self._queued, self._bytes = [], 0
 
 
-def flush_all(batches: Iterable[Batch]) -> Future[int]:
-    """Let all leave that wait in *batches*; the future ends once each is written, or has failed."""
-    leaving = [queued for batch in batches for queued in batch.take()]
+def flush_all(batches: Iterable[Batch], to: str | None = None) -> Future[int]:
+    """Let all leave that wait in *batches*, or for *to* only; the future ends once each is written, or has failed."""
+    leaving = [queued for batch in batches for queued in batch.take(to=to)]
     flush = _Flush(len(leaving))
     for queued in leaving:
         queued.leave(flush)
@@ -144,6 +148,11 @@ class _Queued:
         self._flush: _Flush | None = None
         self._before: Callable[[], object] | None = None
         self._lock = fork_safe_lock()
+
+    @property
+    def to(self) -> str:
+        """``protocol://host:port`` of the provider that it will leave for."""
+        return self.attempt.provider.name
 
     def cancel(self) -> None:
         """End as cancelled, if it waits; it then never leaves."""

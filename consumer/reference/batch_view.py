@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from callahead.config.policy import BatchPolicy, MethodPolicy
 
+from ..transport.api import ConnectionCounts
 from .batch import Batch, BatchingMethod, flush_all
 from .caller import Caller
 from .reference import Method, Reference, view_of
@@ -71,15 +72,36 @@ def flush_batch(of: Any, timeout: float | None = None) -> int:
 
 
 def flush_batch_async(of: Any) -> Future[int]:
-    """Let the requests leave that wait in a batch view, in all of a reference, or in all of a `Consumer`.
+    """Let the requests leave that wait in a batch view, in all of a reference or `Consumer`, or for a connection.
 
-    Those that wait by the ``batch`` of a reference's methods are the reference's.
+    Those that wait by the ``batch`` of a reference's methods are the reference's. A connection is one of
+    `Consumer.connections`, such as ``future.connection``: what its consumer has queued for its address leaves,
+    whichever reference it was queued by and whichever of the address's connections then takes it.
 
     Returns:
         A future of their number, which ends once each is written; by an `ExceptionGroup` where some were not.
+
+    Raises:
+        TypeError: *of* is none of these.
+        ValueError: It is a connection whose consumer is gone, or that no consumer has given.
     """
+    if isinstance(of, ConnectionCounts):
+        return flush_all(_batches_of(_consumer_of(of)), to=of.endpoint)
     return flush_all(_batches_of(of))
 
 
 def _batches_of(of: Any) -> Iterable[Batch]:
-    return list(of._batches if isinstance(of, Reference) else of._runtime.batches)
+    holder = of if isinstance(of, Reference) else getattr(of, "_runtime", None)
+    if holder is None:
+        why = "; a call has no connection before it has a provider that was connected to" if of is None else ""
+        text = "what can be flushed is a batch view, a reference, a consumer or a connection"
+        raise TypeError(f"{text}, not {of!r}{why}")
+    return list(holder._batches if isinstance(of, Reference) else holder.batches)
+
+
+def _consumer_of(connection: ConnectionCounts) -> Any:
+    consumer = connection.consumer
+    if consumer is None:
+        text = "is a connection whose consumer is gone, or that no consumer has given; take that of a future"
+        raise ValueError(f"{connection.endpoint} {text}")
+    return consumer

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
@@ -31,12 +31,13 @@ from ..call import plain
 from ..call.context import RpcContext
 from ..call.current import current_ahead, current_collector, enter_call, enter_future, take_attachments
 from ..call.future import InvocationFuture
-from ..call.invocation import CallRecord, Invocation, Outcome, Stage
-from ..cluster.api import Cluster
-from ..interceptor.metrics import CallMetrics
+from ..call.invocation import NO_ATTACHMENTS, CallRecord, Invocation, Outcome, Stage
+from ..cluster.api import Cluster, Counting
+from ..interceptor.metrics import CallMetrics, MethodCounts
 from ..runtime.loops import runs_loop
 from ..transport.api import MethodTransport
-from .ending import DropEnding, Ending, FutureEnding, Runtime, WrittenEnding, closed_error
+from .ending import DropEnding, Ending, FutureEnding, Runtime, WrittenEnding
+from .given_up import closed_error
 from .stalled import warn_of_loop
 
 _ASYNC_CALL = RpcContext.async_call.__code__  # calls methods for its caller, whose line is wanted
@@ -80,6 +81,11 @@ class MethodBinding:
         """What its next call obeys."""
         return self.chain.policy
 
+    def counts(self) -> MethodCounts:
+        """Return what was counted of its calls, by its cluster too."""
+        cluster = self.chain.cluster
+        return replace(self.metrics.counts(), cluster=cluster.counts() if isinstance(cluster, Counting) else {})
+
     def begin(
         self,
         policy: MethodPolicy,
@@ -118,12 +124,13 @@ class MethodBinding:
             if collector is not None:
                 needed = plain.records_of(args, kwargs)
             args, kwargs = plain.plain_arguments(args, kwargs)
-        attachments = take_attachments()
+        attachments, kept = take_attachments(), policy
         if policy.attachments:
             attachments = {**policy.attachments, **attachments, **policy.call_attachments}
+            kept = self._kept(policy)
         now = runtime.clock()
         ends = now + (policy.total_timeout_ms / 1000 if timeout is None else timeout)
-        record = CallRecord(policy, self.name, now)
+        record = CallRecord(kept, self.name, now)
         invocation = Invocation(
             policy, self.name, args, kwargs, attachments, ends, runtime.clock, record, blocking, carrier
         )
@@ -132,6 +139,12 @@ class MethodBinding:
         if collector is not None:
             record.collected = collector.collect(self, invocation, needed)
         return invocation
+
+    def _kept(self, policy: MethodPolicy) -> MethodPolicy:
+        """Return what of *policy* may outlive the call: all but the attachments of its own options."""
+        if not policy.call_attachments:
+            return policy
+        return replace(policy, attachments=self.chain.policy.attachments, call_attachments=NO_ATTACHMENTS)
 
     def __repr__(self) -> str:
         return f"<MethodBinding of {self.policy.reference}.{self.name}>"

@@ -13,10 +13,8 @@ from contextlib import suppress
 from contextvars import Context
 from typing import ClassVar, Protocol
 
-from callahead.config.policy import MethodPolicy
-
 from ..call.collected import Collector
-from ..call.current import enter_callback
+from ..call.current import enter_callback, keep_last_call
 from ..call.future import InvocationFuture
 from ..call.invocation import DECIDING, NO_ATTACHMENTS, NO_KWARGS, CallRecord, Invocation, Outcome, blame
 from ..call.sending import end_sending
@@ -29,6 +27,7 @@ from ..runtime.drain import Drain
 from ..runtime.forking import fork_safe_lock
 from ..runtime.timer import Timer
 from ..runtime.watchdog import Watchdog
+from .given_up import closed_error
 
 _LOG = logging.getLogger("callahead.consumer.call")
 
@@ -311,8 +310,8 @@ class Ending:
                 expired = True
                 self.expire()  # another thread may be ending it at this very moment
                 continue
-            if work is not None:
-                work()
+            if work is not None:  # perhaps an interceptor's, which may make calls
+                keep_last_call(work)
         self.leave()
 
     def _queue(self) -> queue.SimpleQueue[_Work | None]:
@@ -371,6 +370,7 @@ class FutureEnding(Ending):
         invocation = future.invocation
         invocation.request = None  # a future may be held for long, and what it asked must not be
         invocation.args, invocation.kwargs, invocation.attachments = (), NO_KWARGS, NO_ATTACHMENTS
+        invocation.policy = self._record.policy  # which keeps no attachments of the call's own options
         future._settle(outcome)
         if self._record.on_sent is not None:  # looked at once the future is settled, by which who asks later goes
             end_sending(self._record, outcome)
@@ -437,13 +437,6 @@ def _tell(on_drop: OnDrop, invocation: Invocation, error: BaseException) -> None
 def _log_drop(record: CallRecord, error: BaseException) -> None:
     site = f", called at {record.call_site}" if record.call_site else ""
     _LOG.warning("%s failed and its answer is dropped: %s: %s%s", record.name, type(error).__name__, error, site)
-
-
-def closed_error(policy: MethodPolicy, method: str) -> ConsumerClosed:
-    """Make the error of a call that came after the consumer was closed."""
-    error = ConsumerClosed("the consumer is closed", not_sent=True)
-    error.reference, error.method = policy.reference, method
-    return error
 
 
 def _note_site(error: BaseException, record: CallRecord) -> None:

@@ -1,4 +1,4 @@
-"""Word of the calls that a consumer gives up."""
+"""Word of the calls that a consumer gives up, or refuses since it is closed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from callahead.config.policy import MethodPolicy
+
 from ..call.invocation import CallRecord
+from ..errors import ConsumerClosed
 
 _LOG = logging.getLogger("callahead.consumer.call")
+
+
+def closed_error(policy: MethodPolicy, method: str) -> ConsumerClosed:
+    """Make the error of a call that came after the consumer was closed."""
+    error = ConsumerClosed("the consumer is closed", not_sent=True)
+    error.reference, error.method = policy.reference, method
+    return error
 
 
 def say_given_up(why: str, began: float, calls: Sequence[CallRecord]) -> None:

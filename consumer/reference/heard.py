@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import fields, replace
-from types import FrameType
 from typing import Any
 
 from callahead.config.policy import MethodPolicy
@@ -17,12 +16,14 @@ from ..call.future import InvocationFuture
 from ..call.hearers import Hearers, request_of
 from ..call.invocation import NO_KWARGS, Collected, Invocation, Outcome, Stoppable
 from ..runtime.forking import fork_safe_lock
-from ..transport.api import MethodTransport
 from .caller import Caller, MethodBinding
 from .ending import Runtime
 
 HEARING = tuple(field.name for field in fields(Hearers))
 """Options of a call that are about who hears of its end."""
+
+_Args = tuple[Any, ...]
+_KwArgs = Mapping[str, Any]
 
 # Held for a single assignment.
 _TELLING = fork_safe_lock()
@@ -39,13 +40,11 @@ class Hearing:
         kwargs: Keyword arguments likewise.
     """
 
-    def __init__(
-        self, runtime: Runtime, hearers: Hearers, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, runtime: Runtime, hearers: Hearers, client: Any, args: _Args, kwargs: _KwArgs) -> None:
         self._runtime = runtime
         self._hearers = hearers
         self._client = client
-        self._asked: tuple[tuple[Any, ...], Mapping[str, Any]] = (args, kwargs)
+        self._asked: tuple[_Args, _KwArgs] = (args, kwargs)
         self._name = "a call that did not begin"
         self._behind: Collected | None = None
         self._context: Context | None = None
@@ -125,19 +124,9 @@ class _HeardBinding(MethodBinding):
         self._binding = binding
         self._hearing = hearing
 
-    def begin(
-        self,
-        policy: MethodPolicy,
-        carrier: MethodTransport,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        options: Any = None,
-        *,
-        blocking: bool,
-        timeout: float | None = None,
-    ) -> Invocation:
+    def begin(self, *asked: Any, **more: Any) -> Invocation:
         """Begin as the method's own binding does, for whoever collects the call knows that one."""
-        invocation = self._binding.begin(policy, carrier, args, kwargs, options, blocking=blocking, timeout=timeout)
+        invocation = self._binding.begin(*asked, **more)
         self._hearing.follow(invocation)
         return invocation
 
@@ -158,51 +147,27 @@ class HeardCaller(Caller):
         self._client = client
         self.hearers = hearers
 
-    def call(
-        self,
-        policy: MethodPolicy,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        frame: FrameType,
-        options: Any = None,
-    ) -> Any:
+    def call(self, policy: MethodPolicy, args: _Args, kwargs: _KwArgs, *more: Any, **named: Any) -> Any:
         """Call as *policy* says."""
         with self._heard(args, kwargs) as caller:
-            return caller.call(policy, args, kwargs, frame, options)
+            return caller.call(policy, args, kwargs, *more, **named)
 
-    def outcome(
-        self,
-        policy: MethodPolicy,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        options: Any = None,
-        view: str = "",
-    ) -> Outcome:
+    def outcome(self, policy: MethodPolicy, args: _Args, kwargs: _KwArgs, *more: Any, **named: Any) -> Outcome:
         """Call, wait, and return how it ended."""
         with self._heard(args, kwargs) as caller:
-            return caller.outcome(policy, args, kwargs, options, view)
+            return caller.outcome(policy, args, kwargs, *more, **named)
 
-    def future(
-        self,
-        policy: MethodPolicy,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        frame: FrameType,
-        options: Any = None,
-        *,
-        held: bool = False,
-        one_way: bool = False,
-    ) -> InvocationFuture:
+    def future(self, policy: MethodPolicy, args: _Args, kwargs: _KwArgs, *more: Any, **named: Any) -> InvocationFuture:
         """Call and return the future."""
         with self._heard(args, kwargs) as caller:
-            return caller.future(policy, args, kwargs, frame, options, held=held, one_way=one_way)
+            return caller.future(policy, args, kwargs, *more, **named)
 
     def with_hearers(self, options: Mapping[str, Any]) -> HeardCaller:
         """Return a caller whose hearers are these, but for what *options* say."""
         return HeardCaller(self, self._client, replace(self.hearers, **options))
 
     @contextmanager
-    def _heard(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[Caller]:
+    def _heard(self, args: _Args, kwargs: _KwArgs) -> Iterator[Caller]:
         """Give who makes one call; what is raised before that has begun, such as `ConsumerClosed`, is its end."""
         hearing = Hearing(self.binding.runtime, self.hearers, self._client, args, kwargs)
         try:

@@ -4,60 +4,42 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from callahead.config.extension import LOADBALANCE, load
-from callahead.config.policy import BatchPolicy, MethodPolicy, ReferencePolicy
-from callahead.config.provided import amend
+from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.registry.api import Registry, Subscription
 from callahead.registry.models import ServiceKey, Snapshot
 
-from ..call.attempt import AttemptStage
+from ..call.current import keep_last_call
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation
 from ..call.provider import Provider
-from ..cluster.api import ClusterParts, Counting, Lasting
 from ..cluster.attempt import candidates_for, why_none
-from ..cluster.budget import RetryBudget
-from ..cluster.choice import check_stream, make_cluster, refuses_streams
+from ..cluster.choice import check_stream, refuses_streams
 from ..cluster.directory import Directory
 from ..cluster.health import Health
-from ..cluster.retry import check_listed
 from ..errors import ConfigError, LocalProtocolError, NoProviderAvailable, RpcError
-from ..interceptor.chain import fold
-from ..interceptor.empty import empty_answer
-from ..interceptor.later import aside, here
 from ..interceptor.metrics import CallMetrics, MethodCounts
-from ..interceptor.order import attempt_chain, call_chain, load_interceptors, scope_of
 from ..interface.description import MethodDescription
-from ..interface.spelling import Spellings
-from ..limit import Gate, limited, limits_of
-from ..loadbalance.api import AttemptWatcher, LoadBalance, LoadBalanceParts
-from ..loadbalance.sticky import Sticky
-from ..loadbalance.weights import Weights
 from ..router.ruling import Ruling
-from ..runtime.callbacks import CallbackExecutor
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
-from .batch import Batch, batching
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
-from .provided import Provided
+from .folding import Folding, Footing, watcher_in
+from .in_force import PoliciesInForce
 from .reference import Method, Reference
-from .stages import Transported, after_room, encoded, streamed
+from .stages import streamed
 from .stream import StreamMethod, of_stream
-
-_LOG = logging.getLogger("callahead.consumer.call")
-
 
 if TYPE_CHECKING:
     from .seen import SeenProviders
+
+_LOG = logging.getLogger("callahead.consumer.call")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +74,6 @@ class Pipeline:
         self._around = around
         self.runtime = around.runtime
         self._lock = fork_safe_lock()
-        self._policies = Spellings(policy.methods)
         self._methods: dict[str, Method | StreamMethod] = {}
         self._bindings: dict[str, MethodBinding] = {}
         self._obeyed: dict[str, MethodPolicy] = {}
@@ -108,21 +89,30 @@ class Pipeline:
         self.directory = Directory(policy.protocol, transport.release, runtime.clock, transport.refresh)
         self.health = Health(self.directory, policy.outlier, runtime.clock)
         self.transport: ReferenceTransport = transport.open(policy, lambda: self.directory.providers)
-        self._stream_balance = self._balance(policy.default, "")
-        self.stream_watcher = _watcher(self._stream_balance)
+        self._policies = PoliciesInForce(policy, self._ruling)
+        self._folding = Folding(self._footing())
+        self._stream_balance = self._folding.balance(policy.default, "")
+        self.stream_watcher = watcher_in(self._stream_balance)
         self._streamed = streamed(self.choose, self.health, self.stream_watcher, runtime.clock)
-        self._lasting: weakref.WeakSet[Lasting] = weakref.WeakSet()
-        self._budget = RetryBudget(self._calls, runtime.clock)
-        self._gates = [Gate(limit, runtime.timer) for limit in limits_of(policy)]
-        self._batches: dict[tuple[str, BatchPolicy], Batch] = {}  # what is set once, for several methods, is one
-        self._provided = Provided()
-        self._told: dict[str, list[str]] = {}
         self._subscription: Subscription = around.registry.subscribe(key, self._notify)
         try:
             self._ruling.watch(around.registry)
         except BaseException:
             self.close()
             raise
+
+    def _footing(self) -> Footing:
+        return Footing(
+            policy=self.policy,
+            runtime=self.runtime,
+            random=self._around.random,
+            directory=self.directory,
+            health=self.health,
+            routing=self._ruling.routing,
+            describe=self._describe,
+            call_other=self._call_other,
+            calls=self._calls,
+        )
 
     def _notify(self, snapshot: Snapshot, /) -> None:
         """Take over the list of providers, and what they say of calls."""
@@ -140,9 +130,7 @@ class Pipeline:
         routing.expect(seen.endpoints, only=False)
         self.directory.notify(seen)
         routing.expect(seen.endpoints, only=True)
-        provided = Provided.by(self.directory.providers)
-        if provided.votes and provided != self._provided:  # where all have left, what they said stays
-            self._provided = provided
+        if self._policies.hear(self.directory.providers):
             self.renew()
 
     def _obey(self) -> None:
@@ -161,17 +149,17 @@ class Pipeline:
 
     def _renew(self, binding: MethodBinding) -> None:
         is_streaming = binding.chain.stage is self._streamed
-        policy, before = self._effective(binding.name, is_streaming=is_streaming), self._obeyed[binding.name]
+        policy, before = self._policies.of(binding.name, is_streaming=is_streaming), self._obeyed[binding.name]
         if policy != before or policy.origins != before.origins:
             self._obeyed[binding.name], binding.chain = self._made_chain(binding.name, is_streaming=is_streaming)
 
     def _made_chain(self, name: str, *, is_streaming: bool) -> tuple[MethodPolicy, Chain]:
         """Make the chain of what holds for a method, and return both; a rule that it cannot obey is passed over."""
-        policy = self._effective(name, is_streaming=is_streaming)
+        policy = self._policies.of(name, is_streaming=is_streaming)
         try:
             return policy, self._chain(policy, name, is_streaming=is_streaming)
         except ConfigError as error:
-            written = self._written(name, is_streaming=is_streaming)
+            written = self._policies.without_rules(name, is_streaming=is_streaming)
             if policy == written:
                 raise
             _LOG.warning("%s.%s: a rule cannot be obeyed, and is passed over: %s", self.policy.id, name, error)
@@ -179,26 +167,9 @@ class Pipeline:
 
     def _chain(self, policy: MethodPolicy, name: str, *, is_streaming: bool) -> Chain:
         if not is_streaming:
-            return self._fold(policy, name)
+            return self._folding.fold(policy, name)
         check_stream(policy, name)
         return Chain(of_stream(policy), self._streamed)
-
-    def _effective(self, method: str, *, is_streaming: bool) -> MethodPolicy:
-        """Return what a method obeys: the configuration, below it the providers, and above both the rules."""
-        return self._ruling.effective(self._written(method, is_streaming=is_streaming))
-
-    def _written(self, method: str, *, is_streaming: bool) -> MethodPolicy:
-        policy = self.policy_of(method)
-        return policy if is_streaming else self._amended(method, policy)
-
-    def _amended(self, method: str, written: MethodPolicy) -> MethodPolicy:
-        """Add to what the configuration says what the providers say where it says nothing."""
-        policy, problems = amend(written, self._provided.of(method))
-        if problems and self._told.get(method) != problems:
-            text = "%s.%s: what the providers say cannot be obeyed, and is passed over: %s"
-            _LOG.warning(text, self.policy.id, method, "; ".join(problems))
-        self._told[method] = problems
-        return policy
 
     def _calls(self) -> int:
         return sum(binding.metrics.calls for binding in list(self._bindings.values()))
@@ -226,8 +197,7 @@ class Pipeline:
 
     def policy_of(self, method: str) -> MethodPolicy:
         """Return the policy of a method, whichever way the YAML spells it."""
-        named = self._policies.find(method)
-        return named if named is not None else replace(self.policy.default, method=method)
+        return self._policies.configured(method)
 
     def method(self, name: str) -> Method | StreamMethod:
         """Return the method that users call *name*, in any of its spellings.
@@ -251,7 +221,7 @@ class Pipeline:
         """Look at the providers as a call of *method* would, without arguments and with *attachments*."""
         from .seen import SeenProviders, seen  # which few programs need
 
-        policy, clock = self._effective(method, is_streaming=False), self.runtime.clock
+        policy, clock = self._policies.of(method, is_streaming=False), self.runtime.clock
         record = CallRecord(policy, method, clock())
         known = {**policy.attachments, **attachments}
         invocation = Invocation(policy, method, (), {}, known, record.ends, clock, record, blocking=False)
@@ -267,8 +237,8 @@ class Pipeline:
         """Make what stands for the service in the program, which calls it *name*."""
         self._check_streams()
         made = Reference(name, self.policy.interface, self.method, self.transport.methods, self.transport.attribute)
+        made._batches = self._folding.batches  # a channel's stub may have been there first
         self._reference = made
-        made._batches.update(self._batches.values())  # a channel's stub may have been there first
         return made
 
     def client(self) -> Reference | None:
@@ -349,104 +319,30 @@ class Pipeline:
             raise self._no_provider(purpose, self.directory.why_none())
         return providers[0]
 
-    def _fold(self, policy: MethodPolicy, name: str) -> Chain:
-        return self._fold_with(policy, self._balance(policy, name))
-
-    def _balance(self, policy: MethodPolicy, name: str) -> LoadBalance:
-        """Make what chooses the providers of the method that they call *name*, "" for any."""
-        clock = self.runtime.clock
-        parts = LoadBalanceParts(policy=policy, random=self._around.random, clock=clock, weights=Weights(name, clock))
-        balance: LoadBalance = load(LOADBALANCE, policy.loadbalance)(parts)
-        return balance
-
-    def _fold_with(self, policy: MethodPolicy, loadbalance: LoadBalance) -> Chain:
-        runtime = self.runtime
-        check_listed(policy)
-        users = load_interceptors(policy)
-        # Here and below a bound method: it is called in less than half the time of an object.
-        bottom = Transported(self.health, _watcher(loadbalance), runtime.clock).__call__
-        attempt = fold(attempt_chain(users), bottom, runtime.callbacks)
-        chooser = Sticky(loadbalance) if policy.sticky else loadbalance
-        callbacks = runtime.callbacks if any(scope_of(one) == "attempt" for one in users) else None
-        cluster = make_cluster(policy, self._parts(policy, chooser, attempt, callbacks))
-        if isinstance(cluster, Lasting):
-            self._lasting.add(cluster)
-        gates = [*(Gate(limit, runtime.timer) for limit in limits_of(policy)), *self._gates, *runtime.gates]
-        later = here if callbacks is None else aside(callbacks)
-        passed = limited(gates, cluster.__call__, runtime.callbacks, later)
-        if policy.cache != "none":
-            from ..interceptor.cache import Cache  # which few methods need
-
-            passed = Cache(policy, runtime.timer).stage(passed, later)
-        chain = call_chain(policy, users, self._describe, self._call_other)
-        bottom_of_calls = encoded(passed, runtime.clock)
-        if policy.batch is not None:
-            bottom_of_calls = batching(bottom_of_calls, self._batch(policy.batch, policy), runtime.timer)
-        stage = fold(chain, bottom_of_calls, runtime.callbacks)
-        overflow = runtime.callbacks.overflow
-        return Chain(policy, after_room(overflow, stage, runtime.clock) if overflow.blocks else stage, cluster)
-
-    def _batch(self, settings: BatchPolicy, policy: MethodPolicy) -> Batch:
-        made = Batch(settings.max_bytes, settings.max_count, settings.max_delay_ms / 1000)
-        batch = self._batches.setdefault((policy.origin("batch"), settings), made)
-        self.runtime.batches.add(batch)
-        if self._reference is not None:
-            self._reference._batches.add(batch)
-        return batch
-
     def _call_other(self, name: str, invocation: Invocation) -> InvocationFuture:
         """Call another method in the place of one of ours; the context still tells of ours."""
         method = self.method(name)
         if isinstance(method, StreamMethod):
             text = f"{self.policy.id}.{name} streams, and cannot answer for {invocation.method}"
             raise LocalProtocolError(text, not_sent=True)
-        context = contextvars.copy_context()
-        return context.run(method.future, *invocation.args, **invocation.kwargs)
-
-    def _parts(
-        self, policy: MethodPolicy, loadbalance: LoadBalance, attempt: AttemptStage, callbacks: CallbackExecutor | None
-    ) -> ClusterParts:
-        runtime = self.runtime
-        return ClusterParts(
-            directory=self.directory,
-            health=self.health,
-            routing=self._ruling.routing,
-            loadbalance=loadbalance,
-            attempt=attempt,
-            budget=self._budget,
-            clock=runtime.clock,
-            random=self._around.random,
-            timer=runtime.timer,
-            empty=partial(empty_answer, self._describe, policy.method),
-            afterwards=runtime,
-            callbacks=callbacks,
-        )
+        return keep_last_call(method.future, *invocation.args, **invocation.kwargs)
 
     def counts(self) -> Mapping[str, MethodCounts]:
         """Return what was counted, by method; streams are not."""
         bindings = [one for one in list(self._bindings.values()) if one.chain.stage is not self._streamed]
-        return {binding.name: replace(binding.metrics.counts(), cluster=_counts_of(binding)) for binding in bindings}
+        return {binding.name: binding.counts() for binding in bindings}
 
     def hurry(self) -> None:
         """Let clusters do now what they were to do later: the consumer is about to close, and waits."""
-        for cluster in list(self._lasting):
+        for cluster in self._folding.lasting():
             cluster.hurry()
 
     def close(self) -> None:
         """Hear no more of the registry and its rules, and give up what clusters have left."""
         self._ruling.close()
         self._subscription.close()
-        for cluster in list(self._lasting):
+        for cluster in self._folding.lasting():
             cluster.close()
 
     def __repr__(self) -> str:
         return f"<Pipeline of {self.policy.id}: {self.directory!r}>"
-
-
-def _watcher(balance: LoadBalance) -> AttemptWatcher | None:
-    return balance if isinstance(balance, AttemptWatcher) else None
-
-
-def _counts_of(binding: MethodBinding) -> Mapping[str, int]:
-    cluster = binding.chain.cluster
-    return cluster.counts() if isinstance(cluster, Counting) else {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from callahead.config.provided import KEYS
 
@@ -13,7 +12,6 @@ from ..call.provider import Provider
 _Said = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Provided:
     """The settings of calls in the URLs of one list of providers.
 
@@ -25,12 +23,10 @@ class Provided:
         votes: What providers say, each with the number of those that say just that.
     """
 
-    votes: Mapping[_Said, int] = field(default_factory=dict)
+    __slots__ = ("votes",)
 
-    @classmethod
-    def by(cls, providers: Iterable[Provider]) -> Provided:
-        """Gather what *providers* say."""
-        return cls(Counter(_said(provider.endpoint.parameters) for provider in providers))
+    def __init__(self, providers: Iterable[Provider] = ()) -> None:
+        self.votes: Mapping[_Said, int] = Counter(_said(provider.endpoint.parameters) for provider in providers)
 
     def of(self, method: str) -> dict[str, str]:
         """Return what is said of the method that the provider calls *method*, by the keys of `config.provided`."""

@@ -22,8 +22,8 @@ class SeenProvider:
     Attributes:
         provider: ``protocol://host:port``.
         weight: 0..10000, as rules have it.
-        health: ``ok``, ``unreachable`` while it is passed over since no connection came about, or ``stopping`` where it
-            has said that it is about to.
+        health: ``ok``; ``unreachable`` or ``ejected`` while it is passed over, since no connection came about or for
+            its failures; ``stopping`` where it has said that it is about to.
         running: Calls of the reference whose newest attempt asks it and that have not ended.
         dropped_by: The rule that keeps calls away, with where it was written; "" for none.
     """
@@ -84,4 +84,7 @@ def seen(
 def _health(provider: Provider, now: float) -> str:
     if provider.is_read_only:
         return "stopping"
-    return "unreachable" if provider.unhealthy_until > now else "ok"
+    if provider.unhealthy_until <= now:
+        return "ok"
+    suspicion = provider.suspicion
+    return "ejected" if suspicion is not None and suspicion.ejected_until > now else "unreachable"

@@ -8,6 +8,7 @@ from concurrent.futures import CancelledError
 from functools import partial
 
 from ..call.attempt import Attempt
+from ..call.current import keep_last_call
 from ..call.invocation import Done, Invocation, Outcome, Stage, blame
 from ..call.provider import Provider
 from ..cluster.health import Health
@@ -18,6 +19,15 @@ from ..runtime.overflow import Overflow
 
 Choose = Callable[[Invocation], Provider]
 """Returns the provider of a streaming call; raises `NoProviderAvailable`."""
+
+
+def apart(following: Stage) -> Stage:
+    """Make the stage that lets the calls of whoever stands beneath it leave the context as the user's own call does."""
+
+    def stage(invocation: Invocation, done: Done) -> None:
+        keep_last_call(following, invocation, done)
+
+    return stage
 
 
 def after_room(overflow: Overflow, following: Stage, clock: Clock) -> Stage:

@@ -20,8 +20,7 @@ from callahead.config.rules import ReadRule
 from callahead.config.settings import Text
 from callahead.config.values.line import one_line
 from callahead.config.values.quantity import show
-from callahead.registry.models import Endpoint
-from callahead.registry.url import MAX_WEIGHT
+from callahead.registry.models import MAX_WEIGHT, Endpoint
 
 from .pattern import AddressPattern, like
 from .rules import ParameterMatch, Part, RuleFlag, TextMatch, Version

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
@@ -190,8 +191,31 @@ class Transport(Protocol):
         """Drop, without touching them, the connections that a forked child inherited; new calls open their own."""
 
 
+class _Owned:
+    """A value that knows whose it is, which is no part of it: neither compared, shown, pickled nor made a field."""
+
+    __slots__ = ("_owner",)
+
+    _owner: Callable[[], Any]
+
+    def owned_by(self, consumer: object) -> Self:
+        """Copy as *consumer*'s, which is not kept alive."""
+        copy = replace(self)  # type: ignore[type-var]  # it is for dataclasses
+        object.__setattr__(copy, "_owner", weakref.ref(consumer))
+        return copy
+
+    @property
+    def consumer(self) -> Any:
+        """The `Consumer` that it is of; None once that is gone, and where no consumer gave it."""
+        return getattr(self, "_owner", _nobody)()
+
+
+def _nobody() -> None:
+    """Give the consumer of what no consumer gave."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionCounts:
+class ConnectionCounts(_Owned):
     """What happened on one connection that no call tells of, since it was first used.
 
     Attributes:

@@ -6,7 +6,8 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ..url import DEFAULT_WEIGHT, MAX_WEIGHT
+from ..models import MAX_WEIGHT
+from ..url import DEFAULT_WEIGHT
 from .settings import Settings
 
 if TYPE_CHECKING:

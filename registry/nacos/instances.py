@@ -9,8 +9,8 @@ from typing import Any
 
 from ..errors import ProviderDataError
 from ..instance import ServiceInstance
-from ..models import Endpoint
-from ..url import MAX_CHARACTERS, MAX_WEIGHT, Url, endpoint_of
+from ..models import MAX_WEIGHT, Endpoint
+from ..url import MAX_CHARACTERS, Url, endpoint_of
 from .errors import quoted
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from support.cluster import EMPTY, Bench
 
+from callahead.config.attempts import Hedge
 from callahead.config.extension import CLUSTER, available, load
-from callahead.config.policy import Hedge
 from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.cluster.hedged import HedgedCluster
 from callahead.consumer.errors import ConnectFailed, NoProviderAvailable, RemoteError, RpcError

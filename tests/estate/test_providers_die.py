@@ -88,7 +88,7 @@ def test_an_outage_of_all_makes_no_storm_and_ends_at_once(estate: Any, seconds: 
         over_at = time.monotonic()
         for process in processes:
             process.resume()
-        time.sleep(2 + max(3.0, seconds / 5))
+        time.sleep(2 + max(3.0, seconds / 2))  # the budget allows for a fifth of these calls, too
     counts = consumer.counts()["foo"]["findFoo"]
     late = [hard(call.error) for call in load.failed if call.began > over_at + 2]
     assert len(load.failed) > 50 * seconds

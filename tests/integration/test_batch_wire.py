@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pytest
 from support.programs import Programs
 
-from callahead.consumer import ConnectFailed, Consumer, batch_oneway, flush_batch
+from callahead.consumer import ConnectFailed, Consumer, batch_oneway, flush_batch, oneway
 from callahead.consumer.codec.hessian2 import Long
 from callahead.consumer.testing import EmbeddedProvider
 
@@ -93,6 +93,48 @@ def test_a_batch_arrives(request: pytest.FixtureRequest, shelf: Shelf, protocol:
     assert flush_batch(view, 20) == 20
     assert [future.result(5) for future in futures] == [None] * 20
     assert shelf.wait(20) == list(range(20))
+
+
+@pytest.mark.parametrize(("protocol", "put"), [("dubbo", put_over_dubbo), ("tri", put_over_tri)])
+def test_what_waits_for_a_connection_leaves(
+    request: pytest.FixtureRequest, shelf: Shelf, protocol: str, put: Any
+) -> None:
+    """Of whichever view; over tri a connection is all that one address has, too."""
+    reference = request.getfixturevalue(protocol)
+    views = [batch_oneway(reference, max_delay=60) for _ in range(2)]
+    first = put(oneway(reference), 0)
+    assert first.result(20) is None
+    futures = [put(view, number) for number, view in enumerate(views, 1)]
+    assert flush_batch(first.connection, 20) == 2
+    assert [future.result(5) for future in futures] == [None] * 2
+    assert shelf.wait(3) == [0, 1, 2]
+
+
+def test_what_waits_for_another_connection_stays(stock_url: str, shelf: Shelf) -> None:
+    """Although the same consumer has queued it."""
+    with EmbeddedProvider(protocol="dubbo") as other:
+        other.serve("a.Stock", {"put": lambda number, text: shelf.put(number)}, stub=DUBBO["stub"])
+        settings = {"stock": {**DUBBO, "url": stock_url}, "other": {**DUBBO, "url": other.url}}
+        with Consumer({"references": settings}) as consumer:
+            views = [batch_oneway(consumer.reference(name), max_delay=60) for name in settings]
+            first = put_over_dubbo(oneway(consumer.reference("stock")), 0)
+            assert first.result(20) is None
+            for number, view in enumerate(views, 1):
+                put_over_dubbo(view, number)
+            assert flush_batch(first.connection, 20) == 1
+            assert shelf.wait(2) == [0, 1]
+            assert flush_batch(consumer, 20) == 1
+
+
+def test_the_client_of_a_python_reference_is_its_connection(shelf: Shelf) -> None:
+    """What waits for it goes to its threads."""
+    settings = {"protocol": "python", "methods": {"put": {"return": False, "batch": {"max_delay": "60s"}}}}
+    with Consumer({"references": {"stock": settings}}) as consumer:
+        stock = consumer.wrap("stock", Clerk(shelf))
+        stock.put(1)
+        (connection,) = consumer.connections()
+        assert flush_batch(connection, 20) == 1
+        assert shelf.wait(1) == [1]
 
 
 class Clerk:

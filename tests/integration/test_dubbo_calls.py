@@ -470,7 +470,7 @@ def test_a_retry_goes_to_another_provider(consume: Consume, echoing: DubboPeer) 
         link.hang_up()
 
     with DubboPeer(cut) as cutting:
-        settings: dict[str, Any] = {"retries": 2, "loadbalance": "roundrobin"}
+        settings: dict[str, Any] = {"retries": 2, "loadbalance": "roundrobin", "outlier": {"enabled": False}}
         methods: dict[str, Any] = {"echo": {"idempotent": True}, "ahead": {"async": False}}
         foo = consume(foo_config(cutting.url, echoing.url, methods=methods, **settings)).reference("foo")
         assert [foo.echo(number) for number in range(6)] == list(range(6))

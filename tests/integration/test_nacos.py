@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -278,6 +276,37 @@ def answer_of(foo: Any) -> str:
     raise AssertionError("no provider came")
 
 
+def test_a_rule_in_nacos_holds_in_a_program_that_runs(publisher: Publisher) -> None:
+    """And no longer than it stands there."""
+    namespace = "ruled"
+    settings = {
+        "registry": {"id": "main", "address": f"nacos://{shared().address}?namespace={namespace}"},
+        "references": {
+            "foo": {"interface": FOO, "protocol": "dubbo", "methods": {"findFoo": {"parameter_types": ["int"]}}}
+        },
+    }
+    with EmbeddedProvider(protocol="dubbo") as one, EmbeddedProvider(protocol="dubbo") as other:
+        for provider in (one, other):
+            provider.serve(FOO, findFoo=lambda _foo_id, url=provider.url: url)
+            host, port = provider.url.removeprefix("dubbo://").split(":")
+            told = {"protocol": "dubbo", "path": FOO}
+            publisher.register(name_of(ServiceKey(FOO)), host, int(port), told, namespace=namespace)
+        with Consumer(settings) as consumer:
+            foo = consumer.reference("foo")
+            wait_until(lambda: answered_by(foo) == {one.url, other.url})
+            key = f"{FOO}::.condition-router"
+            port = one.url.rpartition(":")[2]
+            shared().publish("dubbo", key, f"{{force: true, conditions: ['method=findFoo => port={port}']}}", namespace)
+            wait_until(lambda: answered_by(foo) == {one.url})
+            shared().publish("dubbo", key, None, namespace)
+            wait_until(lambda: answered_by(foo) == {one.url, other.url})
+
+
+def answered_by(foo: Any) -> set[str]:
+    """Who answers some calls."""
+    return {foo.findFoo(1) for _ in range(30)}
+
+
 def test_a_log_in_is_needed_where_the_server_asks_for_one(
     guarded_server: NacosServer, opened: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -415,38 +444,3 @@ def test_a_forked_child_has_a_connection_of_its_own(publisher: Publisher, opened
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     publisher.register(NAME, "h", 2, TRI, group="forked")
     heard.wait_for("h:1", "h:2")
-
-
-PROGRAM = """
-import os, sys
-from callahead.config.policy import RegistryPolicy
-from callahead.registry import RecordingListener, ServiceKey, open_registry
-
-heard = RecordingListener()
-registry = open_registry(RegistryPolicy(id="main", address=sys.argv[1]))
-registry.subscribe(ServiceKey("a.B"), heard)
-if "fork" in sys.argv:
-    if child := os.fork():
-        os.waitpid(child, 0)
-    else:
-        print(heard.wait(lambda one: "gRPC" in one.reason).reason)
-"""
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PROGRAM, f"nacos://{shared().address}", *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=True, env={**os.environ, **environment}
-    )
-
-
-def test_a_program_that_closes_nothing_ends() -> None:
-    """At once, and without a word."""
-    done = run()
-    assert (done.stdout, done.stderr) == ("", "")
-
-
-def test_a_child_in_which_grpc_cannot_be_used_says_so() -> None:
-    """The list stays, and the reason names the variable."""
-    said = run("fork", GRPC_ENABLE_FORK_SUPPORT="0").stdout
-    assert "gRPC cannot be used in this forked process, since GRPC_ENABLE_FORK_SUPPORT is 0; unset it" in said

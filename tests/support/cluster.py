@@ -6,7 +6,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from callahead.config.policy import Backoff, MethodPolicy, Outlier
+from callahead.config.attempts import Backoff, Outlier
+from callahead.config.policy import MethodPolicy
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import CallRecord, Done, Invocation, Outcome
 from callahead.consumer.call.provider import Provider

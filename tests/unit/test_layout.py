@@ -41,7 +41,7 @@ FLOORS = (
 )
 # Rooms inside config, likewise; its other modules are its doors, which import any of them.
 CONFIG_FLOORS = (
-    ("config.errors", "config.extension", "config.values"),
+    ("config.attempts", "config.errors", "config.extension", "config.values"),
     ("config.policy", "config.read", "config.settings"),
     ("config.check",),
     ("config.resolve",),

@@ -121,6 +121,16 @@ def test_method_names_are_not_respelt() -> None:
     assert list(reference.methods) == ["findFoo", "find_foo", "on"]
 
 
+def test_a_method_may_be_called_like_a_group_of_settings() -> None:
+    """A key that is wrong in it is held against those of methods."""
+    text = (
+        "references: {foo: {interface: a.Foo, url: 'tri://h:1', methods: {batch: {asynk: true}, ssl: {sents: true}}}}"
+    )
+    message = message_of(text)
+    assert 'asynk: unknown key (did you mean "async"?)' in message
+    assert 'sents: unknown key (did you mean "sent"?)' in message
+
+
 def test_parameter_keys_are_not_respelt() -> None:
     """Keys under parameters travel as written, and so do their values."""
     text = "references: {f: {interface: a.F, url: 'tri://h:1', parameters: {traceId: 010, x-y: 1_000, No: no}}}"

@@ -35,6 +35,26 @@ def test_the_protocol_may_be_the_consumers() -> None:
     assert loaded("target: json", before="consumer: {protocol: python, threads: 3}").transport.threads == 3
 
 
+@pytest.mark.parametrize(
+    ("consumer", "reference", "is_valid"),
+    [
+        ("python", {}, True),
+        ("python", None, True),
+        ("python", {"protocol": "dubbo"}, False),
+        ("dubbo", {}, False),
+        ("dubbo", {"protocol": "python"}, True),
+    ],
+)
+def test_the_schema_asks_for_interfaces_by_the_protocol_of_either_level(
+    consumer: str, reference: dict[str, str] | None, is_valid: bool
+) -> None:
+    """The reference's own goes before; under the root dubbo likewise."""
+    config = {"consumer": {"protocol": consumer}, "references": {"s3": reference}}
+    validator = Draft202012Validator(json_schema())
+    assert validator.is_valid(config) is is_valid
+    assert validator.is_valid({"dubbo": config}) is is_valid
+
+
 def test_other_references_are_not_local() -> None:
     """They need an interface and an address, as ever."""
     assert not loaded("interface: a.Foo, url: 'tri://h:1'").is_local

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
+from dataclasses import asdict
 from queue import SimpleQueue
 from typing import Any
 
@@ -18,6 +20,7 @@ from callahead.consumer import (
     flush_batch,
     flush_batch_async,
 )
+from callahead.consumer.transport.api import ConnectionCounts
 
 LONG = 3600.0
 
@@ -63,6 +66,44 @@ def test_what_a_flush_is_of() -> None:
             flush_batch_async(other)
             if of is one:
                 assert shop.next_call().invocation.args == (2,)
+
+
+@pytest.mark.parametrize("of", [None, 5, object])
+def test_what_cannot_be_flushed(of: object) -> None:
+    """The error says what can; a call without a connection gives None."""
+    why = "; a call has no connection before" if of is None else "$"
+    with pytest.raises(TypeError, match=f"a batch view, a reference, a consumer or a connection, not .*{why}"):
+        flush_batch(of)
+
+
+def test_a_connection_of_nobody_cannot_be_flushed() -> None:
+    """It came from a transport itself, or its consumer is gone."""
+    with pytest.raises(ValueError, match="dubbo://h:1 is a connection whose consumer is gone, or that no consumer"):
+        flush_batch(ConnectionCounts(endpoint="dubbo://h:1"))
+
+
+def test_the_consumer_of_a_connection_is_no_part_of_its_value() -> None:
+    """So counts compare, are pickled and become mappings as before."""
+    with Shop() as shop:
+        counts = ConnectionCounts(endpoint="dubbo://h:1")
+        owned = counts.owned_by(shop.consumer)
+        assert owned.consumer is shop.consumer
+        assert (owned, repr(owned), asdict(owned)) == (counts, repr(counts), asdict(counts))
+        assert pickle.loads(pickle.dumps(owned)).consumer is None
+
+
+def test_those_that_stay_leave_in_their_time() -> None:
+    """A flush of one connection forgets neither their time nor their number."""
+    with Shop(providers=2, consumer={"loadbalance": "roundrobin"}) as shop:
+        view = waiting_view(shop, max_count=3)
+        futures = [view.touch.future(number) for number in range(2)]
+        flushed = ConnectionCounts(endpoint=futures[0].provider or "").owned_by(shop.consumer)
+        flush_batch_async(flushed)
+        assert shop.next_call().invocation.args == (0,)
+        assert shop.transport.is_idle
+        for number in (2, 3):
+            view.touch(number)
+        assert [shop.next_call().invocation.args for _ in range(3)] == [(1,), (2,), (3,)]
 
 
 def test_they_leave_by_their_count() -> None:

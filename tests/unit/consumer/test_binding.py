@@ -145,7 +145,7 @@ def test_a_load_balancer_that_watches_is_told_of_every_attempt() -> None:
     assert isinstance(balance, AttemptWatcher)
     with Shop(providers=3) as shop:
         pipeline = pipeline_of(shop)
-        chain = pipeline._fold_with(pipeline.policy_of("findFoo"), balance)
+        chain = pipeline._folding.fold_with(pipeline.policy_of("findFoo"), balance)
         pipeline.bind("findFoo").chain = chain
         futures = [shop.foo.findFoo.future(1) for _ in range(3)]
         calls = [shop.next_call() for _ in futures]

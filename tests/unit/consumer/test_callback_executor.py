@@ -15,7 +15,7 @@ import pytest
 from support.forked import WARNING, in_child
 from support.shop import Background, Shop, Spy
 
-from callahead.consumer import CallTimeout, InvocationFuture, LimitExceeded, Outcome
+from callahead.consumer import CallTimeout, Invocation, InvocationFuture, LimitExceeded, Outcome, RemoteError
 
 PATIENCE_S = 20.0
 LOG = "callahead.consumer.callbacks"
@@ -386,6 +386,24 @@ def test_one_bound_for_all(caplog: pytest.LogCaptureFixture) -> None:
         assert [future.result(0) for future in futures] == ["answer"] * 500
         assert shop.consumer.wait_idle(PATIENCE_S)
         assert len(ran.calls) + shop.consumer.refused_callbacks == 500
+
+
+def test_what_waits_for_on_drop_is_bounded_as_callbacks_are() -> None:
+    """The calls have ended, and take no place of a limit; of those that may not wait nobody is told but the log."""
+    hold, told = threading.Event(), Spy(lambda *_: hold.wait(PATIENCE_S))
+    consumer = {"retries": 0, "max_pending": 1, "callback_executor": {"threads": 1, "queue": 2, "overflow": "reject"}}
+
+    def refuse(_: Invocation) -> None:
+        raise RemoteError("no")
+
+    with Shop(refuse, consumer=consumer, reference={"return": False}, on_drop=told) as shop:
+        for number in range(10):
+            shop.foo.findFoo(number)
+        hold.set()
+        assert shop.consumer.wait_idle(PATIENCE_S)
+        assert shop.consumer.counts()["foo"]["findFoo"].dropped == 10
+        assert len(told.calls) + shop.consumer.refused_callbacks == 10
+        assert shop.consumer.refused_callbacks >= 7
 
 
 def test_limits_know_of_the_loop_of_callbacks() -> None:

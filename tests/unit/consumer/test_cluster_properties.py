@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from support.cluster import Bench, endpoints
 from support.shop import Shop
 
+from callahead.config.attempts import Backoff, Hedge
 from callahead.config.extension import CLUSTER, available, load
-from callahead.config.policy import Backoff, Hedge
 from callahead.consumer import CallTimeout, ConnectFailed, ConnectionLost, RemoteError
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import Done, Invocation, Outcome
@@ -142,7 +142,7 @@ def test_all_counters_return_to_zero(name: str, actions: list[tuple[str, int]], 
     counts = shop.consumer.counts()["foo"].values()
     assert all(future.done() for future in futures)
     assert {one.running for one in counts} <= {0}
-    assert [gate._calls for gate in shop.consumer._pipelines["foo"]._gates] == [0]
+    assert [gate._calls for gate in shop.consumer._pipelines["foo"]._folding._gates] == [0]
     assert not any("queued" in one.cluster for one in counts)
 
 

@@ -10,7 +10,8 @@ from support.clock import FakeClock
 from support.cluster import endpoints
 from support.shop import Shop
 
-from callahead.config.policy import MethodPolicy, Outlier
+from callahead.config.attempts import Outlier
+from callahead.config.policy import MethodPolicy
 from callahead.consumer.call.invocation import Invocation
 from callahead.consumer.call.provider import Provider
 from callahead.consumer.cluster.directory import Directory
@@ -149,6 +150,31 @@ def test_one_that_cannot_be_reached_is_passed_over_and_comes_back() -> None:
     assert here.directory.candidates(()) == tuple(good)
     here.clock.advance(UNHEALTHY_S)
     assert here.directory.candidates(()) == (bad, *good)
+
+
+def test_a_list_that_rules_have_left_is_narrowed_once() -> None:
+    """It is one object, too, beside the whole list; and itself where all of it can be reached."""
+    here = Fixture(5)
+    bad, *_ = here.directory.providers
+    left, others = here.directory.providers[:3], here.directory.providers[3:]
+    here.end(bad, ConnectFailed("refused", not_sent=True))
+    narrowed = here.directory.candidates_among(left, ())
+    assert narrowed == left[1:]
+    assert here.directory.candidates(()) == here.directory.providers[1:]
+    assert here.directory.candidates_among(left, ()) is narrowed
+    assert here.directory.candidates_among(others, ()) is others
+    here.clock.advance(UNHEALTHY_S)
+    assert here.directory.candidates_among(left, ()) is left
+
+
+def test_many_lists_that_rules_have_left_are_not_kept_for_ever() -> None:
+    """However many a program's rules can leave."""
+    here = Fixture(3)
+    bad, *good = here.directory.providers
+    here.end(bad, ConnectFailed("refused", not_sent=True))
+    for _ in range(100):
+        assert here.directory.candidates_among((bad, *good), ()) == tuple(good)
+    assert len(here.directory._usable[0]) <= 16
 
 
 def test_if_none_can_be_reached_all_are_candidates() -> None:

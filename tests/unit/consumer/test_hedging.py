@@ -10,7 +10,7 @@ from support.cluster import Bench, Rich
 from support.shop import Background, Shop
 
 from callahead.config import ConfigError, load_text
-from callahead.config.policy import Hedge
+from callahead.config.attempts import Hedge
 from callahead.consumer import AllAttemptsFailed, ConnectionLost, RemoteError, RpcContext
 from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.cluster.hedged import HedgedCluster
@@ -94,11 +94,21 @@ def test_a_failure_waits_for_the_other_attempt() -> None:
     bench.end(lost())
     assert (len(bench.attempts), outcomes) == (1, [])
     bench.end(lost())
+    bench.timer.advance(0)
     assert (len(bench.attempts), outcomes) == (1, [])
     bench.end(lost())
     error = outcomes[0].error
     assert isinstance(error, AllAttemptsFailed)
     assert len(error.failures) == 3
+
+
+def test_many_attempts_that_fail_at_once_nest_no_deeper() -> None:
+    """A thousand retries end like any other number."""
+    bench = hedged(attempt=lambda _, done: done(Outcome(error=lost())))
+    outcomes = bench.call(idempotent=True, retries=1000)
+    bench.timer.advance(1)
+    assert isinstance(outcomes[0].error, AllAttemptsFailed)
+    assert len(outcomes[0].error.failures) == 1001
 
 
 def test_an_error_of_the_method_ends_the_call() -> None:

@@ -9,7 +9,8 @@ from support.clock import FakeClock
 from support.cluster import endpoints
 from support.shop import Shop
 
-from callahead.config.policy import MethodPolicy, Outlier
+from callahead.config.attempts import Outlier
+from callahead.config.policy import MethodPolicy
 from callahead.consumer import CallTimeout, ConnectFailed, ConnectionLost, LimitExceeded, RemoteError, RpcContext
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import CallRecord, Invocation
@@ -80,6 +81,17 @@ def test_failures_in_a_row_eject(failure: Any) -> None:
     estate.ask(estate.first, failure())
     assert estate.asked == ["tri://h2:1", "tri://h3:1"]
     assert estate.health.counts().ejected == 1
+
+
+def test_an_ejection_is_logged_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    """One line for each, and none for the failures before it."""
+    estate = Estate()
+    estate.ask(estate.first, busy(), times=9)
+    [record] = caplog.records
+    assert record.getMessage() == (
+        "foo: tri://h1:1 fails again and again, and is passed over for 30.0 s; the last failure: "
+        "the pool of threads is exhausted"
+    )
 
 
 def test_an_answer_between_them_begins_a_new_row() -> None:

@@ -146,11 +146,11 @@ def test_no_text_is_too_odd_to_be_passed_over(key: str, text: str) -> None:
 def test_where_providers_differ_most_of_them_are_obeyed(said: list[str], timeout: str | None) -> None:
     """Those that say nothing count, too; of equally many the text that comes last."""
     listed = [providers(1, **({"timeout": text} if text else {}))[0] for text in said]
-    assert Provided.by(listed).of("find").get("timeout") == timeout
+    assert Provided(listed).of("find").get("timeout") == timeout
 
 
 def test_a_method_of_an_old_provider_may_be_said_by_default() -> None:
     """Dubbo 2.6 writes ``default.timeout``; the method's own goes before."""
     listed = providers(1, **{"default.timeout": "5", "find.timeout": "6", "connect.timeout": "7"})
-    provided = Provided.by(listed)
+    provided = Provided(listed)
     assert (provided.of("find"), provided.of("other")) == ({"timeout": "6"}, {"timeout": "5"})

@@ -9,7 +9,7 @@ import pytest
 from support.cluster import Bench
 from support.shop import Background, Shop
 
-from callahead.config.policy import Backoff
+from callahead.config.attempts import Backoff
 from callahead.consumer import ConnectFailed, ConnectionLost, RpcContext
 from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.cluster.failover import FailoverCluster

@@ -12,7 +12,7 @@ import pytest
 from support.clock import FakeClock
 from support.shop import Background, Shop
 
-from callahead.consumer import ConsumerClosed, NoFutureError, RpcContext
+from callahead.consumer import ConsumerClosed, Invocation, NoFutureError, RpcContext
 
 CONTEXT = RpcContext.get_context()
 ASYNC = {"findFoo": {"async": True}}
@@ -190,6 +190,58 @@ def test_a_child_task_inherits_and_does_not_disturb_its_parent() -> None:
         assert inherited == (("parent",), {"parent": "1"})
         assert args == ("parent",)
         assert attachments == {"parent": "1"}
+
+
+class Asking:
+    """Makes a call of its own before the user's, and another one once that has ended."""
+
+    shop: Shop
+
+    def intercept(self, invocation: Invocation, call_next: Any) -> Any:
+        self.shop.foo.findBar(0)
+        return call_next(invocation).then(self._again)
+
+    def _again(self, value: Any) -> Any:
+        self.shop.foo.findBar(1)
+        return value
+
+
+class AskingEachTime:
+    """Makes a call of its own before each attempt."""
+
+    scope = "attempt"
+    shop: Shop
+
+    def on_start(self, attempt: Any) -> None:
+        self.shop.foo.findBar(0)
+
+    def on_end(self, token: Any, outcome: Any) -> None: ...
+
+
+@pytest.mark.parametrize("interceptor", [Asking, AskingEachTime])
+@pytest.mark.parametrize("sent", [False, True])
+def test_the_calls_of_an_interceptor_are_not_the_users(interceptor: Any, sent: bool) -> None:
+    """The future in the context is that of the call that the user has made, whatever was called meanwhile."""
+    settings = {"async": True, "sent": sent, "interceptors": [f"{__name__}:{interceptor.__name__}"]}
+    methods = {"findFoo": settings, "findBar": {"async": True}}
+    with Shop(lambda invocation: invocation.method, methods=methods) as shop:
+        interceptor.shop = shop
+        shop.foo.findFoo(1)
+        future = CONTEXT.get_future()
+        assert future.operation == "findFoo"
+        assert future.result(20) == "findFoo"
+        assert CONTEXT.last_call is not None
+        assert CONTEXT.last_call.method == "findFoo"
+
+
+def test_an_ended_call_keeps_no_attachments_of_its_own() -> None:
+    """Neither its future nor the context does; those of the configuration are the method's."""
+    with Shop(lambda _: "answer", methods={"findFoo": {"async": True, "parameters": {"tenant": "a"}}}) as shop:
+        shop.foo.findFoo.with_options(attachments={"trace": "x" * 1000})(1)
+        future = CONTEXT.get_future()
+        assert future.result(20) == "answer"
+        for policy in (future.invocation.policy, future.record.policy):
+            assert (dict(policy.attachments), dict(policy.call_attachments)) == ({"tenant": "a"}, {})
 
 
 def test_attachments_leave_with_the_next_call_only() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.ruled import CONDITIONS, CONFIGURATORS, Ruled
 
-from callahead.consumer import ConnectFailed
+from callahead.consumer import ConnectFailed, ConnectionLost
 
 
 def test_calls_that_run_are_counted_where_they_are() -> None:
@@ -67,3 +67,15 @@ def test_the_policy_is_what_calls_obey_now() -> None:
         assert ruled.consumer.providers("foo", "findFoo").policy.retries == 2
         ruled.space.write(CONFIGURATORS, "configs: [{side: consumer, parameters: {retries: 7}}]")
         assert ruled.consumer.providers("foo", "findFoo").policy.retries == 7
+
+
+def test_who_is_ejected_for_its_failures_is_told() -> None:
+    """It is passed over like one that cannot be reached, for another reason."""
+    settings = {"consumer": {"retries": 0, "outlier": {"consecutive": 1}}}
+    with Ruled("tri://h1:1", "tri://h2:2", answers=False, **settings) as ruled, ruled.space:
+        future = ruled.foo.findFoo.future()
+        call = ruled.next_call()
+        call.fail(ConnectionLost("gone", in_doubt=True))
+        assert future.exception(20) is not None
+        health = {one.provider: one.health for one in ruled.consumer.providers("foo").providers}
+        assert health[call.provider.name] == "ejected"

@@ -13,7 +13,8 @@ import pytest
 from support.attempts import attempt_of
 from support.clock import FakeClock
 
-from callahead.config.policy import MethodPolicy, Outlier
+from callahead.config.attempts import Outlier
+from callahead.config.policy import MethodPolicy
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import Done, Outcome
 from callahead.consumer.cluster.directory import Directory
