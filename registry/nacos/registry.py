@@ -184,7 +184,8 @@ class NacosRegistry:
         # The one catalogue of all is made a moment after a service is read; it alone knows what else there is.
         known = Catalogue(source, {each: service.found for each, service in wanted.items() if service.found})
         found = (known if known.services else self._catalogue).find(key)
-        reason = f"{found.reason}; not renewed: {problem}{self._whose()}" if problem else found.reason
+        notes = "".join(service.passed_over.note for service in wanted.values())
+        reason = f"{found.reason}{notes}; not renewed: {problem}{self._whose()}" if problem else found.reason + notes
         return Providers(found.endpoints, reason, is_known=all(each.is_known for each in asked))
 
     def _wanted(self, key: ServiceKey) -> dict[ServiceKey, Service[Endpoint]]:
@@ -207,7 +208,8 @@ class NacosRegistry:
         if not service.is_known:
             return UNKNOWN
         count, problem = len(service.found), self._keeper.thread.trouble or service.problem
-        reason = f"{self._settings.address}: {count or 'no'} instance{'' if count < 2 else 's'} of {application}"
+        told = f"{count or 'no'} instance{'' if count < 2 else 's'} of {application}{service.passed_over.note}"
+        reason = f"{self._settings.address}: {told}"
         return Instances(service.found, f"{reason}; not renewed: {problem}" if problem else reason)
 
     def _announce(self) -> None:

@@ -178,7 +178,9 @@ class ZookeeperRegistry:
         # The one catalogue of all is made a moment after the folder is read; it alone knows what else there is.
         known = Catalogue(source, folder.services) if folder is not None and folder.services else self._catalogue
         found = known.find(key)
-        return found._replace(reason=f"{found.reason}; not renewed: {problem}{self._whose()}") if problem else found
+        note = folder.passed_over.note if folder is not None else ""
+        renewed = f"; not renewed: {problem}{self._whose()}" if problem else ""
+        return found._replace(reason=f"{found.reason}{note}{renewed}") if note or renewed else found
 
     def _whose(self) -> str:
         """Tell where the registry was named."""
