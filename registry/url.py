@@ -19,6 +19,8 @@ from .errors import ProviderDataError
 from .models import ANY, MAX_WEIGHT, Endpoint, ServiceKey
 
 DEFAULT_WEIGHT = 100
+MAX_CHARACTERS = 64 * 1024
+"""More than that no URL has: one with hundreds of methods has some ten thousand."""
 
 _PROTOCOL = re.compile(r"[a-z][a-z0-9+._-]*")
 _NAME = re.compile(r"[^\s/?#@\[\]:,;%&=\\]+")
@@ -26,8 +28,10 @@ _SCOPED = re.compile(r"[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?")
 _PORT = re.compile(r"[0-9]{1,5}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_SEPARATOR = re.compile(r"\s*(?:;|,(?=\s*[A-Za-z][\w+.-]*://))\s*")
+_SEPARATOR = re.compile(r";|,(?=\s*[A-Za-z][\w+.-]*://)")
 _JAVA_IPV6_COLONS = 8
+_LONGEST_HOST = 255
+_SHOWN = 100
 # A ":" in a path and a "/" in a value are escaped, so that no part of a URL looks like the next URL of a list.
 _PATH_SAFE = "/@!$&'()*+,=~"
 _VALUE_SAFE = ":@!$'()*,~"
@@ -79,12 +83,15 @@ class Url:
         Raises:
             ProviderDataError: The text is not a URL; the message quotes it, masked, and says what is wrong.
         """
-        head, _, query = text.strip().partition("?")
+        text = text.strip()
+        if len(text) > MAX_CHARACTERS:  # of which no part is shown: what is cut off may be what tells a secret
+            raise ProviderDataError(f"a URL has {len(text)} characters, and may have {MAX_CHARACTERS}")
+        head, _, query = text.partition("?")
         protocol, found, rest = head.partition("://")
         if not found:
             if default_protocol is None:
                 problem = "it has no protocol; write it like tri://host:port"
-                raise ProviderDataError(f'"{masked(text.strip())}": {problem}')
+                raise ProviderDataError(f'"{masked(text)}": {problem}')
             protocol, rest = default_protocol, head
         authority, _, path = rest.partition("/")
         userinfo, _, location = authority.rpartition("@")
@@ -101,7 +108,7 @@ class Url:
                 parameters=_parameters(query),
             )
         except ValueError as error:
-            raise ProviderDataError(f'"{masked(text.strip())}": {error}') from None
+            raise ProviderDataError(f'"{masked(text)}": {error}') from None
 
     def format(self) -> str:
         """Write the URL with every secret in it, so that `parse` gives an equal one."""
@@ -149,7 +156,7 @@ def parse_urls(text: str, *, default_protocol: str | None = None) -> tuple[Url, 
     Raises:
         ProviderDataError: One of them is not a URL, or there is none.
     """
-    parts = [part for part in _SEPARATOR.split(text.strip()) if part]
+    parts = [part for part in map(str.strip, _SEPARATOR.split(text)) if part]
     if not parts:
         raise ProviderDataError("there is no URL where one or more are expected")
     return tuple(Url.parse(part, default_protocol=default_protocol) for part in parts)
@@ -187,16 +194,27 @@ def endpoint_of(url: Url) -> Endpoint | None:
         host=url.host,
         port=url.port,
         path=url.path,
-        weight=_weight(url),
+        weight=_weight_in(url),
         parameters=url.parameters,
     )
 
 
-def _weight(url: Url) -> int:
-    text = url.parameter("weight", str(DEFAULT_WEIGHT))
+def weight_of(text: str) -> int:
+    """Read a weight.
+
+    Raises:
+        ValueError: It is not a whole number in 0..10000.
+    """
     if not _NUMBER.fullmatch(text) or int(text) > MAX_WEIGHT:
-        raise ProviderDataError(f'"{url}": the weight "{text}" is not a whole number in 0..{MAX_WEIGHT}')
+        raise ValueError(f'the weight "{text[:_SHOWN]}" is not a whole number in 0..{MAX_WEIGHT}')
     return int(text)
+
+
+def _weight_in(url: Url) -> int:
+    try:
+        return weight_of(url.parameter("weight", str(DEFAULT_WEIGHT)))
+    except ValueError as error:
+        raise ProviderDataError(f'"{url}": {error}') from None
 
 
 def _shown(key: str, value: str) -> str:
@@ -260,6 +278,8 @@ def _problem(url: Url) -> str:
 def _host_problem(url: Url) -> str:
     if not url.host:
         return "it has no host" if url.port or url.username or url.password else ""
+    if len(url.host) > _LONGEST_HOST:
+        return f"its host has {len(url.host)} characters, and a host has at most {_LONGEST_HOST}"
     if ":" in url.host:
         return "" if _SCOPED.fullmatch(url.host) and _is_ipv6(url.host) else "its host is not an IPv6 address"
     return "" if _NAME.fullmatch(url.host) else "its host holds a character that no host has"

@@ -293,7 +293,8 @@ class Discovery:
 
 def _endpoint(instance: ServiceInstance, provided: Provided) -> Endpoint | None:
     """Make the endpoint of a service at *instance*; None where it is switched off, or makes no sense there."""
-    told = {key: instance.metadata[key] for key in ("timestamp",) if key in instance.metadata}
+    timestamp = instance.metadata.get("timestamp", "")
+    told = {"timestamp": timestamp} if timestamp.isdecimal() else {}
     try:
         url = Url(
             protocol=provided.protocol,

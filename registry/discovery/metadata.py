@@ -10,6 +10,7 @@ from callahead.config.values.secret import masked
 from ..errors import ProviderDataError
 from ..instance import ServiceInstance, loaded
 from ..models import ANY, ServiceKey
+from ..url import DEFAULT_WEIGHT, Url, weight_of
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 """More than that no metadata have, whoever gives them."""
@@ -109,7 +110,9 @@ def read_metadata(found: Any, source: str) -> Metadata:
 def _each(services: Mapping[Any, Any], faults: list[str]) -> Iterator[Provided]:
     for key, said in services.items():
         try:
-            yield _provided(said)
+            provided = _provided(said)
+            _require_sense(provided)
+            yield provided
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             faults.append(masked(f"{str(key)[:100]} ({type(error).__name__}: {str(error)[:100]})"))
 
@@ -125,6 +128,14 @@ def _provided(said: Mapping[str, Any]) -> Provided:
         path=str(said.get("path") or name).removeprefix("/"),
         parameters={**asked, **params},
     )
+
+
+def _require_sense(provided: Provided) -> None:
+    """Refuse what can be at no instance; raises `ValueError`."""
+    url = Url(
+        protocol=provided.protocol, host="h", port=provided.port, path=provided.path, parameters=provided.parameters
+    )
+    weight_of(url.parameter("weight", str(DEFAULT_WEIGHT)))
 
 
 def _joined(faults: list[str]) -> str:

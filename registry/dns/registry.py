@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from random import Random
 from threading import Condition, Thread, current_thread
@@ -16,9 +17,12 @@ from callahead.config.values.line import one_line
 
 from ..api import NotifyListener, Subscription
 from ..catalogue import Providers, counted
+from ..errors import ProviderDataError
 from ..models import Endpoint, ServiceKey
 from ..notify import NotifyQueue
-from .resolving import LookupFailed, Resolve, by_dnspython, by_system
+from ..passed_over import PassedOver
+from ..url import Url, endpoint_of
+from .resolving import LookupFailed, Place, Resolve, by_dnspython, by_system
 from .settings import Settings
 
 _log = logging.getLogger("callahead.registry")
@@ -29,6 +33,7 @@ _SHORTEST_S = 1.0  # whatever a ttl says
 _JITTER = 0.1  # so that many consumers do not ask at once
 _KEPT = "nothing is there any more; the last good list stays (empty_protection)"
 _EXTRA = 'pip install "callahead[dns]"'
+_SHOWN = 100
 
 
 class _State(NamedTuple):
@@ -80,6 +85,7 @@ class DnsRegistry:
         self._looker: Thread | None = None
         self._state = _State()
         self._looks = 0
+        self._passed_over = PassedOver("an address")
         _REGISTRIES.add(self)
 
     @property
@@ -138,7 +144,7 @@ class DnsRegistry:
         old = self._state
         try:
             answer = self._resolve()
-            found = tuple(self._endpoint(*place) for place in answer.places)
+            found = tuple(self._endpoints(answer.places))
             keeps = self._settings.protects and old.endpoints and not found
             new = old._replace(problem=_KEPT, ttl_s=answer.ttl_s) if keeps else _State(found, ttl_s=answer.ttl_s)
         except LookupFailed as error:
@@ -148,8 +154,17 @@ class DnsRegistry:
             self._report(new)
         self._queue.announce(wait=False)  # a listener may be closing this registry, which waits for this thread
 
-    def _endpoint(self, host: str, port: int, weight: int) -> Endpoint:
-        return Endpoint(protocol=self._settings.protocol, host=host, port=port, weight=weight)
+    def _endpoints(self, places: Iterable[Place]) -> Iterator[Endpoint]:
+        """Make those of *places* that are any: who writes SRV records may name what is no host, or the port 0."""
+        faults: dict[str, str] = {}
+        for host, port, weight in places:
+            try:
+                endpoint = endpoint_of(Url(protocol=self._settings.protocol, host=host, port=port))
+                assert endpoint is not None
+                yield replace(endpoint, weight=weight)
+            except (ProviderDataError, ValueError) as error:
+                faults[f"{host}:{port}"] = f"{host[:_SHOWN]}:{port}: {error}"
+        self._passed_over.tell(str(self._settings), faults)
 
     def _report(self, state: _State) -> None:
         count = counted(len(state.endpoints or ()))
@@ -161,7 +176,7 @@ class DnsRegistry:
     def _find(self, key: ServiceKey) -> Providers:
         state = self._state
         endpoints = state.endpoints or ()
-        reason = f"{self._settings}: {counted(len(endpoints))} of {key}"
+        reason = f"{self._settings}: {counted(len(endpoints))} of {key}{self._passed_over.note}"
         return Providers(endpoints, f"{reason}; not renewed: {state.problem}" if state.problem else reason)
 
     def _after_fork(self) -> None:

@@ -125,6 +125,8 @@ class Connection:
         try:
             answer = decode(self._request(encode(message, headers, self._host), timeout=_ANSWER_S))
         except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:  # too much for one answer; others may be had
+                raise Refused(f"{message.kind}: {_told(error)}", 0) from None
             raise self._lost(_told(error)) from None
         except ValueError:  # what grpcio says of a closed channel
             raise self._lost("it was closed") from None

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import ProviderDataError
 from ..instance import ServiceInstance
 from ..models import MAX_WEIGHT, Endpoint
-from ..url import Url, endpoint_of
+from ..url import MAX_CHARACTERS, Url, endpoint_of
 from .errors import quoted
 
 
@@ -62,6 +62,9 @@ def read_instance(said: object) -> Instance:
         raise ProviderDataError(f'"{where}" is no address of an instance')
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise ProviderDataError(f"{where}: its metadata are no mapping of texts")
+    size = sum(map(len, metadata)) + sum(map(len, metadata.values()))
+    if size > MAX_CHARACTERS:
+        raise ProviderDataError(f"{where}: its metadata have {size} characters, and may have {MAX_CHARACTERS}")
     if not isinstance(weight, int | float) or not math.isfinite(weight) or weight < 0:
         raise ProviderDataError(f"{where}: its weight {quoted(weight)} is not a number from 0 on")
     is_off = said.get("enabled") is False

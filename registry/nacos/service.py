@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from callahead.config.values.secret import masked
-
 from ..errors import ProviderDataError
+from ..passed_over import PassedOver
 from .instances import Instance, read_hosts, read_instance
 from .payload import Body
 from .session import Session
@@ -16,8 +14,6 @@ from .settings import Settings
 from .watched import Watched
 
 T = TypeVar("T")
-
-_log = logging.getLogger("callahead.registry")
 
 _KEPT = "none is listed since the connection was lost; the last good list stays until one is"
 _PAGE = 1000
@@ -40,6 +36,7 @@ class Service(Watched, Generic[T]):
 
     Attributes:
         found: What was made of the instances taken last.
+        passed_over: Those of which nothing could be made.
     """
 
     def __init__(self, name: str, settings: Settings, understand: Callable[[Instance], T | None]) -> None:
@@ -48,7 +45,7 @@ class Service(Watched, Generic[T]):
         self._settings = settings
         self._understand = understand
         self._empty_since: float | None = None
-        self._faults: frozenset[str] = frozenset()
+        self.passed_over = PassedOver("an instance")
 
     def read(self, session: Session, now: float) -> None:
         """Take over the list that was told last, or ask for it and be told of each later one."""
@@ -93,24 +90,18 @@ class Service(Watched, Generic[T]):
         return True
 
     def _read(self, hosts: list[Any]) -> tuple[list[Instance], tuple[T, ...]]:
-        instances, found, faults = [], [], set()
+        instances, found, faults = [], [], {}
         for host in hosts:
             try:
                 instance = read_instance(host)
                 instances.append(instance)
                 made = self._understand(instance) if instance.is_offered else None
             except ProviderDataError as error:
-                faults.add(str(error))
+                faults[str(error)] = str(error)
             else:
                 found += [made] if made is not None else []
-        self._complain(frozenset(faults))
+        self.passed_over.tell(f"{self._settings.address}: {self.name}", faults)
         return instances, tuple(found)
-
-    def _complain(self, faults: frozenset[str]) -> None:
-        """Log the instances that cannot be understood, each once while it is listed."""
-        for fault in sorted(faults - self._faults):
-            _log.warning("%s: %s: an instance is passed over: %s", self._settings.address, self.name, masked(fault))
-        self._faults = faults
 
 
 def service_named_in(push: Body) -> str:
@@ -154,4 +145,4 @@ class Names(Watched):
             pageSize=_PAGE,
         )
         said = answer.get("serviceNames")
-        return [name for name in said if isinstance(name, str)] if isinstance(said, list) else []
+        return [name for name in said[:_PAGE] if isinstance(name, str)] if isinstance(said, list) else []

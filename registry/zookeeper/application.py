@@ -48,7 +48,8 @@ class Application(Watched):
         """Say what is known; *trouble* is why it may be outdated."""
         count = len(self.instances)
         problem = trouble or self.problem
-        reason = f"{self._source}: {count or 'no'} instance{'' if count < 2 else 's'} of {self._application}"
+        told = f"{count or 'no'} instance{'' if count < 2 else 's'} of {self._application}{self.passed_over.note}"
+        reason = f"{self._source}: {told}"
         return Instances(self.instances, f"{reason}; not renewed: {problem}" if problem else reason)
 
     def _parse(self, nodes: Mapping[str, bytes]) -> tuple[ServiceInstance, ...]:
@@ -60,7 +61,7 @@ class Application(Watched):
             if parsed is None or parsed[0] != data:
                 parsed = data, self._read(name, data, faults)
             self._parsed[name] = parsed
-        self.complain(self._source, faults)
+        self.passed_over.tell(f"{self._source}: {self.name}", faults)
         return tuple(instance for _, instance in self._parsed.values() if instance is not None)
 
     def _read(self, node: str, data: bytes, faults: dict[str, str]) -> ServiceInstance | None:

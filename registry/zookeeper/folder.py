@@ -30,7 +30,7 @@ class Folder(Watched):
     def read(self, session: Session) -> None:
         """Take over the names of the nodes, each of which is the URL of a provider."""
         catalogue, faults = read_providers(self._source, self.name, self.names_in(session, self._path))
-        self.complain(self._source, faults)
+        self.passed_over.tell(f"{self._source}: {self.name}", faults)
         self.take(catalogue)
 
     def take(self, catalogue: Catalogue) -> None:

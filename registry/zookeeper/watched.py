@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from kazoo.exceptions import NoAuthError
 
-from callahead.config.values.secret import masked
-
+from ..passed_over import PassedOver
 from .session import FAILURES, Session
 
 _log = logging.getLogger("callahead.registry")
@@ -37,6 +36,7 @@ class Watched(ABC):
             by one are read some times, not a thousand times.
         is_guarded: The session was lost after it was read, so that finding nothing is no news: servers whose data are
             gone show the same.
+        passed_over: The nodes that make no sense.
     """
 
     def __init__(self, name: str, outdated: Callable[[Watched], None]) -> None:
@@ -46,7 +46,7 @@ class Watched(ABC):
         self.is_answered = False
         self.is_guarded = False
         self.rests_until = 0.0
-        self._faults: frozenset[str] = frozenset()
+        self.passed_over = PassedOver("a node")
 
     @abstractmethod
     def read(self, session: Session) -> None:
@@ -83,9 +83,3 @@ class Watched(ABC):
         if problem != self.problem:
             _log.warning("%s: %s", self.name, problem)
         self.problem = problem
-
-    def complain(self, source: str, faults: Mapping[str, str]) -> None:
-        """Log the nodes that cannot be understood, each once while it stands there."""
-        for name in sorted(faults.keys() - self._faults):
-            _log.warning("%s: %s: a node is passed over: %s", source, self.name, masked(faults[name]))
-        self._faults = frozenset(faults)

@@ -341,7 +341,16 @@ def test_a_token_that_the_server_forgot_is_got_anew(guarded_server: NacosServer,
 
 
 @pytest.mark.parametrize(
-    "says", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\xff" * 64, b"", b"\0\0\6\4\0\0\0\0\0\0\0\0\0\0\0" * 50]
+    "says",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"\x15\3\3\0\2\2\x46",  # an alert of TLS
+        b"\xda\xbb\x22\x14\0\0\0\0\0\0\0\1\0\0\0\2N\x90",  # an answer of Dubbo
+        b"\xff" * 64,
+        b"",
+        b"\0\0\6\4\0\0\0\0\0\0\0\0\0\0\0" * 50,
+    ],
 )
 def test_an_address_that_speaks_something_else(opened: Open, says: bytes) -> None:
     """It is told from one that cannot be reached, and ends nothing."""

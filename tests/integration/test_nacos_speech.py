@@ -204,3 +204,26 @@ def test_services_that_come_later_are_found_by_who_wants_any(peer: NacosPeer, op
     opened().subscribe(ServiceKey("a.B", "*", "*"), heard)
     assert heard.addresses == ["h:1"]
     assert peer.count("SubscribeServiceRequest") == 1
+
+
+def test_an_instance_that_makes_no_sense_costs_no_other(peer: NacosPeer, opened: Open) -> None:
+    """Its neighbours are told, and the reason says what is wrong with it."""
+    said = listing("h", "no host")
+    peer.answers["SubscribeService"] = lambda _: said
+    heard = heard_from(opened())
+    assert heard.addresses == ["h:1"]
+    assert heard.snapshots[0].reason.endswith(
+        "1 provider of a.B; 1 passed over, such as no host:1: its host holds a character that no host has"
+    )
+
+
+def test_a_list_that_is_too_large_costs_no_other_service(peer: NacosPeer, opened: Open) -> None:
+    """The connection stays, and the reason has the numbers."""
+    large = {"serviceInfo": {"hosts": ["x" * 33 * 1024 * 1024]}}
+    peer.answers["SubscribeService"] = lambda body: large if "a.Large" in body["serviceName"] else listing("h")
+    registry, much = opened(), RecordingListener()
+    registry.subscribe(ServiceKey("a.Large"), much)
+    assert "the server refuses SubscribeServiceRequest" in much.snapshots[0].reason
+    assert "Received message larger than max (34603113 vs. 33554432)" in much.snapshots[0].reason
+    assert heard_from(registry).addresses == ["h:1"]
+    assert peer.count("ConnectionSetupRequest") == 1

@@ -286,7 +286,18 @@ def test_a_folder_without_permission_says_so(
     assert "s3same" not in caplog.text
 
 
-@pytest.mark.parametrize("says", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0\0\0\4oops", b"\xff" * 64, b""])
+@pytest.mark.parametrize(
+    "says",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"\x15\3\3\0\2\2\x46",  # an alert of TLS
+        b"\xda\xbb\x22\x14\0\0\0\0\0\0\0\1\0\0\0\2N\x90",  # an answer of Dubbo
+        b"\0\0\0\4oops",
+        b"\xff" * 64,
+        b"",
+    ],
+)
 def test_an_address_that_speaks_something_else(opened: Open, says: bytes) -> None:
     """It is told from one that cannot be reached, and ends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -20,7 +20,8 @@ class DnsServer:
     Attributes:
         address: ``host:port``.
         asked: The questions so far, such as ``("shop.test", "A")``.
-        mode: ``"up"``; ``"failing"`` answers that it could not find out; ``"mute"`` answers nothing.
+        mode: ``"up"``; ``"failing"`` answers that it could not find out; ``"mute"`` answers nothing;
+            ``"senseless"`` what is no answer of a name server.
     """
 
     def __init__(self) -> None:
@@ -61,7 +62,7 @@ class DnsServer:
                 return
             answer = self._answer(data)
             if self.mode != "mute":
-                self._socket.sendto(answer, asker)
+                self._socket.sendto(answer if self.mode != "senseless" else b"HTTP/1.1 400 Bad Request\r\n", asker)
 
     def _answer(self, data: bytes) -> bytes:
         question = dns.message.from_wire(data)

@@ -305,3 +305,11 @@ def test_a_thousand_instances_of_many_services_are_found_at_once(estate: Estate)
     estate.asked.answers["r1"] = described("r1", *services, (A, "dubbo", 1))
     estate.put(*(f"h:{port}" for port in range(1, 1001)))
     assert len(estate.heard().snapshots[0].endpoints) == 1000
+
+
+def test_a_time_of_start_that_is_none_costs_no_provider(estate: Estate) -> None:
+    """It is told without."""
+    said = {**metadata_of("r1", dubbo=1), "timestamp": "\x1b[2J"}
+    estate.registry.put_instances("shop", ("h:1", said))
+    (endpoint,) = estate.heard().snapshots[0].endpoints
+    assert "timestamp" not in endpoint.parameters

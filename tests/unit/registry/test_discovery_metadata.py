@@ -36,7 +36,21 @@ def test_no_group_is_written_in_three_ways(empty: dict[str, Any]) -> None:
     assert len(list(read_metadata(service(**empty), "test").of(ServiceKey("a.A")))) == 1
 
 
-@pytest.mark.parametrize("odd", [None, [], "text", {"name": "a.A"}, {"name": "a.A", "protocol": "tri", "port": "x"}])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        [],
+        "text",
+        {"name": "a.A"},
+        {"name": "a.A", "protocol": "tri", "port": "x"},
+        {"name": "a.A", "protocol": "tri", "port": 70000},
+        {"name": "a.A", "protocol": "tri://h"},
+        {"name": "a.A", "protocol": "tri", "params": {"weight": "1e30"}},
+        {"name": "a.A", "protocol": "tri", "params": {"x": "\x1b[2J"}},
+        {"name": "a.A", "protocol": "tri", "path": "a\nb"},
+    ],
+)
 def test_a_service_that_makes_no_sense_is_passed_over(odd: Any) -> None:
     """The others are taken, and the fault names it."""
     found = read_metadata({"services": {"odd": odd, **service()["services"]}}, "test")

@@ -158,6 +158,10 @@ def test_a_refusal_is_told_and_asked_about_again() -> None:
         host(weight=-1),
         host(weight="1"),
         host(weight=json.loads("NaN")),
+        host(weight=json.loads("1e999")),
+        host(metadata={"protocol": "tri", "x": "x" * 65_536}),
+        host(metadata={"protocol": "tri", "x": "\x1b[2J"}),
+        host(metadata={"protocol": "tri", "weight": "1e30"}),
         host(metadata={}),
         host(ip="no host"),
         host(port=0),
@@ -253,3 +257,15 @@ def test_all_names_are_asked_for_page_by_page_and_again_later() -> None:
     assert [body["pageNo"] for body in pages.asked] == [1, 2, 3]
     assert [len(each) for each in told] == [2001]
     assert names.due_at == 5
+
+
+def test_a_page_of_names_is_no_longer_than_was_asked_for() -> None:
+    """A hundred pages of any length would fill the memory."""
+    told: list[list[str]] = []
+
+    class Long(Server):
+        def ask(self, kind: str, **body: Any) -> Mapping[str, Any]:
+            return {"serviceNames": ["name"] * (5000 if body["pageNo"] == 1 else 1)}
+
+    Names(SETTINGS, told.append).refresh(Long().session, 0)
+    assert [len(each) for each in told] == [1001]

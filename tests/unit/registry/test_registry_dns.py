@@ -98,7 +98,16 @@ def test_services_tell_names_ports_and_weights(server: DnsServer, opened: Callab
     assert [one.weight for one in snapshot.endpoints] == [100]
 
 
-@pytest.mark.parametrize("mode", ["failing", "mute"])
+def test_an_srv_record_of_no_address_costs_no_other(server: DnsServer, opened: Callable[..., DnsRegistry]) -> None:
+    """Such as one with the port 0, or with a name that is no host; the reason says what is wrong with it."""
+    server.put("_grpc._tcp.shop.test", "SRV", "1 0 0 a.shop.test.", "1 0 7002 b.test.", "1 0 7003 c\\032d.test.")
+    heard = RecordingListener()
+    opened("dns://_grpc._tcp.shop.test").subscribe(KEY, heard)
+    assert heard.addresses == ["b.test:7002"]
+    assert '; 2 passed over, such as a.shop.test:0: "tri://a.shop.test": it has no port' in heard.snapshots[0].reason
+
+
+@pytest.mark.parametrize("mode", ["failing", "mute", "senseless"])
 def test_an_outage_of_any_length_costs_no_provider(
     server: DnsServer, opened: Callable[..., DnsRegistry], mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:

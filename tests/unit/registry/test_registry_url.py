@@ -147,6 +147,7 @@ def test_host_and_port_are_taken_apart(text: str, host: str, port: int) -> None:
         ("tri://h1:1,h2:1", "its host is a list; write each address as a URL of its own, separated by ;"),
         ("tri://h1,h2:1", "its host is a list; write each address as a URL of its own, separated by ;"),
         ("tri://h h:1", "its host holds a character that no host has"),
+        (f"tri://{'h' * 256}:1", "its host has 256 characters, and a host has at most 255"),
         ("tri://:1", "it has no host"),
         ("tri://h:1/%FF", "its percent-escapes are not UTF-8"),
         ("tri://h:1/a?k=%C3%28", "its percent-escapes are not UTF-8"),
@@ -160,6 +161,22 @@ def test_what_is_no_url_is_quoted_and_explained(text: str, what: str) -> None:
     with pytest.raises(ProviderDataError) as caught:
         Url.parse(text)
     assert str(caught.value) == one_line(f'"{text}": {what}')
+
+
+def test_a_url_of_any_size_is_refused_unread_and_unquoted() -> None:
+    """Ten megabytes from a registry are not taken apart, and no piece of a password is shown."""
+    with pytest.raises(ProviderDataError, match=r"^a URL has 10000022 characters, and may have 65536$"):
+        Url.parse(f"tri://user:secret@h:1?{'a=b&' * 2_500_000}")
+
+
+def test_a_long_list_of_nothing_is_soon_taken_apart() -> None:
+    """In time that grows with its length and no faster."""
+    blank = " " * 500_000
+    assert [str(url) for url in parse_urls(f"tri://h:1{blank};{blank};tri://h:2,{blank}tri://h:3")] == [
+        "tri://h:1",
+        "tri://h:2",
+        "tri://h:3",
+    ]
 
 
 @pytest.mark.parametrize("fields", [{"port": 70000}, {"host": "a/b"}, {"protocol": "Tri"}, {"host": "", "port": 1}])

@@ -192,3 +192,26 @@ def test_the_root_tells_which_interfaces_there_are(says: Says) -> None:
     says.folders["/top/dubbo"] = dict.fromkeys(["b.B", "a.A", "config", "mapping", "metadata"], b"")
     read(root, says)
     assert found == [["a.A", "b.B"]]
+
+
+@pytest.mark.parametrize("weight", ["-1", "1e30", "NaN", "heavy", "10001"])
+def test_a_provider_that_makes_no_sense_costs_no_other(folder: Folder, says: Says, weight: str) -> None:
+    """Its neighbours are told, and the note says what is wrong with it."""
+    says.folders[PROVIDERS] = dict.fromkeys((f"tri%3A%2F%2Fh%3A1%3Fweight%3D{weight}", "tri%3A%2F%2Fh%3A2"), b"")
+    read(folder, says)
+    assert [endpoint.address for endpoint in folder.services[KEY]] == ["h:2"]
+    why = f'"tri://h:1?weight={weight}": the weight "{weight}" is not a whole number in 0..10000'
+    assert folder.passed_over.note == f"; 1 passed over, such as {why}"
+
+
+@pytest.mark.parametrize(
+    "node", ["x" * 10_000_000, "tri%3A%2F%2Fh%3A1%2F%1B%5B2J", "%FF", "nonsense%3A", "tri%3A%2F%2F"], ids=range(5)
+)
+def test_a_node_that_is_no_url_costs_no_other(folder: Folder, says: Says, node: str) -> None:
+    """However long it is and whatever is in it; the note is short and can be shown."""
+    says.folders[PROVIDERS] = dict.fromkeys((node, "tri%3A%2F%2Fh%3A2", "other%3A%2F%2Fh%3A2"), b"")
+    read(folder, says)
+    assert sorted(map(str, folder.services[KEY])) == ["other://h:2", "tri://h:2"]
+    assert folder.passed_over.note.startswith("; 1 passed over, such as ")
+    assert len(folder.passed_over.note) < 350
+    assert folder.passed_over.note.isprintable()
