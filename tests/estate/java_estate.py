@@ -149,9 +149,12 @@ def under_way(consumer: Consumer) -> dict[str, int]:
 
 
 def _in_flight(transport: Any) -> int:
-    if hasattr(transport, "_pool"):
-        return sum(len(one._calls.by_id) for one in transport._pool._shared.open())
-    return sum(one.is_busy for one in transport._connections._shared.open())
+    pools = [getattr(transport, name, None) for name in ("_pool", "_channels")]
+    return sum(_calls_on(connection) for pool in pools if pool is not None for connection in pool._shared.open())
+
+
+def _calls_on(connection: Any) -> int:
+    return len(connection._calls.by_id) if hasattr(connection, "_calls") else connection.is_busy
 
 
 def load_on(consumer: Consumer, per_second: float) -> Load:
