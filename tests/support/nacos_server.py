@@ -56,7 +56,7 @@ def program() -> str | None:
 
 
 def require() -> None:
-    """Skip what needs a server where there is none, and say how to get it; in CI that is a failure if it could be had."""
+    """Skip what needs a server where there is none, and say how to get it; in CI a failure, where it can be had."""
     if program() is not None:
         return
     how = f"cargo install rnacos --version {VERSION}, or let CALLAHEAD_RNACOS name a release of it"
