@@ -141,6 +141,10 @@ class Connection:
         """
         return call.two_way and call.record.on_sent is None and self._leading.lead(call)
 
+    def serve(self, provider: Provider) -> None:
+        """Tell *provider*, which shares it from now on, whether the peer is about to stop."""
+        self.stop_notice.tell(provider)
+
     def counts(self) -> ConnectionCounts:
         """Return what happened."""
         counters = self.counters

@@ -24,10 +24,10 @@ class DubboTransport:
     settings: ClassVar[type[TransportSettings]] = DubboSettings
 
     def __init__(self, parts: TransportParts) -> None:
-        from .pool import Pool
+        from .pool import DubboKind, Pool
 
         self._application = parts.application
-        self._pool = Pool(parts.clock, parts.random, parts.callbacks)
+        self._pool = Pool(parts, DubboKind())
 
     def open(self, policy: ReferencePolicy, providers: Providers) -> DubboReference:
         """Prepare a reference; see `Transport.open`."""

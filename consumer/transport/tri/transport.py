@@ -70,9 +70,9 @@ class TriTransport:
     def _http2(self) -> Pool:
         with self._lock:
             if self._pool is None:
-                from .http2.pool import Pool
+                from .http2.pool import Http2Kind, Pool
 
-                self._pool = Pool(self._parts)
+                self._pool = Pool(self._parts, Http2Kind())
                 if self._is_closed:
                     self._pool.close()
             return self._pool

@@ -152,6 +152,9 @@ class Connection:
         if session is not None:
             session.read_on(call)
 
+    def serve(self, provider: Provider) -> None:
+        """Be shared by *provider*, which has nothing to hear: what leaves takes no new call, whoever makes it."""
+
     def counts(self) -> ConnectionCounts:
         """Return what happened."""
         counters, session = self.counters, self._session
