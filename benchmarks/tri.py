@@ -1,4 +1,4 @@
-"""callahead over `tri` against raw grpcio: the same server, the same bytes, the same number in flight."""
+"""callahead over both carriers of `tri` against raw grpcio: one server, the same bytes and number in flight."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class EchoStub:
         self.echo = channel.unary_unary(PATH, request_serializer=bytes, response_deserializer=bytes)
 
 
-def configuration(port: int) -> dict[str, Any]:
-    """Make the configuration of one echo reference, with everything on that is on by default."""
+def configuration(port: int, carrier: str = "grpcio") -> dict[str, Any]:
+    """Make the configuration of one echo reference by *carrier*, with everything on that is on by default."""
     return {
         "references": {
             "echo": {
@@ -34,6 +34,7 @@ def configuration(port: int) -> dict[str, Any]:
                 "stub": "benchmarks.tri:EchoStub",
                 "url": f"tri://127.0.0.1:{port}",
                 "timeout": "30s",
+                "carrier": carrier,
             }
         }
     }
@@ -47,14 +48,17 @@ def run(calls: int, rounds: int, in_flight: int) -> Report:
         raw = EchoStub(stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}")))
         consumer = stack.enter_context(Consumer(configuration(port)))
         ours = consumer.reference("echo")
+        http2 = stack.enter_context(Consumer(configuration(port, "http2"))).reference("echo")
         stub = EchoStub(consumer.channel("echo"))
         waits: dict[str, Callable[[], Any]] = {
-            "callahead tri": lambda: ours.echo(argument),
+            "callahead http2": lambda: http2.echo(argument),
+            "callahead grpcio": lambda: ours.echo(argument),
             "grpcio blocking": lambda: raw.echo(argument, timeout=30),
             "callahead channel": lambda: stub.echo(argument),
         }
         begins: dict[str, Callable[[], Any]] = {
-            "callahead tri": lambda: ours.echo.future(argument),
+            "callahead http2": lambda: http2.echo.future(argument),
+            "callahead grpcio": lambda: ours.echo.future(argument),
             "grpcio .future()": lambda: raw.echo.future(argument, timeout=30),
             "callahead channel": lambda: stub.echo.future(argument),
         }

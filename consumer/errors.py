@@ -22,7 +22,7 @@
           ConnectionLost                 NETWORK 1 / 35                UNAVAILABLE          if not sent, or idempotent
         ProtocolError                    -                             INTERNAL             no
           LocalProtocolError             -                             INVALID_ARGUMENT     no
-          RemoteProtocolError            METHOD_NOT_FOUND 11 / 40, 50  UNIMPLEMENTED        no
+          RemoteProtocolError            METHOD_NOT_FOUND 11 / 40, 50  UNIMPLEMENTED        if not run, elsewhere
         SerializationError               SERIALIZATION 5 / 25          INTERNAL (local)     no
         RemoteError(.type_name .details) BIZ 3 / 70, 80                any other status     no, unless listed
         ConsumerClosed                   -                             -                    no
@@ -184,7 +184,14 @@ class LocalProtocolError(ProtocolError):
 
 
 class RemoteProtocolError(ProtocolError):
-    """The peer answered with what the protocol does not allow, or does not know the method."""
+    """The peer answered with what the protocol does not allow, or does not know the method.
+
+    Attributes:
+        not_run: The provider made no call of the request, so that no method of its has run; another may know what it
+            asks for. One that is just starting has its port open before all of its services are there.
+    """
+
+    not_run: bool = False
 
 
 class SerializationError(RpcError):

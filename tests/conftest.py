@@ -32,6 +32,9 @@ _FOREIGN = ("channel_spin", "_serve", "grpc", "pytest", "asyncio_", "pydevd", "_
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the long tests be asked for."""
     parser.addoption("--full", action="store_true", help="run what is long, too: Java providers, benchmarks, memory")
+    parser.addoption(
+        "--rounds", type=int, default=1, help="how often tests/estate restarts each Java provider; default 1"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 
 from callahead.config.errors import ConfigError
-from callahead.config.policy import MethodPolicy
+from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ..errors import RpcError
 from ..interface.proto.load import streaming_problems
@@ -27,8 +28,8 @@ from ..interface.proto.service import MethodTypes
 from ..reference.caller import Caller
 from ..runtime.deadline import UNBOUNDED_S
 from .faces import ChannelFuture, EndedCall, raise_face
-from .parts import StubTransport, checked_timeout, first, grpc_options, unchanged
-from .streams import PassedStream, PassedStreamStream, PassedStreamUnary, PassedUnaryStream
+from .parts import PassingTransport, StubTransport, checked_timeout, first, grpc_options, only_by_grpcio, unchanged
+from .streams import PassedStream, PassedStreamStream, PassedStreamUnary, PassedUnaryStream, by_grpcio, by_http2
 
 if TYPE_CHECKING:
     from ..reference.pipeline import Pipeline
@@ -41,11 +42,12 @@ class ConsumerChannel(grpc.Channel):
 
     def __init__(self, pipeline: Pipeline) -> None:
         if not isinstance(pipeline.transport, StubTransport):
-            policy = pipeline.policy
-            text = f'a channel needs protocol "tri", not "{policy.protocol}"'
-            raise policy.error("protocol", text)
+            raise _without_stubs(pipeline.policy)
         self._pipeline = pipeline
-        self._transport: StubTransport = pipeline.transport
+        transport: Any = pipeline.transport
+        is_passing = isinstance(transport, PassingTransport)
+        self._transport: StubTransport = transport
+        self._passing_transport: PassingTransport | None = transport if is_passing else None
         self._watched: grpc.Channel | None = None
         self._closed = False
         self._timed: dict[tuple[str, float], tuple[MethodPolicy, MethodPolicy]] = {}
@@ -97,16 +99,26 @@ class ConsumerChannel(grpc.Channel):
         if problems:
             raise ConfigError(problems)
 
+        passing = self._passing_transport
+        if passing is None:
+            client, server = kind.startswith("stream_"), kind.endswith("_stream")
+            streaming = replace(types, client_streaming=client, server_streaming=server)
+            own = self._transport.stub_method(streaming, first)
+            return made(self.ensure_open, self._pipeline, own, types.name, by_http2(own, self._pipeline.runtime))
+
         def bind(channel: grpc.Channel) -> Any:
             return getattr(channel, kind)(types.path, serialize, deserialize)
 
-        return made(self.ensure_open, self._pipeline, self._transport, types, bind)
+        carrier = passing.stub_method(types, first)
+        return made(self.ensure_open, self._pipeline, carrier, types.name, by_grpcio(passing, bind))
 
     def subscribe(self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool = False) -> None:
         """Watch the connection to one of the providers; see `grpc.Channel.subscribe`."""
         self.ensure_open()
+        if self._passing_transport is None:
+            raise only_by_grpcio(self._pipeline.policy, "the state of a channel is told")
         if self._watched is None:
-            self._watched = self._transport.channel_to(self._pipeline.any_provider("(subscribe)"))
+            self._watched = self._passing_transport.channel_to(self._pipeline.any_provider("(subscribe)"))
         self._watched.subscribe(callback, try_to_connect)
 
     def unsubscribe(self, callback: Callable[[grpc.ChannelConnectivity], None]) -> None:
@@ -146,6 +158,10 @@ class ConsumerChannel(grpc.Channel):
 
     def __repr__(self) -> str:
         return f"<ConsumerChannel of {self._pipeline.policy.id}>"
+
+
+def _without_stubs(policy: ReferencePolicy) -> ConfigError:
+    return policy.error("protocol", f'a channel needs protocol "tri", not "{policy.protocol}"')
 
 
 def _milliseconds(seconds: float) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import grpc
 
+from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy
 
 from ..call.attempt import Attempt
@@ -15,15 +16,20 @@ from ..call.provider import Provider
 from ..errors import LocalProtocolError, Rejected
 from ..interface.proto.service import MethodTypes
 from ..transport.tri.metadata import Metadata, checked_metadata
-from ..transport.tri.method import GrpcOptions
+from ..transport.tri.options import GrpcOptions
 
 
 @runtime_checkable
 class StubTransport(Protocol):
-    """What a `ReferenceTransport` must have beyond the seam to serve generated stubs of gRPC."""
+    """What a `ReferenceTransport` must have beyond the seam to serve the unary methods of generated stubs of gRPC."""
 
     def stub_method(self, types: MethodTypes, build: Callable[[tuple[Any, ...], Mapping[str, Any]], Any]) -> Any:
         """Make a `MethodTransport` of *types* and of what makes a request of arguments; nothing is kept of it."""
+
+
+@runtime_checkable
+class PassingTransport(StubTransport, Protocol):
+    """What it must have to serve their streaming methods, too."""
 
     def channel_to(self, provider: Provider) -> grpc.Channel:
         """Return the channel to *provider*."""
@@ -82,3 +88,9 @@ def first(args: tuple[Any, ...], kwargs: Any) -> Any:
 def unchanged(data: Any) -> Any:
     """Return *data*: gRPC's serializer where a stub gives none."""
     return data
+
+
+def only_by_grpcio(policy: ReferencePolicy, what: str) -> ConfigError:
+    """Make the error of *what* the carrier of a reference does not do."""
+    text = f'{what} only where it is "grpcio", and it is "{policy.transport.carrier}"'
+    return policy.error("carrier", text, "set carrier: grpcio for this reference")

@@ -1,4 +1,4 @@
-"""The streaming methods of a generated stub: grpcio's own callables, at a chosen provider."""
+"""The streaming methods of a generated stub, at a chosen provider."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from ..call.attempt import Attempt
 from ..call.invocation import Outcome
 from ..call.plain import plain_items
 from ..errors import RpcError
-from ..interface.proto.service import MethodTypes
 from ..reference.stream import begin_stream
 from ..runtime.deadline import bound_of
 from ..transport.api import MethodTransport
-from ..transport.tri.metadata import Metadata, with_compression
+from ..transport.tri.compression import with_compression
+from ..transport.tri.metadata import Metadata
+from ..transport.tri.options import GrpcOptions
+from .carried import StreamingMethod
+from .carried import carry as carry_own
 from .faces import raise_face
-from .parts import StubTransport, checked_timeout, first, grpc_options
+from .parts import PassingTransport, checked_timeout, grpc_options
 
 if TYPE_CHECKING:
+    from ..reference.ending import Runtime
     from ..reference.pipeline import Pipeline
 
-Bind = Callable[[grpc.Channel], Any]
-"""Returns grpcio's callable of the method on a channel."""
+Carry = Callable[[Attempt, str, GrpcOptions], Any]
+"""Begins an attempt, and returns what the view of that name of grpcio's callable would."""
 
 
 class PassedStream:
@@ -32,43 +36,31 @@ class PassedStream:
     Args:
         ensure_open: Raises where the stub's channel is closed.
         pipeline: Of the reference.
-        transport: Carries it.
-        types: Of the method.
-        bind: Finds it on a channel of grpcio.
+        carrier: Stands for the method towards the chain, of which it uses the head alone.
+        name: Of the method.
+        carry: Begins each call.
     """
 
     def __init__(
-        self,
-        ensure_open: Callable[[], None],
-        pipeline: Pipeline,
-        transport: StubTransport,
-        types: MethodTypes,
-        bind: Bind,
+        self, ensure_open: Callable[[], None], pipeline: Pipeline, carrier: MethodTransport, name: str, carry: Carry
     ) -> None:
         self._ensure_open = ensure_open
         self._policy = pipeline.policy
         self._choose = pipeline.choose
         self._watcher = pipeline.stream_watcher
-        self._transport = transport
-        self._binding = pipeline.bind(types.name, is_streaming=True)
-        self._carrier: MethodTransport = transport.stub_method(types, first)
-        self._bind = bind
+        self._binding = pipeline.bind(name, is_streaming=True)
+        self._carrier = carrier
+        self._carry = carry
 
-    def _begin(self, view: Callable[[Any], Callable[..., Any]], request: Any, timeout: float | None, *more: Any) -> Any:
+    def _begin(self, view: str, request: Any, timeout: float | None, *more: Any) -> Any:
         self._ensure_open()
         try:
             options = grpc_options(self._policy, *more)
             seconds = None if timeout is None else checked_timeout(timeout)
             attempt = begin_stream(self._binding, self._carrier, self._choose, (request,), {}, seconds)
-            bound = bound_of(attempt.timeout)
-
-            def begin(channel: grpc.Channel, own: Metadata) -> Any:
-                call = view(self._bind(channel))
-                return call(attempt.args[0], bound, own + options.metadata or None, *options[1:])
-
             if attempt.record.collected is None and self._watcher is None:
-                return self._transport.pass_on(attempt, begin)
-            return self._followed(attempt, lambda: self._transport.pass_on(attempt, begin))
+                return self._carry(attempt, view, options)
+            return self._followed(attempt, lambda: self._carry(attempt, view, options))
         except RpcError as error:
             raise_face(error)
 
@@ -107,7 +99,7 @@ class PassedUnaryStream(PassedStream, grpc.UnaryStreamMultiCallable):  # type: i
         compression: grpc.Compression | None = None,
     ) -> Any:
         """Begin the stream; the rest is grpcio's."""
-        return self._begin(_itself, request, timeout, metadata, credentials, wait_for_ready, compression)
+        return self._begin("__call__", request, timeout, metadata, credentials, wait_for_ready, compression)
 
 
 class PassedStreamStream(PassedStream, grpc.StreamStreamMultiCallable):  # type: ignore[type-arg]
@@ -124,7 +116,7 @@ class PassedStreamStream(PassedStream, grpc.StreamStreamMultiCallable):  # type:
     ) -> Any:
         """Begin the streams; the rest is grpcio's."""
         requests = plain_items(request_iterator)
-        return self._begin(_itself, requests, timeout, metadata, credentials, wait_for_ready, compression)
+        return self._begin("__call__", requests, timeout, metadata, credentials, wait_for_ready, compression)
 
 
 class PassedStreamUnary(PassedStream, grpc.StreamUnaryMultiCallable):  # type: ignore[type-arg]
@@ -141,7 +133,7 @@ class PassedStreamUnary(PassedStream, grpc.StreamUnaryMultiCallable):  # type: i
     ) -> Any:
         """Stream requests, and wait for the answer."""
         requests = plain_items(request_iterator)
-        return self._begin(_itself, requests, timeout, metadata, credentials, wait_for_ready, compression)
+        return self._begin("__call__", requests, timeout, metadata, credentials, wait_for_ready, compression)
 
     def with_call(
         self,
@@ -154,7 +146,7 @@ class PassedStreamUnary(PassedStream, grpc.StreamUnaryMultiCallable):  # type: i
     ) -> Any:
         """Stream requests, wait for the answer, and return it with its call."""
         requests = plain_items(request_iterator)
-        return self._begin(_with_call, requests, timeout, metadata, credentials, wait_for_ready, compression)
+        return self._begin("with_call", requests, timeout, metadata, credentials, wait_for_ready, compression)
 
     def future(
         self,
@@ -165,18 +157,33 @@ class PassedStreamUnary(PassedStream, grpc.StreamUnaryMultiCallable):  # type: i
         wait_for_ready: bool | None = None,
         compression: grpc.Compression | None = None,
     ) -> Any:
-        """Stream requests and return grpcio's future of the answer."""
-        pairs = with_compression(tuple(metadata or ()), compression)
-        return self._begin(_future, plain_items(request_iterator), timeout, pairs, credentials, wait_for_ready, None)
+        """Stream requests and return the future of the answer."""
+        requests = plain_items(request_iterator)
+        return self._begin("future", requests, timeout, metadata, credentials, wait_for_ready, compression)
 
 
-def _itself(callable_: Any) -> Any:
-    return callable_
+def by_grpcio(transport: PassingTransport, bind: Callable[[grpc.Channel], Any]) -> Carry:
+    """Let grpcio carry the calls of the callable that *bind* finds on a channel."""
+
+    def carry(attempt: Attempt, view: str, options: GrpcOptions) -> Any:
+        bound, metadata, compression = bound_of(attempt.timeout), options.metadata, options.compression
+        if view == "future":
+            metadata, compression = with_compression(metadata, compression), None
+
+        def begin(channel: grpc.Channel, own: Metadata) -> Any:
+            call = getattr(bind(channel), view)
+            more = (options.credentials, options.wait_for_ready, compression)
+            return call(attempt.args[0], bound, own + metadata or None, *more)
+
+        return transport.pass_on(attempt, begin)
+
+    return carry
 
 
-def _with_call(callable_: Any) -> Any:
-    return callable_.with_call
+def by_http2(method: StreamingMethod, runtime: Runtime) -> Carry:
+    """Let HTTP/2 of our own carry the calls of *method*."""
 
+    def carry(attempt: Attempt, view: str, options: GrpcOptions) -> Any:
+        return carry_own(method, attempt, view, options, lambda face: face(attempt, runtime.clock, runtime.callbacks))
 
-def _future(callable_: Any) -> Any:
-    return callable_.future
+    return carry

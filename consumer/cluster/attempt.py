@@ -62,7 +62,10 @@ def begin_attempt(
         The attempt, or the error of a call that nobody can be asked for.
     """
     record = invocation.record
-    providers = among or candidates(parts, invocation, tried)
+    if among or parts.routing.is_active or invocation.attachments:
+        providers = among or candidates(parts, invocation, tried)
+    else:  # no rule concerns it, and three calls are spared
+        providers = parts.directory.candidates(tried)
     if not providers:
         return nobody(parts, invocation)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..call.invocation import Invocation
 from ..call.provider import Provider
-from ..errors import NoProviderAvailable, RpcError
+from ..errors import NoProviderAvailable, RemoteProtocolError, RpcError
 from .api import ClusterParts
 from .attempt import allowed
 from .pause import length_of
@@ -30,7 +30,7 @@ def pause_before_next(
     if len(failures) > policy.retries or not may_repeat(error, policy):
         return None
     knows_another = any(provider not in tried for provider in allowed(parts, invocation))
-    if isinstance(error, NoProviderAvailable) and not knows_another:
+    if isinstance(error, NoProviderAvailable | RemoteProtocolError) and not knows_another:
         return None
     is_free = knows_another and isinstance(error, RpcError) and error.not_sent
     pause = 0.0 if is_free else length_of(policy.retry_backoff, len(failures), parts.random)

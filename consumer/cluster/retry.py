@@ -7,16 +7,16 @@ from functools import cache
 from callahead.config.extension import load_object
 from callahead.config.policy import MethodPolicy
 
-from ..errors import CallTimeout, LimitExceeded, NoProviderAvailable, RpcError, TransportError
+from ..errors import CallTimeout, LimitExceeded, NoProviderAvailable, RemoteProtocolError, RpcError, TransportError
 
 
 def may_repeat(error: BaseException | None, policy: MethodPolicy) -> bool:
     """Tell whether *error* allows another attempt.
 
     Never after an answer of the method itself, unless ``retry_on`` lists it. Where the provider may have run the
-    method, only for one that is ``idempotent``. A provider that has no room for the call, or not the service, has not
-    run it. Source: Ice's at-most-once rule; differs from Dubbo, which repeats whatever is not a business error,
-    timeouts of writes included (dubbo#6546).
+    method, only for one that is ``idempotent``. A provider that has no room for the call, not the service, or could
+    make no call of the request, has not run it. Source: Ice's at-most-once rule; differs from Dubbo, which repeats
+    whatever is not a business error, timeouts of writes included (dubbo#6546).
     """
     if isinstance(error, RpcError) and error.reference not in ("", policy.reference):
         return policy.idempotent and is_listed(error, policy)  # a method of this process made that call, and failed
@@ -24,6 +24,8 @@ def may_repeat(error: BaseException | None, policy: MethodPolicy) -> bool:
         return error.not_sent or policy.idempotent
     if isinstance(error, LimitExceeded | NoProviderAvailable) and error.is_remote:
         return not error.in_doubt or policy.idempotent
+    if isinstance(error, RemoteProtocolError) and error.not_run:
+        return True
     return policy.idempotent and is_listed(error, policy)
 
 

@@ -39,6 +39,11 @@ class ServiceIdentity(NamedTuple):
             token=said("token", ""),
         )
 
+    def path_of(self, path: str, interface: str) -> str:
+        """Give the path of a gRPC method, which a Dubbo provider may have exported elsewhere than under *interface*."""
+        own = f"/{interface}/"
+        return f"/{self.path}/{path.removeprefix(own)}" if path.startswith(own) else path
+
 
 def _concrete(asked: str) -> str:
     """Give what is asked for where it is one name, which a provider found by it must have."""

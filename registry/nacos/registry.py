@@ -68,7 +68,7 @@ class NacosRegistry:
     @property
     def problem(self) -> str | None:
         """Why there is no connection now; None while there is one, or before the first subscription."""
-        return self._keeper.session.trouble or None if self._keeper.is_started else None
+        return self._keeper.session.trouble or None if self._keeper.thread.is_started else None
 
     def subscribe(self, key: ServiceKey, listener: NotifyListener) -> Subscription:
         """Tell *listener* of the providers of *key*, as `Registry.subscribe` promises.
@@ -79,7 +79,7 @@ class NacosRegistry:
             RegistryUnavailable: The system has no thread left.
             RegistryError: The registry is closed.
         """
-        self._keeper.begin()
+        self._keeper.thread.begin()
         self._keeper.wait_for(self._asked_for(key))
         return self._queue.subscribe(key, listener)
 
@@ -90,7 +90,7 @@ class NacosRegistry:
             RegistryUnavailable: The system has no thread left.
             RegistryError: The registry is closed.
         """
-        self._keeper.begin()
+        self._keeper.thread.begin()
         with self._lock:
             if (group, key) not in self._texts:
                 self._texts[group, key] = Text(group, key, self._settings)
@@ -105,7 +105,7 @@ class NacosRegistry:
             RegistryUnavailable: The system has no thread left.
             RegistryError: The registry is closed.
         """
-        self._keeper.begin()
+        self._keeper.thread.begin()
         with self._lock:
             if application not in self._applications:
                 understand = partial(of_application, application=application)
@@ -131,7 +131,7 @@ class NacosRegistry:
         self._queue.close()
         self._texts_queue.close()
         self._applications_queue.close()
-        self._keeper.close()
+        self._keeper.thread.close()
 
     def __repr__(self) -> str:
         return f"<NacosRegistry {self._settings.address}{': ' + self.problem if self.problem else ''}>"
@@ -177,7 +177,7 @@ class NacosRegistry:
         names = self._names.get(key)
         asked: list[Watched] = [*wanted.values()] if names is None else [names]
         problems = (each.problem for each in (*asked, *wanted.values()) if each.problem)
-        problem = self._keeper.trouble or next(problems, "")
+        problem = self._keeper.thread.trouble or next(problems, "")
         if not all(each.is_answered for each in asked):
             text = f"{source}: {problem or 'there is no answer yet'}{self._whose()}"
             return Providers((), text, is_known=False)
@@ -207,7 +207,7 @@ class NacosRegistry:
         service = self._applications[application]
         if not service.is_known:
             return UNKNOWN
-        count, problem = len(service.found), self._keeper.trouble or service.problem
+        count, problem = len(service.found), self._keeper.thread.trouble or service.problem
         told = f"{count or 'no'} instance{'' if count < 2 else 's'} of {application}{service.passed_over.note}"
         reason = f"{self._settings.address}: {told}"
         return Instances(service.found, f"{reason}; not renewed: {problem}" if problem else reason)

@@ -67,7 +67,7 @@ class ZookeeperRegistry:
     @property
     def problem(self) -> str | None:
         """Why there is no session now; None while there is one, or before the first subscription."""
-        return self._keeper.session.trouble or None if self._keeper.is_started else None
+        return self._keeper.session.trouble or None if self._keeper.thread.is_started else None
 
     def subscribe(self, key: ServiceKey, listener: NotifyListener) -> Subscription:
         """Tell *listener* of the providers of *key*, as `Registry.subscribe` promises.
@@ -80,7 +80,7 @@ class ZookeeperRegistry:
         """
         if self._settings.registers and key.interface != ANY:
             self._enrolment.add(key)
-        self._keeper.begin()
+        self._keeper.thread.begin()
         self._keeper.wait_for(self._folder(key.interface))
         return self._queue.subscribe(key, listener)
 
@@ -92,7 +92,7 @@ class ZookeeperRegistry:
             RegistryError: The registry is closed.
         """
         path = text_path(self._settings.root, group, key)
-        self._keeper.begin()
+        self._keeper.thread.begin()
         with self._lock:
             if path not in self._texts:
                 self._texts[path] = Text(path, self._keeper.outdated)
@@ -107,7 +107,7 @@ class ZookeeperRegistry:
             RegistryUnavailable: The system has no thread left.
             RegistryError: The registry is closed.
         """
-        self._keeper.begin()
+        self._keeper.thread.begin()
         with self._lock:
             if application not in self._applications:
                 made = Application(application, self._settings, self._keeper.outdated)
@@ -139,7 +139,7 @@ class ZookeeperRegistry:
         self._queue.close()
         self._texts_queue.close()
         self._applications_queue.close()
-        self._keeper.close()
+        self._keeper.thread.close()
 
     def __repr__(self) -> str:
         return f"<ZookeeperRegistry {self._settings.address}{': ' + self.problem if self.problem else ''}>"
@@ -171,7 +171,7 @@ class ZookeeperRegistry:
 
     def _find(self, key: ServiceKey) -> Providers:
         folder, source = self._folders.get(key.interface), self._settings.address
-        problem = self._keeper.trouble or (folder.problem if folder is not None else "")
+        problem = self._keeper.thread.trouble or (folder.problem if folder is not None else "")
         if folder is not None and not folder.is_answered:
             text = f"{source}: {problem or 'there is no answer yet'}{self._whose()}"
             return Providers((), text, is_known=False)
@@ -192,7 +192,7 @@ class ZookeeperRegistry:
 
     def _instances(self, application: str) -> Instances | Literal[Unknown.UNKNOWN]:
         found = self._applications[application]
-        return found.told(self._keeper.trouble) if found.is_known else UNKNOWN
+        return found.told(self._keeper.thread.trouble) if found.is_known else UNKNOWN
 
     def _announce(self) -> None:
         self._catalogue = together(self._settings.address, self._folders.values())

@@ -7,6 +7,7 @@ A test of this folder makes a fault that befalls a part of it, and looks at what
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ import pytest
 from callahead.consumer import Consumer, InvocationFuture
 from callahead.consumer.testing import ProviderProcess
 from callahead.registry import MemoryRegistry
+from tests.interop.provider import missing
 
 HERE = Path(__file__).parent
 # For what stands next door.
@@ -82,6 +84,23 @@ def _who(future: InvocationFuture[Any]) -> Any:
     error = future.exception()
     answer = None if error is not None else future.result()
     return type(error) if error is not None else getattr(answer, "foo_id", answer)
+
+
+@pytest.fixture
+def rounds(pytestconfig: pytest.Config) -> int:
+    """How often each provider is restarted."""
+    asked: int = pytestconfig.getoption("--rounds")
+    return asked
+
+
+@pytest.fixture(scope="session")
+def java() -> None:
+    """Skip what needs Java providers where there can be none, and say how to get them; in CI that is a failure."""
+    why_not = missing()
+    if why_not is not None and os.environ.get("CALLAHEAD_CI"):
+        pytest.fail(f"CALLAHEAD_CI is set, so nothing may be skipped, but {why_not}")
+    if why_not is not None:
+        pytest.skip(why_not)
 
 
 @pytest.fixture(params=["dubbo", "tri"])

@@ -26,12 +26,30 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(PROTOS), str(HERE)]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of a module that names ``CARRIERS`` over each, but for those that are marked as grpcio's own."""
+    carriers = getattr(metafunc.module, "CARRIERS", None)
+    if carriers is not None and "carrier" in metafunc.fixturenames:
+        is_own = metafunc.definition.get_closest_marker("grpcio") is not None
+        metafunc.parametrize("carrier", carriers[:1] if is_own else carriers)
+
+
 @pytest.fixture
-def consume(tmp_path: Path) -> Iterator[Callable[..., Consumer]]:
+def carrier() -> str:
+    """The carrier of ``tri`` where a test runs over one alone."""
+    return "grpcio"
+
+
+@pytest.fixture
+def consume(tmp_path: Path, carrier: str) -> Iterator[Callable[..., Consumer]]:
     """Make a consumer of a mapping written as YAML, so that settings have lines; closed at the end of the test."""
     opened: list[Consumer] = []
 
     def make(config: dict[str, Any], **options: Any) -> Consumer:
+        if carrier != "grpcio":
+            for reference in config["references"].values():
+                if reference.get("protocol", "tri") == "tri":
+                    reference["carrier"] = carrier
         file = tmp_path / f"consumer{len(opened)}.yml"
         file.write_text(yaml.safe_dump(config, sort_keys=False))
         opened.append(Consumer.from_file(file, **options))

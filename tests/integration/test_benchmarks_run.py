@@ -127,10 +127,11 @@ def test_costs_compare_the_chain_with_the_bare_transport(compiler: None) -> None
 
 
 def test_tri_is_compared_with_raw_grpcio() -> None:
-    """The chain, a stub on its channel and grpcio itself are asked in each way."""
+    """The chain over both carriers, a stub on its channel and grpcio itself are asked in each way."""
     parts = report("tri", "--calls", "50", "--in-flight", "10")["parts"]
 
-    assert variants(parts["one at a time"]) == ["callahead tri", "grpcio blocking", "callahead channel"]
+    names = ["callahead http2", "callahead grpcio", "grpcio blocking", "callahead channel"]
+    assert variants(parts["one at a time"]) == names
     assert set(parts) == {"one at a time", "10 in flight", "10 in flight, by callback"}
 
 

@@ -20,6 +20,8 @@ from support.tri_peers import Peer
 from callahead.consumer import CallTimeout, Consumer, LocalProtocolError, Rejected, RpcContext
 from callahead.consumer.testing import EmbeddedProvider
 
+CARRIERS = ("grpcio", "http2")
+
 Greeting = Callable[..., Consumer]
 BIG = pb.HelloRequest(name="x" * 20_000)
 
@@ -115,6 +117,7 @@ def test_callables_are_grpcs_own_kind(greeting: Greeting, closed_port: str, kind
         assert list(ours.parameters) == list(theirs.parameters)
 
 
+@pytest.mark.grpcio
 def test_arguments_by_position_and_by_name(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """As grpcio takes them."""
     stub = stub_of(greeting(provider.url))

@@ -14,6 +14,8 @@ import pytest
 from callahead.consumer import CallTimeout, Consumer, RemoteError
 from callahead.consumer.testing import EmbeddedProvider
 
+CARRIERS = ("grpcio", "http2")
+
 Greeting = Callable[..., Consumer]
 
 

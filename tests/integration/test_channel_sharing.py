@@ -15,6 +15,8 @@ import pytest
 from callahead.consumer import Consumer, ConsumerClosed, LimitExceeded, RpcContext
 from callahead.consumer.testing import EmbeddedProvider, ProviderCall, ProviderProcess
 
+CARRIERS = ("grpcio", "http2")
+
 Greeting = Callable[..., Consumer]
 
 

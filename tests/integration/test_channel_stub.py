@@ -34,6 +34,8 @@ from callahead.consumer import (
 )
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
 
+CARRIERS = ("grpcio", "http2")
+
 Greeting = Callable[..., Consumer]
 Stub = Any
 
@@ -279,6 +281,7 @@ def test_cancelling_a_future_resets_the_stream(greeting: Greeting, provider: Emb
     assert provider.calls[0].wait_ended(5) == "CANCELLED"
 
 
+@pytest.mark.grpcio
 def test_compression_and_wait_for_ready(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """GRPC's other per-call arguments reach gRPC, on every kind of call."""
     stub = stub_of(greeting(provider.url))
@@ -329,6 +332,7 @@ def test_a_closed_consumer(greeting: Greeting, provider: EmbeddedProvider) -> No
         assert error.code() is grpc.StatusCode.CANCELLED
 
 
+@pytest.mark.grpcio
 def test_channel_ready_future(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """grpc.channel_ready_future becomes ready on our channel, and can be cancelled."""
     channel = greeting(provider.url).channel("greeter")
@@ -337,6 +341,7 @@ def test_channel_ready_future(greeting: Greeting, provider: EmbeddedProvider) ->
     ready.cancel()
 
 
+@pytest.mark.grpcio
 def test_channel_ready_future_of_nobody(greeting: Greeting, closed_port: str) -> None:
     """grpc.channel_ready_future times out where nobody listens."""
     ready = grpc.channel_ready_future(greeting(closed_port).channel("greeter"))

@@ -13,7 +13,7 @@ import pytest
 from support.dubbo_peer import DubboPeer, Link, argument, connections_of, echo, foo_config, wait_until
 
 from callahead.consumer import Consumer, RpcError
-from callahead.consumer.transport.dubbo.call import Call
+from callahead.consumer.transport.tcp.call import Call
 
 Consume = Callable[..., Consumer]
 

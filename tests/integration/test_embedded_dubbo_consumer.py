@@ -195,6 +195,21 @@ def test_a_provider_that_has_withdrawn_the_service_is_passed_over(provider: Embe
             assert (caught.value.is_remote, caught.value.not_sent, caught.value.in_doubt) == (True, False, False)
 
 
+def test_a_provider_that_does_not_have_the_service_yet_is_passed_over(provider: EmbeddedProvider) -> None:
+    """As Dubbo 3.3 while it starts, whose port is open by then; where nobody else is known its own error is told."""
+    with EmbeddedProvider(protocol="dubbo") as starting:
+        settings = {"url": [starting.url, provider.url], "loadbalance": "roundrobin"}
+        with Consumer(reference(**{**settings, "retries": 1})) as consumer:
+            futures = [consumer.reference("foo").findFoo.future("7", 3) for _ in range(4)]
+            assert [future.result(5) for future in futures] == ["7 3"] * 4
+            assert sorted(future.attempts for future in futures) == [1, 1, 2, 2]
+        with Consumer(reference(starting.url, retries=1)) as consumer:
+            with pytest.raises(RemoteProtocolError, match="does the provider have this service") as caught:
+                consumer.reference("foo").findFoo("7", 3)
+            assert caught.value.not_run
+            assert caught.value.attempt == 1
+
+
 def test_a_killed_provider_fails_its_calls_and_comes_back(provider: EmbeddedProvider, consumer: Consumer) -> None:
     """The call in flight is in doubt, the next one not sent, and after the restart all is well."""
     foo = consumer.reference("foo")

@@ -12,6 +12,8 @@ import pytest
 
 from callahead.consumer import Consumer, InvocationFuture, RpcError
 
+CARRIERS = ("grpcio", "http2")
+
 
 class Slow(grpc.GenericRpcHandler):
     """Answers every method after a moment, by an empty message."""

@@ -23,6 +23,8 @@ from callahead.consumer.codec.dubbo import make_throwable
 from callahead.consumer.codec.triple import decode_request, encode_response
 from callahead.consumer.interface.java import java_method
 
+CARRIERS = ("grpcio", "http2")
+
 Consume = Callable[..., Consumer]
 STUB = f"{__name__}:ShopService"
 SHOP = "org.example.ShopService"

@@ -11,6 +11,8 @@ from callahead.config.errors import ConfigError
 from callahead.consumer import Consumer, LimitExceeded, RemoteError, RpcContext
 from callahead.consumer.testing import EmbeddedProvider
 
+CARRIERS = ("grpcio", "http2")
+
 Greeting = Callable[..., Consumer]
 VIEWS: dict[str, Callable[[Any], Any]] = {
     "sync": lambda method: method.sync(name="a"),

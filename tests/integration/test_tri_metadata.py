@@ -9,6 +9,8 @@ import pytest
 from callahead.consumer import AllAttemptsFailed, Consumer, LocalProtocolError, RemoteError, RpcContext
 from callahead.consumer.testing import EmbeddedProvider, ProviderCall, ProviderProcess
 
+CARRIERS = ("grpcio", "http2")
+
 Consume = Callable[..., Consumer]
 
 

@@ -23,6 +23,8 @@ from callahead.consumer import (
 )
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
 
+CARRIERS = ("grpcio", "http2")
+
 PROTO = Path(__file__).parents[1] / "support" / "protos" / "helloworld.proto"
 Consume = Callable[..., Consumer]
 

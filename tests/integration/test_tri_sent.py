@@ -22,6 +22,8 @@ from callahead.consumer import (
 )
 from callahead.consumer.testing import EmbeddedProvider
 
+CARRIERS = ("grpcio", "http2")
+
 Greeting = Callable[..., Consumer]
 SENT = {"SayHello": {"async": True, "sent": True}}
 ONE_WAY = {"SayHello": {"return": False}}

@@ -13,6 +13,8 @@ import pytest
 from callahead.consumer import CallTimeout, Consumer, Reference, RemoteError, RpcContext, RpcError, resolve
 from callahead.consumer.testing import EmbeddedProvider
 
+CARRIERS = ("grpcio", "http2")
+
 NAMES = [{"name": "a"}, {"name": "b"}]
 Consume = Callable[..., Consumer]
 

@@ -76,8 +76,15 @@ def serving(peer: str, certificates: Path) -> Iterator[int]:
 
 
 def failure(consume: Consume, protocol: str, port: int, ssl: dict[str, str]) -> tuple[RpcError, Consumer]:
-    """Call once, as *protocol* has it, and give the error."""
-    reference: dict[str, Any] = {"interface": "helloworld.Greeter", "url": f"127.0.0.1:{port}", "protocol": protocol}
+    """Call once, as *protocol* has it, or as ``tri`` over HTTP/2 of our own, and give the error."""
+    carrier = {"carrier": "http2"} if protocol == "http2" else {}
+    protocol = "tri" if carrier else protocol
+    reference: dict[str, Any] = {
+        "interface": "helloworld.Greeter",
+        "url": f"127.0.0.1:{port}",
+        "protocol": protocol,
+        **carrier,
+    }
     reference |= {"retries": 0, "timeout": 1000, "connect_timeout": 600}
     if protocol == "tri":
         reference["module"] = "helloworld_pb2"
@@ -104,10 +111,16 @@ CASES: list[tuple[str, str, str, type[RpcError], str, tuple[str, ...]]] = [
     ("tri", "dubbo plain", "tls", ConnectFailed, "may not speak TLS there", ("ssl", "url")),
     ("dubbo", "dubbo plain", "tls", ConnectFailed, "by TLS, which the provider may not speak there", ("ssl", "url")),
     ("dubbo", "http1", "tls", ConnectFailed, "the provider does not speak TLS there", ("ssl", "url")),
+    ("http2", "tri plain", "tls", ConnectFailed, "the provider does not speak TLS there", ("ssl", "url")),
+    ("http2", "dubbo plain", "tls", ConnectFailed, "by TLS, which the provider may not speak there", ("ssl", "url")),
     # Plain to a TLS port, also one that says nothing
     ("tri", "tri tls", "plain", ConnectFailed, "it may speak TLS there, or not gRPC (ssl is not set;", ("url",)),
     ("dubbo", "dubbo tls", "plain", RpcError, "TLS", ("url",)),
     ("dubbo", "alert", "plain", ConnectFailed, "it answered with a TLS alert (ssl is not set;", ("url",)),
+    ("http2", "tri tls", "plain", ConnectFailed, "TLS", ("url",)),
+    ("http2", "alert", "plain", ConnectFailed, "it answered with a TLS alert (ssl is not set;", ("url",)),
+    ("http2", "hangs up", "plain", ConnectFailed, "it may speak TLS there, or not gRPC (ssl is not set;", ("url",)),
+    ("http2", "resets", "plain", ConnectFailed, "it may speak TLS there, or not gRPC (ssl is not set;", ("url",)),
     ("tri", "alert", "plain", ConnectFailed, "it may speak TLS there, or not gRPC (ssl is not set;", ("url",)),
     ("dubbo", "hangs up", "plain", ConnectionLost, "it may speak TLS there, or not dubbo (ssl is not set;", ("url",)),
     ("dubbo", "resets", "plain", ConnectionLost, "it may speak TLS there, or not dubbo (ssl is not set;", ("url",)),
@@ -134,7 +147,13 @@ CASES: list[tuple[str, str, str, type[RpcError], str, tuple[str, ...]]] = [
     ("tri", "dubbo tls", "tls", ConnectFailed, "speaks TLS there, but not HTTP/2", ("protocol", "url")),
     ("tri", "http1", "plain", ConnectFailed, "the provider answers like HTTP/1", ("protocol", "url")),
     ("dubbo", "http1", "plain", ConnectFailed, "it answers like HTTP/1", ("protocol", "url")),
+    ("http2", "dubbo plain", "plain", RpcError, "gRPC", ("protocol tri", "url")),
+    ("http2", "dubbo tls", "tls", ConnectFailed, "speaks TLS there, but not HTTP/2", ("protocol", "url")),
+    ("http2", "http1", "plain", ConnectFailed, "no HTTP/2 there: it answers like HTTP/1", ("protocol", "url")),
     # Certificates
+    ("http2", "tri mutual tls", "tls", ConnectFailed, "it may want a certificate", ("protocol", "url")),
+    ("http2", "tri mutual tls", "another certificate", ConnectFailed, "it may want a cert", ("ssl.cert", "url")),
+    ("http2", "tri tls", "another authority", ConnectFailed, "CERTIFICATE_VERIFY_FAILED", ("ssl.ca", "url")),
     ("tri", "tri mutual tls", "tls", ConnectFailed, "it may want a certificate, or another one", ("ssl", "url")),
     ("dubbo", "dubbo mutual tls", "tls", ConnectFailed, "certificate required", ("ssl", "url")),
     ("tri", "tri mutual tls", "another certificate", ConnectFailed, "or another one", ("ssl.cert", "url")),

@@ -41,8 +41,9 @@ class Ask:
     """One call to be made.
 
     Attributes:
-        mode: ``future``, ``again`` (a future, of an idempotent method), ``ahead``, ``sent``, ``lazy``, ``sync``,
-            ``oneway`` or ``batched``; of calls that belong together, one of `ledger.together.SCOPES`.
+        mode: ``future``, ``again`` (a future, of an idempotent method), ``heard`` (one of whose end a handler hears,
+            too), ``ahead``, ``sent``, ``lazy``, ``sync``, ``oneway`` or ``batched``; of calls that belong together, one
+            of `ledger.together.SCOPES`.
         delay_ms: How long the provider takes.
         fails: The method fails.
         padding: Bytes to make the request larger.
@@ -184,7 +185,7 @@ class Client:
         call = f"{self.by}{next(self._numbers)}"
         self._ledger.write(
             "issue", call, by=self.by, mode=ask.mode, scope=scope, idempotent=int(ask.mode == "again"),
-            within=self.within(ask) if within is None else within, told=int(is_told),
+            within=self.within(ask) if within is None else within, told=is_told + (ask.mode == "heard"),
         )  # fmt: skip
         return call
 
@@ -211,6 +212,8 @@ class Client:
 
     def _begin(self, call: str, ask: Ask) -> Made:
         method, args = self._method(ask), self._arguments(call, ask)
+        if ask.mode == "heard":
+            method = method.with_options(handler=lambda _, __, outcome, ___: self._hear(call, outcome.error))
         if ask.mode not in _CONFIGURED:
             return Made(call, method.future(*args))
         given = None
@@ -252,9 +255,11 @@ class Client:
             self._ledger.write("outcome", call, kind="ok", fate="-", answer=answer)
 
     def _tell(self, call: str, future: Future[Any]) -> None:
+        self._hear(call, CancelledError() if future.cancelled() else future.exception())
+
+    def _hear(self, call: str, error: BaseException | None) -> None:
         if os.getpid() != self._process:
             return  # a forked child has a copy of the future, which ends there in its own way
-        error: BaseException | None = CancelledError() if future.cancelled() else future.exception()
         self._ledger.write("told", call, kind="ok" if error is None else _end_of(error)["kind"])
 
     def repeated(self, made: Made) -> None:

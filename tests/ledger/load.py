@@ -17,6 +17,7 @@ _MOST_BEHIND_S: Final = 0.2
 MODES: Final[Sequence[tuple[str, int]]] = (
     ("future", 40),
     ("again", 13),
+    ("heard", 8),
     ("ahead", 10),
     ("sent", 10),
     ("lazy", 10),

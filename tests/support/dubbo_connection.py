@@ -10,10 +10,11 @@ from callahead.config.policy import MethodPolicy
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.runtime.callbacks import CallbackExecutor
-from callahead.consumer.transport.dubbo.call import Call, Peer
 from callahead.consumer.transport.dubbo.connection import Connection
+from callahead.consumer.transport.dubbo.method import Peer
 from callahead.consumer.transport.dubbo.settings import ConnectionSettings
 from callahead.consumer.transport.request_limit import Room
+from callahead.consumer.transport.tcp.call import Call
 from callahead.consumer.transport.trouble import Trouble
 
 from .attempts import attempt_of

@@ -52,7 +52,7 @@ NETWORK = ("grpc", "socket", "ssl", "selectors")
 # Generated stubs are made on a channel, and reflection asks over one.
 NETWORK_ROOMS = (
     "consumer.transport", "consumer.testing", "consumer.channel",
-    "consumer.interface.proto.generated", "consumer.interface.proto.reflection",
+    "consumer.interface.proto.recording", "consumer.interface.proto.reflection",
     "registry.dns.resolving", "registry.host", "registry.nacos.connection", "registry.nacos.login",
     "registry.zookeeper.handler", "registry.zookeeper.session",
 )  # fmt: skip

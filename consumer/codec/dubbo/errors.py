@@ -102,7 +102,9 @@ def _inactive(message: str, _: str) -> RpcError:
 
 def _bad_request(message: str, _: str) -> RpcError:
     hint = "; does the provider have this service (group, version) and this method with these parameter types?"
-    return RemoteProtocolError(message + hint, is_remote=True)
+    error = RemoteProtocolError(message + hint, is_remote=True)
+    error.not_run = True
+    return error
 
 
 def _not_exported(message: str, _: str) -> RpcError:

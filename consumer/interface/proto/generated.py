@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Self
+from typing import Any
 
-import grpc
-from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
-from google.protobuf.message_factory import GetMessageClass
 
 from callahead.config.extension import load_object, nearest
 from callahead.config.policy import ReferencePolicy
 
 from .descriptors import service_types
-from .service import MethodTypes, ServiceTypes
+from .service import ServiceTypes
 
 
 def from_stub(policy: ReferencePolicy, spec: str) -> ServiceTypes:
@@ -72,8 +68,10 @@ def _stub_classes(module: Any) -> list[type[Any]]:
 
 
 def _recorded(policy: ReferencePolicy, cls: type[Any]) -> ServiceTypes:
+    from .recording import RecordingChannel
+
     name = f"{cls.__module__}:{cls.__qualname__}"
-    channel = _RecordingChannel()
+    channel = RecordingChannel()
     try:
         cls(channel)
     except Exception as error:  # the user's class runs, so anything may come out of it
@@ -83,73 +81,3 @@ def _recorded(policy: ReferencePolicy, cls: type[Any]) -> ServiceTypes:
     if len(interfaces) != 1:
         raise policy.error("stub", f'"{name}" declares the methods of {len(interfaces)} services instead of one')
     return ServiceTypes.of(interfaces.pop(), channel.methods, f"stub {name}")
-
-
-class _RecordingChannel(grpc.Channel):
-    """Notes the methods that a stub asks for, and connects to nothing."""
-
-    def __init__(self) -> None:
-        self.methods: list[MethodTypes] = []
-
-    def _record(self, path: str, serialize: Any, deserialize: Any, *, client: bool, server: bool) -> None:
-        request, response = _message_classes(path)
-        self.methods.append(
-            MethodTypes(
-                name=path.rpartition("/")[2],
-                path=path,
-                request_class=request,
-                response_class=response,
-                serialize=_unchanged if serialize is None else serialize,
-                deserialize=_unchanged if deserialize is None else deserialize,
-                client_streaming=client,
-                server_streaming=server,
-            )
-        )
-
-    def unary_unary(  # type: ignore[override]  # grpcio adds private parameters from time to time
-        self, method: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
-    ) -> None:
-        self._record(method, request_serializer, response_deserializer, client=False, server=False)
-
-    def unary_stream(  # type: ignore[override]
-        self, method: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
-    ) -> None:
-        self._record(method, request_serializer, response_deserializer, client=False, server=True)
-
-    def stream_unary(  # type: ignore[override]
-        self, method: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
-    ) -> None:
-        self._record(method, request_serializer, response_deserializer, client=True, server=False)
-
-    def stream_stream(  # type: ignore[override]
-        self, method: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
-    ) -> None:
-        self._record(method, request_serializer, response_deserializer, client=True, server=True)
-
-    def subscribe(self, callback: Callable[[Any], None], try_to_connect: bool | None = False) -> None:
-        """Report nothing: this channel has no state."""
-
-    def unsubscribe(self, callback: Callable[[Any], None]) -> None:
-        """Forget nothing, likewise."""
-
-    def close(self) -> None:
-        """Close nothing, likewise."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        return None
-
-
-def _unchanged(value: Any) -> Any:
-    return value
-
-
-def _message_classes(path: str) -> tuple[type[Any] | None, type[Any] | None]:
-    """Ask protobuf's default pool, where generated code enters its files, for the classes behind *path*."""
-    try:
-        method = descriptor_pool.Default().FindMethodByName(path.lstrip("/").replace("/", "."))
-    except KeyError:
-        return None, None
-    return GetMessageClass(method.input_type), GetMessageClass(method.output_type)

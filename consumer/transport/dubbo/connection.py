@@ -15,24 +15,24 @@ from enum import Enum
 from random import Random
 
 from ...call.provider import Provider
-from ...errors import ConnectFailed, ConnectionLost, ConsumerClosed
+from ...errors import ConnectionLost, ConsumerClosed
 from ...runtime.callbacks import CallbackExecutor
 from ...runtime.deadline import Clock
 from ...wire.header import heartbeat_frame
 from ..api import ConnectionCounts
+from ..tcp.call import Call
 from ..tcp.connecting import Connecting
+from ..tcp.counters import Counters
 from ..tcp.io_thread import NEVER, IoThread
 from ..tcp.leading import Leading
+from ..tcp.loss import being_made, broken, closed, not_connected, wordless
 from ..tcp.outbox import Outbox
 from ..tcp.ownership import Ownership
 from ..tcp.poller import READ, WRITE
+from ..tcp.posted import Posted
 from ..tcp.stream import Stream
 from ..trouble import Trouble
-from .call import Call
-from .counters import Counters
 from .inbox import Inbox
-from .loss import being_made, broken, closed, not_connected, wordless
-from .posted import Posted
 from .running import RunningCalls
 from .settings import ConnectionSettings
 from .stop_notice import StopNotice
@@ -63,6 +63,7 @@ class Connection:
         stop_notice: Tells them when the peer is about to stop.
         counters: What happened that no call tells of.
         state: Where it stands.
+        post: Hands a call to the I/O thread; see `Posted.post`.
     """
 
     def __init__(
@@ -109,36 +110,13 @@ class Connection:
             address, tls, settings.connect_timeout, thread, clock, random,
             opened=self._opened, failed=self._not_opened,
         )  # fmt: skip
-        self._posted = Posted(calls, settings.room, self.name)
-        self._is_posted = False
+        self._posted: Posted[Call] = Posted(calls, settings.room, self.name, thread, self._accept_posted)
+        self.post = self._posted.post
         self._is_flushing = False
         self._is_draining = False
         self._heartbeat_sent = 0.0
 
     # -- from any thread --------------------------------------------------------------------------------------------
-
-    def post(self, call: Call) -> None:
-        """Hand *call* to the I/O thread; where that cannot be started it ends here, as do those posted with it."""
-        refusal = self._posted.put(call)
-        if refusal is not None:
-            call.fail(refusal)
-            return
-        if not self._is_posted:
-            self._is_posted = True
-            try:
-                self._thread.post(self._accept_posted, None)
-            except ConnectFailed as error:
-                self._take_back(error)
-            except BaseException:  # a signal handler broke in, and others may count on this post
-                self._is_posted = False
-                self._thread.post(self._accept_posted, None)
-                raise
-
-    def _take_back(self, why: ConnectFailed) -> None:
-        # Before the calls are taken, as in `_accept_posted`.
-        self._is_posted = False
-        for call in self._posted:
-            call.fail(ConnectFailed(why.message, not_sent=True))
 
     def post_cancel(self, call: Call) -> None:
         """Let the I/O thread stop *call*."""
@@ -180,10 +158,8 @@ class Connection:
     def _accept_posted(self, _: None) -> None:
         if not self._owner.enter(self._accept_posted, None):
             return
-        # Before the calls are taken: what is posted after this line is posted anew.
-        self._is_posted = False
         try:
-            for call in self._posted:
+            for call in self._posted.take():
                 self._accept(call)
             if self._outbox.count and self.state is State.OPEN:
                 self._flush_soon()
@@ -356,7 +332,7 @@ class Connection:
 
     def _lost(self, problem: str) -> None:
         _LOG.info("the connection to %s is lost: %s", self.name, problem)
-        trouble = wordless(problem, is_tls=self._is_tls) if self._stream.is_new else Trouble(problem)
+        trouble = wordless(problem, "dubbo", is_tls=self._is_tls) if self._stream.is_new else Trouble(problem)
         self._drop_socket()
         self.state = State.IDLE
         self.stop_notice.end(self._clock() + _STOPPING_S)
@@ -420,7 +396,7 @@ class Connection:
         self._owner.after_fork()
         self._leading.after_fork()
         self._posted.clear()
-        self._is_posted = self._is_flushing = False
+        self._is_flushing = False
         self._calls.clear()
         self._inbox.clear()
         if self.state is not State.CLOSED:

@@ -11,7 +11,7 @@ from ...wire.events import BadEvent, BadResponse, BrokenStream, Heartbeat, Heart
 from ...wire.header import heartbeat_answer_frame
 from ...wire.reader import FrameReader
 from ..large_answers import LARGE_BYTES
-from .counters import Counters
+from ..tcp.counters import Counters
 from .running import RunningCalls
 from .settings import ConnectionSettings
 from .stop_notice import StopNotice

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from callahead.config.policy import NEVER_SENT, ReferencePolicy
 
@@ -24,8 +24,8 @@ from ...wire.header import HEADER_BYTES, OK, request_frame
 from ..api import Providers
 from ..identity import ServiceIdentity
 from ..request_limit import check_request_size
+from ..tcp.call import Call
 from ..trouble import Trouble
-from .call import Call, Peer
 from .connection import Connection
 from .pool import Pool
 
@@ -40,6 +40,16 @@ _COPIES = 2
 _REFUSED = NEVER_SENT | REDIRECTING
 _CLOSING = "closing"
 _new = tuple.__new__
+
+
+class Peer(Protocol):
+    """Who sent an answer: takes note of what is in it beside the answer; from any thread."""
+
+    def count_trailing(self, count: int, /) -> None:
+        """Note bytes behind the end."""
+
+    def stops(self) -> None:
+        """Note that it is about to stop."""
 
 
 class EncodedCall(NamedTuple):

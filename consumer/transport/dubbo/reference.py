@@ -15,9 +15,9 @@ from ...interface.java.description import describe_interface
 from ...wire.header import heartbeat_frame
 from ..api import Providers
 from ..gathered import all_of
+from ..tcp.call import Call
 from ..trouble import Trouble
-from .call import Call, Peer
-from .method import DubboMethod
+from .method import DubboMethod, Peer
 from .pool import Pool
 
 # No call has a negative id, and no heartbeat of a connection's own one so far below.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...errors import LimitExceeded, RpcError
+from ..tcp.call import Call
 from ..tcp.io_thread import NEVER
 from ..tcp.outbox import Outbox
 from ..trouble import Trouble
-from .call import Call
 from .settings import ConnectionSettings
 
 _LOOK_S = 2e-6

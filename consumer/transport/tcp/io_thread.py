@@ -18,6 +18,9 @@ from ...runtime.deadline import Clock
 from .poller import Poller, open_poller
 
 NEVER = float("inf")
+LONGEST_SLEEP_S = 3600.0
+"""No system's poll takes any time; a call without bound has a year."""
+
 _Task = tuple[Callable[[Any], None], Any]
 
 
@@ -213,7 +216,7 @@ class IoThread:
                     timed.pop(due, None)
         if self._tasks or self._dirty or self._is_over:
             return 0
-        return max(0.0, min(timed.values()) - now) if timed else None
+        return max(0.0, min(min(timed.values()) - now, LONGEST_SLEEP_S)) if timed else None
 
     def is_current(self) -> bool:
         """Tell whether the caller is on this thread."""

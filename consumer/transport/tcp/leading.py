@@ -5,7 +5,7 @@ That saves two changes of threads, which cost more than all the rest of a single
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sized
 from typing import Any, Generic, Protocol, TypeVar
 
 from ...runtime.deadline import Clock
@@ -54,7 +54,7 @@ class Leading(Generic[LedT]):
         owner: Who holds the connection.
         stream: Its socket.
         outbox: What waits to be written there.
-        running: The calls that run there; where there are any, nobody begins to lead.
+        running: The calls that run there; as long as it is true nobody begins to lead.
         thread: Takes over what a leader cannot finish.
         clock: Tells when a call's time is over.
         send: Sends a call, and notes it in *running*.
@@ -67,7 +67,7 @@ class Leading(Generic[LedT]):
         owner: Ownership,
         stream: Stream[Any],
         outbox: Outbox[Any],
-        running: Collection[Any],
+        running: Sized,
         thread: IoThread,
         clock: Clock,
         send: Callable[[LedT], None],

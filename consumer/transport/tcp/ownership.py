@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from .io_thread import IoThread
+from .io_thread import LONGEST_SLEEP_S, IoThread
 from .spin import Spin
 
 
@@ -65,7 +65,7 @@ class Ownership:
         assert self._nudge is not None
         if self.deferred or seconds <= 0:
             return False
-        ready = self._spin.look(self._poll) or self._poll.poll(seconds * 1000 + 1)
+        ready = self._spin.look(self._poll) or self._poll.poll(min(seconds, LONGEST_SLEEP_S) * 1000 + 1)
         if not ready:
             return False
         if len(ready) > 1 or ready[0][0] != self._fd:

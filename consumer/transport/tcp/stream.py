@@ -28,7 +28,7 @@ class Stream(Generic[WatchedT]):
         written: Called for each frame that was watched and has left whole.
         lost: Called with what is wrong; it drops the socket.
         turned_away: Called in place of it where the peer cannot have read a word, since it does not speak as this side.
-        speaks: Name of the protocol, as `language` has it.
+        speaks: Name of the protocol, as that of `language` begins.
 
     Attributes:
         is_new: The peer has not said a word on this socket.
@@ -116,7 +116,7 @@ class Stream(Generic[WatchedT]):
             text = "the provider speaks TLS there, and this reference has no ssl: it answered with a TLS alert"
             return Trouble(text, ("ssl", "urls"))
         spoken = language(first)
-        if spoken in ("", self._speaks):
+        if not spoken or spoken.startswith(self._speaks):
             return None
         return Trouble(f"the provider speaks no {self._speaks} there: it answers like {spoken}", ("protocol", "urls"))
 

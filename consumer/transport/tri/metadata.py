@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-import grpc
-
 from callahead.config.policy import NEVER_SENT
 
 from ...call.invocation import NO_ATTACHMENTS
@@ -33,11 +31,6 @@ _PROTOCOLS = DUBBOS_OWN | {
     "server", "te", "trailer", "user-agent",
 }  # fmt: skip
 _CONVERT = "tri-header-convert"
-_ENCODINGS: Mapping[int, str] = {
-    grpc.Compression.NoCompression: "identity",
-    grpc.Compression.Deflate: "deflate",
-    grpc.Compression.Gzip: "gzip",
-}
 _RESERVED = ("grpc-", _DUBBOS, ":")
 
 
@@ -116,16 +109,6 @@ def checked_metadata(pairs: Iterable[tuple[str, str | bytes]]) -> Metadata:
             text = f'the value of metadata key "{key}" is not printable ASCII'
             raise LocalProtocolError(f"{text}; only keys that end in -bin carry other bytes", not_sent=True)
     return metadata
-
-
-def with_compression(metadata: Metadata, compression: grpc.Compression | None) -> Metadata:
-    """Ask for *compression* of the requests of a client stream that gives a future: grpcio itself forgets it there.
-
-    The pair is gRPC core's own (``GRPC_COMPRESSION_REQUEST_ALGORITHM_MD_KEY``), and never travels.
-    """
-    if compression is None:
-        return metadata
-    return (*metadata, ("grpc-internal-encoding-request", _ENCODINGS[compression]))
 
 
 def join_metadata(*parts: Iterable[tuple[str, Any]] | None) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import grpc
 
@@ -14,38 +14,22 @@ from callahead.config.policy import ReferencePolicy
 
 from ...call.attempt import Attempt
 from ...call.invocation import NO_ATTACHMENTS, Done, Outcome
-from ...errors import ConsumerClosed, RpcError, SerializationError
-from ...interface.proto.service import MethodTypes
+from ...errors import ConsumerClosed, RpcError
 from ...runtime.deadline import bound_of
-from ...runtime.weight import outweighs
 from ..api import TransportParts
 from ..large_answers import LARGE_BYTES, read_elsewhere
 from ..request_limit import check_request_size
 from .channels import SharedChannel
-from .metadata import Metadata, join_metadata, size_of, to_attachments, to_metadata, with_compression
+from .compression import with_compression
+from .messages import EncodedCall, Messages
+from .metadata import Metadata, join_metadata, size_of, to_attachments, to_metadata
+from .options import NO_OPTIONS, GrpcOptions
 from .route import Route, Routes
 from .sent import OneMessage
-from .status import Ended, broken_here, error_of, let_go, refused, unread, without_answer
+from .status import Ended, broken_here, error_of, let_go, refused, unread
 from .stream import StreamCall
 
-if TYPE_CHECKING:
-    from ...interface.java import JavaSignature
-
 _Found = TypeVar("_Found")
-Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
-
-
-class GrpcOptions(NamedTuple):
-    """What a generated stub's call says beyond its request; see `grpc.UnaryUnaryMultiCallable`."""
-
-    metadata: Metadata = ()
-    credentials: grpc.CallCredentials | None = None
-    wait_for_ready: bool | None = None
-    compression: grpc.Compression | None = None
-
-
-_NO_OPTIONS = GrpcOptions()
-
 _COPIES = 3
 """A request is in memory so often until it ends: as its arguments, as bytes that can be sent again, in gRPC core."""
 
@@ -53,46 +37,18 @@ _EARLY_S = 0.005
 """How much before the deadline a status must come to be the provider's own: two clocks measure it."""
 
 
-class EncodedCall(NamedTuple):
-    """What a `TriMethod` makes of a call's arguments.
-
-    Attributes:
-        message: The bytes to send.
-        more: By how many bytes the arguments themselves, which the call keeps, are larger.
-        signature: Of the overload that was chosen, where the interface is one of Java.
-    """
-
-    message: bytes
-    more: int
-    signature: JavaSignature | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes of the message."""
-        return len(self.message)
-
-    @property
-    def key(self) -> bytes:
-        """The message, which over Java interfaces names the types of the arguments too."""
-        return self.message
-
-
 class TriMethod:
     """A `MethodTransport` for gRPC methods.
 
     Args:
-        types: What it is called with.
-        build: Makes the request of a call's arguments.
+        messages: Makes bytes of arguments, and answers of bytes.
         policy: Of the reference.
         routes: Where it is found; shared by all who call it.
         parts: What the transport may use.
     """
 
-    def __init__(
-        self, types: MethodTypes, build: Builder, policy: ReferencePolicy, routes: Routes, parts: TransportParts
-    ) -> None:
-        self._types = types
-        self._build = build
+    def __init__(self, messages: Messages, policy: ReferencePolicy, routes: Routes, parts: TransportParts) -> None:
+        self.messages = messages
         self._policy = policy
         self._routes = routes
         self._parts = parts
@@ -100,34 +56,18 @@ class TriMethod:
     @property
     def name(self) -> str:
         """Name of the method as the service spells it."""
-        return self._types.name
+        return self.messages.types.name
 
     @property
     def is_streaming(self) -> bool:
         """Whether the answers are a stream."""
-        return self._types.server_streaming
+        return self.messages.types.server_streaming
 
     is_upload = False
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> EncodedCall:
         """Serialize the arguments; see `MethodTransport.encode`."""
-        message = self.serialize(args, kwargs)
-        return EncodedCall(message, outweighs(len(message), args, kwargs))
-
-    def serialize(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
-        """Make the bytes of one request, which may be one of a stream."""
-        return self._serialize(self._build(args, kwargs))
-
-    def _serialize(self, request: Any) -> bytes:
-        try:
-            data = self._types.serialize(request)
-        except RpcError:
-            raise
-        except Exception as error:
-            text = f"{type(request).__name__} cannot be serialized for {self._types.path}: {error}"
-            raise SerializationError(text, not_sent=True) from error
-        check_request_size(len(data), self._policy)
-        return data
+        return self.messages.encode(args, kwargs)
 
     def send(self, attempt: Attempt, done: Done) -> None:
         """Make one attempt; see `MethodTransport.send`."""
@@ -164,24 +104,9 @@ class TriMethod:
         """Begin a streaming call; see `MethodTransport.stream`."""
         route = self._routes.to(attempt.provider)
         metadata, _ = self._metadata(route, attempt)
-        return StreamCall(self, route.connection, attempt).begin(replace(self._types, path=route.path), metadata)
-
-    def decode(self, data: bytes | None, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
-        """Make the outcome of an answer to *attempt*, with which *metadata* came; None is no answer, but for "OK"."""
-        del attempt, metadata
-        if data is None:
-            return Outcome(error=without_answer())
-        try:
-            return Outcome(self._types.deserialize(data))
-        except RpcError as ours:
-            return Outcome(error=ours)
-        except Exception as error:  # a codec may raise anything over a peer's bytes
-            expected = self._types.response_class
-            name = self._types.path if expected is None else expected.DESCRIPTOR.full_name
-            text = f"the answer of {len(data)} bytes is no {name}: {error}"
-            failure = SerializationError(text, is_remote=True, in_doubt=True)
-            failure.__cause__ = error
-            return Outcome(error=failure)
+        return StreamCall(self, route.connection, attempt).begin(
+            replace(self.messages.types, path=route.path), metadata
+        )
 
     def elsewhere(self, read: Callable[[], None], attempt: Attempt) -> None:
         """Call *read*, which reads a large answer to *attempt*, on a thread that serves no channel."""
@@ -209,6 +134,7 @@ class TriMethod:
             attempt,
             self._policy,
         )
+        error = self.messages.failed(error)
         error.protocol_trace = attempt.protocol_trace
         return error
 
@@ -239,7 +165,7 @@ class UnaryCall:
         self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], message: bytes, metadata: Metadata | None
     ) -> Outcome:
         attempt = self._attempt
-        options: GrpcOptions = attempt.invocation.options or _NO_OPTIONS
+        options: GrpcOptions = attempt.invocation.options or NO_OPTIONS
         try:
             data, call = unary.with_call(
                 message,
@@ -251,7 +177,7 @@ class UnaryCall:
             )
         except grpc.RpcError as error:
             return self._read(self._failed, error)
-        return self._method.decode(data, attempt, self._note_metadata(call))
+        return self._method.messages.decode(data, attempt, self._note_metadata(call))
 
     def start(
         self, unary: grpc.UnaryUnaryMultiCallable[bytes, bytes], message: bytes, metadata: Metadata | None
@@ -272,7 +198,7 @@ class UnaryCall:
         self, begin: Callable[..., Any], request: Any, metadata: Metadata | None, end: Callable[[Any], None]
     ) -> None:
         attempt = self._attempt
-        options: GrpcOptions = attempt.invocation.options or _NO_OPTIONS
+        options: GrpcOptions = attempt.invocation.options or NO_OPTIONS
         try:
             call = begin(
                 request,
@@ -335,11 +261,11 @@ class UnaryCall:
         if answer is not None and len(answer) > LARGE_BYTES:
             self._method.elsewhere(partial(self._end_large, answer, metadata), self._attempt)
             return None
-        return self._method.decode(answer, self._attempt, metadata)
+        return self._method.messages.decode(answer, self._attempt, metadata)
 
     def _end_large(self, answer: bytes, metadata: Mapping[str, Any]) -> None:
         """Report *answer*; runs on the thread that waits for it, or on one for callbacks."""
-        self._end(self._read(lambda data: self._method.decode(data, self._attempt, metadata), answer))
+        self._end(self._read(lambda data: self._method.messages.decode(data, self._attempt, metadata), answer))
 
     def _failed(self, call: Any) -> Outcome:
         self._note_metadata(call)

@@ -1,38 +1,32 @@
-"""One reference over the `tri` transport: its types, its channels, and its prepared methods."""
+"""One reference over the `tri` transport as grpcio carries it: its channels, and its prepared methods."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 
-from callahead.config.errors import ConfigError
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...call.attempt import Attempt
 from ...call.invocation import Done
 from ...call.provider import Provider
-from ...codec.dubbo import INVOKE_ATTACHMENTS
-from ...errors import CallTimeout, ConnectFailed, ConsumerClosed, NoProviderAvailable, RpcError
+from ...errors import ConsumerClosed
 from ...interface.description import ServiceDescription
-from ...interface.kind import describe, load_service
-from ...interface.proto.arguments import request_builder
-from ...interface.proto.service import MethodTypes, ServiceTypes
+from ...interface.proto.service import MethodTypes
 from ...runtime.forking import fork_safe_lock
 from ..api import Providers, TransportParts
 from ..gathered import all_of
 from ..identity import ServiceIdentity
 from ..request_limit import check_request_size
 from .channels import ConnectionKind, SharedChannel, SharedChannels, kinds_of
-from .metadata import Metadata, fixed_metadata, size_of, to_metadata, travels
-from .method import Builder, TriMethod
+from .interface import TriInterface
+from .messages import Builder, Messages
+from .metadata import Metadata, fixed_metadata, size_of, to_metadata
+from .method import TriMethod
 from .route import Routes
 from .stream import counted
-from .unconnected import why_silent, why_unconnected
-
-if TYPE_CHECKING:
-    from ...interface.java import JavaInterface, JavaMethod
 
 
 class TriReference:
@@ -45,27 +39,26 @@ class TriReference:
         self._parts = parts
         self._providers = providers
         self._connections = connections
-        _check_identity(policy, parts.application)
+        self._interface = TriInterface(policy, parts.application, providers, self._open_to)
         self._kinds: tuple[ConnectionKind, ...] = kinds_of(policy)
         self._lock = fork_safe_lock()
-        self._types: ServiceTypes | JavaInterface | None = None
         self._routes: dict[str, Routes] = {}
+
+    def _open_to(self, address: str) -> grpc.Channel:
+        return self._connections.open(address, self._kinds[0])
 
     def method(self, name: str, policy: MethodPolicy) -> TriMethod:
         """Prepare a method by its types; see `ReferenceTransport.method`."""
         del policy
-        types = self._load()
-        method = types.find(name)
-        if method is None:
-            source = f" ({types.source})" if isinstance(types, ServiceTypes) else ""
-            raise LookupError(f'{self._policy.interface} has no method "{name}"{source}; {types.nearest(name)}')
-        if not isinstance(method, MethodTypes):
-            return self._java(method)
-        if not method.is_upload:
-            return self.stub_method(method, request_builder(method))
+        messages, more = self._interface.messages(name)
+        if not messages.types.is_upload:
+            return self._method(TriMethod, messages, more)
         from .upload import TriUpload
 
-        return TriUpload(method, request_builder(method), self._policy, self._routes_of(method.path), self._parts)
+        return self._method(TriUpload, messages, more)
+
+    def _method(self, kind: type[TriMethod], messages: Messages, more: Metadata = ()) -> TriMethod:
+        return kind(messages, self._policy, self._routes_of(messages.types.path, more), self._parts)
 
     def connect(self, attempt: Attempt, done: Done) -> None:
         """Ask the provider for its health by each channel to it; see `ReferenceTransport.connect`."""
@@ -86,24 +79,17 @@ class TriReference:
 
     def methods(self) -> tuple[str, ...]:
         """List the methods of the interface; see `ReferenceTransport.methods`."""
-        return tuple(self._load().methods)
+        return self._interface.methods()
 
     def describe(self) -> ServiceDescription:
         """Describe what can be called; see `ReferenceTransport.describe`."""
-        return describe(self._load())
+        return self._interface.describe()
 
     def stub_method(self, types: MethodTypes, build: Builder) -> TriMethod:
         """Prepare a method whose types the caller has, as a generated stub does; nothing is kept of it."""
-        return TriMethod(types, build, self._policy, self._routes_of(types.path), self._parts)
+        return self._method(TriMethod, Messages(types, build, self._policy))
 
-    def _java(self, method: JavaMethod) -> TriMethod:
-        from .java_method import JavaTriMethod, types_of
-
-        types = types_of(method, self._policy)
-        more = to_metadata(INVOKE_ATTACHMENTS) if method.is_generic else ()
-        return JavaTriMethod(method, types, self._policy, self._routes_of(types.path, more), self._parts)
-
-    def _routes_of(self, path: str, more: Metadata = ()) -> Routes:
+    def _routes_of(self, path: str, more: Metadata) -> Routes:
         with self._lock:
             routes = self._routes.get(path)
             if routes is None:
@@ -134,40 +120,3 @@ class TriReference:
         metadata = fixed_metadata(identity, self._parts.application) + own
         connection = self._connection_to(attempt.provider)
         return counted(connection, lambda: begin(connection.channel, metadata))
-
-    def _load(self) -> ServiceTypes | JavaInterface:
-        with self._lock:
-            if self._types is None:
-                try:
-                    self._types = load_service(self._policy, self._open_channel)
-                except (ConnectFailed, CallTimeout) as error:
-                    raise self._worded(error) from error.__cause__
-            return self._types
-
-    def _worded(self, error: ConnectFailed | CallTimeout) -> RpcError:
-        """Add to *error*, of asking the provider for its types, which settings to look at."""
-        policy = self._policy
-        if isinstance(error, ConnectFailed):
-            text = why_unconnected(error.message, policy).of(policy)
-        else:
-            text = f"{error.message}; {why_silent(policy).of(policy)}"
-        return type(error)(text, not_sent=error.not_sent, status=error.status)
-
-    def _open_channel(self) -> grpc.Channel:
-        providers = self._providers()
-        if not providers:
-            error = NoProviderAvailable("no provider is known that could be asked for its types", not_sent=True)
-            error.reference, error.method = self._policy.id, "(reflection)"
-            raise error
-        return self._connections.open(providers[0].endpoint.address, self._kinds[0])
-
-
-def _check_identity(policy: ReferencePolicy, application: str) -> None:
-    """Refuse names that no request could carry; Dubbo reads none of them from a ``-bin`` key."""
-    rule = "is not printable ASCII, so it cannot travel as metadata"
-    for attribute in ("group", "version"):
-        value: str = getattr(policy, attribute)
-        if not travels(value):
-            raise policy.error(attribute, f'"{value}" {rule}')
-    if not travels(application):
-        raise ConfigError.at("", "application.name", f'"{application}" {rule}')

@@ -80,9 +80,4 @@ class Routes:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
         identity = ServiceIdentity.of(provider.endpoint, self._policy)
         fixed = fixed_metadata(identity, self._application) + self._constant
-        return Route(connection, self._path_at(identity), fixed)
-
-    def _path_at(self, identity: ServiceIdentity) -> str:
-        """Give the path of the method, which a Dubbo provider may have exported elsewhere than under its interface."""
-        path, own = self._path, f"/{self._policy.interface}/"
-        return f"/{identity.path}/{path.removeprefix(own)}" if path.startswith(own) else path
+        return Route(connection, identity.path_of(self._path, self._policy.interface), fixed)

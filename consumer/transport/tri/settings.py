@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 from callahead.config.settings import (
     Conflict,
@@ -14,6 +14,7 @@ from callahead.config.settings import (
     Module,
     Size,
     TransportSettings,
+    choice,
     setting,
 )
 
@@ -21,14 +22,15 @@ _JAVA: Final = "describe the Java interface by stub, parameter_types or generic"
 
 
 class TriSettings(TransportSettings):
-    """Pings of the connection, a limit, and where the types of messages come from."""
+    """Who carries the calls, pings of the connection, a limit, and where the types of messages come from."""
 
     targets: ClassVar[tuple[str, ...]] = ("dns", "xds")
-    knows_sent: ClassVar[str] = "where sent is true once gRPC has written it, else with the answer"
+    knows_sent: ClassVar[str] = "by http2 once it has left; by grpcio where sent is true, else with the answer"
 
-    keepalive_ms: DurationOrZero = setting(
-        0, "idle time before a ping, 0 for none; default 0", key="keepalive", after="max_response_bytes"
+    carrier: Annotated[str, *choice("grpcio", "http2")] = setting(
+        "grpcio", "who speaks HTTP/2: grpcio, or http2 of callahead's own; default grpcio", after="max_response_bytes"
     )
+    keepalive_ms: DurationOrZero = setting(0, "idle time before a ping, 0 for none; default 0", key="keepalive")
     keepalive_timeout_ms: Duration = setting(
         20_000, "longest wait for the answer to a ping; default 20s", key="keepalive_timeout"
     )

@@ -16,10 +16,9 @@ from typing import Any
 
 import grpc
 
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import ReferencePolicy
 
 from ...call.attempt import Attempt
-from ...codec.status_details import DETAILS_TRAILER, debug_info
 from ...errors import (
     CallTimeout,
     ConnectFailed,
@@ -27,12 +26,11 @@ from ...errors import (
     ConsumerClosed,
     LimitExceeded,
     LocalProtocolError,
-    Rejected,
-    RemoteError,
-    RemoteProtocolError,
     RpcError,
     TransportError,
 )
+from ..time_limit import time_limit
+from .remote import remote_error
 from .unconnected import why_silent, why_unconnected
 
 _TOO_LARGE = re.compile(r"CLIENT: Received message larger than max \((\d+) vs\. (\d+)\)")
@@ -46,8 +44,6 @@ _RESET = re.compile(r"RST_STREAM with error code \d+")
 # method, but the text does not prove it: a provider may relay it from a provider of its own.
 _RESET_ALONE = re.compile(r"(?:Stream removed \(RST_STREAM \()?(?:Received )?RST_STREAM with error code (\d+)(?:\)\))?")
 _HTTP2_CANCEL = "8"
-# A server that drains, or has no room, cancels calls that no method has seen, and says nothing else.
-_NO_TEXT = ("", "CANCELLED")
 _STREAM_ENDED = "Stream removed ("
 _CONNECTION_LOST = (
     _STREAM_ENDED,
@@ -61,7 +57,6 @@ _CONNECTION_LOST = (
 _RAISING = ("grpc", "threading")
 _BEFORE = (ValueError, TypeError, LookupError)
 """How grpcio says that it cannot send what it was given, or not so."""
-_REJECTED = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,18 +104,12 @@ def _error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcErr
     if code is grpc.StatusCode.UNAVAILABLE:
         return _unavailable(ended, policy)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return _exhausted(text, policy)
+        return _exhausted(ended, policy)
     if code is grpc.StatusCode.CANCELLED and ended.is_closed:
         return ConsumerClosed("the connection was closed under the call", in_doubt=True)
-    if code is grpc.StatusCode.CANCELLED and text in _NO_TEXT:
-        return TransportError("the provider gave the call up, before its method ran or since", in_doubt=True)
     if text.startswith(_STREAM_ENDED):
         return _broken(text)
-    if code is grpc.StatusCode.UNIMPLEMENTED:
-        return RemoteProtocolError(f"the provider does not have this method: {text}", is_remote=True)
-    if code in _REJECTED:
-        return Rejected(f"{code.name}: {text}", is_remote=True)
-    return RemoteError(f"{code.name}: {text}", type_name=code.name, details=_details(ended.attachments))
+    return remote_error(code.name, text, ended.attachments)
 
 
 def _ran_out_there(ended: Ended) -> bool:
@@ -132,47 +121,29 @@ def _ran_out_there(ended: Ended) -> bool:
     return reset is not None and reset[1] == _HTTP2_CANCEL and not ended.is_early
 
 
-def _details(attachments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Add what the provider put into the status for debugging."""
-    if DETAILS_TRAILER not in attachments:
-        return attachments
-    found = debug_info(attachments[DETAILS_TRAILER])
-    return attachments if found is None else {**attachments, "debug_info": found}
-
-
-def _timeout(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> CallTimeout:
+def _timeout(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcError:
     if ended.is_early:
-        return CallTimeout(f"the provider said DEADLINE_EXCEEDED: {ended.text}", is_remote=True, in_doubt=True)
+        return remote_error(ended.code.name, ended.text, ended.attachments)
     unsent = attempt.wants_sent and not attempt.is_sent
     # That nothing was heard of the writing may only mean that the news is under way.
     has_stream = ended.text.startswith(_STREAM_ENDED) or _RESET.search(ended.text) is not None
     not_sent = unsent and not has_stream and ended.is_unconnected()
     what = "the request was not sent" if unsent else "no answer"
-    setting, within = _bound(ended.timeout * 1000, attempt.policy)
     # That there is no connection now does not prove that there was none, so a call that may have left stays in doubt.
     why = f"; there is no connection: {why_silent(policy).of(policy)}" if ended.seems_unconnected() else ""
-    return CallTimeout(f"{what} within {within} ms ({setting}){why}", not_sent=not_sent, in_doubt=not not_sent)
+    return CallTimeout(
+        f"{what} within {time_limit(ended.timeout, attempt.policy)}{why}", not_sent=not_sent, in_doubt=not not_sent
+    )
 
 
-def _bound(timeout_ms: float, policy: MethodPolicy) -> tuple[str, int]:
-    """Name the setting that made the attempt's time what it was, and that time; what the call itself took is no cut.
-
-    On a busy machine that is much. Where both settings are one time, as without retries, nothing else can have cut it.
-    """
-    is_one = policy.total_timeout_ms == policy.timeout_ms
-    if is_one or abs(timeout_ms - policy.timeout_ms) <= max(5, policy.timeout_ms / 100):
-        return f"timeout {policy.timeout_ms} ms, {policy.origin('timeout_ms')}", policy.timeout_ms
-    return f"total_timeout {policy.total_timeout_ms} ms, {policy.origin('total_timeout_ms')}", round(timeout_ms)
-
-
-def _unavailable(ended: Ended, policy: ReferencePolicy) -> TransportError:
+def _unavailable(ended: Ended, policy: ReferencePolicy) -> RpcError:
     text = ended.text
     if text.startswith(_NOT_CONNECTED) and _port_of(ended.address) in text and ended.is_unconnected():
         trouble = why_unconnected(f"{_last_error(text)}{_hint(ended, policy)}", policy)
         return ConnectFailed(f"no connection: {trouble.of(policy)}", not_sent=True)
     if any(sign in text for sign in _CONNECTION_LOST):
         return _broken(text)
-    return TransportError(f"UNAVAILABLE: {text}", in_doubt=True)
+    return remote_error(ended.code.name, text, ended.attachments)
 
 
 def _hint(ended: Ended, policy: ReferencePolicy) -> str:
@@ -196,13 +167,14 @@ def _broken(text: str) -> TransportError:
     return ConnectionLost(f"the connection broke under the call: {text}", in_doubt=True)
 
 
-def _exhausted(text: str, policy: ReferencePolicy) -> LimitExceeded:
+def _exhausted(ended: Ended, policy: ReferencePolicy) -> RpcError:
+    text = ended.text
     if own := _own_limit(_TOO_LARGE.search(text), "max_response_bytes", policy.max_response_bytes, policy):
         return LimitExceeded(f"the answer has {own}", in_doubt=True)
     limit = policy.transport.max_metadata_bytes
     if own := _own_limit(_METADATA_TOO_LARGE.match(text), "max_metadata_bytes", limit, policy):
         return LimitExceeded(f"the metadata of the answer have {own}", in_doubt=True)
-    return LimitExceeded(f"the provider refused: {text}", is_remote=True, in_doubt=True)
+    return remote_error(ended.code.name, text, ended.attachments)
 
 
 def _own_limit(found: re.Match[str] | None, setting: str, limit: int, policy: ReferencePolicy) -> str:
@@ -253,14 +225,6 @@ def unread(error: Exception) -> LocalProtocolError:
     ours = LocalProtocolError(f"the end of the call cannot be read: {error!r}", in_doubt=True)
     ours.__cause__ = error
     return ours
-
-
-def without_answer() -> RemoteProtocolError:
-    """Make the error of a call that ended with OK alone, for which gRPC has a status of the client's own."""
-    text = "the provider says OK, and sent no answer"
-    error = RemoteProtocolError(text, in_doubt=True, status=grpc.StatusCode.UNIMPLEMENTED.name)
-    error.status_text = text
-    return error
 
 
 def _is_grpcios_own(error: BaseException) -> bool:

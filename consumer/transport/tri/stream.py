@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError
 from typing import Any, Protocol
 
 import grpc
 
 from ...call.attempt import Attempt
-from ...call.invocation import NO_ATTACHMENTS, Outcome
+from ...call.invocation import NO_ATTACHMENTS
 from ...errors import RpcError, SerializationError
 from ...interface.proto.service import MethodTypes
 from ...runtime.deadline import bound_of
 from .channels import SharedChannel
+from .messages import Messages
 from .metadata import Metadata, join_metadata, to_attachments
 from .requests import Requests, of_requests
 from .status import refused
 
 
 class StreamedMethod(Protocol):
-    """What a stream asks its method, which knows the messages."""
+    """What a stream asks its method."""
 
-    def serialize(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
-        """Make bytes of one request."""
-
-    def decode(self, data: bytes | None, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:
-        """Make the outcome of one answer."""
+    @property
+    def messages(self) -> Messages:
+        """Makes bytes of requests, and answers of bytes."""
 
     def fail(self, call: Any, connection: SharedChannel, attempt: Attempt) -> RpcError:
         """Make the error of a call that ended with a status other than OK."""
@@ -76,7 +75,7 @@ class StreamCall:
     """One streaming call of *method*.
 
     Args:
-        method: Makes bytes of requests, answers of bytes, and errors of statuses.
+        method: Has the messages, and makes errors of statuses.
         connection: Where to.
         attempt: Whose arguments are the request, or one iterable of requests.
     """
@@ -107,8 +106,8 @@ class StreamCall:
     def _request(self, types: MethodTypes) -> Any:
         args, kwargs = self._attempt.args, self._attempt.kwargs
         if not types.client_streaming:
-            return self._method.serialize(args, kwargs)
-        self._requests = Requests.of(types.path, args, kwargs, self._method.serialize)
+            return self._method.messages.serialize(args, kwargs)
+        self._requests = Requests.of(types.path, args, kwargs, self._method.messages.serialize)
         return self._requests
 
     def decode(self, data: bytes | None) -> Any:
@@ -118,7 +117,7 @@ class StreamCall:
             SerializationError: They are none.
             RemoteProtocolError: The provider ended the call well, and sent no answer.
         """
-        outcome = self._method.decode(data, self._attempt, NO_ATTACHMENTS)
+        outcome = self._method.messages.decode(data, self._attempt, NO_ATTACHMENTS)
         if outcome.error is not None:
             raise outcome.error
         return outcome.value

@@ -5,62 +5,112 @@ Loading a configuration imports this module for the settings, so whatever carrie
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from ...runtime.forking import fork_safe_lock
 from .settings import TriSettings
 
 if TYPE_CHECKING:
+    import grpc
+
     from callahead.config.policy import ReferencePolicy
     from callahead.config.settings import TransportSettings
 
     from ...call.provider import Provider
-    from ..api import ConnectionCounts, Providers, TransportParts
-    from .channels import OpenChannel, SharedChannel
-    from .reference import TriReference
+    from ..api import ConnectionCounts, Providers, ReferenceTransport, TransportParts
+    from .channels import OpenChannel, SharedChannel, SharedChannels
+    from .http2.pool import Pool
 
 
 class TriTransport:
-    """Carries calls by gRPC; a `Transport`.
+    """Carries calls by gRPC; a `Transport`. Each reference says by its ``carrier`` who speaks HTTP/2 for it.
 
     Args:
         parts: What it may use.
-        open_channel: Makes each channel, for who wants another than grpcio's own, such as one that
+        open_channel: Makes each channel of grpcio, for who wants another than its own, such as one that
             `grpc.intercept_channel` wrapped; None is grpcio's own.
     """
 
     settings: ClassVar[type[TransportSettings]] = TriSettings
 
     def __init__(self, parts: TransportParts, open_channel: OpenChannel | None = None) -> None:
-        from . import channels
-
         self._parts = parts
-        self._connections = channels.SharedChannels(open_channel or channels.open_channel)
+        self._open_channel = open_channel
+        self._lock = fork_safe_lock()
+        self._channels: SharedChannels | None = None
+        self._pool: Pool | None = None
         self._inherited: list[SharedChannel] = []
+        self._is_closed = False
 
-    def open(self, policy: ReferencePolicy, providers: Providers) -> TriReference:
+    def open(self, policy: ReferencePolicy, providers: Providers) -> ReferenceTransport:
         """Prepare a reference; its types are loaded when they are first needed, which `Consumer.channel` never does."""
+        if policy.transport.carrier == "http2":
+            from .http2.reference import Http2Reference
+
+            return Http2Reference(policy, self._parts, providers, self._http2(), partial(self._open_to, policy))
         from .reference import TriReference
 
-        return TriReference(policy, self._parts, providers, self._connections)
+        return TriReference(policy, self._parts, providers, self._grpcio())
+
+    def _made(self) -> tuple[SharedChannels | Pool, ...]:
+        return tuple(shared for shared in (self._channels, self._pool) if shared is not None)
+
+    def _grpcio(self) -> SharedChannels:
+        """Return grpcio's channels, of which gRPC is imported."""
+        with self._lock:
+            if self._channels is None:
+                from . import channels
+
+                self._channels = channels.SharedChannels(self._open_channel or channels.open_channel)
+                if self._is_closed:
+                    self._channels.close()
+            return self._channels
+
+    def _http2(self) -> Pool:
+        with self._lock:
+            if self._pool is None:
+                from .http2.pool import Pool
+
+                self._pool = Pool(self._parts)
+                if self._is_closed:
+                    self._pool.close()
+            return self._pool
+
+    def _open_to(self, policy: ReferencePolicy, address: str) -> grpc.Channel:
+        """Open a channel by which a provider is asked for its types, which only grpcio can."""
+        from .channels import kinds_of
+
+        return self._grpcio().open(address, kinds_of(policy)[0])
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
-        """Name each channel; grpcio keeps to itself what happened on it."""
+        """Tell of each connection; grpcio keeps to itself what happened on it."""
         from ..api import ConnectionCounts
 
-        return tuple(ConnectionCounts(endpoint=f"tri://{address}") for address in self._connections.addresses())
+        addresses = [] if self._channels is None else self._channels.addresses()
+        counts = () if self._pool is None else self._pool.counts()
+        return (*(ConnectionCounts(endpoint=f"tri://{address}") for address in addresses), *counts)
 
     def refresh(self, provider: Provider) -> None:
         """Let what is sent say what the registry says now of *provider*; see `Transport.refresh`."""
-        self._connections.refresh(provider)
+        for shared in self._made():
+            shared.refresh(provider)
 
     def release(self, provider: Provider) -> None:
-        """Drain the channels that only *provider* used; see `Transport.release`."""
-        self._connections.release(provider)
+        """Drain the connections that only *provider* used; see `Transport.release`."""
+        for shared in self._made():
+            shared.release(provider)
 
     def close(self) -> None:
-        """Close every channel; see `Transport.close`."""
-        self._connections.close()
+        """Close every connection; see `Transport.close`."""
+        with self._lock:
+            self._is_closed = True
+        for shared in self._made():
+            shared.close()
 
     def after_fork(self) -> None:
-        """Leave the parent's channels alone; see `Transport.after_fork`."""
-        self._inherited += self._connections.after_fork()
+        """Leave the parent's connections alone; see `Transport.after_fork`."""
+        if self._channels is not None:
+            self._inherited += self._channels.after_fork()
+        if self._pool is not None:
+            self._pool.after_fork()

@@ -23,7 +23,7 @@ class TriUpload(TriMethod):
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Requests:  # type: ignore[override]
         """Take the one iterable; see `MethodTransport.encode`."""
-        return Requests.of(self._types.path, args, kwargs, self.serialize)
+        return Requests.of(self.messages.types.path, args, kwargs, self.messages.serialize)
 
     def send(self, attempt: Attempt, done: Done) -> None:
         """Send the requests, on a thread of grpcio; see `MethodTransport.send`."""

@@ -10,9 +10,9 @@ from .dubbo import DubboKind
 from .harness import Kind
 from .python import PythonKind
 from .scripted import ScriptedKind
-from .tri import TriKind, WrappedTriKind
+from .tri import Http2Kind, TriKind, WrappedTriKind
 
-KINDS: tuple[Callable[[], Kind], ...] = (DubboKind, TriKind, WrappedTriKind, PythonKind, ScriptedKind)
+KINDS: tuple[Callable[[], Kind], ...] = (DubboKind, TriKind, WrappedTriKind, Http2Kind, PythonKind, ScriptedKind)
 
 
 def over(*needs: str, by: bool = False) -> pytest.MarkDecorator:

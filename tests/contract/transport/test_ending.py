@@ -195,6 +195,7 @@ def test_a_signal_handler_raises_in_the_waiting_thread(carrier: Carrier, peer: P
 @over("waits", "tells of cancel")
 def test_the_peer_hears_of_an_attempt_that_a_signal_ended(carrier: Carrier, peer: Peer) -> None:
     """The attempt is cancelled, though somebody keeps the exception, and with it the frames that it came through."""
+    carrier.warm(peer)
     asked = []
     with raised_here(Stop("enough"), once=lambda: asked.append(peer.next())) as raised:
         attempt = carrier.ask("first")

@@ -78,6 +78,14 @@ class TriKind(EmbeddedKind):
         return self.opened(Peer(tri_peers.stop_reading)).url
 
 
+class Http2Kind(TriKind):
+    """`TriTransport` over HTTP/2 of our own."""
+
+    name = "http2"
+    can = frozenset({*TriKind.can, "ends while it writes", "tells every refusal", "tells sent later"})
+    reference: ClassVar[Mapping[str, Any]] = {**TriKind.reference, "carrier": "http2"}
+
+
 def wrapped(address: str, options: Any, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
     """Open a channel within another; an `OpenChannel`."""
     return grpc.intercept_channel(open_channel(address, options, credentials), Tracer())

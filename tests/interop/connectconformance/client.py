@@ -47,8 +47,8 @@ def _channel(folder: Path, *, futures: bool = False, **settings: Any) -> CarryOu
     return carry_out
 
 
-def _reference(folder: Path) -> CarryOut:
-    consumers = Consumers(folder, _timeout)
+def _reference(folder: Path, **settings: Any) -> CarryOut:
+    consumers = Consumers(folder, lambda request: _timeout(request) | settings)
     return lambda request: Case(ReferenceCall(consumers.to(request), request), request).run()
 
 
@@ -64,6 +64,10 @@ CLIENTS: dict[str, Callable[[Path], CarryOut]] = {
     "futures": partial(_channel, futures=True),
     "sent": partial(_channel, futures=True, sent=True),
     "reference": _reference,
+    "http2": partial(_reference, carrier="http2"),
+    "http2-channel": partial(_channel, carrier="http2"),
+    "http2-futures": partial(_channel, futures=True, carrier="http2"),
+    "http2-sent": partial(_channel, futures=True, sent=True, carrier="http2"),
 }
 """By which means a client under test calls."""
 

@@ -8,7 +8,9 @@ import pytest
 
 from tests.interop.connectconformance.tool import CASES, missing, run
 
-_FEWEST = {"grpcio": 600, "channel": 600, "futures": 600, "sent": 600, "reference": 280}
+_REFERENCES = ("reference", "http2")
+_STUBS = ("grpcio", "channel", "futures", "sent", "http2-channel", "http2-futures", "http2-sent")
+_FEWEST = dict.fromkeys(_STUBS, 600) | dict.fromkeys(_REFERENCES, 280)
 
 
 @pytest.fixture(scope="module")

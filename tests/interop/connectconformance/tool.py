@@ -33,6 +33,13 @@ _UNRUN: Final = re.compile(r"Another (\d+) could not be run")
 _FAILED: Final = re.compile(r"^FAILED: (.*?):?$", re.MULTILINE)
 _LISTS: Final = {"failing": "--known-failing", "flaky": "--known-flaky", "skip": "--skip"}
 
+_LISTED: Final = {
+    "reference": ("all", "reference"),
+    "http2": ("reference",),
+    **dict.fromkeys(("http2-channel", "http2-futures", "http2-sent"), ()),
+}
+"""Whose files speak of a client that is no stub on gRPC core; those of all are of that core."""
+
 CASES: Final = _HERE / "cases"
 """What the clients can, and which cases they are known not to pass."""
 
@@ -104,7 +111,7 @@ def run(client: str, *arguments: str) -> Summary:
 
 def _lists(client: str) -> Iterator[str]:
     """Tell what the files say of cases that *client* does not pass; the suite would read one of each kind alone."""
-    for whose in ("all", client) if client == "reference" else ("all", "stubs", client):
+    for whose in _LISTED.get(client, ("all", "stubs", client)):
         for kind, option in _LISTS.items():
             file = CASES / f"{whose}.{kind}.txt"
             for line in file.read_text("utf-8").splitlines() if file.exists() else ():

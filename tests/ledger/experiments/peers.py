@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from ledger.client import Ask
+from ledger.client import Ask, Client
 from ledger.load import mixed
 from ledger.round import Round, answered, reconnects_within
 from ledger.rules import Books
@@ -16,6 +16,7 @@ _BACK_S: Final = 3.0
 _RECONNECT_S: Final = 6.0
 """More than the longest wait between two attempts to connect."""
 _MEGA: Final = 1024
+_EJECTION_MS: Final = 400
 _LONG_S: Final = 10.0
 
 
@@ -156,10 +157,15 @@ def _busy_s(books: Books, since: float, until: float) -> float:
     return sum(call.executed[0].at - call.of("received")[0].at for call in own)
 
 
+def _ejected(client: Client) -> int:
+    return sum(health.ejected for health in client.consumer.health().values())
+
+
 def refusing(run: Round) -> None:
-    """Let one of three refuse everything, and then all of them."""
+    """Let one of three refuse everything, and then all of them; then no more, until whoever was ejected is back."""
     providers = [run.provider() for _ in range(3)]
-    client = run.client(*(one.url for one in providers))
+    breaker = {"base_ejection": _EJECTION_MS, "max_ejection": _EJECTION_MS}
+    client = run.client(*(one.url for one in providers), outlier=breaker)
     choose = mixed(modes=[("future", 80), ("again", 20)])
     third = run.seconds / 3
     run.run_load(client, third, choose=choose)
@@ -173,6 +179,9 @@ def refusing(run: Round) -> None:
         provider.turn()
     healed = time.monotonic()
     run.run_load(client, 1.0, choose=choose)
+    ends = time.monotonic() + _BACK_S
+    while _ejected(client) and time.monotonic() < ends:
+        run.run_load(client, 0.2, choose=choose)
     books = run.books()
     calls = len(books.calls)
     budget = (
@@ -181,5 +190,9 @@ def refusing(run: Round) -> None:
     run.note("attempts for each call", f"{client.attempts / calls:.2f}")
     run.note("answered while one of three refuses", f"{answered(books, one_fails, one_fails + third):.3f}")
     run.note("answered once all are healed", f"{answered(books, healed):.3f}")
+    health = client.consumer.health()["again"]
+    run.note("ejected, tried again", f"{health.ejections}, {health.probes}")
+    run.require(health.ejections > 0 < health.probes, f"the breaker never opened and let one through: {health}")
+    run.require(not _ejected(client), f"not every provider is back {_BACK_S:.0f} s after all were healed")
     run.require(client.attempts - calls <= budget, f"{client.attempts - calls} retries, {budget:.0f} are allowed")
     run.require(answered(books, healed) == 1.0, "not every call was answered after all were healed")

@@ -118,9 +118,8 @@ EXPERIMENTS: Final = (
     ),
     Experiment(
         number=15, name="retry storm", needs="a process of the provider", run=peers.refusing,
-        lacks="a circuit breaker: it opens, probes, closes",
         fault="one of three providers refuses all, then all three",
-        holds="retries within the budget; all answered once healed",
+        holds="retries within the budget; providers are ejected, tried again, and back; all answered once healed",
     ),
     Experiment(
         number=16, name="shortage", run=processes.short,

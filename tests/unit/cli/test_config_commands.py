@@ -137,7 +137,7 @@ def test_explain_cuts_no_key_and_no_line_in_a_narrow_terminal(columns: str) -> N
 @pytest.mark.parametrize(
     ("protocol", "known"),
     [
-        ("tri", "where sent is true once gRPC has written it, else with the answer"),
+        ("tri", "by http2 once it has left; by grpcio where sent is true, else with the answer"),
         ("dubbo", "once the system has taken its last byte"),
     ],
 )

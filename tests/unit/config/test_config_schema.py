@@ -25,7 +25,7 @@ from callahead.config.check.models import (
 
 CONF = Path(__file__).parents[3] / "conf"
 GOLDEN = Path(__file__).parents[2] / "golden"
-TRIS = ["keepalive", "keepalive_timeout", "max_metadata_bytes", "module", "proto", "proto_path"]
+TRIS = ["carrier", "keepalive", "keepalive_timeout", "max_metadata_bytes", "module", "proto", "proto_path"]
 SAMPLES = [CONF / "consumer.yml", CONF / "minimal.yml"]
 
 
@@ -206,7 +206,7 @@ def test_a_setting_of_one_protocol_says_so() -> None:
     only = {key: schema["x-only-protocol"] for key, schema in properties.items() if "x-only-protocol" in schema}
     assert only == {
         **dict.fromkeys(
-            ["keepalive", "keepalive_timeout", "max_metadata_bytes", "module", "proto", "proto_path"], "tri"
+            ["carrier", "keepalive", "keepalive_timeout", "max_metadata_bytes", "module", "proto", "proto_path"], "tri"
         ),
         "heartbeat": "dubbo",
         **dict.fromkeys(["target", "arguments", "clients", "close", "threads", "queue"], "python"),

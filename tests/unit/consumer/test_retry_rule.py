@@ -41,6 +41,16 @@ def test_the_table(kind: type[errors.RpcError], idempotent: bool, is_remote: boo
     assert may_repeat(error, policy) is expected
 
 
+@pytest.mark.parametrize("idempotent", [False, True])
+@pytest.mark.parametrize("not_run", [False, True])
+def test_what_no_call_was_made_of_is_repeated(idempotent: bool, not_run: bool) -> None:
+    """A provider that says so has run nothing; all else that it does not understand stays as it is."""
+    error = errors.RemoteProtocolError("text", is_remote=True)
+    error.not_run = not_run
+    policy = MethodPolicy(reference="foo", method="find", idempotent=idempotent)
+    assert may_repeat(error, policy) is not_run
+
+
 def test_the_table_knows_every_class() -> None:
     """A new class of error has to be thought about here."""
     assert len(ALL) == 15

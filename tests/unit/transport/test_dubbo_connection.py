@@ -11,8 +11,8 @@ from support.dubbo_connection import call_of, held
 
 from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.errors import ConnectFailed, ConnectionLost, ConsumerClosed
-from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.connection import State
+from callahead.consumer.transport.tcp.call import Call
 from callahead.consumer.transport.tcp.poller import READ, WRITE
 from callahead.consumer.wire.header import response_frame
 

@@ -13,10 +13,10 @@ from support.dubbo_connection import SETTINGS, call_of
 from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.call.provider import Provider
 from callahead.consumer.runtime.callbacks import CallbackExecutor
-from callahead.consumer.transport.dubbo.counters import Counters
 from callahead.consumer.transport.dubbo.inbox import Inbox
 from callahead.consumer.transport.dubbo.running import RunningCalls
 from callahead.consumer.transport.dubbo.stop_notice import StopNotice
+from callahead.consumer.transport.tcp.counters import Counters
 from callahead.consumer.transport.tcp.outbox import Outbox
 from callahead.consumer.wire.header import (
     heartbeat_answer_frame,

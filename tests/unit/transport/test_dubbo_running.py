@@ -13,9 +13,9 @@ from support.dubbo_connection import NOBODY, SETTINGS, call_of, held
 
 from callahead.consumer.call.invocation import Outcome
 from callahead.consumer.errors import CallTimeout, ConnectionLost
-from callahead.consumer.transport.dubbo.call import Call
 from callahead.consumer.transport.dubbo.running import RunningCalls
 from callahead.consumer.transport.request_limit import Room
+from callahead.consumer.transport.tcp.call import Call
 from callahead.consumer.transport.tcp.io_thread import NEVER
 from callahead.consumer.transport.tcp.outbox import Outbox
 from callahead.consumer.transport.trouble import Trouble

@@ -273,3 +273,12 @@ def test_close_waits_for_what_is_still_served() -> None:
     closing.join()
     near.close()
     far.close()
+
+
+def test_a_year_is_slept_in_portions(thread: IoThread, caplog: pytest.LogCaptureFixture) -> None:
+    """What stands for no bound is longer than any system's poll takes; the thread goes on serving."""
+    far = Quiet(lambda _: time.monotonic() + 365 * 86_400)
+    on_thread(thread, lambda: thread.tick_at(far, time.monotonic()))
+    assert on_thread(thread, lambda: "alive") == "alive"
+    on_thread(thread, lambda: thread.tick_never(far))
+    assert caplog.records == []

@@ -24,7 +24,8 @@ from callahead.consumer import (
     TransportError,
 )
 from callahead.consumer.channel.faces import grpc_error
-from callahead.consumer.transport.tri.status import Ended, error_of, refused, unread, without_answer
+from callahead.consumer.transport.tri.remote import without_answer
+from callahead.consumer.transport.tri.status import Ended, error_of, refused, unread
 
 METHOD = MethodPolicy(reference="g", method="hello", timeout_ms=300, total_timeout_ms=900)
 POLICY = tri_policy(id="g", interface="a.G", default=METHOD, max_response_bytes=100)

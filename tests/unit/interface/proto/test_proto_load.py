@@ -196,7 +196,7 @@ def test_a_class_that_is_no_stub_is_refused() -> None:
     """A class that cannot be made on a channel says what it raised."""
     assert message_of(stub="builtins:list") == (
         'x.yml:4: references.foo.stub: "builtins:list" cannot be made on a grpc.Channel: '
-        "TypeError: '_RecordingChannel' object is not iterable"
+        "TypeError: 'RecordingChannel' object is not iterable"
     )
 
 

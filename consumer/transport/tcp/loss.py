@@ -27,15 +27,15 @@ def closed(*, begun: bool) -> ConsumerClosed:
     return ConsumerClosed("the connection was closed under the call", not_sent=not begun, in_doubt=begun)
 
 
-def wordless(problem: str, *, is_tls: bool) -> Trouble:
-    """Say what may be wrong with a peer that ends a connection, by *problem*, before it has said a word.
+def wordless(problem: str, speaks: str, *, is_tls: bool) -> Trouble:
+    """Say what may be wrong with a peer that ends a connection, by *problem*, before it has said a word of *speaks*.
 
     Whether it has read a request nobody knows: a provider that dies over its first request does the same, and that the
     kernel beneath it has acknowledged no byte does not say that it has read none.
     """
     if is_tls:
-        return Trouble(f"{problem}, without a word: it may want a certificate, or not speak dubbo there", _ABOUT_TLS)
-    return Trouble(f"{problem}, without a word: it may speak TLS there, or not dubbo", _ABOUT)
+        return Trouble(f"{problem}, without a word: it may want a certificate, or not speak {speaks} there", _ABOUT_TLS)
+    return Trouble(f"{problem}, without a word: it may speak TLS there, or not {speaks}", _ABOUT)
 
 
 def being_made(state: str, stage: Trouble) -> Trouble:

@@ -4,49 +4,40 @@ from __future__ import annotations
 
 from concurrent.futures import CancelledError
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from ...call.attempt import Attempt
 from ...call.invocation import CallRecord, Done, Outcome
 from ...errors import CallTimeout
 from ...runtime.callbacks import CallbackExecutor
 from ..large_answers import read_elsewhere
+from ..time_limit import time_limit
 from ..trouble import Trouble
-
-
-class Peer(Protocol):
-    """Who sent an answer: takes note of what is in it beside the answer; from any thread."""
-
-    def count_trailing(self, count: int, /) -> None:
-        """Note bytes behind the end."""
-
-    def stops(self) -> None:
-        """Note that it is about to stop."""
 
 
 class CalledMethod(Protocol):
     """What is called; never raises."""
 
-    def decode(self, status: int, body: bytes, peer: Peer, attempt: Attempt, /) -> Outcome:
-        """Read *body* as the answer of *peer* to *attempt*."""
+    def decode(self, head: Any, body: Any, tail: Any, attempt: Attempt, /) -> Outcome:
+        """Read *body* as the answer to *attempt*; *head* and *tail* are what the protocol has around it."""
 
     def worded(self, trouble: Trouble, /) -> str:
         """Word *trouble* with the places of the settings that decide it."""
 
 
 class Carrier(Protocol):
-    """Carries attempts; all of it may be called from any thread."""
+    """Carries attempts, calls of a class that it knows; all of it may be called from any thread."""
 
-    def lead(self, call: Call, /) -> bool:
+    def lead(self, call: Any, /) -> bool:
         """Carry *call* to its end on this thread; False where that cannot be, and nothing was done."""
 
-    def post(self, call: Call, /) -> None:
+    def post(self, call: Any, /) -> None:
         """Carry *call*, soon, on the I/O thread."""
 
-    def post_cancel(self, call: Call, /) -> None:
+    def post_cancel(self, call: Any, /) -> None:
         """Stop *call*, soon."""
 
-    def tell_written(self, call: Call, /) -> None:
+    def tell_written(self, call: Any, /) -> None:
         """Tell *call*, which did not ask for it when it began, when its frame is written, or now where it is."""
 
 
@@ -54,11 +45,11 @@ class Call:
     """What a connection keeps of an attempt while it runs.
 
     Attributes:
-        id: Request id, of no other attempt of this process.
-        frame: The whole request as bytes, until it is queued.
+        id: Of no other attempt on its connection; 0 where the connection has yet to give it one.
+        frame: The request as its protocol puts it on the wire, until it is queued.
         two_way: An answer is expected; otherwise the attempt ends when the frame is written.
         expires: Monotonic second at which it times out.
-        number: Its place in the order of its connection's frames, from 1; 0 until it has one.
+        number: The place of its last byte in the order of its connection's frames, from 1; 0 until it has one.
         size: Bytes that its request holds, with what that was made of.
         ended: The outcome is out, or held.
         is_held: The end is kept here until `hand_out`, since whoever brings it about holds the connection.
@@ -74,7 +65,7 @@ class Call:
     def __init__(
         self,
         number: int,
-        frame: bytes,
+        frame: Any,
         size: int,
         two_way: bool,
         attempt: Attempt,
@@ -82,7 +73,7 @@ class Call:
         done: Done,
     ) -> None:
         self.id = number
-        self.frame: bytes | None = frame
+        self.frame: Any = frame
         self.size = size
         self.two_way = two_way
         self.expires = attempt.ends
@@ -94,7 +85,7 @@ class Call:
         self._done: Done | None = done
         self._connection: Carrier | None = None
         self.is_held = False
-        self._held: Outcome | tuple[int, bytes, Peer] | None = None
+        self._held: Outcome | tuple[Any, Any, Any] | None = None
 
     @property
     def is_cancelled(self) -> bool:
@@ -139,27 +130,27 @@ class Call:
         if not self.two_way:
             self.end(Outcome(None))
 
-    def answer(self, status: int, body: bytes, peer: Peer) -> None:
-        """End with what *peer* answered."""
+    def answer(self, head: Any, body: Any, tail: Any) -> None:
+        """End with what came; see `CalledMethod.decode`."""
         attempt, done = self._attempt, self._done
         if attempt is None or done is None:
             return
         self.ended = True
         if self.is_held:
-            self._held = (status, body, peer)
+            self._held = (head, body, tail)
             return
         self._done = self._attempt = self.frame = self._connection = None
-        done(self._method.decode(status, body, peer, attempt))
+        done(self._method.decode(head, body, tail, attempt))
 
-    def answer_elsewhere(self, status: int, body: bytes, peer: Peer, callbacks: CallbackExecutor) -> None:
+    def answer_elsewhere(self, head: Any, body: Any, tail: Any, callbacks: CallbackExecutor) -> None:
         """End as `answer` does, but let the thread that waits read the answer, or else one of *callbacks*."""
         attempt = self._attempt
         if attempt is None:
             return
         if self.is_held:  # by that very thread
-            self.answer(status, body, peer)
+            self.answer(head, body, tail)
             return
-        read_elsewhere(partial(self.answer, status, body, peer), attempt.record, callbacks)
+        read_elsewhere(partial(self.answer, head, body, tail), attempt.record, callbacks)
 
     def fail(self, error: BaseException) -> None:
         """End with *error*."""
@@ -192,13 +183,8 @@ class Call:
     def time_out(self, *, not_sent: bool, why: Trouble) -> None:
         """End as timed out."""
         attempt = self._attempt
-        if attempt is None:
-            return
-        policy = attempt.policy
-        what = "the request was not sent" if not_sent else "no answer"
-        setting = f"timeout {policy.timeout_ms} ms, {policy.origin('timeout_ms')}"
-        text = f"{what} within {attempt.timeout * 1000:.0f} ms ({setting}{self.worded(why)})"
-        self.fail(CallTimeout(text, not_sent=not_sent, in_doubt=not not_sent))
+        if attempt is not None:
+            self.fail(timed_out(attempt, not_sent=not_sent, why=self.worded(why)))
 
     def be_cancelled(self) -> None:
         """End as cancelled."""
@@ -206,3 +192,10 @@ class Call:
 
     def __repr__(self) -> str:
         return f"<Call {self.id} number {self.number}>"
+
+
+def timed_out(attempt: Attempt, *, not_sent: bool, why: str = "") -> CallTimeout:
+    """Make the error of *attempt* whose time is over; *why* is put behind the setting."""
+    what = "the request was not sent" if not_sent else "no answer"
+    text = f"{what} within {time_limit(attempt.timeout, attempt.policy)}{why}"
+    return CallTimeout(text, not_sent=not_sent, in_doubt=not not_sent)

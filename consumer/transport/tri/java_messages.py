@@ -1,4 +1,4 @@
-"""The calls of one method of a Java interface without protobuf: hessian2 in the messages that Dubbo wraps it in.
+"""The messages of one method of a Java interface without protobuf: hessian2 in the messages that Dubbo wraps it in.
 
 The path has no signature; the ``argTypes`` of the request choose the overload. An exception that the method threw comes
 as an answer whose response header ``tri-exception-code`` is not 0: a provider of 3.3.6 sends so whatever the method and
@@ -26,22 +26,23 @@ from ...interface.java import JavaMethod, JavaSignature, convert_answer
 from ...interface.java.signature import INVOKE_SIGNATURE
 from ...interface.proto.service import MethodTypes
 from ...runtime.weight import outweighs
-from ..api import TransportParts
-from .channels import SharedChannel
-from .method import EncodedCall, TriMethod
-from .route import Routes
+from .messages import EncodedCall, Messages
 
 # Dubbo 3.3 has no status for it: for a name without methods it fails by a NullPointerException of its own.
 _NO_METHOD = re.compile(r'unimplemented method:|"methodDescriptors" is null')
 
 
-class JavaTriMethod(TriMethod):
-    """A `TriMethod` for one method of a Java interface."""
+class JavaMessages(Messages):
+    """The `Messages` of one method of a Java interface.
 
-    def __init__(
-        self, method: JavaMethod, types: MethodTypes, policy: ReferencePolicy, routes: Routes, parts: TransportParts
-    ) -> None:
-        super().__init__(types, method.select, policy, routes, parts)
+    Args:
+        method: Chooses the overload.
+        types: As `types_of` makes them of it.
+        policy: Of the reference.
+    """
+
+    def __init__(self, method: JavaMethod, types: MethodTypes, policy: ReferencePolicy) -> None:
+        super().__init__(types, method.select, policy)
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> EncodedCall:
         """Choose the overload and serialize the arguments; see `MethodTransport.encode`."""
@@ -60,9 +61,8 @@ class JavaTriMethod(TriMethod):
         assert request.signature is not None
         return Outcome(convert_answer(request.signature, outcome.value))
 
-    def fail(self, call: Any, connection: SharedChannel, attempt: Attempt) -> RpcError:
-        """Make the error of a call that ended with a status other than OK."""
-        error = super().fail(call, connection, attempt)
+    def failed(self, error: RpcError) -> RpcError:
+        """Tell a method that the provider does not have, for which Dubbo has no status."""
         if error.status != "UNKNOWN" or _NO_METHOD.search(error.status_text) is None:
             return error
         text = f"the provider does not have this method, or not with these parameter types: {error.status_text}"

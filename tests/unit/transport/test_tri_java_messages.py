@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from random import Random
 from typing import Any
 
 import pytest
@@ -17,12 +16,7 @@ from callahead.consumer.codec.dubbo import make_throwable
 from callahead.consumer.codec.triple import TripleRequest, decode_request, encode_response
 from callahead.consumer.errors import LimitExceeded, Rejected, RemoteError, RemoteProtocolError, SerializationError
 from callahead.consumer.interface.java import ECHO_METHOD, JavaMethod, JavaSignature
-from callahead.consumer.runtime.callbacks import CallbackExecutor
-from callahead.consumer.runtime.timer import Timer
-from callahead.consumer.transport.api import TransportParts
-from callahead.consumer.transport.tri.channels import SharedChannels, open_channel
-from callahead.consumer.transport.tri.java_method import JavaTriMethod, types_of
-from callahead.consumer.transport.tri.route import Routes
+from callahead.consumer.transport.tri.java_messages import JavaMessages, types_of
 
 METHOD = MethodPolicy(reference="foo", method="of")
 ONE = JavaSignature.of_names("of", ["int"])
@@ -31,20 +25,16 @@ SET = JavaSignature(wire_method="of", types=(), return_type=set[str])
 OF = JavaMethod(name="of", signatures=(ONE, TWO, SET))
 
 
-def made(method: JavaMethod = OF, **values: Any) -> JavaTriMethod:
+def made(method: JavaMethod = OF, **values: Any) -> JavaMessages:
     policy = tri_policy(id="foo", interface="a.Foo", default=METHOD, origins={"max_request_bytes": "x.yml:3"}, **values)
-    types = types_of(method, policy)
-    routes = Routes(types.path, policy, "shop", (), (), SharedChannels(open_channel), lambda: ())
-    clock, callbacks = (lambda: 0.0), CallbackExecutor(1)
-    parts = TransportParts(clock=clock, random=Random(7), timer=Timer(clock), callbacks=callbacks)
-    return JavaTriMethod(method, types, policy, routes, parts)
+    return JavaMessages(method, types_of(method, policy), policy)
 
 
-def attempted(method: JavaTriMethod, *args: Any) -> Attempt:
+def attempted(method: JavaMessages, *args: Any) -> Attempt:
     return attempt_of(METHOD, *args, request=method.encode(args, {}))
 
 
-def sent(method: JavaTriMethod, *args: Any) -> TripleRequest:
+def sent(method: JavaMessages, *args: Any) -> TripleRequest:
     return decode_request(method.encode(args, {}).message)
 
 
@@ -145,4 +135,5 @@ def test_an_answer_that_cannot_be_read_is_in_doubt(data: bytes, kind: type[Remot
 
 def test_its_name_is_the_methods() -> None:
     """And it never streams."""
-    assert (made().name, made().is_streaming) == ("of", False)
+    types = made().types
+    assert (types.name, types.server_streaming) == ("of", False)

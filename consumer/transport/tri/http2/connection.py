@@ -1,0 +1,304 @@
+"""The way to one address: a session at a time, and a new one before the old one has ended.
+
+A session that the peer is about to end, or that has run out of streams, goes on until its calls have ended, while the
+next one takes new calls, and those of the old one that the peer has not looked at.
+
+The state belongs to the I/O thread alone; that of each session to whoever holds it.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+from random import Random
+
+from ....call.provider import Provider
+from ....errors import ConnectionLost, ConsumerClosed, TransportError
+from ....runtime.callbacks import CallbackExecutor
+from ....runtime.deadline import Clock
+from ...api import ConnectionCounts
+from ...tcp.connecting import Connecting
+from ...tcp.counters import Counters
+from ...tcp.io_thread import IoThread
+from ...tcp.loss import not_connected
+from ...tcp.posted import Posted
+from ...trouble import Trouble
+from .call import StreamCall
+from .session import Fed, Hears, Session
+from .settings import ConnectionSettings
+
+_LOG = logging.getLogger("callahead.consumer.tri")
+_ALPN = "h2"
+_MOST_IN_VAIN = 3
+_WHERE = ("protocol", "urls")
+
+
+class Connection:
+    """All sessions with one address, of which one takes new calls.
+
+    Attributes:
+        name: ``host:port``.
+        providers: Those that share it, one for each reference.
+        counters: What happened that no call tells of.
+        post: Hands a call to the I/O thread; see `Posted.post`.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        settings: ConnectionSettings,
+        thread: IoThread,
+        clock: Clock,
+        random: Random,
+        callbacks: CallbackExecutor,
+        tls: tuple[ssl.SSLContext, str] | None = None,
+    ) -> None:
+        self.name = f"{address[0]}:{address[1]}"
+        self.providers: set[Provider] = set()
+        self.counters = Counters()
+        self._settings = settings
+        self._thread = thread
+        self._clock = clock
+        self._callbacks = callbacks
+        self._session: Session | None = None
+        self._old: list[Session] = []
+        self._is_closed = self._is_draining = False
+        self._due = 0.0
+        self._in_vain = 0
+        self._connecting = Connecting(
+            address, tls, settings.connect_timeout, thread, clock, random,
+            opened=self._opened, failed=self._not_opened,
+        )  # fmt: skip
+        self._hears = Hears(
+            lambda: self._connecting.stage, opened=self._session_opened, leaves=self._session_leaves,
+            ended=self._session_ended,
+        )  # fmt: skip
+        self._posted: Posted[StreamCall] = Posted(self, settings.room, self.name, thread, self._accept_posted)
+        self.post = self._posted.post
+
+    # -- from any thread --------------------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """Bytes that the requests of running calls hold."""
+        session = self._session
+        return 0 if session is None else session.streams.size
+
+    @property
+    def closed(self) -> bool:
+        """It takes no call any more."""
+        return self._is_closed
+
+    def lead(self, call: StreamCall) -> bool:
+        """Carry *call* on the calling thread, where that can be; see `Leading.lead`."""
+        session = self._session
+        return session is not None and call.can_be_led and session.lead(call)
+
+    def post_cancel(self, call: StreamCall) -> None:
+        """Let the I/O thread stop *call*."""
+        self._thread.end(self._cancel, call)
+
+    def _cancel(self, call: StreamCall) -> None:
+        session = call.session
+        if session is not None:
+            session.cancel(call)
+
+    def tell_written(self, call: StreamCall) -> None:
+        """Tell *call* when its request is written: here where it is, else on the I/O thread."""
+        session = call.session
+        if session is not None and session.streams.is_written(call):
+            call.written()
+        else:
+            self._thread.end(self._watch, call)
+
+    def _watch(self, call: StreamCall) -> None:
+        session = call.session
+        if session is not None:
+            session.watch(call)
+
+    def feed(self, call: StreamCall, message: bytes | None) -> None:
+        """Let *call* send one more message, or where that is None no more."""
+        self._thread.post(self._feed, (call, message))
+
+    def _feed(self, fed: Fed) -> None:
+        call, message = fed
+        session = call.session
+        if session is not None:
+            session.feed(fed)
+        elif not call.ended:
+            call.feed(message)
+
+    def give_up(self, call: StreamCall, error: BaseException) -> None:
+        """Let the I/O thread end *call* with *error*."""
+        self._thread.end(self._give_up, (call, error))
+
+    def _give_up(self, given: tuple[StreamCall, BaseException]) -> None:
+        call, error = given
+        session = call.session
+        if session is None:
+            call.fail(error)
+        else:
+            session.give_up(given)
+
+    def read_on(self, call: StreamCall) -> None:
+        """Let the peer of *call* send more, of which some was read."""
+        self._thread.end(self._read_on, call)
+
+    def _read_on(self, call: StreamCall) -> None:
+        session = call.session
+        if session is not None:
+            session.read_on(call)
+
+    def counts(self) -> ConnectionCounts:
+        """Return what happened."""
+        counters, session = self.counters, self._session
+        return ConnectionCounts(
+            endpoint=f"tri://{self.name}",
+            is_open=session is not None and session.streams.is_open,
+            connects=counters.connects,
+            unknown_answers=counters.unknown_answers,
+            bad_events=counters.bad_events,
+        )
+
+    # -- calls ------------------------------------------------------------------------------------------------------
+
+    def _accept_posted(self, _: None) -> None:
+        self._accept(list(self._posted.take()))
+
+    def _accept(self, calls: Sequence[StreamCall]) -> None:
+        wanted = [call for call in calls if not self._is_refused(call)]
+        if not wanted:
+            return
+        if self._session is None:
+            self._dial()
+        assert self._session is not None
+        self._session.accept(wanted)
+
+    def _is_refused(self, call: StreamCall) -> bool:
+        error = self._refusal(call)
+        if error is not None:
+            call.fail(error)
+        return error is not None
+
+    def _refusal(self, call: StreamCall) -> BaseException | None:
+        if call.is_cancelled:
+            return CancelledError()
+        if self._is_closed or (self._is_draining and self._session is None):
+            if self._is_draining:
+                return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)
+            return ConsumerClosed("the connection was closed before the call", not_sent=True)
+        trouble = self._connecting.refusal() if self._session is None else None
+        return None if trouble is None else not_connected(trouble, call)
+
+    # -- sessions ---------------------------------------------------------------------------------------------------
+
+    def _dial(self) -> None:
+        more = (self._settings, self._thread, self._clock, self._callbacks, self.counters, self._hears)
+        self._session = Session(self.name, *more)
+        self._due = self._clock() + self._settings.connect_timeout
+        self._connecting.begin()
+
+    def _opened(self, opened: socket.socket) -> None:
+        session = self._session
+        assert session is not None
+        spoken = opened.selected_alpn_protocol() if isinstance(opened, ssl.SSLSocket) else _ALPN
+        if spoken == _ALPN:
+            session.greet(opened, self._due)
+            return
+        opened.close()
+        text = "the provider speaks TLS there, but not HTTP/2 as gRPC does: it agreed to no ALPN protocol h2"
+        trouble = Trouble(text, _WHERE)
+        self._connecting.turned_away(trouble)
+        self._not_opened(trouble)
+
+    def _not_opened(self, trouble: Trouble) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.fail(trouble)
+
+    def _session_opened(self, session: Session) -> None:
+        del session
+        self.counters.connects += 1
+
+    def _session_leaves(self, session: Session, calls: list[StreamCall]) -> None:
+        if self._session is session:
+            self._session = None
+            self._old.append(session)
+            if self._is_draining:
+                session.drain()
+            self._judge(session, calls)
+        was_of_use = session.was_of_use
+        again = [call for call in calls if not call.ended and not self._is_given_up(call, was_of_use=was_of_use)]
+        if again:
+            self._accept(again)
+
+    def _judge(self, session: Session, calls: Sequence[StreamCall]) -> None:
+        """Wait before the next attempt, where one session after the other was ended without a look at its calls."""
+        self._in_vain = self._in_vain + 1 if calls and not session.was_of_use else 0
+        if self._in_vain >= _MOST_IN_VAIN:
+            self._in_vain = 0
+            self._connecting.turned_away(Trouble("the provider ends each connection before it looks at a call", _WHERE))
+
+    def _is_given_up(self, call: StreamCall, *, was_of_use: bool) -> bool:
+        """End a call that cannot be sent again, or was twice where the peer looked at none; it has not looked at it."""
+        if not call.was_sent:
+            return False
+        if call.can_be_moved and (was_of_use or not call.was_moved):
+            call.was_moved = call.was_moved or not was_of_use
+            return False
+        text = "the provider ended the connection before it looked at the call"
+        call.fail(TransportError(text, not_sent=True, status="UNAVAILABLE"))
+        return True
+
+    def _session_ended(self, session: Session, trouble: Trouble | None) -> None:
+        if self._session is session:
+            self._session = None
+        elif session in self._old:
+            self._old.remove(session)
+        if trouble is not None:
+            _LOG.info("no connection to %s came about: %s", self.name, trouble.text)
+            self._connecting.turned_away(trouble)
+        if self._is_draining and self._session is None and not self._old:
+            self._close()
+
+    # -- ending -----------------------------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Let the I/O thread close the connection once its last running call has ended; from any thread."""
+        self._thread.end(self._drain, None)
+
+    def _drain(self, _: None) -> None:
+        self._is_draining = True
+        if self._session is not None:
+            self._session.drain()
+        elif not self._old:
+            self._close()
+
+    def close(self) -> None:
+        """Let the I/O thread close the connection; running calls end as `ConsumerClosed`; from any thread."""
+        self._thread.end(self._close_now, None)
+
+    def _close_now(self, _: None) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._connecting.abandon()
+        for session in [*self._old, *([self._session] if self._session is not None else [])]:
+            session.close()
+
+    def after_fork(self) -> None:
+        """Close this process' copies of the parent's sockets, and forget the parent's calls."""
+        for session in [*self._old, *([self._session] if self._session is not None else [])]:
+            session.after_fork()
+        self._session, self._old = None, []
+        self._connecting.abandon()
+        self._posted.clear()
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.name} {self._session}, {len(self._old)} older ones>"

@@ -1,0 +1,109 @@
+"""What the headers or trailers of an answer say to gRPC, read once for equal ones."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from ....call.invocation import NO_ATTACHMENTS
+from ....wire.http2.static_table import Fields
+from ..metadata import Metadata, join_metadata
+
+_OWN: Final = frozenset({"content-type", "grpc-accept-encoding", "grpc-encoding", "grpc-message", "grpc-status", "te"})
+_GRPC: Final = "application/grpc"
+_BEHIND_GRPC: Final = ("", "+", ";")
+_SHOWN: Final = 100
+
+# What gRPC makes of an answer that has no status of its own. Source: gRPC's ``http-grpc-status-mapping.md``.
+_OF_HTTP: Final[Mapping[str, str]] = {
+    "400": "INTERNAL",
+    "401": "UNAUTHENTICATED",
+    "403": "PERMISSION_DENIED",
+    "404": "UNIMPLEMENTED",
+    "429": "UNAVAILABLE",
+    "502": "UNAVAILABLE",
+    "503": "UNAVAILABLE",
+    "504": "UNAVAILABLE",
+}
+
+
+class ResponseHead:
+    """Headers or trailers of an answer.
+
+    Attributes:
+        status: Number of the status, or None where there is none; -1 for what is no number.
+        text: What the provider says beside it.
+        encoding: How its messages may be compressed.
+        pairs: Metadata as gRPC gives it to users.
+        attachments: The same as a mapping.
+        refusal: gRPC's name of a status and a text, where no gRPC server answered so; else None.
+    """
+
+    __slots__ = ("attachments", "encoding", "pairs", "refusal", "status", "text")
+
+    def __init__(self, fields: Fields) -> None:
+        found = {name.decode("latin-1"): value for name, value in reversed(fields)}
+        status = found.get("grpc-status")
+        self.status = None if status is None else _number(status)
+        self.text = unquote_to_bytes(found.get("grpc-message", b"")).decode("utf-8", "replace")
+        self.encoding = found.get("grpc-encoding", b"identity").decode("latin-1")
+        self.pairs = _pairs(fields)
+        self.attachments = join_metadata(self.pairs) if self.pairs else NO_ATTACHMENTS
+        self.refusal = None if self.status is not None else _refusal(found)
+
+
+def _number(text: bytes) -> int:
+    return int(text) if text.isdigit() and len(text) < 10 else -1
+
+
+def _refusal(found: Mapping[str, bytes]) -> tuple[str, str] | None:
+    """Judge headers without a status of gRPC, which may be trailers."""
+    http = found.get(":status")
+    if http is None:
+        return None
+    if http != b"200":
+        code = http.decode("latin-1")
+        return _OF_HTTP.get(code, "UNKNOWN"), f"the provider answers with HTTP status {code}"
+    kind = found.get("content-type", b"").decode("latin-1")
+    if kind.startswith(_GRPC) and kind[len(_GRPC) : len(_GRPC) + 1] in _BEHIND_GRPC:
+        return None
+    return "UNKNOWN", f'the provider answers with content-type "{kind[:_SHOWN]}", which is not gRPC\'s'
+
+
+def _pairs(fields: Fields) -> Metadata:
+    pairs: list[tuple[str, str | bytes]] = []
+    for raw, value in fields:
+        name = raw.decode("latin-1")
+        if name.startswith(":") or name in _OWN:
+            continue
+        if name.endswith("-bin"):
+            pairs += [(name, _unbase64(part)) for part in value.split(b",")]
+        else:
+            pairs.append((name, _text(value)))
+    return tuple(pairs)
+
+
+def _unbase64(value: bytes) -> bytes:
+    """Decode a binary value; what is none stays as it came."""
+    stripped = value.strip().rstrip(b"=")
+    try:
+        return binascii.a2b_base64(stripped + b"=" * (-len(stripped) % 4))
+    except binascii.Error:
+        return value
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def joined(head: ResponseHead | None, tail: ResponseHead | None) -> Mapping[str, Any]:
+    """Join the metadata of both; a later value of a key wins."""
+    parts = [one.attachments for one in (head, tail) if one is not None and one.pairs]
+    if not parts:
+        return NO_ATTACHMENTS
+    return {key: value for part in parts for key, value in part.items()}  # a copy: heads are shared

@@ -1,0 +1,182 @@
+"""What comes in on one connection: from bytes to the calls that they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ....errors import RemoteProtocolError, RpcError
+from ....runtime.callbacks import CallbackExecutor
+from ....wire.http2.events import (
+    BadStream,
+    Broken,
+    Data,
+    Headers,
+    OversizedHeaders,
+    Ping,
+    Reset,
+    Settings,
+    WindowUpdate,
+)
+from ....wire.http2.frames import (
+    CANCEL,
+    FLOW_CONTROL_ERROR,
+    NO_ERROR,
+    PROTOCOL_ERROR,
+    SETTINGS_ACK,
+    ping_frame,
+    window_update_frame,
+)
+from ....wire.http2.reader import Http2Reader
+from ....wire.http2.violation import Violation
+from ....wire.http2.window import ReceiveWindow
+from ...tcp.counters import Counters
+from .call import StreamCall
+from .greeting import CONNECTION_WINDOW, STREAM_WINDOW
+from .head import ResponseHead
+from .streams import Streams
+
+
+class Inbox:
+    """Reads what the peer says; for whoever holds the connection's `Ownership`.
+
+    Args:
+        streams: Has the calls.
+        max_metadata_bytes: Largest headers, or trailers, of an answer.
+        counters: Where what reaches nobody is counted.
+        callbacks: Reads large answers for which no thread waits.
+        say: Called with a frame that is to be sent.
+        answer: Likewise with one that the peer has asked for, of which a peer that does not read gets not too many.
+        rare: Called with each event that concerns the connection as a whole: the peer's settings after they were taken,
+            its goodbye, the answer to a ping, and the end.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        max_metadata_bytes: int,
+        counters: Counters,
+        callbacks: CallbackExecutor,
+        say: Callable[[bytes], Any],
+        answer: Callable[[bytes], Any],
+        rare: Callable[[Any], None],
+    ) -> None:
+        self._streams = streams
+        self._counters = counters
+        self._callbacks = callbacks
+        self._say = say
+        self._answer = answer
+        self._rare = rare
+        self._reader = Http2Reader(ResponseHead, max_metadata_bytes)
+        self._window = ReceiveWindow(CONNECTION_WINDOW)
+        self._credited = 0
+
+    def take(self, data: bytes) -> None:
+        """Hand on what *data* says, together with what came before."""
+        streams, reader = self._streams, self._reader
+        reader.opened = max(0, streams.opened)
+        reader.credit(streams.sent - self._credited)
+        self._credited = streams.sent
+        try:
+            for event in reader.feed(data):
+                kind = type(event)
+                if kind is Headers:
+                    self._take_headers(*event)
+                elif kind is Data:
+                    self._take_data(*event)
+                else:
+                    self._take_other(event)
+                    if kind is Broken:
+                        return
+        except Violation as violation:
+            self._rare(Broken(violation.code, RemoteProtocolError(f"the provider breaks a rule: {violation.text}")))
+
+    def _take_headers(self, stream: int, head: ResponseHead, ended: bool) -> None:
+        call = self._streams.by_id.get(stream)
+        if call is None:
+            self._counters.unknown_answers += ended
+        elif ended:
+            self._streams.end(call, NO_ERROR)
+            call.on_end(head, self._callbacks)
+        elif call.head is not None:
+            self._fail(call, _wrong("headers in the midst of an answer"), PROTOCOL_ERROR)
+        elif (error := call.on_head(head)) is not None:
+            self._fail(call, error, CANCEL)
+
+    def _take_data(self, stream: int, data: bytes, size: int, ended: bool) -> None:
+        self._window.take(size)
+        if more := self._window.read(size):
+            self._say(window_update_frame(0, more))
+        call = self._streams.by_id.get(stream)
+        if call is None:
+            self._counters.unknown_answers += ended
+            return
+        if call.head is None:
+            self._fail(call, _wrong("data before any headers"), PROTOCOL_ERROR)
+        elif (overrun := self._enter(call, size)) is not None:
+            self._fail(call, overrun, FLOW_CONTROL_ERROR)
+        elif (error := call.on_data(data)) is not None:
+            self._fail(call, error, CANCEL)
+        elif ended:
+            self._streams.end(call, NO_ERROR)
+            call.on_end(None, self._callbacks)
+        else:
+            self.open_window(call, size)
+
+    def _enter(self, call: StreamCall, size: int) -> RpcError | None:
+        """Count *size* bytes in the window of *call*."""
+        window = call.incoming
+        if window is None:
+            window = call.incoming = ReceiveWindow(STREAM_WINDOW)
+        try:
+            window.take(size)
+        except Violation as violation:
+            return _wrong(violation.text)
+        return None
+
+    def open_window(self, call: StreamCall, size: int) -> None:
+        """Let the peer send more to *call*, for which *size* bytes came, as far as it needs no more what came."""
+        window = call.incoming
+        if window is not None and (more := window.read(call.free(size))):
+            self._say(window_update_frame(call.id, more))
+
+    def _fail(self, call: StreamCall, error: RpcError, code: int) -> None:
+        self._streams.end(call, code)
+        call.fail(error)
+
+    def _take_other(self, event: Any) -> None:
+        kind = type(event)
+        if kind is WindowUpdate:
+            overrun = self._streams.allow(event.stream, event.increment)
+            if overrun is not None:
+                self._fail(overrun, _wrong("it allows a stream more than there can be"), FLOW_CONTROL_ERROR)
+        elif kind is Ping:
+            self._answer(ping_frame(event.data, ack=True))
+        elif kind is Settings:
+            self._streams.set(event.values)
+            self._answer(SETTINGS_ACK)
+            self._rare(event)
+        elif kind in _OF_STREAMS:
+            self._take_end(event)
+        else:
+            self._rare(event)
+
+    def _take_end(self, event: Any) -> None:
+        """Take the end of one stream that is none of an answer."""
+        call = self._streams.by_id.get(event.stream)
+        if call is None:
+            self._counters.bad_events += type(event) is not Reset
+        elif type(event) is Reset:
+            self._streams.forget(call)
+            call.was_reset(event.code)
+        elif type(event) is OversizedHeaders:
+            self._fail(call, call.too_large(event.size), CANCEL)
+        else:
+            self._fail(call, event.error, event.code)
+
+
+_OF_STREAMS: Final = (Reset, OversizedHeaders, BadStream)
+
+
+def _wrong(text: str) -> RemoteProtocolError:
+    return RemoteProtocolError(f"the provider breaks the rules of HTTP/2: {text}", in_doubt=True)

@@ -1,0 +1,57 @@
+"""Asking a silent peer for a sign of life."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ....wire.http2.frames import ping_frame
+from ...tcp.io_thread import NEVER
+
+PING: Final = ping_frame(b"callhead")
+
+
+class KeepAlive:
+    """Decides when a peer is asked, and when it counts as lost.
+
+    Args:
+        idle: Seconds of silence before it is asked, 0 for never.
+        patience: Seconds that it has to answer.
+    """
+
+    __slots__ = ("_asked", "_idle", "_patience")
+
+    def __init__(self, idle: float, patience: float) -> None:
+        self._idle = idle
+        self._patience = patience
+        self._asked = 0.0
+
+    def first(self, now: float) -> float:
+        """Return when to look first at a connection that is open since *now*."""
+        return now + self._idle if self._idle else NEVER
+
+    def answered(self) -> None:
+        """Note that the peer has answered."""
+        self._asked = 0.0
+
+    def is_due(self, now: float, last_read: float) -> bool:
+        """Tell whether to ask now a peer of which the last bytes came at *last_read*."""
+        if self._asked or not self._idle or now - last_read < self._idle:
+            return False
+        self._asked = now
+        return True
+
+    def lost(self, now: float, last_read: float) -> str:
+        """Say why the peer counts as lost; "" where it does not."""
+        if last_read > self._asked:
+            self._asked = 0.0
+        if not self._asked or now - self._asked < self._patience:
+            return ""
+        return f"no answer came to a ping for {self._patience:g} s (keepalive_timeout)"
+
+    def next(self, now: float, last_read: float, *, is_busy: bool) -> float:
+        """Return when to look again; nothing is asked while no call runs."""
+        if not self._idle:
+            return NEVER
+        if not is_busy:
+            return now + self._idle
+        return self._asked + self._patience if self._asked else last_read + self._idle

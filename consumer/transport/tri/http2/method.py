@@ -1,0 +1,345 @@
+"""The calls of one gRPC method over HTTP/2 of our own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from callahead.config.policy import ReferencePolicy
+
+from ....call.attempt import Attempt
+from ....call.invocation import NO_ATTACHMENTS, Done, Outcome
+from ....call.provider import Provider
+from ....errors import (
+    ConsumerClosed,
+    LimitExceeded,
+    RemoteProtocolError,
+    RpcError,
+    SerializationError,
+    TransportError,
+)
+from ....wire.http2.frames import CANCEL, ENHANCE_YOUR_CALM, REFUSED_STREAM, error_name
+from ....wire.http2.grpc import Message
+from ...api import Providers, TransportParts
+from ...identity import ServiceIdentity
+from ...request_limit import check_request_size
+from ...tcp.call import timed_out
+from ...trouble import Trouble
+from ..messages import EncodedCall, Messages
+from ..metadata import Metadata, fixed_metadata, size_of, to_attachments, to_metadata
+from ..options import GrpcOptions
+from ..remote import STATUSES, remote_error
+from ..requests import Requests
+from .answers import AnswerStream, StreamedCall
+from .call import Hears, UnaryCall
+from .connection import Connection
+from .encoding import GZIP, TooLarge, compress, plain
+from .head import ResponseHead, joined
+from .options import is_compressed
+from .pool import Pool
+from .request import Request, RequestHead, prefix_of, to_fields
+from .upload import UploadCall, Uploader
+
+_COPIES: Final = 2
+"""A request is in memory so often until it ends: as its message, and as the frame or the arguments of it."""
+
+_EARLY_S: Final = 0.005
+"""How much before the deadline a status must come to be the provider's own: two clocks measure it."""
+
+_INADEQUATE_SECURITY: Final = 12
+# What gRPC makes of a reset stream. Source: gRPC's ``PROTOCOL-HTTP2.md``, "Errors".
+_OF_RESET: Final[Mapping[int, str]] = {
+    REFUSED_STREAM: "UNAVAILABLE",
+    CANCEL: "CANCELLED",
+    ENHANCE_YOUR_CALM: "RESOURCE_EXHAUSTED",
+    _INADEQUATE_SECURITY: "PERMISSION_DENIED",
+}
+
+
+class Route(NamedTuple):
+    """One method at one provider.
+
+    Attributes:
+        connections: Used in turn.
+        head: The headers of its requests.
+    """
+
+    connections: tuple[Connection, ...]
+    head: RequestHead
+
+
+class Http2Method:
+    """A `MethodTransport` for gRPC methods over HTTP/2 of our own.
+
+    Args:
+        messages: Makes bytes of arguments, and answers of bytes.
+        policy: Of the reference.
+        constant: Metadata of every request, beside what is told of this program and the service.
+        parts: What the transport may use.
+        pool: All connections.
+        providers: Those that are known.
+    """
+
+    is_upload = False
+
+    def __init__(
+        self,
+        messages: Messages,
+        policy: ReferencePolicy,
+        constant: Metadata,
+        parts: TransportParts,
+        pool: Pool,
+        providers: Providers,
+    ) -> None:
+        self._messages = messages
+        self._policy = policy
+        self._constant = constant
+        self._parts = parts
+        self._pool = pool
+        self._bound = pool.bound(self._bind, providers)
+        self._turn = itertools.count()
+        self.most = policy.max_response_bytes
+
+    @property
+    def name(self) -> str:
+        """Name of the method as the service spells it."""
+        return self._messages.types.name
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether the answers are a stream."""
+        return self._messages.types.server_streaming
+
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> EncodedCall:
+        """Serialize the arguments; see `MethodTransport.encode`."""
+        return self._messages.encode(args, kwargs)
+
+    # -- asking -----------------------------------------------------------------------------------------------------
+
+    def _bind(self, provider: Provider) -> Route:
+        connections = self._pool.connections(provider, self._policy)
+        if not connections:
+            raise ConsumerClosed("the consumer is closed", not_sent=True)
+        endpoint, ssl = provider.endpoint, self._policy.ssl
+        identity = ServiceIdentity.of(endpoint, self._policy)
+        authority = endpoint.address if ssl is None or ssl.server_name is None else ssl.server_name
+        fixed = fixed_metadata(identity, self._parts.application) + self._constant
+        path = identity.path_of(self._messages.types.path, self._policy.interface)
+        return Route(connections, RequestHead(path, authority, self._policy, fixed))
+
+    def send(self, attempt: Attempt, done: Done) -> None:
+        """Make one attempt; see `MethodTransport.send`."""
+        encoded: EncodedCall = attempt.request
+        try:
+            route = self._bound[attempt.provider]
+            request, more = self._request(route.head, attempt, encoded.message)
+        except RpcError as error:
+            done(Outcome(error=error))
+            return
+        size = (len(encoded.message) + more) * _COPIES + encoded.more
+        UnaryCall(request, size, attempt, self, done).begin(self._connection(route))
+
+    def _connection(self, route: Route) -> Connection:
+        connections = route.connections
+        return connections[0] if len(connections) == 1 else connections[next(self._turn) % len(connections)]
+
+    def _request(self, head: RequestHead, attempt: Attempt, message: bytes | None) -> tuple[Request, int]:
+        """Make the request of *attempt*, None where messages follow, and return the bytes of its own metadata, too."""
+        prefix, data = (b"", b"") if message is None else (prefix_of(message), message)
+        options: GrpcOptions | None = attempt.invocation.options
+        if not attempt.attachments and options is None:
+            return Request(*head.of(attempt.timeout), prefix, data), 0
+        own = to_metadata(attempt.attachments)
+        if options is not None:
+            own += options.metadata
+        more = size_of(own)
+        check_request_size(len(data) + more, self._policy)
+        if options is None or not is_compressed(options, self._policy):
+            return Request(*head.of(attempt.timeout, to_fields(own)), prefix, data), more
+        block, headers = head.of(attempt.timeout, (*to_fields(own), (b"grpc-encoding", GZIP.encode())))
+        if message is None:
+            return Request(block, headers, b"", b"", packs=True), more
+        packed = compress(message)
+        return Request(block, headers, prefix_of(packed, is_compressed=True), packed), more
+
+    def stream(self, attempt: Attempt) -> AnswerStream:
+        """Begin a streaming call; see `MethodTransport.stream`."""
+        return self.answers(attempt, None, None)
+
+    def answers(self, attempt: Attempt, hears: Hears | None, ended: Done | None) -> AnswerStream:
+        """Begin a streaming call, of whose headers *hears* hears, and of whose end *ended* before who iterates it.
+
+        Raises:
+            RpcError: It could not be begun.
+        """
+        if attempt.timeout <= 0:
+            raise timed_out(attempt, not_sent=True)
+        route, types = self._bound[attempt.provider], self._messages.types
+        connection = self._connection(route)
+        requests = message = None
+        if types.client_streaming:
+            requests = Requests.of(types.path, attempt.args, attempt.kwargs, self._messages.serialize)
+        else:
+            message = self._messages.serialize(attempt.args, attempt.kwargs)
+        request, more = self._request(route.head, attempt, message)
+        call = StreamedCall(request, len(request.message) + more, attempt, self, requests, hears, ended)
+        call.begin(connection)
+        if call.uploader is not None:
+            call.uploader.start(call, connection)
+        return AnswerStream(call, self, attempt, connection)
+
+    def upload(self, attempt: Attempt, hears: Hears | None, done: Done) -> None:
+        """Begin a call whose requests are a stream, of whose headers *hears* hears, and which ends by *done*.
+
+        Raises:
+            RpcError: It could not be begun.
+        """
+        if attempt.timeout <= 0:
+            raise timed_out(attempt, not_sent=True)
+        path, serialize = self._messages.types.path, self._messages.serialize
+        self._upload(attempt, Requests.of(path, attempt.args, attempt.kwargs, serialize), hears, done)
+
+    def _upload(self, attempt: Attempt, requests: Requests, hears: Hears | None, done: Done) -> None:
+        route = self._bound[attempt.provider]
+        request, _ = self._request(route.head, attempt, None)
+        connection, uploader = self._connection(route), Uploader(requests, done)
+        call = UploadCall(request, uploader, attempt, self, hears)
+        call.begin(connection)
+        uploader.start(call, connection)
+
+    # -- what comes back --------------------------------------------------------------------------------------------
+
+    def worded(self, trouble: Trouble) -> str:
+        """Word *trouble* with the places of this reference's settings; see `CalledMethod.worded`."""
+        return trouble.of(self._policy)
+
+    def message_too_large(self, size: int) -> LimitExceeded:
+        """Make the error of an answer of *size* bytes; see `StreamedMethod`."""
+        return self._too_large(f"the answer has {size} bytes", "max_response_bytes", self.most)
+
+    def metadata_too_large(self, size: int) -> LimitExceeded:
+        """Make the error of metadata of *size* bytes; see `StreamedMethod`."""
+        limit = self._policy.transport.max_metadata_bytes
+        return self._too_large(f"the metadata of the answer have {size} bytes", "max_metadata_bytes", limit)
+
+    def _too_large(self, what: str, setting: str, limit: int) -> LimitExceeded:
+        text = f"{what}, more than the {limit} that {setting} allows ({self._policy.origin(setting)})"
+        error = LimitExceeded(text, in_doubt=True, status="RESOURCE_EXHAUSTED")
+        error.status_text = text
+        return error
+
+    def refused(self, head: ResponseHead, attempt: Attempt) -> RpcError:
+        """Make the error of an answer that no gRPC server gave; see `StreamedMethod`."""
+        assert head.refusal is not None
+        self._note_metadata(head, None, attempt)
+        error = _refused(head.refusal)
+        error.protocol_trace = attempt.protocol_trace
+        return error
+
+    def reset(self, code: int, attempt: Attempt) -> RpcError:
+        """Make the error of a stream that was reset by *code*; see `StreamedMethod`."""
+        if code == CANCEL and not self._is_early(attempt):  # a provider may notice the end before this side does
+            return timed_out(attempt, not_sent=False)
+        if code == REFUSED_STREAM:
+            text = "the provider refused the call before it looked at it"
+            return _with_status(TransportError(text, not_sent=True), _OF_RESET[code], text)
+        text = f"the provider reset the stream: {error_name(code)}"
+        return _with_status(TransportError(text, in_doubt=True), _OF_RESET.get(code, "INTERNAL"), text)
+
+    def _is_early(self, attempt: Attempt) -> bool:
+        return self._parts.clock() < attempt.ends - _EARLY_S
+
+    def decode(
+        self, head: ResponseHead | None, body: Message | None, tail: ResponseHead | None, attempt: Attempt
+    ) -> Outcome:
+        """Read an answer; see `CalledMethod.decode`."""
+        try:
+            self._note_metadata(head, tail, attempt)
+            error = self._error(head, tail, attempt)
+            if error is None:
+                return self._value(head, body, attempt, joined(head, tail))
+        except Exception as raised:  # whatever happens here, the call must end
+            error = SerializationError(f"the answer cannot be decoded: {raised!r}", in_doubt=True)
+            error.__cause__ = raised
+        except BaseException as raised:  # Ctrl-C on the thread that waits: the stages of the call must end all the same
+            return Outcome(error=raised)
+        error.protocol_trace = attempt.protocol_trace
+        return Outcome(error=error)
+
+    def end_of(self, head: ResponseHead | None, tail: ResponseHead | None, attempt: Attempt) -> Outcome:
+        """Read the end of a stream; see `AnsweringMethod.end_of`."""
+        self._note_metadata(head, tail, attempt)
+        error = self._error(head, tail, attempt)
+        if error is not None:
+            error.protocol_trace = attempt.protocol_trace
+        return Outcome(error=error)
+
+    def value_of(self, message: Message, head: ResponseHead | None, attempt: Attempt) -> Any:
+        """Read one answer of a stream; see `AnsweringMethod.value_of`."""
+        outcome = self._value(head, message, attempt, NO_ATTACHMENTS)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+
+    def _note_metadata(self, head: ResponseHead | None, tail: ResponseHead | None, attempt: Attempt) -> None:
+        metadata = joined(head, tail)
+        if metadata:
+            attempt.response_attachments = to_attachments(metadata)
+        if attempt.invocation.options is not None:
+            attempt.protocol_trace = tuple(() if one is None else one.pairs for one in (head, tail))
+
+    def _error(self, head: ResponseHead | None, tail: ResponseHead | None, attempt: Attempt) -> RpcError | None:
+        """Make the error that the provider's last word is; None where it is OK."""
+        if tail is None or tail.status is None:
+            refusal = None if tail is None else tail.refusal
+            return _refused(refusal or ("INTERNAL", "the provider ended the answer without a status"))
+        if tail.status == 0:
+            return None
+        status = STATUSES[tail.status] if 0 < tail.status < len(STATUSES) else "UNKNOWN"
+        if status == "DEADLINE_EXCEEDED" and not self._is_early(attempt):
+            error: RpcError = timed_out(attempt, not_sent=False)
+        else:
+            error = remote_error(status, tail.text, joined(head, tail))
+        return self._messages.failed(_with_status(error, status, tail.text))
+
+    def _value(
+        self, head: ResponseHead | None, body: Message | None, attempt: Attempt, metadata: Mapping[str, Any]
+    ) -> Outcome:
+        if body is None or head is None:
+            return self._messages.decode(None, attempt, metadata)
+        try:
+            data = plain(body, head.encoding, self.most)
+        except TooLarge:
+            return Outcome(error=self.message_too_large(self.most + 1))
+        return Outcome(error=data) if isinstance(data, RpcError) else self._messages.decode(data, attempt, metadata)
+
+
+class Http2Upload(Http2Method):
+    """A `MethodTransport` for uploads: what it encodes is an iterator, of which each message is made when it is due."""
+
+    is_upload = True
+
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Requests:  # type: ignore[override]
+        """Take the one iterable; see `MethodTransport.encode`."""
+        return Requests.of(self._messages.types.path, args, kwargs, self._messages.serialize)
+
+    def send(self, attempt: Attempt, done: Done) -> None:
+        """Send the requests, which a thread of their own reads; see `MethodTransport.send`."""
+        try:
+            self._upload(attempt, attempt.request, None, done)
+        except RpcError as error:
+            done(Outcome(error=error))
+
+
+def _refused(refusal: tuple[str, str]) -> RpcError:
+    status, text = refusal
+    error: RpcError = RemoteProtocolError(text, in_doubt=True)
+    if status == "UNAVAILABLE":
+        error = TransportError(text, in_doubt=True)
+    return _with_status(error, status, text)
+
+
+def _with_status(error: RpcError, status: str, text: str) -> RpcError:
+    error.status, error.status_text = status, text
+    return error

@@ -1,0 +1,69 @@
+"""One reference over the `tri` transport as HTTP/2 of our own carries it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from callahead.config.policy import MethodPolicy, ReferencePolicy
+
+from ....call.attempt import Attempt
+from ....call.invocation import Done
+from ....interface.description import ServiceDescription
+from ....interface.proto.service import MethodTypes
+from ...api import Providers, TransportParts
+from ...gathered import all_of
+from ..interface import OpenTo, TriInterface
+from ..messages import Builder, Messages
+from ..metadata import Metadata
+from .method import Http2Method, Http2Upload
+from .opening import Opening
+from .pool import Pool
+
+
+class Http2Reference:
+    """The HTTP/2 side of one reference; a `ReferenceTransport` and a `callahead.consumer.channel.StubTransport`."""
+
+    def __init__(
+        self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, pool: Pool, open_to: OpenTo
+    ) -> None:
+        self._policy = policy
+        self._parts = parts
+        self._providers = providers
+        self._pool = pool
+        self._interface = TriInterface(policy, parts.application, providers, open_to)
+        pool.prepare(policy)
+
+    def method(self, name: str, policy: MethodPolicy) -> Http2Method:
+        """Prepare a method by its types; see `ReferenceTransport.method`."""
+        del policy
+        return self._method(*self._interface.messages(name))
+
+    def _method(self, messages: Messages, more: Metadata) -> Http2Method:
+        kind = Http2Upload if messages.types.is_upload else Http2Method
+        return kind(messages, self._policy, more, self._parts, self._pool, self._providers)
+
+    def stub_method(self, types: MethodTypes, build: Builder) -> Http2Method:
+        """Prepare a method whose types the caller has, as a generated stub does; nothing is kept of it."""
+        return self._method(Messages(types, build, self._policy), ())
+
+    def connect(self, attempt: Attempt, done: Done) -> None:
+        """Wait until the provider has said its first word on each connection; see `ReferenceTransport.connect`."""
+        provider = attempt.provider
+        connections = self._pool.connections(provider, self._policy)
+        if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
+            self._pool.release(provider)
+        end = all_of(len(connections), done)
+        for connection in connections:
+            Opening(attempt, self._policy, end).begin(connection)
+
+    def attribute(self, name: str) -> Any:
+        """Have none: see `ReferenceTransport.attribute`."""
+        raise LookupError(name)
+
+    def methods(self) -> tuple[str, ...]:
+        """List the methods of the interface; see `ReferenceTransport.methods`."""
+        return self._interface.methods()
+
+    def describe(self) -> ServiceDescription:
+        """Describe what can be called; see `ReferenceTransport.describe`."""
+        return self._interface.describe()

@@ -1,0 +1,470 @@
+"""One connection of HTTP/2, from the moment that it is wanted until its socket is closed.
+
+Its state belongs to whoever holds its `Ownership`: mostly the I/O thread, and while a blocking call is made on an idle
+session the calling thread (see `Leading`). A session that is about to end tells so on the I/O thread, and takes nothing
+new.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ....runtime.callbacks import CallbackExecutor
+from ....runtime.deadline import Clock
+from ....wire.http2.events import Broken, GoAway, PingAnswer, Settings
+from ....wire.http2.frames import LARGEST_STREAM, error_name, goaway_frame
+from ...tcp.counters import Counters
+from ...tcp.io_thread import NEVER, IoThread
+from ...tcp.leading import Leading
+from ...tcp.loss import being_made, broken, closed, not_connected, wordless
+from ...tcp.outbox import Outbox
+from ...tcp.ownership import Ownership
+from ...tcp.poller import READ, WRITE
+from ...tcp.stream import Stream
+from ...trouble import Trouble
+from .call import StreamCall
+from .greeting import greeting
+from .inbox import Inbox
+from .keepalive import PING, KeepAlive
+from .settings import ConnectionSettings
+from .state import State
+from .streams import Streams
+
+_READ_BYTES: Final = 64 * 1024
+_WHERE: Final = ("ssl", "protocol", "urls")
+
+
+Fed = tuple[StreamCall, bytes | None]
+"""A call, and one more message for its peer; None where that was the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hears:
+    """Whom a session tells of itself, always on the I/O thread.
+
+    Attributes:
+        stage: Tells what the dial is at.
+        opened: It is open.
+        leaves: It takes no call any more; with those that the peer has not looked at.
+        ended: It is over; with why it never came about, or None where it had.
+    """
+
+    stage: Callable[[], Trouble]
+    opened: Callable[[Session], None]
+    leaves: Callable[[Session, list[StreamCall]], None]
+    ended: Callable[[Session, Trouble | None], None]
+
+
+class Session:
+    """One session with one peer, with its calls.
+
+    Args:
+        name: ``host:port``.
+        settings: Of the connection.
+        thread: Serves the socket.
+        clock: Tells when calls time out.
+        callbacks: Reads large answers.
+        counters: Of the connection.
+        hears: Is told of what becomes of it.
+
+    Attributes:
+        state: Where it stands.
+        streams: Its calls.
+        was_of_use: The peer has looked at a call, as far as it says when it leaves.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: ConnectionSettings,
+        thread: IoThread,
+        clock: Clock,
+        callbacks: CallbackExecutor,
+        counters: Counters,
+        hears: Hears,
+    ) -> None:
+        self.name = name
+        self.state = State.DIALLING
+        self.was_of_use = True
+        self._settings = settings
+        self._thread = thread
+        self._clock = clock
+        self._hears = hears
+        self._owner = Ownership(thread)
+        self._outbox: Outbox[Any] = Outbox()
+        self.streams = streams = Streams(self._outbox, settings.room, name)
+        self._inbox = Inbox(
+            streams, settings.max_metadata_bytes, counters, callbacks,
+            say=self._outbox.put, answer=self._answer, rare=self._hear,
+        )  # fmt: skip
+        self._stream: Stream[Any] = Stream(
+            self._outbox,
+            thread,
+            clock,
+            received=self._receive,
+            written=_written,
+            lost=self._lost,
+            turned_away=self._turn_away,
+            speaks="HTTP/2",
+        )
+        self._leading: Leading[StreamCall] = Leading(
+            self._owner, self._stream, self._outbox, streams, thread, clock,
+            send=self._send, give_up=self._give_up, adopt=self._adopt,
+        )  # fmt: skip
+        self._is_tls = False
+        self._is_flushing = False
+        self._drains = False
+        self._fd = -1
+        self._greet_until = NEVER
+        self._keepalive = KeepAlive(settings.keepalive, settings.keepalive_timeout)
+        self._goodbye = ""
+
+    # -- calls ------------------------------------------------------------------------------------------------------
+
+    def accept(self, calls: list[StreamCall]) -> None:
+        """Let *calls* run here; on the I/O thread. Those that come too late are given back."""
+        if not self._owner.enter(self.accept, calls):
+            return
+        try:
+            if self.state in (State.LEAVING, State.ENDED):
+                self._thread.post(self._give_back, calls)
+                return
+            for call in calls:
+                self._accept(call)
+            self._settle()
+        finally:
+            self._owner.leave()
+
+    def _give_back(self, calls: list[StreamCall]) -> None:
+        self._hears.leaves(self, calls)
+
+    def _accept(self, call: StreamCall) -> None:
+        call.session = self
+        streams = self.streams
+        refusal = streams.put(call)
+        if refusal is not None:
+            call.fail(refusal)
+        elif call.expires < streams.next_expiry:
+            self._thread.tick_at(self, streams.expect(call.expires))
+
+    def lead(self, call: StreamCall) -> bool:
+        """Carry *call* on the calling thread, where that can be; see `Leading.lead`."""
+        return self._leading.lead(call)
+
+    def _send(self, call: StreamCall) -> None:
+        """Send a led call, which nearly always leaves whole."""
+        call.session = self
+        self.streams.size += call.size
+        self.streams.open(call, self._stream.send)
+        if self._outbox.count:
+            self._stream.write()
+
+    def _give_up(self, call: StreamCall, error: BaseException) -> None:
+        if not self.streams.give_up(call, error):
+            call.fail(error)
+
+    def _adopt(self, call: StreamCall) -> None:
+        """Take over a call that its leader could not finish, or what it has left to be written."""
+        if not self._owner.enter(self._adopt, call):
+            return
+        try:
+            if not call.ended:
+                streams = self.streams
+                self._thread.tick_at(self, streams.expect(min(call.expires, streams.next_expiry)))
+            self._settle()
+        finally:
+            self._owner.leave()
+
+    def give_up(self, given: tuple[StreamCall, BaseException]) -> None:
+        """End a call with an error of this side, if it runs; on the I/O thread."""
+        if not self._owner.enter(self.give_up, given):
+            return
+        try:
+            if self.streams.give_up(*given):
+                self._settle()
+        finally:
+            self._owner.leave()
+
+    def cancel(self, call: StreamCall) -> None:
+        """Stop *call*, if it runs; on the I/O thread."""
+        if not self._owner.enter(self.cancel, call):
+            return
+        try:
+            if self.streams.cancel(call):
+                self._settle()
+        finally:
+            self._owner.leave()
+
+    def watch(self, call: StreamCall) -> None:
+        """Tell *call* when its request is written; on the I/O thread."""
+        if self._owner.enter(self.watch, call):
+            self.streams.watch(call)
+            self._owner.leave()
+
+    def feed(self, fed: Fed) -> None:
+        """Let a call send more, or no more; on the I/O thread."""
+        if not self._owner.enter(self.feed, fed):
+            return
+        call, data = fed
+        try:
+            if not call.ended:
+                call.feed(data)
+            if self.streams.by_id.get(call.id) is call:
+                self.streams.send(call)
+                self._settle()
+        finally:
+            self._owner.leave()
+
+    def read_on(self, call: StreamCall) -> None:
+        """Let the peer of *call* send more, of which some was read; on the I/O thread."""
+        if not self._owner.enter(self.read_on, call):
+            return
+        try:
+            if self.streams.by_id.get(call.id) is call:
+                self._inbox.open_window(call, 0)
+                self._settle()
+        finally:
+            self._owner.leave()
+
+    # -- what goes out and comes in ---------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Do what follows from whatever has changed: let others go on, write, and end where nothing is left."""
+        streams, outbox = self.streams, self._outbox
+        if streams.is_open:
+            streams.begin_waiting()
+            if streams.is_spent:
+                self._leave(LARGEST_STREAM)
+        if outbox.count:
+            self._write_soon()
+        elif (self._drains or self.state is State.LEAVING) and not len(streams):
+            if self._stream.is_led:  # its leader still waits here, until it has handed over
+                self._owner.deferred.append((self._settle_later, None))
+            else:
+                self._end()
+
+    def _settle_later(self, _: None) -> None:
+        if self._owner.enter(self._settle_later, None):
+            self._settle()
+            self._owner.leave()
+
+    def _write_soon(self) -> None:
+        if self.state is State.ENDED:
+            return
+        if self._stream.is_led:
+            self._stream.write()
+            if self._outbox.count:  # the leader hands over, since only the I/O thread waits for room
+                self._owner.deferred.append((self._flush_again, None))
+        elif not self._is_flushing:
+            self._is_flushing = True
+            self._thread.flush_later(self)
+
+    def flush(self) -> None:
+        """Write what was queued; see `Flushable.flush`."""
+        if not self._owner.enter(self._flush_again, None):
+            return
+        try:
+            self._is_flushing = False
+            self._stream.write()
+            self._settle()
+        finally:
+            self._owner.leave()
+
+    def _flush_again(self, _: None) -> None:
+        self._thread.flush_later(self)
+
+    def on_ready(self, events: int) -> None:
+        """Read or write; see `Handler.on_ready`."""
+        if not self._owner.take():
+            return  # a leader reads for itself
+        try:
+            if events & WRITE:
+                self._stream.write()
+            if events & READ:
+                self._stream.read(_READ_BYTES)
+            self._settle()
+        finally:
+            self._owner.leave()
+
+    def _receive(self, data: bytes) -> None:
+        self._inbox.take(data)
+        if self._stream.is_led:
+            self._settle()
+
+    def _answer(self, frame: bytes) -> None:
+        if self._outbox.size < self._settings.room.size:  # else the peer asks for more than it reads
+            self._outbox.put(frame)
+
+    # -- time -------------------------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> float:
+        """End what is due; see `Timed.tick`."""
+        if not self._owner.enter(self._tick_now, None):
+            return NEVER
+        try:
+            expiry = self.streams.expire(now, self._why_waiting())
+            sign = self._look_for_life(now)
+            self._settle()
+            return NEVER if self.state is State.ENDED else min(expiry, sign)
+        finally:
+            self._owner.leave()
+
+    def _tick_now(self, _: None) -> None:
+        self._thread.tick_at(self, self._clock())
+
+    def _why_waiting(self) -> Trouble:
+        """Say why calls may be waiting that have no stream."""
+        if self.state is State.DIALLING:
+            return being_made(self.state.value, self._hears.stage())
+        if self.state is State.GREETING:
+            return being_made(self.state.value, Trouble("", _WHERE))
+        most = self.streams.peer.streams
+        return Trouble(f"; the provider takes {most} calls at once" if len(self.streams.by_id) >= most else "")
+
+    def _look_for_life(self, now: float) -> float:
+        if self.state is State.GREETING:
+            if now >= self._greet_until:
+                within = f"{self._settings.connect_timeout * 1000:.0f} ms (connect_timeout)"
+                self._lost(f"no word of HTTP/2 came within {within}")
+            return self._greet_until
+        return NEVER if self.state is State.DIALLING else self._keep_alive(now)
+
+    def _keep_alive(self, now: float) -> float:
+        keepalive, last_read, is_busy = self._keepalive, self._stream.last_read, bool(self.streams.by_id)
+        if is_busy and (problem := keepalive.lost(now, last_read)):
+            self._lost(problem)
+            return NEVER
+        if is_busy and keepalive.is_due(now, last_read):
+            self._outbox.put(PING)
+        return keepalive.next(now, last_read, is_busy=is_busy)
+
+    # -- what the peer says of the connection -----------------------------------------------------------------------
+
+    def _hear(self, event: Any) -> None:
+        if isinstance(event, Settings):
+            if self.state is State.GREETING:
+                self._open()
+        elif isinstance(event, GoAway):
+            self._hear_goodbye(event)
+        elif isinstance(event, Broken):
+            self._outbox.put(goaway_frame(event.code, event.error.message))
+            self._stream.write()
+            self._lost(event.error.message)
+        elif isinstance(event, PingAnswer):
+            self._keepalive.answered()
+            self._thread.post(self._tick_now, None)  # the next one may be due before the end of the patience
+
+    def _open(self) -> None:
+        self.state = State.OPEN
+        self.streams.is_open = True
+        if not self._is_tls:  # which may hold bytes that a leader would wait for in vain
+            self._owner.watch(self._fd)
+        if (first := self._keepalive.first(self._clock())) < NEVER:
+            self._thread.tick_at(self, first)
+        self._hears.opened(self)
+
+    def _hear_goodbye(self, event: GoAway) -> None:
+        if event.code:
+            said = f"{error_name(event.code)} {event.text}".strip()
+            self._goodbye = f"the provider ends the connection: {said}"
+        self._leave(event.last)
+
+    def _leave(self, last: int) -> None:
+        """Take nothing new, and give back the calls above stream *last*."""
+        if self.state is State.GREETING:
+            self._open()
+        if self.state is State.ENDED:
+            return
+        self.state = State.LEAVING
+        self.was_of_use = min(self.streams.opened, last) > 0
+        given_back = self.streams.leave(last)
+        for call in given_back:
+            call.begin_anew()
+        if self._stream.is_led:  # its call may be among them, which nobody else may touch before it hands over
+            self._owner.deferred.append((self._give_back, given_back))
+        else:
+            self._thread.post(self._give_back, given_back)
+
+    # -- from dialling to the end -----------------------------------------------------------------------------------
+
+    def greet(self, opened: socket.socket, until: float) -> None:
+        """Use *opened*, on which the peer is to say its first word *until* that monotonic second; on the I/O thread."""
+        self.state = State.GREETING  # in which nobody leads, so that nothing is to be taken
+        self._is_tls = isinstance(opened, ssl.SSLSocket)
+        self._fd = opened.fileno()
+        self._greet_until = until
+        self._outbox.put(greeting(self._settings.max_metadata_bytes))
+        self._stream.open(opened, self)
+        self._thread.tick_at(self, until)
+        self._stream.write()
+
+    def fail(self, trouble: Trouble) -> None:
+        """End before there was a connection, because of *trouble*; on the I/O thread."""
+        self._drop(None)
+        self.streams.fail_all(lambda call, _: not_connected(trouble, call))
+
+    def _turn_away(self, trouble: Trouble) -> None:
+        """End, where the peer cannot have read a request."""
+        self._drop(trouble)
+        self.streams.fail_all(lambda call, _: not_connected(trouble, call))
+
+    def _lost(self, problem: str) -> None:
+        if self.state is State.GREETING:
+            is_new = self._stream.is_new
+            self._turn_away(wordless(problem, "gRPC", is_tls=self._is_tls) if is_new else Trouble(problem, _WHERE))
+            return
+        trouble = Trouble(self._goodbye or problem)
+        self._drop(None)
+        self.streams.fail_all(lambda call, begun: broken(trouble, call, begun=begun))
+
+    def drain(self) -> None:
+        """End once the last call has ended; on the I/O thread."""
+        if not self._owner.enter(lambda _: self.drain(), None):
+            return
+        self._drains = True
+        self._settle()
+        self._owner.leave()
+
+    def close(self) -> None:
+        """End now; running calls end as `ConsumerClosed`; on the I/O thread."""
+        if not self._owner.enter(lambda _: self.close(), None):
+            return
+        self._drop(None)
+        self.streams.fail_all(lambda _, begun: closed(begun=begun))
+        self._owner.leave()
+
+    def _end(self) -> None:
+        self._drop(None)
+        self.streams.clear()
+
+    def _drop(self, trouble: Trouble | None) -> None:
+        if self.state is State.ENDED:
+            return
+        self.state = State.ENDED
+        self._owner.forget()
+        self._stream.drop()
+        self._thread.end(self._tell_ended, trouble)
+
+    def _tell_ended(self, trouble: Trouble | None) -> None:
+        self._owner.close()
+        self._thread.tick_never(self)
+        self._hears.ended(self, trouble)
+
+    def after_fork(self) -> None:
+        """Close this process' copy of the socket, and forget the parent's calls."""
+        self.state = State.ENDED
+        self._stream.after_fork()
+        self._owner.after_fork()
+        self._leading.after_fork()
+        self.streams.clear()
+
+    def __repr__(self) -> str:
+        return f"<Session with {self.name} {self.state.value}, {len(self.streams)} calls, {self._outbox.count} queued>"
+
+
+def _written(watched: Any) -> None:
+    watched.written()

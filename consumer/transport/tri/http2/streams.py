@@ -1,0 +1,362 @@
+"""The streams of one connection: which calls have one, which wait for one, and what each may still send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError
+from typing import Any, Final
+
+from ....call.invocation import Outcome
+from ....errors import LimitExceeded, RpcError
+from ....wire.http2.body import Body
+from ....wire.http2.frames import (
+    CANCEL,
+    DATA,
+    DEFAULT_WINDOW,
+    END_HEADERS,
+    END_STREAM,
+    FLOW_CONTROL_ERROR,
+    HEAD,
+    HEADERS,
+    LARGEST_STREAM,
+    LARGEST_WINDOW,
+    data_head,
+    headers_frames,
+    reset_frame,
+)
+from ....wire.http2.grpc import PREFIX_BYTES
+from ....wire.http2.settings import PeerSettings
+from ....wire.http2.violation import Violation
+from ...request_limit import Room
+from ...tcp.io_thread import NEVER
+from ...tcp.outbox import Outbox
+from ...trouble import Trouble
+from .call import StreamCall
+
+_LOOK_S: Final = 2e-6
+"""As `RunningCalls` of dubbo has it: so looking for expired calls takes a twentieth of the time at most."""
+
+_PIECE_BYTES: Final = 256 * 1024
+_KEPT_PIECES: Final = 16
+_pack = HEAD.pack
+
+Put = Callable[[bytes], int]
+"""Puts a frame on the way, and gives its number."""
+
+
+class Streams:
+    """The calls of a connection; for whoever holds its `Ownership`.
+
+    It is true as long as a call runs, or none may begin.
+
+    Args:
+        outbox: Where the frames wait to be written.
+        room: How much may be begun and not ended.
+        name: ``host:port``, for errors.
+
+    Attributes:
+        by_id: The calls that have a stream.
+        waiting: Those that wait for one, in order.
+        size: Bytes that the requests of both hold.
+        peer: What the peer allows.
+        opened: The highest stream that was opened; -1 for none.
+        sent: Frames that a peer may answer by a word of its own.
+        is_open: Streams may be opened: the peer has said what it allows, and is not about to go.
+        next_expiry: Monotonic second before which none of the calls times out.
+    """
+
+    def __init__(self, outbox: Outbox[Any], room: Room, name: str) -> None:
+        self._outbox = outbox
+        self._room = room
+        self._name = name
+        self.by_id: dict[int, StreamCall] = {}
+        self.waiting: dict[StreamCall, None] = {}
+        self._sending: dict[int, StreamCall] = {}
+        self.peer = PeerSettings()
+        self._window = DEFAULT_WINDOW
+        self.size = 0
+        self.opened = -1
+        self.sent = 0
+        self.is_open = False
+        self.next_expiry = NEVER
+        self._next_look = 0.0
+
+    def __len__(self) -> int:
+        return len(self.by_id) + len(self.waiting)
+
+    def __bool__(self) -> bool:
+        return bool(self.by_id) or bool(self.waiting) or not self.is_open
+
+    @property
+    def is_spent(self) -> bool:
+        """No further stream has a number."""
+        return self.opened >= LARGEST_STREAM
+
+    # -- calls that begin -------------------------------------------------------------------------------------------
+
+    def put(self, call: StreamCall) -> LimitExceeded | None:
+        """Let *call* run from now on, or make the error of one that has no room."""
+        room, count = self._room, len(self)
+        if count >= room.requests or (self.size + call.size > room.size and count):
+            return room.refusal(self._name, count, self.size, call.size)
+        self.size += call.size
+        if self.is_open and not self.waiting and len(self.by_id) < self.peer.streams and not self.is_spent:
+            self.open(call, self._outbox.put)
+        else:
+            self.waiting[call] = None
+        return None
+
+    def begin_waiting(self) -> None:
+        """Let those go on that wait: for room in the connection's window, or for a stream."""
+        if self._sending:
+            self._send_all()
+        waiting = self.waiting
+        while waiting and self.is_open and len(self.by_id) < self.peer.streams and not self.is_spent:
+            call = next(iter(waiting))
+            del waiting[call]
+            self.open(call, self._outbox.put)
+
+    def open(self, call: StreamCall, put: Put) -> None:
+        """Open a stream for *call*, and send of its request what the peer takes; mostly that is all in one frame."""
+        block, headers, prefix, message, _ = call.frame
+        peer = self.peer
+        if headers > peer.headers:
+            self._leave_unopened(call, headers)
+            return
+        self.opened = stream = self.opened + 2
+        call.id = stream
+        self.by_id[stream] = call
+        self.sent += 1
+        size = len(message) + PREFIX_BYTES
+        if not prefix or size > self._window or size > peer.window or size > peer.frame or len(block) > peer.frame:
+            self._open_large(call, put)
+            return
+        self._window -= size
+        head = _pack(len(block) << 8 | HEADERS, END_HEADERS, stream)
+        middle = _pack(size << 8 | DATA, END_STREAM, stream)
+        call.first = call.number = put(b"".join((head, block, middle, prefix, message)))
+        if call.record.on_sent is not None:
+            self._outbox.watch(call)
+
+    def _leave_unopened(self, call: StreamCall, headers: int) -> None:
+        self.size -= call.size
+        if not call.frame.block:  # it asks for nothing but that streams can be opened
+            call.end(Outcome(None))
+            return
+        text = f"the metadata of the request have {headers} bytes, more than the {self.peer.headers} that the provider"
+        call.fail(LimitExceeded(f"{text} takes", not_sent=True))
+
+    def _open_large(self, call: StreamCall, put: Put) -> None:
+        block, _, prefix, message, _ = call.frame
+        call.pieces, call.window = [], self.peer.window
+        call.first = put(headers_frames(call.id, block, self.peer.frame))
+        if prefix:
+            call.body = body = Body()
+            body.put(prefix)
+            body.put(message)
+            body.is_whole = True
+        if call.body is not None:
+            self.send(call)
+
+    # -- what may be sent -------------------------------------------------------------------------------------------
+
+    def send(self, call: StreamCall) -> None:
+        """Queue of the body of *call* what the windows have room for."""
+        stream, body, pieces = call.id, call.body, call.pieces
+        assert body is not None
+        assert pieces is not None
+        self._sending.pop(stream, None)
+        while not (ended := self._send_piece(call, body, pieces)):
+            if ended is None:  # it goes to the end, so that all have their turn
+                self._sending[stream] = call
+                self._pause(call, body, pieces)
+                return
+        call.number = pieces[-1][0]
+        if call.record.on_sent is not None:
+            self._outbox.watch(call)
+
+    def _pause(self, call: StreamCall, body: Body, pieces: list[tuple[int, int]]) -> None:
+        """Forget what has left, and tell *call* where it has to be fed before it goes on."""
+        if len(pieces) > _KEPT_PIECES:
+            pieces[:-1] = [piece for piece in pieces[:-1] if piece[0] > self._outbox.begun]
+        if pieces and not body.size and (watched := call.on_drained()) is not None:
+            watched.number = pieces[-1][0]
+            self._outbox.watch(watched)
+
+    def _send_piece(self, call: StreamCall, body: Body, pieces: list[tuple[int, int]]) -> bool | None:
+        """Queue up to 256 KiB; returns whether that was the end, and None where nothing may be sent now."""
+        frames: list[bytes | memoryview] = []
+        taken, ends = 0, False
+        while taken < _PIECE_BYTES and not ends:
+            size = min(body.size, call.window, self._window, self.peer.frame)
+            ends = body.is_whole and size == body.size
+            if size <= 0 and not ends:
+                break
+            frames.append(data_head(call.id, size, ends=ends))
+            frames += body.take(size)
+            taken += size
+            call.window -= size
+            self._window -= size
+            self.sent += 1
+        if not frames:
+            return None
+        pieces.append((self._outbox.put(b"".join(frames)), taken))
+        return ends
+
+    def _send_all(self) -> None:
+        for call in list(self._sending.values()):
+            if self._window <= 0:
+                return
+            self.send(call)
+
+    def allow(self, stream: int, increment: int) -> StreamCall | None:
+        """Note that the peer takes more bytes; returns a call that it allowed more than there can be.
+
+        Raises:
+            Violation: It has allowed the whole connection more than there can be.
+        """
+        if not stream:
+            self._window += increment
+            if self._window > LARGEST_WINDOW:
+                raise Violation(FLOW_CONTROL_ERROR, f"it allows {self._window} bytes, and {LARGEST_WINDOW} at most")
+            self._send_all()
+            return None
+        call = self._sending.get(stream)
+        if call is None:
+            return None
+        call.window += increment
+        if call.window > LARGEST_WINDOW:
+            return call
+        self.send(call)
+        return None
+
+    def set(self, values: Iterable[tuple[int, int]]) -> None:
+        """Take the peer's settings.
+
+        Raises:
+            Violation: One is out of its range.
+        """
+        more = self.peer.update(values)
+        if more:
+            for call in self._sending.values():
+                call.window += more
+            self._send_all()
+
+    # -- calls that end ---------------------------------------------------------------------------------------------
+
+    def take(self, stream: int) -> StreamCall | None:
+        """Let the call on *stream* run no more; None where there is none."""
+        call = self.by_id.pop(stream, None)
+        if call is not None:
+            self.size -= call.size
+        return call
+
+    def end(self, call: StreamCall, code: int) -> None:
+        """Let *call* run no more; where it has not sent all, or *code* is not 0, the peer hears that by *code*."""
+        if self.take(call.id) is not None and (code or self._sending.pop(call.id, None) is not None):
+            self.abandon(call, code)
+
+    def forget(self, call: StreamCall) -> None:
+        """Let *call* run no more, whose stream the peer has ended by force."""
+        self.take(call.id)
+        self._sending.pop(call.id, None)
+        self._withdraw(call)
+
+    def abandon(self, call: StreamCall, code: int) -> bool:
+        """Take back what of *call* has not begun to leave, or else tell the peer; True where nothing has."""
+        self._sending.pop(call.id, None)
+        if self._withdraw(call):
+            return True
+        self._outbox.put(reset_frame(call.id, code))
+        return False
+
+    def _withdraw(self, call: StreamCall) -> bool:
+        if call.pieces is None:
+            dropped = self._outbox.drop(call.first)
+            self._window += len(call.frame.message) + PREFIX_BYTES if dropped else 0
+            return dropped
+        for number, size in call.pieces:
+            if self._outbox.drop(number):
+                self._window += size
+        return self._outbox.drop(call.first)
+
+    def is_written(self, call: StreamCall) -> bool:
+        """Tell whether the request of *call* has left whole and the call runs; from any thread."""
+        number = call.number
+        return 0 < number <= self._outbox.written and not call.ended
+
+    def watch(self, call: StreamCall) -> None:
+        """Tell *call* when its request is written, or now where it is; one that is not queued yet is told anyway."""
+        if self.by_id.get(call.id) is not call:
+            return
+        if self.is_written(call):
+            call.written()
+        elif call.number:
+            self._outbox.watch(call)
+
+    def give_up(self, call: StreamCall, error: BaseException) -> bool:
+        """End *call*, wherever it is, with *error*; False where it has ended."""
+        if call in self.waiting:
+            del self.waiting[call]
+            self.size -= call.size
+        elif self.by_id.get(call.id) is call:
+            self.take(call.id)
+            self.abandon(call, CANCEL)
+        else:
+            return False
+        call.fail(error)
+        return True
+
+    def cancel(self, call: StreamCall) -> bool:
+        """End *call* as cancelled; False where it has ended."""
+        return self.give_up(call, CancelledError())
+
+    def expect(self, expires: float) -> float:
+        """Note that the first call times out at *expires*, and return when to look."""
+        self.next_expiry = expires
+        return max(expires, self._next_look)
+
+    def expire(self, now: float, why: Trouble) -> float:
+        """End what is due, and return when to look again; *why* is told to those that wait for a stream."""
+        if self.next_expiry <= now and self._next_look <= now:
+            for call in [call for call in (*self.by_id.values(), *self.waiting) if call.expires <= now]:
+                self._expire(call, why)
+            running = (*self.by_id.values(), *self.waiting)
+            self.next_expiry = min((call.expires for call in running), default=NEVER)
+            self._next_look = now + len(running) * _LOOK_S
+        return max(self.next_expiry, self._next_look)
+
+    def _expire(self, call: StreamCall, why: Trouble) -> None:
+        if call in self.waiting:
+            del self.waiting[call]
+            self.size -= call.size
+            call.time_out(not_sent=True, why=why)
+        elif self.take(call.id) is not None:
+            call.time_out(not_sent=self.abandon(call, CANCEL), why=Trouble(""))
+
+    def leave(self, last: int) -> list[StreamCall]:
+        """Open no stream any more, and give out the calls above stream *last*, at which the peer has not looked."""
+        self.is_open = False
+        left = [call for stream, call in self.by_id.items() if stream > last]
+        for call in left:
+            self.forget(call)
+        waiting, self.waiting = list(self.waiting), {}
+        self.size -= sum(call.size for call in waiting)
+        return left + waiting
+
+    def fail_all(self, make: Callable[[StreamCall, bool], RpcError]) -> None:
+        """End every call; *make* gets it, and whether a byte of its request may have left."""
+        running, begun = [*self.by_id.values(), *self.waiting], self._outbox.begun
+        self.clear()
+        for call in running:
+            call.fail(make(call, 0 < call.first <= begun))
+
+    def clear(self) -> None:
+        """Forget all calls and frames, and tell nobody."""
+        self.by_id.clear()
+        self.waiting.clear()
+        self._sending.clear()
+        self._outbox.clear()
+        self.size = 0
+        self.is_open = False
+        self.next_expiry = NEVER

@@ -1,0 +1,166 @@
+"""Header blocks: reading a peer's, and writing this side's as literals.
+
+Source: RFC 7541; differs: there is no dynamic table in either direction. The peer was told so, and what this side sends
+is mostly bytes that were made once.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from .frames import COMPRESSION_ERROR
+from .huffman import decode_huffman
+from .static_table import STATIC_TABLE, Field, Fields
+from .violation import Violation
+
+FIELD_BYTES: Final = 32
+"""What each header counts beyond its name and value. Source: RFC 9113, 10.5.1."""
+
+_MOST_INTEGER_BYTES: Final = 5
+_HUFFMAN: Final = 0x80
+_INDEXED: Final = 0x80
+_WITH_INDEXING: Final = 0x40
+_TABLE_SIZE: Final = 0x20
+
+_SHORT: Final = 12
+"""Such strings are mostly names, which come again and again."""
+
+_decode_short = lru_cache(256)(decode_huffman)
+
+
+class TooLarge(Exception):
+    """The headers are larger than this side allows.
+
+    Attributes:
+        size: What they have at least, in bytes as `FIELD_BYTES` counts them.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
+
+
+def decode_block(block: bytes, most: int) -> Fields:
+    """Read the headers of *block*, which may have *most* bytes as `FIELD_BYTES` counts them.
+
+    Raises:
+        Violation: It is no header block, or refers to the dynamic table.
+        TooLarge: With what has been read until then.
+    """
+    fields: list[Field] = []
+    at, size = 0, 0
+    while at < len(block):
+        first = block[at]
+        if first & _INDEXED:
+            index, at = _integer(block, at, 0x7F)
+            field = _indexed(index)
+        elif first & _WITH_INDEXING:
+            field, at = _literal(block, at, 0x3F)
+        elif first & _TABLE_SIZE:
+            at = _resize(block, at, is_late=bool(fields))
+            continue
+        else:
+            field, at = _literal(block, at, 0x0F)
+        size += len(field[0]) + len(field[1]) + FIELD_BYTES
+        if size > most:
+            raise TooLarge(size)
+        fields.append(field)
+    return tuple(fields)
+
+
+def _wrong(text: str) -> Violation:
+    return Violation(COMPRESSION_ERROR, f"a header block cannot be read: {text}")
+
+
+def _integer(block: bytes, at: int, mask: int) -> tuple[int, int]:
+    """Read an integer that begins in the bits of *mask*; returns it, and where what follows begins."""
+    value = block[at] & mask
+    at += 1
+    if value < mask:
+        return value, at
+    for shift in range(0, 7 * _MOST_INTEGER_BYTES, 7):
+        if at >= len(block):
+            raise _wrong("it ends in an integer")
+        byte = block[at]
+        at += 1
+        value += (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise _wrong("an integer has more than 35 bits")
+
+
+def _indexed(index: int) -> Field:
+    if not 0 < index <= len(STATIC_TABLE):
+        raise _wrong(f"it means entry {index}, and where no dynamic one is allowed there are {len(STATIC_TABLE)}")
+    return STATIC_TABLE[index - 1]
+
+
+def _resize(block: bytes, at: int, *, is_late: bool) -> int:
+    size, at = _integer(block, at, 0x1F)
+    if size or is_late:
+        raise _wrong(f"the dynamic table is to have {size} bytes, " + ("too late" if is_late else "and may have 0"))
+    return at
+
+
+def _literal(block: bytes, at: int, mask: int) -> tuple[Field, int]:
+    index, at = _integer(block, at, mask)
+    if index:
+        name = _indexed(index)[0]
+    else:
+        name, at = _string(block, at)
+    value, at = _string(block, at)
+    return (name, value), at
+
+
+def _string(block: bytes, at: int) -> tuple[bytes, int]:
+    if at >= len(block):
+        raise _wrong("it ends where a string should be")
+    is_huffman = block[at] & _HUFFMAN
+    length, at = _integer(block, at, 0x7F)
+    end = at + length
+    if end > len(block):
+        raise _wrong(f"a string of {length} bytes goes beyond its end")
+    text = block[at:end]
+    if not is_huffman:
+        return text, end
+    return (_decode_short(text) if length <= _SHORT else decode_huffman(text)), end
+
+
+def encode_fields(fields: Fields) -> bytes:
+    """Write headers as literals, each name that the static table has by its index."""
+    return b"".join(map(_encode, fields))
+
+
+def _encode(field: Field) -> bytes:
+    name, value = field
+    exact = _EXACT.get(field)
+    if exact is not None:
+        return bytes([_INDEXED | exact])
+    index = _NAMED.get(name)
+    start = b"\0" + _encode_string(name) if index is None else _encode_integer(index, 0x0F)
+    return start + _encode_string(value)
+
+
+def _encode_string(text: bytes) -> bytes:
+    return _encode_integer(len(text), 0x7F) + text
+
+
+def _encode_integer(value: int, mask: int) -> bytes:
+    if value < mask:
+        return bytes([value])
+    out, rest = bytearray([mask]), value - mask
+    while rest >= 0x80:
+        out.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)
+
+
+def size_of_fields(fields: Fields) -> int:
+    """Count the bytes of headers as a peer's limit does."""
+    return sum(len(name) + len(value) + FIELD_BYTES for name, value in fields)
+
+
+_EXACT: Final = {field: index for index, field in enumerate(STATIC_TABLE, 1) if field[1]}
+_NAMED: Final = {field[0]: index for index, field in reversed([*enumerate(STATIC_TABLE, 1)])}
