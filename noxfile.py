@@ -60,9 +60,13 @@ def full(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def estate(session: nox.Session) -> None:
-    """Run the tests of whole estates, in which providers and registries die, freeze and come back."""
+    """Run the tests of whole estates, in which providers and registries die, freeze and come back, and tell of it.
+
+    Each Java provider is restarted five times; "-- --rounds 1" is the short form, as CI runs it.
+    """
     session.install("--editable", ".[full]")
-    session.run("python", "-m", "pytest", "--full", "tests/estate", *session.posargs)
+    long = ("--rounds", "5", "-rP", "--override-ini", "faulthandler_timeout=600")
+    session.run("python", "-m", "pytest", "--full", *long, "tests/estate", *session.posargs)
 
 
 @nox.session(default=False)

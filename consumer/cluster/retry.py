@@ -24,8 +24,8 @@ def may_repeat(error: BaseException | None, policy: MethodPolicy) -> bool:
         return error.not_sent or policy.idempotent
     if isinstance(error, LimitExceeded | NoProviderAvailable) and error.is_remote:
         return not error.in_doubt or policy.idempotent
-    if isinstance(error, RemoteProtocolError) and error.not_run:
-        return True
+    if isinstance(error, RemoteProtocolError) and error.is_remote and not error.in_doubt:
+        return error.not_run or policy.idempotent
     return policy.idempotent and is_listed(error, policy)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from support import nacos_server, zookeeper_server
 from support.sockets import descriptors
 
 from callahead.consumer import Consumer, InvocationFuture
+from callahead.consumer.limit.gate import _GATES
 from tests.interop.provider import JavaProvider
 
 ECHO: Final = "org.callahead.interop.EchoService"
@@ -34,12 +36,14 @@ class JavaEstate:
         registry: Its address, as consumers are given it.
         query: What the providers' has beside that.
         settings: Of every reference.
+        leaves_first: A provider that stops is out of the registry before it closes its ports.
 
     Attributes:
         providers: In the order in which they were started.
     """
 
-    def __init__(self, registry: str, query: str, settings: Mapping[str, Any]) -> None:
+    def __init__(self, registry: str, query: str, settings: Mapping[str, Any], *, leaves_first: bool) -> None:
+        self.leaves_first = leaves_first
         self._registry = registry
         self._settings = settings
         properties = {
@@ -89,15 +93,16 @@ def in_zookeeper(folder: Path, mode: str, settings: Mapping[str, Any]) -> Iterat
     zookeeper_server.require()
     with zookeeper_server.ZookeeperServer(folder) as server:
         query = f"register-mode={mode}&session={_SESSION_MS}"
-        yield from _running(JavaEstate(f"zookeeper://{server.address}", query, settings))
+        yield from _running(JavaEstate(f"zookeeper://{server.address}", query, settings, leaves_first=True))
 
 
 @contextmanager
 def in_nacos(folder: Path, mode: str, settings: Mapping[str, Any]) -> Iterator[JavaEstate]:
-    """Give an estate in a server of Nacos' API."""
+    """Give an estate in a server of Nacos' API, which a provider leaves three seconds after its ``tri`` port closed."""
     nacos_server.require()
     with nacos_server.NacosServer(folder) as server:
-        yield from _running(JavaEstate(f"nacos://{server.address}", f"register-mode={mode}", settings))
+        query = f"register-mode={mode}"
+        yield from _running(JavaEstate(f"nacos://{server.address}", query, settings, leaves_first=False))
 
 
 def _running(estate: JavaEstate) -> Iterator[JavaEstate]:
@@ -135,19 +140,21 @@ def asked(consumer: Consumer, calls: int = 60) -> set[str | None]:
 def under_way(consumer: Consumer) -> dict[str, int]:
     """Count what is, or was not given back, wherever calls are counted; what is zero is left out."""
     methods = [counts for methods in consumer.counts().values() for counts in methods.values()]
-    gates = consumer._runtime.gates + [gate for one in consumer._pipelines.values() for gate in one._gates]
     found = {
         "calls": sum(counts.running for counts in methods) + len(consumer._runtime.running),
-        "places": sum(gate._calls + gate._size + len(gate._waiting) for gate in gates),
+        "places": sum(gate._calls + gate._size + len(gate._waiting) for gate in _GATES),
         "in flight": sum(map(_in_flight, consumer._transports.values())),
     }
     return {name: count for name, count in found.items() if count}
 
 
 def _in_flight(transport: Any) -> int:
-    if hasattr(transport, "_pool"):
-        return sum(len(one._calls.by_id) for one in transport._pool._shared.open())
-    return sum(one.is_busy for one in transport._connections._shared.open())
+    pools = [getattr(transport, name, None) for name in ("_pool", "_channels")]
+    return sum(_calls_on(connection) for pool in pools if pool is not None for connection in pool._shared.open())
+
+
+def _calls_on(connection: Any) -> int:
+    return len(connection._calls.by_id) if hasattr(connection, "_calls") else connection.is_busy
 
 
 def load_on(consumer: Consumer, per_second: float) -> Load:
@@ -160,20 +167,13 @@ def first_answer(load: Load, url: str, since: float) -> float:
 
     Both are seconds of `time.monotonic`.
     """
-    found: list[float] = []
-    seen = 0
 
-    def is_there() -> bool:
-        nonlocal seen
-        new, seen = load.calls[seen:], len(load.calls)
-        waiting.extend(call for call in new if call.began >= since)
-        found.extend(call.ended for call in waiting if call.ended and call.future.provider == url and not call.error)
-        waiting[:] = [call for call in waiting if not call.ended]
-        return bool(found)
+    def answers() -> list[float]:
+        later = takewhile(lambda call: call.began >= since, reversed(load.calls))
+        return [call.ended for call in later if call.ended and call.future.provider == url and call.error is None]
 
-    waiting: list[Any] = []
-    wait_for(is_there, WAIT_S)
-    return min(found) - since
+    wait_for(answers, WAIT_S)
+    return min(answers()) - since
 
 
 def errors_of(load: Load) -> Counter[str]:

@@ -64,6 +64,7 @@ class Load:
         self._thread.join()
         for call in self.calls:
             call.future.exception(60)
+        wait_for(lambda: all(call.ended for call in self.calls))
 
 
 def wait_for(is_so: Callable[[], Any], seconds: float = 30.0) -> None:

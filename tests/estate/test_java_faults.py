@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.long, pytest.mark.usefixtures("java")]
 
 # As long as a call of the load runs, where it is to be in flight when its provider dies.
 RUNS_MS = 200
+# So many attempts beside others are enough to see them end.
+HEDGES = 20
 # Until a loss has been heard of on a busy machine.
 HEARD_S = 0.5
 
@@ -61,6 +63,26 @@ def test_one_that_freezes_is_ejected_and_comes_back(java_estate: JavaEstate, pro
         late = [call for call in load.calls if ejected_at < call.began < resumed_at and call.ended - call.began > 0.95]
         assert errors_of(load) == {}
         assert len(late) <= health(consumer).probes + 2
+
+
+def test_hedges_answer_for_one_that_is_frozen(java_estate: JavaEstate, protocol: str) -> None:
+    """No call of an idempotent method fails, and what lost is not under way any more."""
+    frozen = java_estate.providers[2]
+    settings = {"timeout": "2s", "retries": 3, "idempotent": True, "hedge": {"after": "100ms", "max": 1}}
+    with java_estate.consumer(protocol, **settings) as consumer:
+        before = hedges(consumer)
+        with load_on(consumer, 100) as load:
+            frozen.pause()
+            try:
+                wait_for(lambda: hedges(consumer) - before >= HEDGES, WAIT_S)
+            finally:
+                frozen.resume()
+        print(told(f"freeze over {protocol}, {hedges(consumer) - before} hedges", load, []))
+        assert errors_of(load) == {}
+
+
+def hedges(consumer: Consumer) -> int:
+    return consumer.counts()["echo"]["echo"].cluster.get("hedges", 0)
 
 
 def test_a_frozen_one_that_the_registry_gave_up_comes_back(java_estate: JavaEstate, protocol: str) -> None:

@@ -58,6 +58,11 @@ def test_callers_of_an_idempotent_method_see_nothing_of_crashes(
 
 
 def test_nobody_sees_anything_of_restarts_in_good_order(java_estate: JavaEstate, protocol: str, rounds: int) -> None:
-    """Of a method that may run once only: no request is lost, none is refused in doubt."""
-    with java_estate.consumer(protocol, timeout="3s") as consumer:
+    """Of a method that may run once only: no request is lost, none is refused in doubt.
+
+    Over ``tri``, which has no read-only event, only where a provider leaves the registry before it closes its port;
+    else it cuts off what runs, and what may be repeated is.
+    """
+    is_warned_of = protocol == "dubbo" or java_estate.leaves_first
+    with java_estate.consumer(protocol, idempotent=not is_warned_of, timeout="3s") as consumer:
         assert roll(java_estate, consumer, protocol, JavaProvider.stop, rounds) == {}

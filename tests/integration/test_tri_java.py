@@ -246,6 +246,21 @@ def test_a_method_that_the_provider_lacks(refer: Callable[..., Any]) -> None:
         refer(stub=STUB).missing()
 
 
+def test_a_provider_that_does_not_have_the_service_yet_is_passed_over(consume: Consume, url: str) -> None:
+    """As Dubbo 3.3 while it starts, whose port is open by then; a method of Java cannot have said so."""
+    with ThreadPoolExecutor(1) as pool:
+        starting = grpc.server(pool)
+        port = starting.add_insecure_port("127.0.0.1:0")
+        starting.start()
+        urls = [f"tri://127.0.0.1:{port}", url]
+        given = {"interface": SHOP, "stub": STUB, "url": urls, "timeout": 10000, "loadbalance": "roundrobin"}
+        shop = consume({"references": {"shop": given}}).reference("shop")
+        futures = [shop.find.future("a") for _ in range(4)]
+        assert [future.result(10) for future in futures] == ["a"] * 4
+        assert sorted(future.attempts for future in futures) == [1, 1, 2, 2]
+        starting.stop(0).wait()
+
+
 def test_attachments_go_both_ways(refer: Callable[..., Any], shop: Shop) -> None:
     """Those of the call, version, group, application and the provider's token are headers; trailers come back."""
     service = refer("?token=s3", stub=STUB, group="blue", version="2.0.0")

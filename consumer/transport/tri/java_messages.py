@@ -30,6 +30,7 @@ from .messages import EncodedCall, Messages
 
 # Dubbo 3.3 has no status for it: for a name without methods it fails by a NullPointerException of its own.
 _NO_METHOD = re.compile(r'unimplemented method:|"methodDescriptors" is null')
+_NO_SERVICE = "UNIMPLEMENTED"
 
 
 class JavaMessages(Messages):
@@ -62,7 +63,12 @@ class JavaMessages(Messages):
         return Outcome(convert_answer(request.signature, outcome.value))
 
     def failed(self, error: RpcError) -> RpcError:
-        """Tell a method that the provider does not have, for which Dubbo has no status."""
+        """Tell a method that the provider does not have, for which Dubbo has no status.
+
+        A service that it does not have, as while it starts, is ``UNIMPLEMENTED``, which no method of Java says.
+        """
+        if isinstance(error, RemoteProtocolError) and error.status == _NO_SERVICE:
+            error.not_run = True
         if error.status != "UNKNOWN" or _NO_METHOD.search(error.status_text) is None:
             return error
         text = f"the provider does not have this method, or not with these parameter types: {error.status_text}"

@@ -28,13 +28,15 @@ FATES = [(False, False), (True, False), (False, True)]
 @pytest.mark.parametrize("is_remote", [False, True])
 @pytest.mark.parametrize("fate", FATES, ids=["neither", "not_sent", "in_doubt"])
 def test_the_table(kind: type[errors.RpcError], idempotent: bool, is_remote: bool, fate: tuple[bool, bool]) -> None:
-    """Carriers and timeouts if unsent or idempotent; a provider's refusal unless in doubt; nothing else, ever."""
+    """Carriers and timeouts if unsent or idempotent; what a provider refuses or does not know as not in doubt."""
     not_sent, in_doubt = fate
     error = kind("text", is_remote=is_remote, not_sent=not_sent, in_doubt=in_doubt)
     if kind in CARRIED:
         expected = not_sent or idempotent
     elif kind in REFUSALS:
         expected = is_remote and (not in_doubt or idempotent)
+    elif kind is errors.RemoteProtocolError:
+        expected = is_remote and not in_doubt and idempotent
     else:
         expected = False
     policy = MethodPolicy(reference="foo", method="find", idempotent=idempotent)
@@ -44,11 +46,11 @@ def test_the_table(kind: type[errors.RpcError], idempotent: bool, is_remote: boo
 @pytest.mark.parametrize("idempotent", [False, True])
 @pytest.mark.parametrize("not_run", [False, True])
 def test_what_no_call_was_made_of_is_repeated(idempotent: bool, not_run: bool) -> None:
-    """A provider that says so has run nothing; all else that it does not understand stays as it is."""
+    """A provider that says so has run nothing; else a method of its own may have said that it understands nothing."""
     error = errors.RemoteProtocolError("text", is_remote=True)
     error.not_run = not_run
     policy = MethodPolicy(reference="foo", method="find", idempotent=idempotent)
-    assert may_repeat(error, policy) is not_run
+    assert may_repeat(error, policy) is (not_run or idempotent)
 
 
 def test_the_table_knows_every_class() -> None:
