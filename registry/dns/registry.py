@@ -33,6 +33,7 @@ _SHORTEST_S = 1.0  # whatever a ttl says
 _JITTER = 0.1  # so that many consumers do not ask at once
 _KEPT = "nothing is there any more; the last good list stays (empty_protection)"
 _EXTRA = 'pip install "callahead[dns]"'
+_NOTHING = "; the name does not exist, or has no such records"
 _SHOWN = 100
 
 
@@ -76,6 +77,7 @@ class DnsRegistry:
         random: Random | None = None,
     ) -> None:
         self._id = policy.id
+        self._named_at = policy.origins.get("address", "")
         self._settings = Settings.of(policy)
         self._resolve = (_kind(policy, self._settings) if resolve is None else resolve)(self._settings)
         self._random = Random() if random is None else random  # noqa: S311 - it spreads looks, it keeps no secret
@@ -177,7 +179,12 @@ class DnsRegistry:
         state = self._state
         endpoints = state.endpoints or ()
         reason = f"{self._settings}: {counted(len(endpoints))} of {key}{self._passed_over.note}"
-        return Providers(endpoints, f"{reason}; not renewed: {state.problem}" if state.problem else reason)
+        problem = f"; not renewed: {state.problem}" if state.problem else "" if endpoints else _NOTHING
+        return Providers(endpoints, f"{reason}{problem}{self._whose()}" if problem else reason)
+
+    def _whose(self) -> str:
+        """Tell where the registry was named."""
+        return f" (registries.{self._id}.address, {self._named_at})" if self._named_at else ""
 
     def _after_fork(self) -> None:
         self._changed = Condition()

@@ -78,7 +78,7 @@ def by_dnspython(settings: Settings) -> Resolve:
             resolver = _resolver(settings)
             return _services(resolver, settings) if settings.is_service else _addresses(resolver, settings)
         except (dns.exception.DNSException, OSError, ValueError) as error:
-            raise LookupFailed(_told(error)) from None
+            raise LookupFailed(_told(error, settings)) from None
 
     return look
 
@@ -143,5 +143,10 @@ def _places(found: Iterable[tuple[str, int]]) -> tuple[Place, ...]:
     return tuple(dict.fromkeys(Place(host, port) for host, port in found))
 
 
-def _told(error: Exception) -> str:
+def _told(error: Exception, settings: Settings) -> str:
+    from dns.resolver import LifetimeTimeout
+
+    if isinstance(error, LifetimeTimeout):  # whose own text has a time that differs with each look, and so fills a log
+        last = (error.kwargs.get("errors") or [("",)])[-1]
+        return f"no answer within {settings.timeout_s:g} s{f' ({last[3]})' if len(last) > 3 else ''}"
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -15,6 +15,28 @@ from kazoo.handlers.threading import SequentialThreadingHandler
 from callahead.config.policy import SslPolicy
 
 _CONNECT_S = 2.0
+# The names of a hundred thousand providers have some 70 MB; the first bytes of HTTP, SSH or TLS, read as the size of a
+# message, are more than this.
+_MOST_BYTES = 256 * 1024 * 1024
+
+
+class _Bounded:
+    """A socket that reads no message of any size, since kazoo asks for all that a peer has announced."""
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Receive up to *buflen* bytes; raises `OSError` where that is too much."""
+        if buflen > _MOST_BYTES:
+            raise OSError(f"a message of {buflen} bytes is announced, and may have {_MOST_BYTES}")
+        found: bytes = super().recv(buflen, flags)  # type: ignore[misc]
+        return found
+
+
+class _BoundedSocket(_Bounded, socket.socket):
+    """Over plain TCP."""
+
+
+class _BoundedSslSocket(_Bounded, SSLSocket):
+    """Over TLS."""
 
 
 class Handler(SequentialThreadingHandler):  # type: ignore[misc]
@@ -72,7 +94,7 @@ class Handler(SequentialThreadingHandler):  # type: ignore[misc]
         self.is_refused = False
         try:
             connection = super().create_connection(*args, **kwargs)
-            self.connection = connection if self._ssl is None else _secured(connection, self._ssl, kwargs["hostname"])
+            self.connection = _bounded(connection, self._ssl, kwargs["hostname"])
         except Exception as error:
             text = getattr(error, "strerror", None) or str(error) or type(error).__name__
             self._why = f"it cannot be reached: {text[0].lower()}{text[1:]}"
@@ -119,16 +141,23 @@ class Handler(SequentialThreadingHandler):  # type: ignore[misc]
                 each.close()
 
 
-def _secured(connection: socket.socket, settings: SslPolicy, host: str) -> SSLSocket:
+def _bounded(connection: socket.socket, ssl: SslPolicy | None, host: str) -> _Bounded:
+    return _BoundedSocket(fileno=connection.detach()) if ssl is None else _secured(connection, ssl, host)
+
+
+def _secured(connection: socket.socket, settings: SslPolicy, host: str) -> _BoundedSslSocket:
     """Speak TLS on *connection*; kazoo itself would trust the system's certificates, too, and look at no name.
 
     The files are read for each connection, so that renewed ones are taken.
     """
     try:
         context = create_default_context(cafile=settings.ca)
+        context.sslsocket_class = _BoundedSslSocket
         if settings.cert is not None:
             context.load_cert_chain(settings.cert, settings.key)
-        return context.wrap_socket(connection, server_hostname=settings.server_name or host)
+        found = context.wrap_socket(connection, server_hostname=settings.server_name or host)
+        assert isinstance(found, _BoundedSslSocket)
+        return found
     except BaseException:
         connection.close()
         raise

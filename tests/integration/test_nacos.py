@@ -366,6 +366,17 @@ def test_an_address_that_speaks_something_else(opened: Open, says: bytes) -> Non
     assert "was reached, but does not answer as a Nacos server does: " in told.reason
 
 
+def test_an_address_that_says_nothing_is_waited_for_no_longer_than_timeout(opened: Open) -> None:
+    """The reason names the line, and then what is the matter."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        registry = opened(f"127.0.0.1:{listening.getsockname()[1] - 1000}", timeout="300ms")
+        heard = heard_from(registry)
+        told = heard.wait(lambda one: "no answer within 3 s" in one.reason, WAIT_S)
+        registry.close()
+    assert "there is no answer yet (registries.main.address, conf/x.yml:3)" in heard.snapshots[0].reason
+    assert "was reached, but does not answer as a Nacos server does" in told.reason
+
+
 def talk(listening: socket.socket, says: bytes) -> None:
     while True:
         try:

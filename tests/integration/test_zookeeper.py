@@ -311,6 +311,42 @@ def test_an_address_that_speaks_something_else(opened: Open, says: bytes) -> Non
     assert "it was reached, but does not answer as a ZooKeeper server does" in heard.snapshots[0].reason
 
 
+def test_an_address_that_greets_and_stays_is_soon_told(opened: Open) -> None:
+    """As SSH does: its first bytes, read as a size, are of a message that nobody waits for, nor has room for."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        greeter = threading.Thread(target=greet, args=(listening,))
+        greeter.start()
+        registry = opened(f"127.0.0.1:{listening.getsockname()[1]}")  # which waits a second, and kazoo would wait ten
+        heard = heard_from(registry)
+        registry.close()
+        listening.shutdown(socket.SHUT_RDWR)
+        greeter.join()
+    assert "it was reached, but does not answer as a ZooKeeper server does" in heard.snapshots[0].reason
+
+
+def greet(listening: socket.socket) -> None:
+    kept = []
+    while True:
+        try:
+            kept.append(listening.accept()[0])
+        except OSError:
+            break
+        kept[-1].sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+    for each in kept:
+        each.close()
+
+
+def test_an_address_that_says_nothing_is_waited_for_no_longer_than_timeout(opened: Open) -> None:
+    """The reason names the line, and closing waits for nobody."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        registry = opened(f"127.0.0.1:{listening.getsockname()[1]}", timeout="300ms")
+        began = time.monotonic()
+        heard = heard_from(registry)
+        registry.close()
+        assert time.monotonic() - began < 8  # the session would have ten
+    assert "there is no answer yet (registries.main.address, conf/x.yml:3)" in heard.snapshots[0].reason
+
+
 def talk(listening: socket.socket, says: bytes) -> None:
     while True:
         try:

@@ -153,12 +153,18 @@ def test_without_an_answer_at_the_start_the_list_is_empty_and_says_why(
     heard.wait_for("10.0.0.1:50051")
 
 
-def test_a_name_that_does_not_exist_is_an_answer(opened: Callable[..., DnsRegistry]) -> None:
-    """No error, but no provider either."""
+def test_a_name_that_does_not_exist_is_an_answer(server: DnsServer) -> None:
+    """No error, but no provider either; the reason says so, and where the name was written."""
     heard = RecordingListener()
-    registry = opened()
+    parameters = {"server": server.address}
+    named = RegistryPolicy(
+        id="dns", address=f"dns://{NAME}:50051", parameters=parameters, origins={"address": "conf/x.yml:3"}
+    )
+    registry = DnsRegistry(named)
     registry.subscribe(KEY, heard)
-    assert heard.snapshots[0].reason == f"dns://{NAME}:50051: no provider of a.B"
+    registry.close()
+    why = "the name does not exist, or has no such records (registries.dns.address, conf/x.yml:3)"
+    assert heard.snapshots[0].reason == f"dns://{NAME}:50051: no provider of a.B; {why}"
     assert registry.problem is None
 
 
