@@ -29,13 +29,13 @@ from ..loadbalance.sticky import Sticky
 from ..loadbalance.weights import Weights
 from ..router.routing import Routing
 from ..runtime.callbacks import CallbackExecutor
-from .batch import Batch, batching
 from .caller import Chain
 from .ending import Runtime
 from .stages import Transported, after_room, apart, encoded
 
 if TYPE_CHECKING:
     from ..interceptor.mock import CallOther
+    from .batch import Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +118,8 @@ class Folding:
         chain = call_chain(policy, users, self._on.describe, self._on.call_other)
         bottom_of_calls = encoded(passed, runtime.clock)
         if policy.batch is not None:
+            from .batch import batching  # which few methods need
+
             bottom_of_calls = batching(bottom_of_calls, self._batch(policy.batch, policy), runtime.timer)
         stage = fold(chain, bottom_of_calls, runtime.callbacks)
         if chain or users:  # which may make calls on the caller's thread
@@ -126,6 +128,8 @@ class Folding:
         return Chain(policy, after_room(overflow, stage, runtime.clock) if overflow.blocks else stage, cluster)
 
     def _batch(self, settings: BatchPolicy, policy: MethodPolicy) -> Batch:
+        from .batch import Batch
+
         made = Batch(settings.max_bytes, settings.max_count, settings.max_delay_ms / 1000)
         batch = self._configured.setdefault((policy.origin("batch"), settings), made)
         self._on.runtime.batches.add(batch)

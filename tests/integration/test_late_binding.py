@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import pytest
@@ -36,18 +36,23 @@ def space() -> Iterator[MemorySpace]:
 
 def connections(consumer: Consumer, protocol: str) -> list[Any]:
     transport: Any = consumer._transports[protocol]
-    return list((transport._pool if protocol == "dubbo" else transport._connections)._shared.open())
+    pools = [transport._pool] if protocol == "dubbo" else transport._made()
+    return [connection for pool in pools for connection in pool._shared.open()]
 
 
 INTERFACE = "com.alibaba.foo.FooService"
 MODULE = {"module": "callahead.conf.foo_pb2"}
 
 
-@pytest.mark.parametrize("protocol", ["dubbo", "tri"])
-def test_a_provider_that_has_left_gets_no_connection(space: MemorySpace, protocol: Any) -> None:
+@pytest.mark.parametrize(
+    ("protocol", "settings"), [("dubbo", {}), ("tri", {}), ("tri", {"carrier": "http2"})], ids=["dubbo", "tri", "http2"]
+)
+def test_a_provider_that_has_left_gets_no_connection(
+    space: MemorySpace, protocol: Any, settings: Mapping[str, Any]
+) -> None:
     """The attempt ends as not sent, and nothing is kept for a provider that nobody would ever release."""
     types = {"generic": True} if protocol == "dubbo" else MODULE
-    reference = {"interface": INTERFACE, "protocol": protocol, "registry": "main", "retries": 0, **types}
+    reference = {"interface": INTERFACE, "protocol": protocol, "registry": "main", "retries": 0, **types, **settings}
     with EmbeddedProvider(protocol=protocol) as provider:
         provider.serve(INTERFACE, **({} if protocol == "dubbo" else MODULE), findFoo=lambda *_: None)
         space.publish(INTERFACE, [provider.url])

@@ -56,12 +56,12 @@ def program() -> str | None:
 
 
 def require() -> None:
-    """Skip what needs a server where there is none, and say how to get it; in CI that is a failure."""
+    """Skip what needs a server where there is none, and say how to get it; in CI a failure, where it can be had."""
     if program() is not None:
         return
     how = f"cargo install rnacos --version {VERSION}, or let CALLAHEAD_RNACOS name a release of it"
     why_not = f"a Nacos server needs rnacos on PATH ({how})"
-    if os.environ.get("CALLAHEAD_CI"):
+    if os.environ.get("CALLAHEAD_CI") and not os.environ.get("CALLAHEAD_NO_RNACOS"):
         pytest.fail(f"CALLAHEAD_CI is set, so nothing may be skipped, but {why_not}")
     pytest.skip(why_not)
 
