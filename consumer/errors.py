@@ -22,7 +22,7 @@
           ConnectionLost                 NETWORK 1 / 35                UNAVAILABLE          if not sent, or idempotent
         ProtocolError                    -                             INTERNAL             no
           LocalProtocolError             -                             INVALID_ARGUMENT     no
-          RemoteProtocolError            METHOD_NOT_FOUND 11 / 40, 50  UNIMPLEMENTED        if not run, idempotent
+          RemoteProtocolError            METHOD_NOT_FOUND 11 / 40, 50  UNIMPLEMENTED        not run, or idempotent
         SerializationError               SERIALIZATION 5 / 25          INTERNAL (local)     no
         RemoteError(.type_name .details) BIZ 3 / 70, 80                any other status     no, unless listed
         ConsumerClosed                   -                             -                    no

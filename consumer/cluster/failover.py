@@ -10,7 +10,7 @@ from contextvars import Context
 from ..call.attempt import Attempt
 from ..call.invocation import Done, Invocation, Outcome
 from ..call.provider import Provider
-from ..errors import RpcError
+from ..errors import RemoteProtocolError, RpcError
 from .api import ClusterParts
 from .attempt import begin_attempt
 from .failed import sum_up
@@ -115,6 +115,8 @@ class _Failover:
         """End the call by *outcome*, or make another attempt."""
         error = outcome.error
         if error is None or not (isinstance(error, RpcError) or is_listed(error, self._invocation.policy)):
+            if error is None:
+                self._pass_over_who_lacked_it()
             self._attempt.decide(outcome)
             self._done(outcome)
             return
@@ -130,6 +132,12 @@ class _Failover:
             Pause(self._invocation.record, self._parts.timer, pause, self._go_on)
         else:
             self._go_on()
+
+    def _pass_over_who_lacked_it(self) -> None:
+        """Note who did not know what another one has answered now, so that not every call asks it in vain."""
+        for provider, failure in zip(self._tried, self._failures, strict=False):
+            if isinstance(failure, RemoteProtocolError) and failure.not_run:
+                self._parts.health.lacks(provider)
 
     def _go_on(self) -> None:
         if self._loop.thread == threading.get_ident():

@@ -130,6 +130,14 @@ class Health:
         ends = 0.0 if suspicion is None else suspicion.ejected_until
         provider.pass_over(max(now + UNHEALTHY_S, ends))
 
+    def lacks(self, provider: Provider) -> None:
+        """Pass *provider* over for a while, as one that cannot be reached: it lacks a method that another one has.
+
+        It may be about to start. That it said so to a call proves nothing yet, for the mistake may be the call's.
+        """
+        with self._lock:
+            self._unreachable(provider, self._clock())
+
     def _answered(self, attempt: Attempt, now: float) -> None:
         provider = attempt.provider
         suspicion = provider.suspicion

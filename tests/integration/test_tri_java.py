@@ -255,9 +255,9 @@ def test_a_provider_that_does_not_have_the_service_yet_is_passed_over(consume: C
         urls = [f"tri://127.0.0.1:{port}", url]
         given = {"interface": SHOP, "stub": STUB, "url": urls, "timeout": 10000, "loadbalance": "roundrobin"}
         shop = consume({"references": {"shop": given}}).reference("shop")
-        futures = [shop.find.future("a") for _ in range(4)]
-        assert [future.result(10) for future in futures] == ["a"] * 4
-        assert sorted(future.attempts for future in futures) == [1, 1, 2, 2]
+        first = [shop.find.future("a"), shop.find.future("a")]
+        assert [future.result(10) for future in first] == ["a"] * 2
+        assert sorted(future.attempts for future in first) == [1, 2]
         starting.stop(0).wait()
 
 
