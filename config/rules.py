@@ -53,3 +53,16 @@ def read_rule(model: type[M], text: str, source: str) -> ReadRule[M]:
     report.close()
     assert rule is not None
     return ReadRule(rule, entry, tuple(passed_over))
+
+
+def rule_at(model: type[M], entry: Entry, source: str) -> M:
+    """Make the rule of what stands at *entry*, which is no YAML; else as `read_rule`.
+
+    Raises:
+        ConfigError: It is none; all problems are in it.
+    """
+    report = Report(source)
+    rule = rule_of(model, entry, report)
+    report.close()
+    assert rule is not None
+    return rule

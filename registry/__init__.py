@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import ApplicationRegistry, ConfigurationCentre, NotifyListener, Registry, Subscription
+    from .api import ApplicationRegistry, ConfigurationCentre, NotifyListener, Registry, Subscription, UrlLists
     from .direct import DirectRegistry
     from .errors import ProviderDataError, RegistryError, RegistryUnavailable
     from .factory import open_registry
@@ -40,6 +40,7 @@ __all__ = [
     "Snapshot",
     "Subscription",
     "Url",
+    "UrlLists",
     "open_registry",
     "parse_urls",
 ]
@@ -64,6 +65,7 @@ _MODULES = {
     "Snapshot": "models",
     "Subscription": "api",
     "Url": "url",
+    "UrlLists": "api",
     "open_registry": "factory",
     "parse_urls": "url",
 }

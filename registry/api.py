@@ -9,6 +9,7 @@ from .models import ServiceKey, Snapshot
 
 if TYPE_CHECKING:  # importing a consumer shall cost next to nothing
     from .instance import Instances
+    from .url import Url
 
 
 class NotifyListener(Protocol):
@@ -72,6 +73,31 @@ class ConfigurationCentre(Protocol):
         The first notification has run before this returns, where the registry answers within its ``timeout``; else it
         follows when the registry can be read. A text that cannot be taken, being no UTF-8 or larger than 1 MiB, is
         logged and the last one stays.
+
+        Raises:
+            RegistryError: The registry is closed.
+        """
+
+
+@runtime_checkable
+class UrlLists(Protocol):
+    """A `Registry` that lists URLs of other categories than providers: the rules that Dubbo 2.6 and its consoles write.
+
+    Source: Dubbo's ``RegistryDirectory``. In ZooKeeper they are the names of the nodes under
+    ``/<root>/<interface>/<category>``.
+    """
+
+    def watch_urls(self, interface: str, category: str, listener: Callable[[tuple[Url, ...]], None], /) -> Subscription:
+        """Tell *listener* of the URLs of *interface* in *category*, now and on each change.
+
+        Args:
+            interface: Its name; groups and versions are for the listener to compare.
+            category: ``configurators`` or ``routers``.
+            listener: Called with the full list, as the listener of `ConfigurationCentre.watch` is. A URL that makes no
+                sense is logged and passed over.
+
+        The first notification has run before this returns, where the registry answers within its ``timeout``; else it
+        follows when the registry can be read. While it cannot, the last list stays.
 
         Raises:
             RegistryError: The registry is closed.

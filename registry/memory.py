@@ -21,12 +21,13 @@ from callahead.config.values.secret import masked
 
 from .api import NotifyListener, Subscription
 from .catalogue import Catalogue, Providers, TextKey
-from .errors import RegistryUnavailable
+from .errors import ProviderDataError, RegistryUnavailable
 from .models import Endpoint, ServiceKey, unique
 from .notify import NotifyQueue
 from .serial import SerialQueue
 from .settings import location_of, reject_unknown
 from .url import Url, endpoint_of
+from .url_lists import MOST_URLS, UrlsKey
 
 
 class MemorySpace:
@@ -44,6 +45,7 @@ class MemorySpace:
         self.name = name
         self._lock = Lock()
         self._catalogue = Catalogue(f"memory://{name}")
+        self._urls: dict[UrlsKey, tuple[Url, ...]] = {}
         self._queues: list[_Queue] = []
         self._outage: str | None = None
 
@@ -77,10 +79,24 @@ class MemorySpace:
             self._catalogue = replace(self._catalogue, texts=texts)
         self._announce()
 
+    def list_urls(self, interface: str, category: str, urls: Iterable[str | Url]) -> None:
+        """Make *urls* the full list of *interface* in *category*, as `UrlLists` tells it.
+
+        Raises:
+            ProviderDataError: One of them cannot be understood, or they are too many; nothing was changed.
+        """
+        listed = tuple(Url.parse(one) if isinstance(one, str) else one for one in urls)
+        if len(listed) > MOST_URLS:
+            raise ProviderDataError(f"{interface} has {len(listed)} URLs in {category}, and may have {MOST_URLS}")
+        with self._lock:
+            self._urls[UrlsKey(interface, category)] = listed
+        self._announce()
+
     def clear(self) -> None:
-        """Withdraw every provider of every service, and take every text away."""
+        """Withdraw every provider of every service, and take every text and URL away."""
         with self._lock:
             self._catalogue = Catalogue(self._catalogue.source)
+            self._urls = {}
         self._announce()
 
     @contextmanager
@@ -118,6 +134,10 @@ class MemorySpace:
     def text(self, key: TextKey) -> str | None:
         """Give what was last written under *key*, as a queue asks for it."""
         return self._catalogue.texts.get(key)
+
+    def urls(self, key: UrlsKey) -> tuple[Url, ...]:
+        """Give what was last listed under *key*, as a queue asks for it."""
+        return self._urls.get(key, ())
 
     def attach(self, *queues: _Queue) -> None:
         """Announce every change on *queues* too, until they are detached."""
@@ -170,7 +190,8 @@ class MemoryRegistry:
         self._space = self.named(name)
         self._queue = NotifyQueue(policy.id, self._space.find)
         self._texts = SerialQueue(policy.id, self._space.text)
-        self._space.attach(self._queue, self._texts)
+        self._urls = SerialQueue(policy.id, self._space.urls)
+        self._space.attach(self._queue, self._texts, self._urls)
 
     @staticmethod
     def named(name: str) -> MemorySpace:
@@ -187,17 +208,22 @@ class MemoryRegistry:
         """Tell *listener* of the text under *group* and *key*, as `ConfigurationCentre.watch` promises."""
         return self._texts.subscribe(TextKey(group, key), listener)
 
+    def watch_urls(self, interface: str, category: str, listener: Callable[[tuple[Url, ...]], None], /) -> Subscription:
+        """Tell *listener* of the URLs of *interface* in *category*, as `UrlLists.watch_urls` promises."""
+        return self._urls.subscribe(UrlsKey(interface, category), listener)
+
     def close(self) -> None:
         """End every subscription. Idempotent."""
-        self._space.detach(self._queue, self._texts)
+        self._space.detach(self._queue, self._texts, self._urls)
         self._queue.close()
         self._texts.close()
+        self._urls.close()
 
     def __repr__(self) -> str:
         return f"<MemoryRegistry {self._space!r}>"
 
 
-_Queue = NotifyQueue | SerialQueue[TextKey, "str | None"]
+_Queue = NotifyQueue | SerialQueue[TextKey, "str | None"] | SerialQueue[UrlsKey, tuple[Url, ...]]
 _spaces: dict[str, MemorySpace] = {}
 _spaces_lock = Lock()
 

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from threading import Lock
 
-from .api import ConfigurationCentre, NotifyListener, Registry, Subscription
+from .api import ConfigurationCentre, NotifyListener, Registry, Subscription, UrlLists
 from .catalogue import Providers, TextKey
 from .errors import RegistryError
 from .models import Endpoint, Origin, ServiceKey, Snapshot, unique
 from .notify import NotifyQueue
 from .serial import SerialQueue
+from .url import Url
+from .url_lists import UrlsKey
 
 TextQueue = SerialQueue[TextKey, "str | None"]
+UrlQueue = SerialQueue[UrlsKey, tuple[Url, ...]]
 
 
 class MergedRegistry:
@@ -55,6 +58,17 @@ class MergedRegistry:
         self._begin(texts, lambda: texts.begin(centres, listener))
         return texts
 
+    def watch_urls(self, interface: str, category: str, listener: Callable[[tuple[Url, ...]], None], /) -> Subscription:
+        """Tell *listener* of the URLs of all the registries, as `UrlLists.watch_urls` promises.
+
+        Raises:
+            RegistryError: As for `subscribe`.
+        """
+        urls = _Urls(UrlsKey(interface, category), self._forget)
+        lists = [registry for registry in self._registries if isinstance(registry, UrlLists)]
+        self._begin(urls, lambda: urls.begin(lists, listener))
+        return urls
+
     def _begin(self, joined: _Joined, begin: Callable[[], None]) -> None:
         with self._lock:
             if self._closed:
@@ -85,7 +99,7 @@ class MergedRegistry:
 class _Joined:
     """What is subscribed to at several registries, and a queue of its own for the one who wants the sum."""
 
-    def __init__(self, queue: NotifyQueue | TextQueue, forget: Callable[[_Joined], None]) -> None:
+    def __init__(self, queue: NotifyQueue | TextQueue | UrlQueue, forget: Callable[[_Joined], None]) -> None:
         self._forget = forget
         self._subscriptions: list[Subscription] = []
         self._told = queue
@@ -157,3 +171,29 @@ class _Texts(_Joined):
 
     def _find(self, _key: TextKey) -> str | None:
         return next((text for text in tuple(self._parts) if text is not None), None)
+
+
+class _Urls(_Joined):
+    """What each registry last listed in one category."""
+
+    def __init__(self, key: UrlsKey, forget: Callable[[_Joined], None]) -> None:
+        self._key = key
+        self._parts: list[tuple[Url, ...]] = []
+        self._queue = UrlQueue(f"union of {key.interface}/{key.category}", self._find)
+        super().__init__(self._queue, forget)
+
+    def begin(self, lists: Sequence[UrlLists], listener: Callable[[tuple[Url, ...]], None]) -> None:
+        for place, one in enumerate(lists):
+            self._parts.append(())
+            self._subscriptions.append(one.watch_urls(*self._key, self._hearing(place)))
+        self._queue.subscribe(self._key, listener)
+
+    def _hearing(self, place: int) -> Callable[[tuple[Url, ...]], None]:
+        def hear(urls: tuple[Url, ...], /) -> None:
+            self._parts[place] = urls
+            self._queue.announce(wait=False)
+
+        return hear
+
+    def _find(self, _key: UrlsKey) -> tuple[Url, ...]:
+        return tuple(url for part in tuple(self._parts) for url in part)

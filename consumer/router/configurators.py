@@ -185,14 +185,23 @@ def effect_of(read: ReadRule[Configurators], caller: Mapping[str, str], source: 
     Raises:
         ConfigError: A value does not fit; all problems are in it.
     """
+    items = read.rule.configs if read.rule.enabled else ()
+    entries = (read.entry.find(["configs", number, "parameters"]) for number in range(len(items)))
+    return effect_of_items(zip(items, entries, strict=True), caller, source)
+
+
+def effect_of_items(items: Iterable[tuple[Item, Entry]], caller: Mapping[str, str], source: str) -> Effect:
+    """Say what *items* do, each given with where its parameters were written; else as `effect_of`.
+
+    Raises:
+        ConfigError: A value does not fit; all problems are in it.
+    """
     report = Report(source)
     overlays: list[Overlay] = []
     changes: list[Change] = []
-    items = read.rule.configs if read.rule.enabled else ()
-    for number, item in enumerate(items):
+    for item, parameters in items:
         if not item.is_of(caller):
             continue
-        parameters = read.entry.find(["configs", number, "parameters"])
         changes += _changes(item, parameters, report)
         found, rest = _overlays(parameters, report)
         if item.is_of_some and found:

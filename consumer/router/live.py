@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -13,10 +14,13 @@ from callahead.config.values.line import one_line
 from callahead.registry.api import ConfigurationCentre, Subscription
 from callahead.registry.errors import RegistryError
 from callahead.registry.models import ServiceKey
+from callahead.registry.url_lists import UrlsKey, watch_urls
 
 from ..runtime.forking import fork_safe_lock
 
 if TYPE_CHECKING:
+    from callahead.registry.url import Url
+
     from .configurators import Effect
 
 _LOG = logging.getLogger("callahead.consumer.router")
@@ -66,11 +70,23 @@ def keys_of_provider(application: str, own: str) -> list[RuleKey]:
     return keys if application == own else [*keys, RuleKey(145, "condition", f"{application}.condition-router")]
 
 
+def lists_of(service: ServiceKey) -> dict[RuleKey, UrlsKey]:
+    """List the folders in which rules of Dubbo 2.6 stand; those of the configuration centre go before them.
+
+    Source: Dubbo's ``RegistryDirectory``.
+    """
+    name = service.interface
+    return {
+        RuleKey(0, _CONFIGURATORS, f"{name}/{_CONFIGURATORS}"): UrlsKey(name, _CONFIGURATORS),
+        RuleKey(160, "condition", f"{name}/routers"): UrlsKey(name, "routers"),
+    }
+
+
 class LiveRule(NamedTuple):
     """One rule that is obeyed.
 
     Attributes:
-        key: Which it is.
+        key: Which it is; of a URL it names that in place of the folder.
         rule: As the model of its kind; what configurators do.
     """
 
@@ -82,7 +98,7 @@ class LiveRules:
     """Watches the rules of one reference. A rule that does not parse leaves the one before it in force.
 
     Args:
-        centre: Keeps them.
+        centre: Keeps them; where it has URLs of rules these are obeyed, too.
         service: What the reference calls.
         application: Name of this program, "" where it has none.
         caller: What is known of it, by Dubbo's names.
@@ -101,7 +117,9 @@ class LiveRules:
         self._application = application
         self._caller = caller
         self._changed = changed
-        self._fixed = keys_of(service, application)
+        self._service = service
+        self._lists = lists_of(service)
+        self._fixed = [*keys_of(service, application), *self._lists]
         self._lock = fork_safe_lock()
         self._watched: dict[RuleKey, _Watched] = {}
         self._closed = False
@@ -119,20 +137,24 @@ class LiveRules:
                 return
             before = self._watched
             gone = [before[key] for key in before.keys() - wanted]
-            new = {key: _Watched(key, self._caller, self._changed) for key in wanted - before.keys()}
+            new = {key: self._watch(key) for key in wanted - before.keys()}
             self._watched = {**{key: one for key, one in before.items() if key in wanted}, **new}
         for watched in gone:
             watched.close()
         for watched in new.values():
             watched.begin(self._centre)
-        if any(watched.rule is not None for watched in gone):
+        if any(watched.rules for watched in gone):
             self._changed()
+
+    def _watch(self, key: RuleKey) -> _Watched:
+        if key in self._lists:
+            return _WatchedUrls(key, self._lists[key], self._service, self._caller, self._changed)
+        return _WatchedText(key, self._caller, self._changed)
 
     @property
     def rules(self) -> list[LiveRule]:
         """Those that are in force, in the order in which they are obeyed."""
-        watched = sorted(self._watched.items())
-        return [LiveRule(key, one.rule) for key, one in watched if one.rule is not None]
+        return [rule for _, watched in sorted(self._watched.items()) for rule in watched.rules]
 
     @property
     def problems(self) -> list[str]:
@@ -148,12 +170,12 @@ class LiveRules:
             one.close()
 
 
-class _Watched:
-    """One rule, as it was read last."""
+class _Watched(ABC):
+    """One rule, or a folder of them, as it was read last."""
 
     def __init__(self, key: RuleKey, caller: Mapping[str, str], changed: Callable[[], None]) -> None:
         self.key = key
-        self.rule: Any = None
+        self.rules: tuple[LiveRule, ...] = ()
         self.problem = ""
         self._caller = caller
         self._changed = changed
@@ -161,9 +183,12 @@ class _Watched:
         self._is_closed = False
 
     def begin(self, centre: ConfigurationCentre) -> None:
-        self._subscription = centre.watch(GROUP, self.key.key, self._hear)
+        self._subscription = self._subscribed(centre)
         if self._is_closed:
             self._subscription.close()
+
+    @abstractmethod
+    def _subscribed(self, centre: ConfigurationCentre) -> Subscription: ...
 
     def close(self) -> None:
         self._is_closed = True
@@ -171,25 +196,105 @@ class _Watched:
             with suppress(RegistryError):
                 self._subscription.close()
 
+
+class _WatchedText(_Watched):
+    """One rule, which is a text."""
+
+    def _subscribed(self, centre: ConfigurationCentre) -> Subscription:
+        return centre.watch(GROUP, self.key.key, self._hear)
+
     def _hear(self, text: str | None, /) -> None:
-        before = self.rule
+        before = self.rules
         if text is None or not text.strip():
-            self.rule, self.problem = None, ""
+            self.rules, self.problem = (), ""
         else:
             self._read(text)
-        if self.rule is not before:
-            _LOG.info("rule %s: %s", self.key.key, "obeyed from now on" if self.rule is not None else "gone")
+        if self.rules is not before:
+            _LOG.info("rule %s: %s", self.key.key, "obeyed from now on" if self.rules else "gone")
             self._changed()
 
     def _read(self, text: str) -> None:
         try:
-            self.rule, self.problem = _parsed(self.key, text, self._caller), ""
+            self.rules, self.problem = (LiveRule(self.key, _parsed(self.key, text, self._caller)),), ""
         except ConfigError as error:
-            shown = [one_line(str(problem)) for problem in error.problems[:_MOST_PROBLEMS]]
-            more = len(error.problems) - len(shown)
-            self.problem = "; ".join([*shown, *([f"and {more} more"] if more else [])])
-            kept = "the one before it stays" if self.rule is not None else "none is obeyed"
+            self.problem = _bounded([str(problem) for problem in error.problems])
+            kept = "the one before it stays" if self.rules else "none is obeyed"
             _LOG.warning("rule %s: it cannot be understood, so %s: %s", self.key.key, kept, self.problem)
+
+
+class _Judged(NamedTuple):
+    """What was made of one URL.
+
+    Attributes:
+        rank: Rules of a lower one are obeyed first.
+        rule: None where it is not obeyed.
+        problem: Why not.
+    """
+
+    rank: tuple[str, int]
+    rule: LiveRule | None
+    problem: str = ""
+
+
+class _WatchedUrls(_Watched):
+    """The rules of a folder, each a URL; one that cannot be understood costs none of the others.
+
+    Args:
+        key: Of the folder, as of `_Watched`.
+        urls: Likewise, as the registry has it.
+        service: Those for others are none of ours.
+        caller: As of `_Watched`.
+        changed: Likewise.
+    """
+
+    def __init__(
+        self,
+        key: RuleKey,
+        urls: UrlsKey,
+        service: ServiceKey,
+        caller: Mapping[str, str],
+        changed: Callable[[], None],
+    ) -> None:
+        super().__init__(key, caller, changed)
+        self._urls = urls
+        self._service = service
+        self._judged: dict[str, _Judged] = {}
+
+    def _subscribed(self, centre: ConfigurationCentre) -> Subscription:
+        return watch_urls(centre, *self._urls, self._hear)
+
+    def _hear(self, urls: tuple[Url, ...], /) -> None:
+        if not urls and not self._judged:  # nearly always
+            return
+        from .url_rules import is_for
+
+        old, ours = self._judged, {url.format(): url for url in urls if is_for(url, self._service)}
+        self._judged = {text: old.get(text) or self._judge(url) for text, url in ours.items()}
+        judged = sorted(self._judged.values(), key=lambda one: one.rank)
+        before, self.rules = self.rules, tuple(one.rule for one in judged if one.rule is not None)
+        self.problem = _bounded([one.problem for one in judged if one.problem])
+        if self.rules != before:
+            _LOG.info("rules %s: %d obeyed from now on", self.key.key, len(self.rules))
+            self._changed()
+
+    def _judge(self, url: Url) -> _Judged:
+        from .url_rules import condition_of_url, effect_of_url, origin_of, rank_of
+
+        is_effect = self.key.kind == _CONFIGURATORS
+        try:
+            rank = rank_of(url, self._urls.category)
+            rule = effect_of_url(url, self._caller) if is_effect else condition_of_url(url)
+        except ConfigError as error:
+            problem = _bounded([str(problem) for problem in error.problems])
+            _LOG.warning("rules %s: one is passed over: %s", self.key.key, problem)
+            return _Judged(("", 0), None, problem)
+        return _Judged(rank, LiveRule(self.key._replace(key=origin_of(url)), rule))
+
+
+def _bounded(problems: Sequence[str]) -> str:
+    shown = [one_line(problem) for problem in problems[:_MOST_PROBLEMS]]
+    more = len(problems) - len(shown)
+    return "; ".join([*shown, *([f"and {more} more"] if more else [])])
 
 
 def _parsed(key: RuleKey, text: str, caller: Mapping[str, str]) -> Any:

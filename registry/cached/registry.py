@@ -10,6 +10,8 @@ from ..catalogue import Providers, counted
 from ..errors import RegistryError, RegistryUnavailable
 from ..models import ServiceKey, Snapshot
 from ..notify import NotifyQueue
+from ..url import Url
+from ..url_lists import watch_urls
 from .store import ListStore
 
 
@@ -66,7 +68,7 @@ class CachedRegistry:
 
 
 class CachedCentre(CachedRegistry):
-    """One that also keeps texts, of which the file knows nothing.
+    """One that also keeps texts and rules, of which the file knows nothing.
 
     Args:
         registry: As of `CachedRegistry`; a `ConfigurationCentre`, too.
@@ -80,6 +82,10 @@ class CachedCentre(CachedRegistry):
     def watch(self, group: str, key: str, listener: Callable[[str | None], None], /) -> Subscription:
         """Tell *listener* of a text, as `ConfigurationCentre.watch` promises."""
         return self._centre.watch(group, key, listener)
+
+    def watch_urls(self, interface: str, category: str, listener: Callable[[tuple[Url, ...]], None], /) -> Subscription:
+        """Tell *listener* of what the registry lists, if it does, as `UrlLists.watch_urls` promises."""
+        return watch_urls(self._centre, interface, category, listener)
 
 
 def cached(registry: Registry, store: ListStore) -> Registry:

@@ -12,6 +12,8 @@ from ..catalogue import Providers
 from ..errors import RegistryError
 from ..models import ServiceKey, Snapshot, unique
 from ..notify import NotifyQueue
+from ..url import Url
+from ..url_lists import watch_urls
 from .discovery import Discovery
 
 Step = Literal["APPLICATION_FIRST", "FORCE_APPLICATION", "FORCE_INTERFACE"]
@@ -81,6 +83,10 @@ class DiscoveringRegistry:
     def watch(self, group: str, key: str, listener: Callable[[str | None], None], /) -> Subscription:
         """Tell *listener* of a text, as `ConfigurationCentre.watch` promises."""
         return self._registry.watch(group, key, listener)
+
+    def watch_urls(self, interface: str, category: str, listener: Callable[[tuple[Url, ...]], None], /) -> Subscription:
+        """Tell *listener* of what the registry lists, if it does, as `UrlLists.watch_urls` promises."""
+        return watch_urls(self._registry, interface, category, listener)
 
     def close(self) -> None:
         """End every subscription made here. Idempotent."""

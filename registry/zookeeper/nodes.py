@@ -5,7 +5,8 @@ Source: Dubbo ``ZookeeperRegistry``: ``/<group>/<interface>/<category>/<URL>``, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 from urllib.parse import quote_plus, unquote_plus
 
 from ..catalogue import Catalogue
@@ -17,10 +18,11 @@ from ..url import Url, endpoint_of
 _NO_INTERFACES = frozenset({"config", "mapping", "metadata"})
 
 Entry = tuple[ServiceKey, Endpoint]
+T = TypeVar("T")
 
 
 def folder_of(root: str, interface: str, category: str) -> str:
-    """Name the folder of *interface* for ``providers`` or ``consumers``."""
+    """Name the folder of *interface* for ``providers``, ``consumers``, ``configurators`` or ``routers``."""
     return f"{root}/{quote_plus(interface)}/{category}"
 
 
@@ -65,18 +67,36 @@ def read_providers(source: str, interface: str, children: Iterable[str]) -> tupl
     return Catalogue.of(source, entries), faults
 
 
+def read_urls(children: Iterable[str]) -> tuple[tuple[Url, ...], dict[str, str]]:
+    """Read the names of the nodes under ``configurators`` or ``routers``.
+
+    Returns:
+        The URLs that they are, by name, and for each name that cannot be understood why.
+    """
+    faults: dict[str, str] = {}
+    urls = (_read(child, lambda url: url, faults) for child in sorted(children))
+    return tuple(url for url in urls if url is not None), faults
+
+
 def _entries(interface: str, children: Iterable[str], faults: dict[str, str]) -> Iterator[Entry]:
-    for child in children:
-        try:
-            url = Url.parse(unquote_plus(child, errors="strict"))
-            endpoint = endpoint_of(url)
-        except UnicodeDecodeError:
-            faults[child] = "a node's name is not UTF-8"
-        except ProviderDataError as error:
-            faults[child] = str(error)
-        else:
-            if endpoint is not None:
-                yield ServiceKey(interface, url.parameter("group"), url.parameter("version")), endpoint
+    def entry_of(url: Url) -> Entry | None:
+        endpoint = endpoint_of(url)
+        service = ServiceKey(interface, url.parameter("group"), url.parameter("version"))
+        return None if endpoint is None else (service, endpoint)
+
+    entries = (_read(child, entry_of, faults) for child in children)
+    yield from (entry for entry in entries if entry is not None)
+
+
+def _read(child: str, made: Callable[[Url], T | None], faults: dict[str, str]) -> T | None:
+    """Give what is *made* of the URL that a node's name is; None where there is a fault in it, which is then noted."""
+    try:
+        return made(Url.parse(unquote_plus(child, errors="strict")))
+    except UnicodeDecodeError:
+        faults[child] = "a node's name is not UTF-8"
+    except ProviderDataError as error:
+        faults[child] = str(error)
+    return None
 
 
 def _age(entry: Entry) -> int:

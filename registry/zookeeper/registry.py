@@ -17,7 +17,10 @@ from ..instance import Instances
 from ..models import ANY, ServiceKey
 from ..notify import NotifyQueue
 from ..serial import UNKNOWN, SerialQueue, Unknown
+from ..url import Url
+from ..url_lists import UrlsKey
 from .application import Application
+from .category import Category
 from .enrolment import Enrolment
 from .folder import Folder, Root, together
 from .keeper import Keeper
@@ -56,11 +59,13 @@ class ZookeeperRegistry:
         self._queue = NotifyQueue(policy.id, self._find)
         self._texts_queue: SerialQueue[str, str | None] = SerialQueue(policy.id, self._text)
         self._applications_queue: SerialQueue[str, Instances] = SerialQueue(policy.id, self._instances)
+        self._urls_queue: SerialQueue[UrlsKey, tuple[Url, ...]] = SerialQueue(policy.id, self._urls)
         self._enrolment = Enrolment(policy.id, self._settings.root, policy.application)
         self._keeper = Keeper(policy.id, self._settings, self._enrolment, self._announce)
         self._folders: dict[str, Folder] = {}
         self._texts: dict[str, Text] = {}
         self._applications: dict[str, Application] = {}
+        self._categories: dict[UrlsKey, Category] = {}
         self._catalogue = Catalogue(self._settings.address)
         _REGISTRIES.add(self)
 
@@ -100,6 +105,22 @@ class ZookeeperRegistry:
         self._keeper.wait_for(self._texts[path])
         return self._texts_queue.subscribe(path, listener)
 
+    def watch_urls(self, interface: str, category: str, listener: Callable[[tuple[Url, ...]], None], /) -> Subscription:
+        """Tell *listener* of the nodes of a folder, as `UrlLists.watch_urls` promises.
+
+        Raises:
+            RegistryUnavailable: The system has no thread left.
+            RegistryError: The registry is closed.
+        """
+        key = UrlsKey(interface, category)
+        self._keeper.thread.begin()
+        with self._lock:
+            if key not in self._categories:
+                self._categories[key] = Category(key, self._settings, self._keeper.outdated)
+                self._keeper.add(self._categories[key])
+        self._keeper.wait_for(self._categories[key])
+        return self._urls_queue.subscribe(key, listener)
+
     def watch_application(self, application: str, listener: Callable[[Instances], None], /) -> Subscription:
         """Tell *listener* of instances, as `ApplicationRegistry.watch_application` promises.
 
@@ -138,6 +159,7 @@ class ZookeeperRegistry:
         """End every subscription, the session and its threads. Idempotent."""
         self._queue.close()
         self._texts_queue.close()
+        self._urls_queue.close()
         self._applications_queue.close()
         self._keeper.thread.close()
 
@@ -190,6 +212,10 @@ class ZookeeperRegistry:
         text = self._texts[path]
         return text.text if text.is_known else UNKNOWN
 
+    def _urls(self, key: UrlsKey) -> tuple[Url, ...] | Literal[Unknown.UNKNOWN]:
+        category = self._categories[key]
+        return category.urls if category.is_known else UNKNOWN
+
     def _instances(self, application: str) -> Instances | Literal[Unknown.UNKNOWN]:
         found = self._applications[application]
         return found.told(self._keeper.thread.trouble) if found.is_known else UNKNOWN
@@ -198,6 +224,7 @@ class ZookeeperRegistry:
         self._catalogue = together(self._settings.address, self._folders.values())
         self._queue.announce(wait=False)  # a listener may be closing this registry, which waits for this thread
         self._texts_queue.announce(wait=False)
+        self._urls_queue.announce(wait=False)
         self._applications_queue.announce(wait=False)
 
     def _after_fork(self) -> None:

@@ -182,6 +182,38 @@ def test_without_check_the_server_may_come_later(tmp_path: Path) -> None:
         server.kill()
 
 
+def test_rules_of_dubbo_2_6_change_a_running_consumer(own_server: ZookeeperServer) -> None:
+    """Written as its consoles do, beside the providers; they outlive the session, and end with their nodes."""
+    rules = {
+        f"/dubbo/{FOO}/configurators": f"override://0.0.0.0/{FOO}?category=configurators&dynamic=false&timeout=3000",
+        f"/dubbo/{FOO}/routers": f"route://0.0.0.0/{FOO}?category=routers&router=condition&force=true&rule="
+        + quote_plus("method = find* => port != 1"),
+    }
+    settings = {
+        "application": {"name": "shop"},
+        "registry": {"id": "main", "address": f"zookeeper://{own_server.address}"},
+        "references": {"foo": {"interface": FOO, "module": "callahead.conf.foo_pb2"}},
+    }
+    with EmbeddedProvider() as provider, Consumer(settings) as consumer:
+        provider.serve(FOO, module="callahead.conf.foo_pb2", findFoo=lambda request: {"name": "found"})
+        add(own_server, provider.url, "tri://127.0.0.1:1", folder=f"/dubbo/{FOO}/providers")
+        foo = consumer.reference("foo")
+        for folder, url in rules.items():
+            add(own_server, url, folder=folder)
+        assert until(lambda: (foo.find_foo.policy.timeout_ms, usable(consumer)) == (3000, 1))
+        own_server.kill()
+        assert foo.find_foo(foo_id=1).name == "found"
+        own_server.start()
+        for folder, url in rules.items():
+            change(own_server, partial(KazooClient.delete, path=f"{folder}/{quote_plus(url)}"))
+        assert until(lambda: (foo.find_foo.policy.timeout_ms, usable(consumer)) == (1000, 2))
+
+
+def usable(consumer: Consumer) -> int:
+    """How many providers the rules leave for a call."""
+    return sum(not one.dropped_by for one in consumer.providers("foo", "findFoo").providers)
+
+
 def answer_of(foo: Any) -> str:
     for _ in range(200):
         try:

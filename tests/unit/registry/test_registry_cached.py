@@ -23,6 +23,8 @@ from callahead.registry import (
     RegistryUnavailable,
     ServiceKey,
     Snapshot,
+    Url,
+    UrlLists,
 )
 from callahead.registry.api import ConfigurationCentre, NotifyListener, Subscription
 from callahead.registry.cached.lists import MAX_BYTES, Kept, ListFile
@@ -274,3 +276,17 @@ def test_a_configuration_centre_stays_one(file: Path) -> None:
     centre.watch("dubbo", "k", heard.append)
     assert heard == ["a rule"]
     assert not isinstance(cached(Told(), store), ConfigurationCentre)
+
+
+def test_lists_of_rules_are_passed_on(file: Path) -> None:
+    """Where the registry has none nothing is told."""
+    store, heard = ListStore("main", str(file)), []
+    with MemoryRegistry.named("cached-rules") as space:
+        space.list_urls("a.B", "routers", ["condition://0.0.0.0/a.B"])
+        for registry in (MemoryRegistry(RegistryPolicy(id="main", address="memory://cached-rules")), Applications()):
+            lists = cached(registry, store)
+            assert isinstance(lists, UrlLists)
+            lists.watch_urls("a.B", "routers", heard.append)
+            registry.close()
+    assert heard == [(Url.parse("condition://0.0.0.0/a.B"),)]
+    store.close()

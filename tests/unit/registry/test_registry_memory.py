@@ -16,6 +16,7 @@ from callahead.registry import (
     Url,
 )
 from callahead.registry.memory import MemorySpace
+from callahead.registry.url_lists import UrlsKey
 
 
 @pytest.fixture
@@ -77,6 +78,16 @@ def test_a_bad_provider_changes_nothing(shop: MemorySpace) -> None:
     with pytest.raises(ProviderDataError, match="it has no port"):
         shop.publish("a.B", ["tri://h:2", "tri://h"])
     assert addresses(shop, "a.B") == ["h:1"]
+
+
+def test_bad_lists_of_urls_change_nothing(shop: MemorySpace) -> None:
+    """One that is no URL, and more than a registry may list."""
+    key = UrlsKey("a.B", "routers")
+    shop.list_urls(*key, ["condition://0.0.0.0/a.B"])
+    for bad in (["no url"], ["condition://0.0.0.0/a.B"] * 1001):
+        with pytest.raises(ProviderDataError):
+            shop.list_urls(*key, bad)
+    assert len(shop.urls(key)) == 1
 
 
 def test_a_switched_off_provider_is_not_seen(shop: MemorySpace) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
+from urllib.parse import quote_plus
 
 import pytest
 from kazoo.exceptions import ConnectionLoss, NoAuthError
@@ -13,8 +14,11 @@ from support.applications import metadata_of
 
 from callahead.config.policy import RegistryPolicy
 from callahead.registry.models import ServiceKey
+from callahead.registry.url import Url
+from callahead.registry.url_lists import UrlsKey
 from callahead.registry.zookeeper.application import Application
-from callahead.registry.zookeeper.folder import Folder, Root
+from callahead.registry.zookeeper.category import Category
+from callahead.registry.zookeeper.folder import KEPT, Folder, Root
 from callahead.registry.zookeeper.session import Session
 from callahead.registry.zookeeper.settings import Settings
 from callahead.registry.zookeeper.watched import Watched
@@ -215,3 +219,49 @@ def test_a_node_that_is_no_url_costs_no_other(folder: Folder, says: Says, node: 
     assert folder.passed_over.note.startswith("; 1 passed over, such as ")
     assert len(folder.passed_over.note) < 350
     assert folder.passed_over.note.isprintable()
+
+
+RULES = "/top/dubbo/a.B/configurators"
+OVERRIDE = "override://0.0.0.0/a.B?timeout=1000"
+
+
+@pytest.fixture
+def category() -> Category:
+    return Category(UrlsKey("a.B", "configurators"), SETTINGS, lambda _watched: None)
+
+
+def test_the_urls_of_a_category_are_read_and_faults_passed_over(
+    category: Category, says: Says, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each fault is logged once, without its secrets."""
+    nodes = [quote_plus(OVERRIDE), "no+url", "override%3A%2F%2Fh%3Ax%2Fa.B%3Ftoken%3Ds3same", "%ff"]
+    says.folders[RULES] = dict.fromkeys(nodes, b"")
+    with caplog.at_level(logging.WARNING, "callahead.registry"):
+        read(category, says)
+        read(category, says)
+    assert (category.urls, category.problem) == ((Url.parse(OVERRIDE),), "")
+    assert caplog.text.count("zookeeper://h:1/top/dubbo: a.B/configurators: a node is passed over: ") == 3
+    assert "s3same" not in caplog.text
+
+
+def test_too_many_urls_leave_the_last_ones(category: Category, says: Says) -> None:
+    """Nobody has so many rules for one interface."""
+    says.folders[RULES] = {quote_plus(OVERRIDE): b""}
+    read(category, says)
+    says.folders[RULES] = dict.fromkeys(map(str, range(1001)), b"")
+    read(category, says)
+    assert len(category.urls) == 1
+    assert category.problem == "it has 1001 nodes, and may have 1000; the last good list stays"
+
+
+def test_rules_outlive_the_data_of_a_server_but_not_their_own_end(category: Category, says: Says) -> None:
+    """After the session was lost a folder that is gone is no news, and one that is empty is."""
+    says.folders[RULES] = {quote_plus(OVERRIDE): b""}
+    read(category, says)
+    category.is_guarded = True
+    del says.folders[RULES]
+    read(category, says)
+    assert (len(category.urls), category.problem) == (1, KEPT)
+    says.folders[RULES] = {}
+    read(category, says)
+    assert (category.urls, category.problem) == ((), "")
