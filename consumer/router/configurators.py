@@ -109,16 +109,20 @@ class Item(Part):
 
     def means(self, endpoint: Endpoint) -> bool:
         """Tell whether it is meant for the provider at *endpoint*."""
-        address, host, port = endpoint.address, endpoint.host, endpoint.port
-        listed = (address, host, f"{_ANY[1]}:{port}", f"{_ANY[1]}:*", _ANY[1])
-        if self.provider_addresses and not any(one in listed for one in self.provider_addresses):
+        if self.provider_addresses and not any(one in self.provider_addresses for one in _names_of(endpoint)):
             return False
         match = self.match
         if match is None:
             return True
+        address, host, port = endpoint.address, endpoint.host, endpoint.port
         if match.provider_address is not None and not match.provider_address.accepts(address, host, port):
             return False
         return all(one.value.accepts(endpoint.parameters.get(one.key)) for one in match.param)
+
+
+def _names_of(endpoint: Endpoint) -> tuple[str, ...]:
+    """List what a rule may name the provider at *endpoint* by."""
+    return (endpoint.address, endpoint.host, f"{_ANY[1]}:{endpoint.port}", f"{_ANY[1]}:*", _ANY[1])
 
 
 def _names(named: Iterable[str], value: str) -> bool:
@@ -257,13 +261,33 @@ def _truth(entry: Entry, report: Report) -> bool:
     return text == "true"
 
 
-def changed(endpoint: Endpoint, changes: Iterable[Change]) -> Endpoint | None:
-    """Give *endpoint* as rules want it seen, None where they take it out."""
-    disabled = False
-    for change in changes:
-        if change.item.means(endpoint):
-            weight = endpoint.weight if change.weight is None else change.weight
-            told = {**endpoint.parameters, **change.parameters}
-            endpoint = replace(endpoint, weight=weight, parameters=told)
-            disabled = disabled if change.is_disabled is None else change.is_disabled
-    return None if disabled else endpoint
+class Changes:
+    """What rules say of providers, kept by their addresses: consoles write a rule for each of a thousand.
+
+    Args:
+        changes: In the order in which they are obeyed.
+    """
+
+    def __init__(self, changes: Iterable[Change]) -> None:
+        self._changes = tuple(changes)
+        self._places: dict[str, list[int]] = {}
+        for place, change in enumerate(self._changes):
+            for name in set(change.item.provider_addresses) or {""}:
+                self._places.setdefault(name, []).append(place)
+
+    def seen(self, endpoint: Endpoint) -> Endpoint | None:
+        """Give *endpoint* as the rules want it seen, None where they take it out."""
+        disabled = False
+        for change in self._about(endpoint):
+            if change.item.means(endpoint):  # as the ones before have left it
+                weight = endpoint.weight if change.weight is None else change.weight
+                told = {**endpoint.parameters, **change.parameters}
+                endpoint = replace(endpoint, weight=weight, parameters=told)
+                disabled = disabled if change.is_disabled is None else change.is_disabled
+        return None if disabled else endpoint
+
+    def _about(self, endpoint: Endpoint) -> list[Change]:
+        """Give those that name the address of *endpoint*, or none."""
+        names = ("", *_names_of(endpoint))
+        places = {place for name in names for place in self._places.get(name, ())}
+        return [self._changes[place] for place in sorted(places)]

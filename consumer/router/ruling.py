@@ -18,10 +18,11 @@ from .routing import Routing
 from .tag_router import FORCE, TAG, TagRouter
 
 if TYPE_CHECKING:
-    from .configurators import Effect
+    from .configurators import Change, Effect
     from .live import LiveRule, LiveRules
 
 _CONFIGURATORS = "configurators"
+_MOST_TOLD = 3
 
 
 def caller_of(policy: ReferencePolicy, service: ServiceKey, application: str) -> Mapping[str, str]:
@@ -41,6 +42,13 @@ def caller_of(policy: ReferencePolicy, service: ServiceKey, application: str) ->
         TAG: policy.tag,
     }
     return MappingProxyType({**policy.default.attachments, **{key: value for key, value in known.items() if value}})
+
+
+def _told(changes: Iterable[Change]) -> str:
+    """Name the rules that disable providers, the first few of many."""
+    by = tuple(dict.fromkeys(change.origin for change in changes if change.is_disabled))
+    more = [f"{len(by) - _MOST_TOLD} more"] if len(by) > _MOST_TOLD else []
+    return ", ".join([*by[:_MOST_TOLD], *more])
 
 
 class Ruling:
@@ -123,12 +131,12 @@ class Ruling:
         changes = [change for effect in self._effects for change in effect.changes]
         if not changes:
             return snapshot
-        from .configurators import changed
+        from .configurators import Changes
 
-        kept = tuple(one for each in snapshot.endpoints if (one := changed(each, changes)) is not None)
+        obeyed = Changes(changes)
+        kept = tuple(one for each in snapshot.endpoints if (one := obeyed.seen(each)) is not None)
         gone = len(snapshot.endpoints) - len(kept)
-        by = ", ".join(dict.fromkeys(change.origin for change in changes if change.is_disabled))
-        reason = f"{snapshot.reason}; {gone} disabled by {by}" if gone else snapshot.reason
+        reason = f"{snapshot.reason}; {gone} disabled by {_told(changes)}" if gone else snapshot.reason
         return replace(snapshot, endpoints=kept, reason=reason)
 
     def takes(self, endpoints: Iterable[Endpoint]) -> bool:

@@ -14,6 +14,7 @@ from callahead.registry import (
     RegistryUnavailable,
     ServiceKey,
     Snapshot,
+    Url,
 )
 from callahead.registry.memory import MemorySpace
 
@@ -122,3 +123,13 @@ def test_listeners_that_publish_to_the_other_registry_do_not_lock_up(
     heard.wait_for("h:1099", "h:2099")
     versions = [snapshot.version for snapshot in heard.snapshots]
     assert versions == sorted(set(versions))
+
+
+def test_the_urls_of_rules_are_those_of_all(merged: MergedRegistry, one: MemorySpace, two: MemorySpace) -> None:
+    """In the order of the registries; a change in any is told."""
+    first, second = (f"override://0.0.0.0/a.B?timeout={number}" for number in (1, 2))
+    two.list_urls("a.B", "configurators", [second])
+    heard: list[tuple[Url, ...]] = []
+    merged.watch_urls("a.B", "configurators", heard.append)
+    one.list_urls("a.B", "configurators", [first])
+    assert heard == [(Url.parse(second),), (Url.parse(first), Url.parse(second))]

@@ -68,6 +68,18 @@ def test_a_host_with_a_port_is_a_provider(ruled: Ruled) -> None:
         ruled.asked()
 
 
+def test_a_rule_for_each_of_many_providers_disables_it(ruled: Ruled) -> None:
+    """As consoles write them; the error names the first few."""
+    hosts = [f"10.0.{number // 250}.{number % 250}:1" for number in range(1000)]
+    ruled.publish(*(f"tri://{host}" for host in hosts))
+    change(ruled, *(override("disabled=true", host) for host in hosts[1:]))
+    assert ruled.asked() == {hosts[0]}
+    change(ruled, *(override("disabled=true", host) for host in hosts))
+    with pytest.raises(NoProviderAvailable, match="1000 disabled by override://.*, 997 more") as caught:
+        ruled.asked()
+    assert len(str(caught.value)) < 1500
+
+
 @pytest.mark.parametrize(
     ("url", "is_obeyed"),
     [
