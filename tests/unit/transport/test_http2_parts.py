@@ -126,7 +126,7 @@ def test_messages_are_unpacked_up_to_the_limit() -> None:
     assert plain(Message(False, b"abc"), "gzip", 3) == b"abc"
 
 
-@pytest.mark.parametrize("data", [b"", b"abc", gzip.compress(b"x" * 100)[:-1]])
+@pytest.mark.parametrize("data", [b"", b"abc", gzip.compress(b"x" * 100)[:-1]], ids=["nothing", "no gzip", "cut short"])
 def test_messages_that_cannot_be_unpacked(data: bytes) -> None:
     """Each is an error of its own call."""
     assert isinstance(plain(Message(True, data), "gzip", 1000), RemoteProtocolError)
