@@ -31,8 +31,8 @@ class Provider:
     """
 
     __slots__ = (
-        "_changed", "endpoint", "has_left", "is_read_only", "is_watched", "name", "suspicion", "unhealthy_until",
-        "warm_at", "warm_ms", "weight",
+        "_changed", "_is_unreachable", "endpoint", "has_left", "is_read_only", "is_watched", "name", "suspicion",
+        "unhealthy_until", "warm_at", "warm_ms", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -40,7 +40,7 @@ class Provider:
     ) -> None:
         self.name = str(endpoint)
         self.unhealthy_until = 0.0
-        self.is_read_only = self.is_watched = self.has_left = False
+        self.is_read_only = self.is_watched = self.has_left = self._is_unreachable = False
         self.suspicion: Any = None
         self._changed = changed
         self.take(endpoint, now_ms, now)
@@ -70,9 +70,20 @@ class Provider:
 
     def pass_over(self, until: float) -> None:
         """Pass it over until the monotonic second *until*; 0 for no longer."""
+        self._is_unreachable = False
         self.unhealthy_until = until
         self.is_watched = until > 0 or self.suspicion is not None
         self._changed(self)
+
+    def miss(self, until: float) -> None:
+        """Pass it over until the monotonic second *until*, or until it is `reached`: no connection to it came about."""
+        self.pass_over(until)
+        self._is_unreachable = True
+
+    def reached(self) -> None:
+        """Note that a connection to it is there; it stays passed over where that was for anything else."""
+        if self._is_unreachable:
+            self.pass_over(0.0)
 
     def suspect(self, suspicion: Any) -> None:
         """Keep *suspicion*, None for none."""

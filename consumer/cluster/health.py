@@ -91,10 +91,10 @@ class Suspicion:
 class Health:
     """Judges the providers of one reference by the ends of their attempts; from any thread.
 
-    One to which no connection came about is passed over for a second (Finagle's ``FailFast``). One whose attempts time
-    out, lose their connection or are refused is ejected, as *policy* says (Envoy's outlier detection), but never all.
-    When the time of either is over one call at a time tries it, until one is answered. The answers of a provider of
-    which nothing is suspected never come here.
+    One to which no connection came about is passed over for a second (Finagle's ``FailFast``), or until its transport
+    has one again. One whose attempts time out, lose their connection or are refused is ejected, as *policy* says
+    (Envoy's outlier detection), but never all. When the time of either is over one call at a time tries it, until one
+    is answered. The answers of a provider of which nothing is suspected never come here.
     """
 
     def __init__(self, directory: Directory, policy: Outlier, clock: Clock) -> None:
@@ -125,6 +125,14 @@ class Health:
             _LOG.warning(text, attempt.policy.reference, provider.name, seconds, error)
 
     def _unreachable(self, provider: Provider, now: float) -> None:
+        suspicion = provider.suspicion
+        if suspicion is not None and suspicion.ejected_until:
+            self._spare(provider, now)  # no connection ends what it was ejected for
+        else:
+            self._tried_at.pop(provider, None)
+            provider.miss(now + UNHEALTHY_S)
+
+    def _spare(self, provider: Provider, now: float) -> None:
         self._tried_at.pop(provider, None)
         suspicion = provider.suspicion
         ends = 0.0 if suspicion is None else suspicion.ejected_until
@@ -136,7 +144,7 @@ class Health:
         It may be about to start. That it said so to a call proves nothing yet, for the mistake may be the call's.
         """
         with self._lock:
-            self._unreachable(provider, self._clock())
+            self._spare(provider, self._clock())
 
     def _answered(self, attempt: Attempt, now: float) -> None:
         provider = attempt.provider

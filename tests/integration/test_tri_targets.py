@@ -1,4 +1,4 @@
-"""Addresses that gRPC resolves by itself: ``url: dns:///host:port``."""
+"""Addresses that gRPC resolves by itself: ``url: dns:///host:port`` and ``xds:///name``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from callahead.consumer import Consumer, NoProviderAvailable, RpcError
+from callahead.consumer import Consumer, NoProviderAvailable, RpcError, TransportError
 from callahead.consumer.testing import EmbeddedProvider
 
 
@@ -46,3 +46,14 @@ def test_a_name_that_cannot_be_resolved_fails_the_call_alone(port: int) -> None:
         one.reference("foo").find_foo(foo_id=1)
     assert not isinstance(failure.value, NoProviderAvailable)
     assert failure.value.endpoint == "tri://dns:///nowhere.invalid:1"
+
+
+def test_xds_without_a_bootstrap_file_fails_the_call_and_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, in some words that name the target and gRPC's own variable; nobody waits for the end of the call."""
+    for name in ("GRPC_XDS_BOOTSTRAP", "GRPC_XDS_BOOTSTRAP_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    with consumer("xds:///foo", timeout=20_000, retries=0) as one, pytest.raises(TransportError) as failure:
+        one.reference("foo").find_foo(foo_id=1)
+    assert failure.value.endpoint == "tri://xds:///foo"
+    assert "GRPC_XDS_BOOTSTRAP" in failure.value.message
+    assert len(str(failure.value)) < 500

@@ -301,7 +301,7 @@ def test_silence_is_noticed_by_heartbeats(wire: Wire, provider: JavaProvider, co
 def test_heartbeats_keep_the_connection(wire: Wire, provider: JavaProvider, consume: Consume) -> None:
     """The provider answers heartbeats, each by its id, and ends a silent connection only where none come.
 
-    The next call on that one opens another connection and succeeds.
+    Another one is opened in its place without a call, and the next call succeeds.
     """
     mute = consume({"echo": wire.java(provider, "EchoService", heartbeat=0)})
     assert mute.reference("echo").echo("before") == "before"
@@ -322,9 +322,8 @@ def test_heartbeats_keep_the_connection(wire: Wire, provider: JavaProvider, cons
     assert 6 <= len(beats) <= 12
     assert [beat[8:24] for beat in beats] == [answer[8:24] for answer in answered]
     assert len(frames) == len(beats) + len(answered)
-    assert counters.connects == 1
+    assert until(lambda: counters.connects > 1)
     assert mute.reference("echo").echo("after") == "after"
-    assert counters.connects == 2
 
 
 @each_dubbo_wire

@@ -1,4 +1,4 @@
-"""One TCP connection that speaks the dubbo protocol: connects when it is first needed, and again after it is lost.
+"""One TCP connection that speaks the dubbo protocol: connects when it is first needed, and again once it is lost.
 
 Its state belongs to whoever holds its `Ownership`: mostly the I/O thread, whose every entry takes it, and while a
 blocking call is made on an idle connection the calling thread, which then leads (see `Leading`).
@@ -30,6 +30,7 @@ from ..tcp.outbox import Outbox
 from ..tcp.ownership import Ownership
 from ..tcp.poller import READ, WRITE
 from ..tcp.posted import Posted
+from ..tcp.redial import Redial
 from ..tcp.stream import Stream
 from ..trouble import Trouble
 from .inbox import Inbox
@@ -110,6 +111,7 @@ class Connection:
             address, tls, settings.connect_timeout, thread, clock, random,
             opened=self._opened, failed=self._not_opened,
         )  # fmt: skip
+        self._redial = Redial(self.providers, self._dial_again, thread, clock, random)
         self._posted: Posted[Call] = Posted(calls, settings.room, self.name, thread, self._accept_posted)
         self.post = self._posted.post
         self._is_flushing = False
@@ -181,6 +183,13 @@ class Connection:
         if self.state is State.IDLE:
             self.state = State.DIALLING
             self._connecting.begin()
+
+    def _dial_again(self, _: None = None) -> None:
+        if self._owner.enter(self._dial_again, None):
+            if self.state is State.IDLE:
+                self.state = State.DIALLING
+                self._connecting.begin(is_for_calls=False)
+            self._owner.leave()
 
     def _refuse(self, call: Call) -> BaseException | None:
         if call.is_cancelled:
@@ -296,6 +305,7 @@ class Connection:
     def _open(self, opened: socket.socket) -> None:
         self.state = State.OPEN
         self.counters.connects += 1
+        self._redial.opened()
         self._stream.open(opened, self)
         if not self._is_tls:  # which may hold bytes that a leader would wait for in vain
             self._owner.watch(opened.fileno())
@@ -311,6 +321,7 @@ class Connection:
         try:
             if self.state is State.DIALLING:
                 self.state = State.IDLE
+                self._redial.begin()
                 self._calls.fail_all(lambda call, _: not_connected(trouble, call))
                 self._close_if_drained()
         finally:
@@ -339,13 +350,16 @@ class Connection:
         trouble = wordless(problem, "dubbo", is_tls=self._is_tls) if self._stream.is_new else Trouble(problem)
         self._drop_socket()
         self.state = State.IDLE
-        self.stop_notice.end(self._clock() + _STOPPING_S)
+        stopped = self._clock() + _STOPPING_S
+        # Posted, since this may be a leader's thread.
+        self._thread.post(self._redial.begin, stopped if self.stop_notice.end(stopped) else 0.0)
         self._calls.fail_all(lambda call, begun: broken(trouble, call, begun=begun))
 
     def _turned_away(self, trouble: Trouble) -> None:
         self._drop_socket()
         self.state = State.IDLE
         self._connecting.turned_away(trouble)
+        self._thread.post(self._redial.begin, 0.0)
         self._calls.fail_all(lambda call, _: not_connected(trouble, call))
 
     def _drop_socket(self) -> None:
@@ -388,6 +402,7 @@ class Connection:
             return
         self.state = State.CLOSED
         self._connecting.abandon()
+        self._redial.stop()
         self._drop_socket()
         self._owner.close()
         self._thread.tick_never(self)

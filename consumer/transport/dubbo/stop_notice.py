@@ -29,12 +29,16 @@ class StopNotice:
             for provider in list(self._providers):
                 provider.set_read_only(is_stopping)
 
-    def end(self, until: float) -> None:
+    def end(self, until: float) -> bool:
         """Note that the connection is lost: a peer that was about to stop is passed over *until* that monotonic second.
+
+        Returns whether it was.
 
         It may close its connections before it stops to listen, and would take a new one only to drop it.
         """
-        if self._is_given:
+        was_given = self._is_given
+        if was_given:
             for provider in list(self._providers):
                 provider.pass_over(until)
         self.give(False)
+        return was_given

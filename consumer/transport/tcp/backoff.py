@@ -7,7 +7,9 @@ from random import Random
 from ..trouble import Trouble
 
 _FIRST_S = 0.1
-_LONGEST_S = 5.0
+LONGEST_S = 5.0
+"""The longest wait, in seconds."""
+
 _MOST_DOUBLINGS = 10
 
 
@@ -20,12 +22,13 @@ class Backoff:
         self._until = 0.0
         self.failures = 0
 
-    def begin(self, trouble: Trouble, now: float) -> None:
-        """Wait once more, because of *trouble*."""
-        longest = min(_LONGEST_S, _FIRST_S * 2 ** min(self.failures, _MOST_DOUBLINGS))
+    def begin(self, trouble: Trouble, now: float) -> float:
+        """Wait once more, because of *trouble*; returns the monotonic second at which that is over."""
+        longest = min(LONGEST_S, _FIRST_S * 2 ** min(self.failures, _MOST_DOUBLINGS))
         self.failures += 1
         self._last = trouble
         self._until = now + longest * (0.5 + self._random.random() / 2)
+        return self._until
 
     def end(self) -> None:
         """Begin with the shortest wait again."""

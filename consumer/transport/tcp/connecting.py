@@ -48,10 +48,15 @@ class Connecting:
         self._failed = failed
         self._backoff = Backoff(random)
         self._dial: Dial | None = None
+        self._is_for_calls = True
         self._due = NEVER
 
-    def begin(self) -> None:
-        """Dial; ends by one of the two callbacks, or by `abandon`."""
+    def begin(self, *, is_for_calls: bool = True) -> None:
+        """Dial; ends by one of the two callbacks, or by `abandon`.
+
+        Where it is not *is_for_calls*, and fails, no call is refused for it: the first that comes may dial at once.
+        """
+        self._is_for_calls = is_for_calls
         self._due = self._clock() + self._timeout
         self._thread.tick_at(self, self._due)
         self._dial = Dial(self._address, self._tls, self._thread, self._succeed, self._fail)
@@ -83,12 +88,13 @@ class Connecting:
 
     def _fail(self, trouble: Trouble) -> None:
         self._forget()
-        self._backoff.begin(trouble, self._clock())
+        self.turned_away(trouble)
         self._failed(trouble)
 
     def turned_away(self, trouble: Trouble) -> None:
         """Note that the peer ended the connection that had come about; the next one waits as after any *trouble*."""
-        self._backoff.begin(trouble, self._clock())
+        if self._is_for_calls:
+            self._backoff.begin(trouble, self._clock())
 
     def abandon(self) -> None:
         """Stop dialling, and tell nobody."""

@@ -246,6 +246,29 @@ def test_one_that_cannot_be_reached_is_tried_by_one_call_at_a_time() -> None:
     assert not estate.health.admits(estate.first, 1000)
 
 
+def test_one_that_is_reached_again_is_asked_at_once() -> None:
+    """No call has to find out by itself that the connection is there."""
+    estate = Estate(3)
+    estate.ask(estate.first, ConnectFailed("refused", not_sent=True))
+    assert len(estate.asked) == 2
+    estate.first.reached()
+    assert len(estate.asked) == 3
+    assert estate.health.admits(estate.first, 1000)
+    assert estate.health.counts().probes == 0
+
+
+def test_one_that_was_ejected_is_brought_back_by_no_connection() -> None:
+    """It takes connections, and fails; nor is one whose method another one has, whatever it was before."""
+    estate = Estate(3)
+    estate.ask(estate.first, lost(), times=5)
+    estate.ask(estate.first, ConnectFailed("refused", not_sent=True))
+    estate.directory.providers[1].miss(estate.clock() + 1)
+    estate.health.lacks(estate.directory.providers[1])
+    for provider in estate.directory.providers:
+        provider.reached()
+    assert estate.asked == [estate.directory.providers[2].name]
+
+
 def test_it_can_be_switched_off() -> None:
     """Then only those are passed over that cannot be connected to."""
     estate = Estate(enabled=False)

@@ -10,11 +10,13 @@ import pytest
 from support.dubbo_connection import call_of, held
 
 from callahead.consumer.call.invocation import Outcome
+from callahead.consumer.call.provider import Provider
 from callahead.consumer.errors import ConnectFailed, ConnectionLost, ConsumerClosed
 from callahead.consumer.transport.dubbo.connection import State
 from callahead.consumer.transport.tcp.call import Call
 from callahead.consumer.transport.tcp.poller import READ, WRITE
 from callahead.consumer.wire.header import response_frame
+from callahead.registry.models import Endpoint
 
 
 class Line:
@@ -39,11 +41,15 @@ class Line:
         self.connection.post(self.call(number))
         self.thread.run()
 
-    def connect(self) -> socket.socket:
-        """Let the dial succeed."""
+    def hear(self) -> None:
+        """Let the dial hear what has become of it."""
         self.thread.run()
         (dial,) = self.thread.handlers.values()
         dial.on_ready(WRITE)
+
+    def connect(self) -> socket.socket:
+        """Let the dial succeed."""
+        self.hear()
         self.peer, _ = self.listener.accept()
         return self.peer
 
@@ -56,12 +62,39 @@ class Line:
         self.connection.on_ready(READ)
         return peer
 
+    def lose(self) -> None:
+        """Let the peer close an open connection."""
+        self.open().close()
+        self.connection.on_ready(READ)
+        self.thread.run()
+
+    def stop(self) -> None:
+        """Let the peer take no connection."""
+        self.listener.close()
+
+    def restart(self) -> None:
+        """Let it take them again."""
+        self.listener = socket.create_server(("127.0.0.1", int(self.connection.name.rpartition(":")[2])))
+
+    def pass_time(self) -> None:
+        """Let ten seconds pass, and all that is due tick once."""
+        self.clock.advance(10.0)
+        for one in list(self.thread.due):
+            del self.thread.due[one]
+            self.thread.tick_at(one, one.tick(self.clock.now))
+        self.thread.run()
+
     def close(self) -> None:
         self.connection.close()
         self.thread.run()
         for one in (self.listener, self.peer):
             if one is not None:
                 one.close()
+
+
+def provider() -> Provider:
+    """Whoever is asked by the connection."""
+    return Provider(Endpoint(protocol="dubbo", host="127.0.0.1", port=1), lambda _: None)
 
 
 @pytest.fixture
@@ -110,6 +143,77 @@ def test_a_lost_connection_ends_its_calls_and_connects_again(line: Line) -> None
     line.post(3)
 
     assert line.connection.state is State.DIALLING
+
+
+def test_a_lost_connection_is_dialled_without_a_call(line: Line) -> None:
+    """The next call finds it open."""
+    line.connection.providers.add(provider())
+    line.lose()
+    assert line.connection.state is State.IDLE
+    line.pass_time()
+    assert line.connection.state is State.DIALLING
+    peer = line.connect()
+    line.post(2)
+    line.connection.flush()
+
+    assert (peer.recv(100), line.connection.counters.connects) == (b"frame", 2)
+
+
+def test_a_call_joins_the_dial_in_the_background(line: Line) -> None:
+    """There is one at a time."""
+    line.connection.providers.add(provider())
+    line.lose()
+    line.pass_time()
+    line.post(2)
+    assert line.connect().recv(100) == b"frame"
+    line.pass_time()
+
+    assert line.connection.counters.connects == 2
+
+
+def test_a_dial_in_the_background_that_failed_refuses_no_call(line: Line) -> None:
+    """The next one dials by itself, for the provider may be back."""
+    line.connection.providers.add(provider())
+    line.lose()
+    line.stop()
+    line.pass_time()
+    line.hear()
+    assert line.connection.state is State.IDLE
+    line.restart()
+    line.post(2)
+
+    assert (line.connection.state, line.ended.get(2)) == (State.DIALLING, None)
+
+
+def test_a_connection_that_could_not_be_made_is_dialled_again(line: Line) -> None:
+    """Without a further call, once the wait is over."""
+    line.connection.providers.add(provider())
+    line.stop()
+    line.post(1)
+    line.hear()
+    assert isinstance(line.ended[1].error, ConnectFailed)
+    line.restart()
+    line.pass_time()
+
+    assert line.connection.state is State.DIALLING
+
+
+def test_a_connection_that_no_provider_uses_is_not_dialled_again(line: Line) -> None:
+    """They have left the registry."""
+    line.lose()
+    line.pass_time()
+
+    assert (line.connection.state, line.thread.handlers) == (State.IDLE, {})
+
+
+def test_a_closed_connection_is_not_dialled_again(line: Line) -> None:
+    """Nothing is planned for it any more, though its provider is in the registry."""
+    line.connection.providers.add(provider())
+    line.lose()
+    line.connection.close()
+    line.thread.run()
+
+    assert (line.connection.state, line.thread.due) == (State.CLOSED, {})
 
 
 def test_a_drained_connection_closes_after_its_last_call(line: Line) -> None:

@@ -25,6 +25,7 @@ from ...tcp.counters import Counters
 from ...tcp.io_thread import IoThread
 from ...tcp.loss import not_connected
 from ...tcp.posted import Posted
+from ...tcp.redial import Redial
 from ...trouble import Trouble
 from .call import StreamCall
 from .session import Fed, Hears, Session
@@ -72,6 +73,7 @@ class Connection:
             address, tls, settings.connect_timeout, thread, clock, random,
             opened=self._opened, failed=self._not_opened,
         )  # fmt: skip
+        self._redial = Redial(self.providers, self._dial_again, thread, clock, random)
         self._hears = Hears(
             lambda: self._connecting.stage, opened=self._session_opened, leaves=self._session_leaves,
             ended=self._session_ended,
@@ -198,11 +200,15 @@ class Connection:
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
-    def _dial(self) -> None:
+    def _dial_again(self) -> None:
+        if self._session is None and not self._is_closed:
+            self._dial(is_for_calls=False)
+
+    def _dial(self, *, is_for_calls: bool = True) -> None:
         more = (self._settings, self._thread, self._clock, self._callbacks, self.counters, self._hears)
         self._session = Session(self.name, *more)
         self._due = self._clock() + self._settings.connect_timeout
-        self._connecting.begin()
+        self._connecting.begin(is_for_calls=is_for_calls)
 
     def _opened(self, opened: socket.socket) -> None:
         session = self._session
@@ -219,16 +225,19 @@ class Connection:
 
     def _not_opened(self, trouble: Trouble) -> None:
         session, self._session = self._session, None
+        self._redial.begin()
         if session is not None:
             session.fail(trouble)
 
     def _session_opened(self, session: Session) -> None:
         del session
         self.counters.connects += 1
+        self._redial.opened()
 
     def _session_leaves(self, session: Session, calls: list[StreamCall]) -> None:
         if self._session is session:
             self._session = None
+            self._redial.begin()
             self._old.append(session)
             if self._is_draining:
                 session.drain()
@@ -259,6 +268,7 @@ class Connection:
     def _session_ended(self, session: Session, trouble: Trouble | None) -> None:
         if self._session is session:
             self._session = None
+            self._redial.begin()
         elif session in self._old:
             self._old.remove(session)
         if trouble is not None:
@@ -292,6 +302,7 @@ class Connection:
             return
         self._is_closed = True
         self._connecting.abandon()
+        self._redial.stop()
         for session in [*self._old, *([self._session] if self._session is not None else [])]:
             session.close()
 
