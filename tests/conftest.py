@@ -33,7 +33,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the long tests be asked for."""
     parser.addoption("--full", action="store_true", help="run what is long, too: Java providers, benchmarks, memory")
     parser.addoption(
-        "--rounds", type=int, default=1, help="how often tests/estate restarts each Java provider; default 1"
+        "--rounds",
+        type=int,
+        default=1,
+        help="how often tests/estate restarts each Java provider, default 1; from 2 on what takes minutes is run, too",
     )
 
 
@@ -56,14 +59,19 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return 0 if is_one_file or cores == 1 or config.getoption("--full") else 2 * cores
 
 
+def _unasked(config: pytest.Config) -> list[str]:
+    """Name the marks of what nobody has asked for."""
+    asked = {"long": config.getoption("--full"), "minutes": config.getoption("--rounds") > 1}
+    return [mark for mark, is_asked in asked.items() if not is_asked]
+
+
 @pytest.hookimpl(trylast=True)  # the folders have marked theirs by then
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is long, unless it is asked for."""
-    if config.getoption("--full"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("long")]
+    unasked = _unasked(config)
+    left_out = [item for item in items if any(map(item.get_closest_marker, unasked))]
     if left_out:
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        items[:] = [item for item in items if not any(map(item.get_closest_marker, unasked))]
         config.hook.pytest_deselected(items=left_out)
         config.stash[_LEFT_OUT] = len(left_out)
 
@@ -93,7 +101,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say what was left out."""
     count = config.stash.get(_LEFT_OUT, 0)
     if count:
-        terminalreporter.write_line(f"{count} long tests were left out; nox -s full, or pytest --full, runs them too")
+        terminalreporter.write_line(f"{count} long tests were left out; nox -s full and nox -s estate run them too")
 
 
 def _threads() -> set[threading.Thread]:

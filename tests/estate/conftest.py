@@ -1,7 +1,8 @@
 """An estate: several real providers in processes of their own, a registry that lists them, and a consumer.
 
 A test of this folder makes a fault that befalls a part of it, and looks at what callers see. Its short form is marked
-``slow``, and ``long`` where it takes more than some seconds; ``nox -s estate`` runs all of them.
+``slow``, and ``long`` where it takes more than some seconds; what is marked ``minutes`` is left to ``nox -s estate``,
+which runs all of them.
 """
 
 from __future__ import annotations

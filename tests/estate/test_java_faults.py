@@ -65,6 +65,7 @@ def test_one_that_freezes_is_ejected_and_comes_back(java_estate: JavaEstate, pro
         assert len(late) <= health(consumer).probes + 2
 
 
+@pytest.mark.minutes
 def test_hedges_answer_for_one_that_is_frozen(java_estate: JavaEstate, protocol: str) -> None:
     """No call of an idempotent method fails, and what lost is not under way any more."""
     frozen = java_estate.providers[2]
@@ -85,6 +86,7 @@ def hedges(consumer: Consumer) -> int:
     return consumer.counts()["echo"]["echo"].cluster.get("hedges", 0)
 
 
+@pytest.mark.minutes
 def test_a_frozen_one_that_the_registry_gave_up_comes_back(java_estate: JavaEstate, protocol: str) -> None:
     """Its session ends while it is frozen; after SIGCONT it registers again, and is asked again."""
     frozen = java_estate.providers[0]

@@ -17,8 +17,12 @@ pytestmark = [pytest.mark.long, pytest.mark.usefixtures("java")]
 PER_SECOND = 500
 ESTATES = [
     pytest.param((in_zookeeper, "interface", {}), id="zookeeper"),
-    pytest.param((in_zookeeper, "instance", {"migration_step": "FORCE_APPLICATION"}), id="zookeeper by application"),
-    pytest.param((in_nacos, "interface", {}), id="nacos"),
+    pytest.param(
+        (in_zookeeper, "instance", {"migration_step": "FORCE_APPLICATION"}),
+        id="zookeeper by application",
+        marks=pytest.mark.minutes,
+    ),
+    pytest.param((in_nacos, "interface", {}), id="nacos", marks=pytest.mark.minutes),
 ]
 
 

@@ -43,8 +43,11 @@ def register(server: NacosServer, stack: ExitStack, *addresses: str) -> None:
 
 @pytest.mark.parametrize(
     ("end", "seconds"),
-    [(NacosServer.kill, 3), (NacosServer.stop, 3), (NacosServer.kill, 60)],
-    ids=["killed", "stopped", "killed for a minute"],
+    [
+        pytest.param(NacosServer.kill, 3, id="killed"),
+        pytest.param(NacosServer.stop, 3, id="stopped"),
+        pytest.param(NacosServer.kill, 60, id="killed for a minute", marks=pytest.mark.minutes),
+    ],
 )
 def test_no_call_fails_while_nacos_is_down(tmp_path: Path, end: Callable[[NacosServer], None], seconds: float) -> None:
     """Nor when it is back with nothing; a provider that is new since is called some seconds after it has registered."""

@@ -14,7 +14,7 @@ from load import Load, wait_for
 pytestmark = pytest.mark.slow
 
 # All providers fail for so long; the long form is that of the manual.
-OUTAGES = [pytest.param(5.0, id="5 s"), pytest.param(30.0, id="30 s")]
+OUTAGES = [pytest.param(5.0, id="5 s"), pytest.param(30.0, id="30 s", marks=pytest.mark.minutes)]
 
 
 def hard(error: Any) -> str:

@@ -107,7 +107,7 @@ def wait_until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("seconds", [3, 60])
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.minutes)])
 @pytest.mark.parametrize("by_application", [False, True], ids=["interface", "application"])
 def test_no_call_fails_while_zookeeper_is_down(tmp_path: Path, by_application: bool, seconds: float) -> None:
     """Nor when it is back with nothing, nor as the providers register again; a new one is then called, too."""
