@@ -245,6 +245,11 @@ class CallRecord:
         if self.further:
             self.further = ()
 
+    def let_go(self) -> None:
+        """Forget the attempts without a word to them: in a forked child they are the parent's."""
+        self.first = None
+        self.further = ()
+
     def cancel(self) -> None:
         """Stop the running attempts, and each that would follow."""
         self.is_cancelled = True

@@ -167,6 +167,10 @@ class Runtime:
             one.forget()
         self.heard = set()
         self.watchdog.after_fork()
+        # The end of one may cancel others, as in a scope; and a lock of what carries them may be held by a thread that
+        # this process does not have.
+        for record in self.running:
+            record.let_go()
         for ending in list(self.running.values()):
             ending.after_fork()
 

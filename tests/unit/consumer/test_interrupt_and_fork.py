@@ -79,3 +79,20 @@ def test_a_forked_child_goes_on_with_calls_of_its_own() -> None:
         assert in_child(lambda: _see_in_the_child(shop, pending)) == 0
         attempt.reply("parent")
         assert pending.result(5) == "parent"
+
+
+def _see_none_cancelled(calls: list[Any]) -> None:
+    assert [call.is_cancelled for call in calls] == [False] * len(calls)
+
+
+@pytest.mark.filterwarnings(WARNING)
+def test_a_forked_child_cancels_nothing_of_its_parent() -> None:
+    """Nor where the end of one call ends the rest of a scope: a lock of what carries them may be held for ever."""
+    with Shop() as shop:
+        with shop.consumer.scope(on_error="cancel_rest"):
+            futures = [shop.foo.findFoo.future(number) for number in range(3)]
+            calls = [shop.next_call() for _ in futures]
+            assert in_child(lambda: _see_none_cancelled(calls)) == 0
+            for call in calls:
+                call.reply("parent")
+        assert [future.result(5) for future in futures] == ["parent"] * 3
