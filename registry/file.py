@@ -22,7 +22,7 @@ from .listing import MAX_BYTES, read_listing
 from .models import ServiceKey
 from .notify import NotifyQueue
 from .serial import SerialQueue
-from .settings import duration_ms, location_of, reject_unknown
+from .settings import duration_ms, location_of, named_at, reject_unknown
 
 _log = logging.getLogger("callahead.registry")
 
@@ -79,7 +79,7 @@ class FileRegistry:
             raise policy.error(
                 "address", f'"{masked(policy.address)}" names no file', "write it like file:providers.yml"
             )
-        self._named_at = policy.origins.get("address", "")
+        self._named_at = named_at(policy)
         reject_unknown(policy, ("interval",))
         self._interval_s = duration_ms(policy, "interval", _INTERVAL_MS) / 1000
         self._queue = NotifyQueue(policy.id, self._find)
@@ -136,7 +136,7 @@ class FileRegistry:
             signature = _signature(self._path)
             content = _content(self._path)
         except RegistryUnavailable as error:
-            raise RegistryUnavailable(f"{error}{self._whose()}") from error.__cause__
+            raise RegistryUnavailable(f"{error}{self._named_at}") from error.__cause__
         return _State(read_listing(content, self._path), content, _trusted(signature))
 
     def _first_or_nothing(self) -> _State:
@@ -144,10 +144,6 @@ class FileRegistry:
             return self._first()
         except (RegistryUnavailable, ProviderDataError) as error:
             return _State(Catalogue(self._path), None, None, str(error), is_known=False)
-
-    def _whose(self) -> str:
-        """Tell where the file was named, for who has mistyped it; the log names the registry."""
-        return f" (registries.{self._id}.address, {self._named_at})" if self._named_at else ""
 
     def _begin(self, first: _State) -> None:
         with self._lock:

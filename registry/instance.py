@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from .errors import ProviderDataError
+from .models import bracketed
 
 _ENDPOINTS: Final = "dubbo.endpoints"
 _REVISION: Final = "dubbo.metadata.revision"
@@ -75,7 +76,7 @@ class ServiceInstance:
     @property
     def address(self) -> str:
         """``host:port``, with brackets around an IPv6 host."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return f"{bracketed(self.host)}:{self.port}"
 
     def port_of(self, protocol: str, default: int) -> int:
         """Say where *protocol* is spoken; *default* where the instance does not say."""

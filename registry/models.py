@@ -20,6 +20,11 @@ def _wants(asked: str, provided: str) -> bool:
     return asked in (ANY, provided) or ("," in asked and provided in (part.strip() for part in asked.split(",")))
 
 
+def bracketed(host: str) -> str:
+    """Write *host* as it stands before a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceKey:
     """Which service is meant; ``group`` and ``version`` may be ``"*"`` or a comma list when asking.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
 from callahead.config.policy import RegistryPolicy
 from callahead.config.values import quantity
 from callahead.config.values.secret import masked
+
+from .errors import ProviderDataError
+from .url import Url
 
 
 def scheme_of(policy: RegistryPolicy) -> str:
@@ -29,6 +32,39 @@ def scheme_of(policy: RegistryPolicy) -> str:
 def location_of(policy: RegistryPolicy) -> str:
     """Take what stands between the scheme and the query of the address: for ``memory://shop`` that is ``shop``."""
     return policy.address.partition(":")[2].removeprefix("//").partition("?")[0]
+
+
+def named_at(policy: RegistryPolicy) -> str:
+    """Say, for the end of a message, which line of the YAML names the registry; "" where none does."""
+    line = policy.origins.get("address", "")
+    return f" (registries.{policy.id}.address, {line})" if line else ""
+
+
+def login_of(policy: RegistryPolicy) -> tuple[str, str, str]:
+    """Take user and password from the settings, else from the address, and give what stands behind them there, too.
+
+    They are "" where nobody logs in.
+    """
+    given = settings_of(policy)
+    user, _, place = location_of(policy).rpartition("@")
+    username, _, password = user.partition(":")
+    return given.get("username", unquote(username)), given.get("password", unquote(password)), place
+
+
+def servers_of(policy: RegistryPolicy, place: str, example: str) -> list[Url]:
+    """Read the servers of *place*, a part of the address, and of ``backup``; *example* shows how to write an address.
+
+    Raises:
+        ConfigError: It names none, or what is no host and port.
+    """
+    texts = f"{place},{settings_of(policy).get('backup', '')}".split(",")
+    try:
+        urls = [Url.parse(f"{scheme_of(policy)}://{text.strip()}") for text in texts if text.strip()]
+    except ProviderDataError as error:
+        raise policy.error("address", str(error), example) from None
+    if not urls or not all(url.host for url in urls):
+        raise policy.error("address", f'"{masked(policy.address)}" names no server', example)
+    return urls
 
 
 def settings_of(policy: RegistryPolicy) -> dict[str, str]:

@@ -11,6 +11,7 @@ from callahead.config.policy import SslPolicy
 from callahead.registry.discovery.metadata import MAX_BYTES
 from callahead.registry.errors import ProviderDataError, RegistryError, RegistryUnavailable
 from callahead.registry.instance import ServiceInstance
+from callahead.registry.models import bracketed
 
 from ..errors import CallaheadError
 from ..runtime.forking import fork_safe_lock
@@ -96,11 +97,10 @@ def _reference_to(instance: ServiceInstance) -> dict[str, Any]:
         text = f"dubbo.metadata-service.url-params of {instance} do not say how to ask it: {dict(said)}"[:300]
         raise ProviderDataError(text)
     is_new = protocol == "tri" and version.startswith("2")
-    host = f"[{instance.host}]" if ":" in instance.host else instance.host
     return {
         "interface": _V2 if is_new else _V1,
         "protocol": protocol,
-        "url": f"{protocol}://{host}:{port}",
+        "url": f"{protocol}://{bracketed(instance.host)}:{port}",
         "group": instance.application,
         "version": version or "1.0.0",
         "timeout": _TIMEOUT_MS,

@@ -15,7 +15,7 @@ from callahead.config.read.tree import Entry
 from callahead.config.rules import rule_at
 from callahead.config.values.line import one_line
 from callahead.config.values.quantity import show
-from callahead.registry.models import ANY, ServiceKey
+from callahead.registry.models import ANY, ServiceKey, bracketed
 from callahead.registry.url import Url
 
 from .configurators import Effect, Item, effect_of_items
@@ -107,9 +107,8 @@ def _meant(url: Url) -> dict[str, Any]:
     """
     is_new = bool(url.parameter("configVersion"))
     side = url.parameter("side", "" if is_new else _CONSUMER)
-    host = f"[{url.host}]" if ":" in url.host else url.host
     named = [one.strip() for one in url.parameter("providerAddresses").split(",") if one.strip()]
-    providers = named if is_new else [f"{host}:{url.port}"] if url.port else []
+    providers = named if is_new else [f"{bracketed(url.host)}:{url.port}"] if url.port else []
     said = url.parameters.items()
     matches = [
         {"key": key[1:], "value": {"exact": value}}

@@ -21,6 +21,7 @@ from ..errors import ProviderDataError
 from ..models import Endpoint, ServiceKey
 from ..notify import NotifyQueue
 from ..passed_over import PassedOver
+from ..settings import named_at
 from ..url import Url, endpoint_of
 from .resolving import LookupFailed, Place, Resolve, by_dnspython, by_system
 from .settings import Settings
@@ -77,7 +78,7 @@ class DnsRegistry:
         random: Random | None = None,
     ) -> None:
         self._id = policy.id
-        self._named_at = policy.origins.get("address", "")
+        self._named_at = named_at(policy)
         self._settings = Settings.of(policy)
         self._resolve = (_kind(policy, self._settings) if resolve is None else resolve)(self._settings)
         self._random = Random() if random is None else random  # noqa: S311 - it spreads looks, it keeps no secret
@@ -180,11 +181,7 @@ class DnsRegistry:
         endpoints = state.endpoints or ()
         reason = f"{self._settings}: {counted(len(endpoints))} of {key}{self._passed_over.note}"
         problem = f"; not renewed: {state.problem}" if state.problem else "" if endpoints else _NOTHING
-        return Providers(endpoints, f"{reason}{problem}{self._whose()}" if problem else reason)
-
-    def _whose(self) -> str:
-        """Tell where the registry was named."""
-        return f" (registries.{self._id}.address, {self._named_at})" if self._named_at else ""
+        return Providers(endpoints, f"{reason}{problem}{self._named_at}" if problem else reason)
 
     def _after_fork(self) -> None:
         self._changed = Condition()

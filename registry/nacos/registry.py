@@ -18,6 +18,7 @@ from ..instance import Instances, ServiceInstance
 from ..models import Endpoint, ServiceKey
 from ..notify import NotifyQueue
 from ..serial import UNKNOWN, SerialQueue, Unknown
+from ..settings import named_at
 from .instances import of_application, provider
 from .keeper import Keeper
 from .names import is_open, key_of, meant_by, name_of
@@ -50,8 +51,7 @@ class NacosRegistry:
     """
 
     def __init__(self, policy: RegistryPolicy) -> None:
-        self._id = policy.id
-        self._named_at = policy.origins.get("address", "")
+        self._named_at = named_at(policy)
         self._settings = Settings.of(policy)
         self._lock = Lock()
         self._queue = NotifyQueue(policy.id, self._find)
@@ -179,13 +179,13 @@ class NacosRegistry:
         problems = (each.problem for each in (*asked, *wanted.values()) if each.problem)
         problem = self._keeper.thread.trouble or next(problems, "")
         if not all(each.is_answered for each in asked):
-            text = f"{source}: {problem or 'there is no answer yet'}{self._whose()}"
+            text = f"{source}: {problem or 'there is no answer yet'}{self._named_at}"
             return Providers((), text, is_known=False)
         # The one catalogue of all is made a moment after a service is read; it alone knows what else there is.
         known = Catalogue(source, {each: service.found for each, service in wanted.items() if service.found})
         found = (known if known.services else self._catalogue).find(key)
         notes = "".join(service.passed_over.note for service in wanted.values())
-        reason = f"{found.reason}{notes}; not renewed: {problem}{self._whose()}" if problem else found.reason + notes
+        reason = f"{found.reason}{notes}; not renewed: {problem}{self._named_at}" if problem else found.reason + notes
         return Providers(found.endpoints, reason, is_known=all(each.is_known for each in asked))
 
     def _wanted(self, key: ServiceKey) -> dict[ServiceKey, Service[Endpoint]]:
@@ -194,10 +194,6 @@ class NacosRegistry:
         if key in services:  # nearly always
             return {key: services[key]}
         return {each: services[each] for each in (services if is_open(key) else meant_by(key)) if key.accepts(each)}
-
-    def _whose(self) -> str:
-        """Tell where the registry was named."""
-        return f" (registries.{self._id}.address, {self._named_at})" if self._named_at else ""
 
     def _text(self, place: tuple[str, str]) -> str | Literal[Unknown.UNKNOWN] | None:
         text = self._texts[place]

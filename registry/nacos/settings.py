@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
-from urllib.parse import unquote
 
 from callahead.config.policy import RegistryPolicy, SslPolicy
-from callahead.config.values.secret import masked
 
-from ..errors import ProviderDataError
-from ..settings import duration_ms, location_of, reject_unknown, settings_of
-from ..url import Url
+from ..models import bracketed
+from ..settings import duration_ms, login_of, reject_unknown, servers_of, settings_of
 
 _KNOWN = ("backup", "group", "namespace", "password", "settle", "timeout", "username")
 _EXAMPLE = "write it like nacos://127.0.0.1:8848?backup=127.0.0.2:8848"
@@ -41,10 +38,10 @@ class Server(NamedTuple):
     @property
     def grpc_target(self) -> str:
         """``host:port`` for gRPC."""
-        return f"{_bracketed(self.host)}:{self.grpc_port}"
+        return f"{bracketed(self.host)}:{self.grpc_port}"
 
     def __str__(self) -> str:
-        return f"{_bracketed(self.host)}:{self.port}"
+        return f"{bracketed(self.host)}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +77,15 @@ class Settings:
         """
         reject_unknown(policy, _KNOWN, takes_ssl=True)
         given = settings_of(policy)
-        user, _, place = location_of(policy).rpartition("@")
-        username, _, password = user.partition(":")
+        username, password, place = login_of(policy)
         namespace = given.get("namespace", "")
         return cls(
-            servers=_servers(policy, f"{place},{given.get('backup', '')}"),
+            servers=_servers(policy, place),
             namespace="" if namespace == _PUBLIC else namespace,
             group=given.get("group") or _GROUP,
             ssl=policy.ssl,
-            username=given.get("username", unquote(username)),
-            password=given.get("password", unquote(password)),
+            username=username,
+            password=password,
             timeout_s=duration_ms(policy, "timeout", _TIMEOUT_MS) / 1000,
             settle_s=duration_ms(policy, "settle", _SETTLE_MS) / 1000,
         )
@@ -105,14 +101,8 @@ class Settings:
         return f"nacos://{','.join(map(str, self.servers))}/{self.naming_namespace}/{self.group}"
 
 
-def _servers(policy: RegistryPolicy, text: str) -> tuple[Server, ...]:
-    try:
-        urls = [Url.parse(f"nacos://{one.strip()}") for one in text.split(",") if one.strip()]
-    except ProviderDataError as error:
-        raise policy.error("address", str(error), _EXAMPLE) from None
-    if not urls or not all(url.host for url in urls):
-        raise policy.error("address", f'"{masked(policy.address)}" names no server', _EXAMPLE)
-    servers = tuple(Server(url.host, url.port or _PORT) for url in urls)
+def _servers(policy: RegistryPolicy, place: str) -> tuple[Server, ...]:
+    servers = tuple(Server(url.host, url.port or _PORT) for url in servers_of(policy, place, _EXAMPLE))
     for server in servers:
         _require_ports(policy, server)
     return servers
@@ -122,7 +112,3 @@ def _require_ports(policy: RegistryPolicy, server: Server) -> None:
     if server.grpc_port > 0xFFFF:
         text = f'"{server}": gRPC has the port {_GRPC_OFFSET} above that of HTTP, which would be {server.grpc_port}'
         raise policy.error("address", text, _EXAMPLE)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -17,6 +17,7 @@ from ..instance import Instances
 from ..models import ANY, ServiceKey
 from ..notify import NotifyQueue
 from ..serial import UNKNOWN, SerialQueue, Unknown
+from ..settings import named_at
 from ..url import Url
 from ..url_lists import UrlsKey
 from .application import Application
@@ -52,8 +53,7 @@ class ZookeeperRegistry:
     """
 
     def __init__(self, policy: RegistryPolicy) -> None:
-        self._id = policy.id
-        self._named_at = policy.origins.get("address", "")
+        self._named_at = named_at(policy)
         self._settings = Settings.of(policy)
         self._lock = Lock()
         self._queue = NotifyQueue(policy.id, self._find)
@@ -195,18 +195,14 @@ class ZookeeperRegistry:
         folder, source = self._folders.get(key.interface), self._settings.address
         problem = self._keeper.thread.trouble or (folder.problem if folder is not None else "")
         if folder is not None and not folder.is_answered:
-            text = f"{source}: {problem or 'there is no answer yet'}{self._whose()}"
+            text = f"{source}: {problem or 'there is no answer yet'}{self._named_at}"
             return Providers((), text, is_known=False)
         # The one catalogue of all is made a moment after the folder is read; it alone knows what else there is.
         known = Catalogue(source, folder.services) if folder is not None and folder.services else self._catalogue
         found = known.find(key)
         note = folder.passed_over.note if folder is not None else ""
-        renewed = f"; not renewed: {problem}{self._whose()}" if problem else ""
+        renewed = f"; not renewed: {problem}{self._named_at}" if problem else ""
         return found._replace(reason=f"{found.reason}{note}{renewed}") if note or renewed else found
-
-    def _whose(self) -> str:
-        """Tell where the registry was named."""
-        return f" (registries.{self._id}.address, {self._named_at})" if self._named_at else ""
 
     def _text(self, path: str) -> str | Literal[Unknown.UNKNOWN] | None:
         text = self._texts[path]

@@ -11,10 +11,9 @@ from typing import Self
 from urllib.parse import unquote
 
 from callahead.config.policy import RegistryPolicy, SslPolicy
-from callahead.config.values.secret import masked
 
-from ..errors import ProviderDataError
-from ..settings import duration_ms, flag, location_of, reject_unknown, settings_of
+from ..models import bracketed
+from ..settings import duration_ms, flag, login_of, reject_unknown, servers_of, settings_of
 from ..url import Url
 
 _KNOWN = ("backup", "group", "password", "register", "session", "timeout", "username")
@@ -58,16 +57,14 @@ class Settings:
             ConfigError: The address names no server, or a setting is unknown or wrong.
         """
         reject_unknown(policy, _KNOWN, takes_ssl=True)
-        given = settings_of(policy)
-        user, _, location = location_of(policy).rpartition("@")
+        username, password, location = login_of(policy)
         place, _, path = location.partition("/")
-        username, _, password = user.partition(":")
         return cls(
-            hosts=",".join(_servers(policy, f"{place},{given.get('backup', '')}")),
+            hosts=",".join(map(_server, servers_of(policy, place, _EXAMPLE))),
             top=_joined(unquote(path)),
-            root=_joined(unquote(path), given.get("group", "dubbo")),
-            username=given.get("username", unquote(username)),
-            password=given.get("password", unquote(password)),
+            root=_joined(unquote(path), settings_of(policy).get("group", "dubbo")),
+            username=username,
+            password=password,
             timeout_s=duration_ms(policy, "timeout", _TIMEOUT_MS) / 1000,
             session_s=duration_ms(policy, "session", _SESSION_MS) / 1000,
             ssl=policy.ssl,
@@ -80,19 +77,8 @@ class Settings:
         return f"zookeeper://{self.hosts}{self.root}"
 
 
-def _servers(policy: RegistryPolicy, text: str) -> list[str]:
-    try:
-        urls = [Url.parse(f"zookeeper://{one.strip()}") for one in text.split(",") if one.strip()]
-    except ProviderDataError as error:
-        raise policy.error("address", str(error), _EXAMPLE) from None
-    if not urls or not all(url.host for url in urls):
-        raise policy.error("address", f'"{masked(policy.address)}" names no server', _EXAMPLE)
-    return [_server(url) for url in urls]
-
-
 def _server(url: Url) -> str:
-    host = f"[{url.host}]" if ":" in url.host else url.host
-    return f"{host}:{url.port or _PORT}"
+    return f"{bracketed(url.host)}:{url.port or _PORT}"
 
 
 def _joined(*parts: str) -> str:
