@@ -8,40 +8,20 @@ from typing import Any
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ...call.attempt import Attempt
-from ...call.invocation import Done, Outcome
+from ...call.invocation import Done
 from ...interface.description import ServiceDescription
 from ...interface.java import JavaInterface
 from ...interface.java.description import describe_interface
 from ...wire.header import heartbeat_frame
 from ..api import Providers
-from ..gathered import all_of
 from ..tcp.call import Call
-from ..trouble import Trouble
-from .method import DubboMethod, Peer
+from ..tcp.greeting import NothingAsked, greet
+from .connection import Connection
+from .method import DubboMethod
 from .pool import Pool
 
 # No call has a negative id, and no heartbeat of a connection's own one so far below.
 _GREETINGS = itertools.count(-(2**62), -1)
-
-
-class _Greeting:
-    """What a heartbeat that comes before all calls asks for: nothing; a `CalledMethod`.
-
-    Args:
-        policy: Of the reference.
-    """
-
-    def __init__(self, policy: ReferencePolicy) -> None:
-        self._policy = policy
-
-    def decode(self, status: int, body: bytes, peer: Peer, attempt: Attempt) -> Outcome:
-        """See `CalledMethod.decode`; its answer is an event, which nobody waits for."""
-        del status, body, peer, attempt
-        return Outcome(None)
-
-    def worded(self, trouble: Trouble) -> str:
-        """Word *trouble* with the places of the reference's settings."""
-        return trouble.of(self._policy)
 
 
 class DubboReference:
@@ -66,14 +46,12 @@ class DubboReference:
 
     def connect(self, attempt: Attempt, done: Done) -> None:
         """Send a heartbeat by each connection, of which the first is made by this; see `ReferenceTransport.connect`."""
-        provider = attempt.provider
-        connections = self._pool.connections(provider, self._policy)
-        if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
-            self._pool.release(provider)
-        end = all_of(len(connections), done)
-        for connection in connections:
-            number = next(_GREETINGS)
-            Call(number, heartbeat_frame(number), 0, False, attempt, _Greeting(self._policy), end).begin(connection)
+
+        def begin(connection: Connection, end: Done) -> None:
+            number, asked = next(_GREETINGS), NothingAsked(self._policy)
+            Call(number, heartbeat_frame(number), 0, False, attempt, asked, end).begin(connection)
+
+        greet(self._pool, self._policy, self._providers, attempt, begin, done)
 
     def attribute(self, name: str) -> Any:
         """Have none: see `ReferenceTransport.attribute`."""

@@ -11,10 +11,11 @@ from ....call.invocation import Done
 from ....interface.description import ServiceDescription
 from ....interface.proto.service import MethodTypes
 from ...api import Providers, TransportParts
-from ...gathered import all_of
+from ...tcp.greeting import greet
 from ..interface import OpenTo, TriInterface
 from ..messages import Builder, Messages
 from ..metadata import Metadata
+from .connection import Connection
 from .method import Http2Method, Http2Upload
 from .opening import Opening
 from .pool import Pool
@@ -48,13 +49,11 @@ class Http2Reference:
 
     def connect(self, attempt: Attempt, done: Done) -> None:
         """Wait until the provider has said its first word on each connection; see `ReferenceTransport.connect`."""
-        provider = attempt.provider
-        connections = self._pool.connections(provider, self._policy)
-        if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
-            self._pool.release(provider)
-        end = all_of(len(connections), done)
-        for connection in connections:
+
+        def begin(connection: Connection, end: Done) -> None:
             Opening(attempt, self._policy, end).begin(connection)
+
+        greet(self._pool, self._policy, self._providers, attempt, begin, done)
 
     def attribute(self, name: str) -> Any:
         """Have none: see `ReferenceTransport.attribute`."""
