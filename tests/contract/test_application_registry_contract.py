@@ -5,9 +5,8 @@ A new one joins by adding a `Source` to SOURCES, or to LONG where it needs a ser
 
 import itertools
 import json
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from threading import Condition
 from typing import Protocol
@@ -15,6 +14,7 @@ from typing import Protocol
 import pytest
 from support.applications import Applications, metadata_of
 from support.nacos_server import shared as shared_nacos
+from support.threads import none_left
 from support.zookeeper_server import shared
 
 from callahead.config.policy import RegistryPolicy
@@ -173,14 +173,8 @@ class Heard:
 
 @pytest.fixture(params=KINDS)
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
-    before = set(threading.enumerate())
-    one = request.param(tmp_path)
-    yield one
-    one.close()
-    until = time.monotonic() + WAIT_S
-    while not set(threading.enumerate()) <= before:  # grpcio's end some time after their channel
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    with none_left(WAIT_S), closing(request.param(tmp_path)) as one:
+        yield one
 
 
 @pytest.fixture

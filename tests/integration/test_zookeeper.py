@@ -16,7 +16,7 @@ from urllib.parse import quote_plus, unquote_plus
 import pytest
 from kazoo.client import KazooClient
 from kazoo.security import make_digest_acl
-from support.zookeeper_server import ZookeeperServer, require
+from support.zookeeper_server import ZookeeperServer, change, require
 
 from callahead.config.policy import RegistryPolicy
 from callahead.consumer import Consumer, NoProviderAvailable
@@ -69,16 +69,6 @@ def opened() -> Iterator[Open]:
     yield make
     for registry in made:
         registry.close()
-
-
-def change(server: ZookeeperServer, act: Callable[[KazooClient], Any]) -> Any:
-    """Do something by a client that is gone afterwards."""
-    client = server.client()
-    try:
-        return act(client)
-    finally:
-        client.stop()
-        client.close()
 
 
 def add(server: ZookeeperServer, *urls: str, folder: str = FOLDER) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 import pytest
 from kazoo.client import KazooClient
 from kazoo.security import OPEN_ACL_UNSAFE, make_digest_acl
-from support.zookeeper_server import ZookeeperServer, require
+from support.zookeeper_server import ZookeeperServer, change, require
 
 from callahead.config.policy import RegistryPolicy, SslPolicy
 from callahead.registry import RecordingListener, Registry, ServiceKey, open_registry
@@ -37,15 +37,6 @@ def opened() -> Iterator[Callable[..., Registry]]:
             return registry
 
         yield make
-
-
-def change(server: ZookeeperServer, act: Callable[[KazooClient], Any]) -> Any:
-    client = server.client()
-    try:
-        return act(client)
-    finally:
-        client.stop()
-        client.close()
 
 
 def add(server: ZookeeperServer, *urls: str, folder: str = FOLDER) -> None:

@@ -5,7 +5,6 @@ It is what the variable ``CALLAHEAD_RNACOS`` names, or ``rnacos`` on PATH, or wh
 
 from __future__ import annotations
 
-import atexit
 import fcntl
 import itertools
 import json
@@ -17,7 +16,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -33,6 +31,8 @@ import pytest
 from callahead.registry.nacos.connection import Connection
 from callahead.registry.nacos.payload import Message
 from callahead.registry.nacos.settings import Server
+
+from .for_the_run import started
 
 VERSION: Final = "0.8.8"
 USER: Final = "me"
@@ -292,8 +292,4 @@ class Publisher:
 def shared() -> NacosServer:
     """The one server of this run for tests that neither end nor freeze it; it is killed at the end of the run."""
     require()
-    folder = Path(tempfile.mkdtemp())
-    server = NacosServer(folder).start()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(server.kill)
-    return server
+    return started(NacosServer)

@@ -5,7 +5,6 @@ Its jars come from Maven Central by ``zookeeper/pom.xml`` beside this file, once
 
 from __future__ import annotations
 
-import atexit
 import fcntl
 import hashlib
 import os
@@ -14,16 +13,17 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import pytest
 from kazoo.client import KazooClient
+
+from .for_the_run import started
 
 _PROJECT: Final = Path(__file__).parent / "zookeeper"
 _TARGET: Final = _PROJECT / "target"
@@ -200,12 +200,18 @@ class ZookeeperServer:
             return False
 
 
+def change(server: ZookeeperServer, act: Callable[[KazooClient], Any]) -> Any:
+    """Do something by a client that is gone afterwards."""
+    client = server.client()
+    try:
+        return act(client)
+    finally:
+        client.stop()
+        client.close()
+
+
 @cache
 def shared() -> ZookeeperServer:
     """The one server of this run for tests that neither end nor freeze it; it is killed at the end of the run."""
     require()
-    folder = Path(tempfile.mkdtemp())
-    server = ZookeeperServer(folder).start()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(server.kill)
-    return server
+    return started(ZookeeperServer)
