@@ -13,6 +13,7 @@ from callahead.config.extension import LOADBALANCE, load
 from callahead.config.policy import BatchPolicy, MethodPolicy, ReferencePolicy
 
 from ..call.attempt import AttemptStage
+from ..call.invocation import Stage
 from ..cluster.api import ClusterParts, Lasting
 from ..cluster.budget import RetryBudget
 from ..cluster.choice import make_cluster
@@ -118,23 +119,21 @@ class Folding:
         chain = call_chain(policy, users, self._on.describe, self._on.call_other)
         bottom_of_calls = encoded(passed, runtime.clock)
         if policy.batch is not None:
-            from .batch import batching  # which few methods need
-
-            bottom_of_calls = batching(bottom_of_calls, self._batch(policy.batch, policy), runtime.timer)
+            bottom_of_calls = self._batched(bottom_of_calls, policy.batch, policy)
         stage = fold(chain, bottom_of_calls, runtime.callbacks)
         if chain or users:  # which may make calls on the caller's thread
             stage = apart(stage)
         overflow = runtime.callbacks.overflow
         return Chain(policy, after_room(overflow, stage, runtime.clock) if overflow.blocks else stage, cluster)
 
-    def _batch(self, settings: BatchPolicy, policy: MethodPolicy) -> Batch:
-        from .batch import Batch
+    def _batched(self, following: Stage, settings: BatchPolicy, policy: MethodPolicy) -> Stage:
+        from .batch import Batch, batching  # which few methods need
 
         made = Batch(settings.max_bytes, settings.max_count, settings.max_delay_ms / 1000)
         batch = self._configured.setdefault((policy.origin("batch"), settings), made)
         self._on.runtime.batches.add(batch)
         self.batches.add(batch)
-        return batch
+        return batching(following, batch, self._on.runtime.timer)
 
     def _parts(
         self, policy: MethodPolicy, loadbalance: LoadBalance, attempt: AttemptStage, callbacks: CallbackExecutor | None
