@@ -11,9 +11,11 @@ from ..errors import AllAttemptsFailed, CallTimeout, ConsumerClosed, RemoteError
 from .api import ClusterParts
 from .retry import is_listed
 
-# A message that shows more attempts than these, or more of one's own text, is not read.
+# A message that shows more attempts than these, or more of one's own text, is not read. A reason says first what
+# happened, and last which line of which file set it: what is cut lies between.
 _SHOWN = 6
-_LONGEST_REASON = 160
+_REASON_START = 120
+_REASON_END = 180
 
 
 def has_failed(outcome: Outcome, policy: MethodPolicy) -> bool:
@@ -78,7 +80,8 @@ def _listed(failures: Sequence[RpcError]) -> str:
 
 def _line(failure: RpcError) -> str:
     text = failure.message
-    reason = text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 3]}..."
+    is_short = len(text) <= _REASON_START + _REASON_END
+    reason = text if is_short else f"{text[: _REASON_START - 3]}...{text[-_REASON_END:]}"
     return f"{failure.endpoint}: {reason}" if failure.endpoint else reason
 
 

@@ -113,6 +113,17 @@ def test_all_attempts_failed_says_all() -> None:
     assert (error.not_sent, error.in_doubt, error.is_remote) == (False, True, False)
 
 
+def test_a_long_reason_keeps_its_start_and_the_line_at_its_end() -> None:
+    """However deep the folder of a configuration lies, the error says which line of it cut the attempt short."""
+    place = f"/srv/{'deep/' * 25}shop.yml:12"
+    failure = CallTimeout(f"no answer within 300 ms{', still waiting' * 40} (timeout 300 ms, {place})")
+    bench = Bench(FailoverCluster, 1, lambda _, done: done(Outcome(error=failure)))
+    text = str(bench.call(retries=1, idempotent=True)[0].error)
+    assert "1. no answer within 300 ms, still waiting" in text
+    assert text.count(place) == 2
+    assert len(text) < 1000
+
+
 def test_nothing_was_sent_only_if_no_attempt_sent_it() -> None:
     """Three refused connections leave no doubt."""
     bench = Bench(FailoverCluster, 3, lambda _, done: done(Outcome(error=refused())))
