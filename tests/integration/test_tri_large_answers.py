@@ -79,7 +79,6 @@ def test_an_async_answer_is_read_on_a_callback_thread(
     assert not small.startswith("callahead-callback")
 
 
-@pytest.mark.slow  # on a busy machine the small answer of "sent" comes late now and then, which is not understood yet
 @pytest.mark.parametrize("view", VIEWS)
 def test_others_are_answered_meanwhile(
     greeting: Greeting, provider: EmbeddedProvider, readers: Readers, view: str
