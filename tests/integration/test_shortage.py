@@ -75,11 +75,14 @@ HEAD = """
 from support.shortage import no_descriptors, no_threads
 
 def greeter(**settings):
-    reference = {"interface": "helloworld.Greeter", "url": sys.argv[1], "retries": 0, **settings}
+    reference = {"interface": "helloworld.Greeter", "url": sys.argv[1], "retries": 0, "carrier": os.environ["CARRIER"]}
+    reference |= settings
     return Consumer({"references": {"foo": reference}})
 
 def config(protocol):
     types = {"methods": {"find": {"parameter_types": ["java.lang.String"]}}}
+    if protocol == "tri":
+        types["carrier"] = os.environ["CARRIER"]
     url = f"{protocol}://127.0.0.1:1"
     return {"references": {"foo": {"interface": "a.Foo", "protocol": protocol, "url": url, "retries": 0, **types}}}
 
@@ -91,8 +94,8 @@ def told(function, *args):
 """
 
 
-@pytest.mark.parametrize("protocol", ["dubbo", "tri"])
-def test_the_first_steps_without_a_descriptor(programs: Programs, protocol: str) -> None:
+@pytest.mark.parametrize(("protocol", "carrier"), [("dubbo", ""), ("tri", "grpcio"), ("tri", "http2")])
+def test_the_first_steps_without_a_descriptor(programs: Programs, protocol: str, carrier: str) -> None:
     """A reference, a call, and a method where modules are imported for it, says that it was not sent."""
     program = """
     with Consumer(config(sys.argv[1])) as consumer:

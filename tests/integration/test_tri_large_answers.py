@@ -12,6 +12,8 @@ import pytest
 from callahead.consumer import Consumer, SerializationError
 from callahead.consumer.testing import EmbeddedProvider
 
+CARRIERS = ("grpcio", "http2")
+
 Greeting = Callable[..., Consumer]
 LARGE = 100_000
 VIEWS: dict[str, dict[str, Any]] = {"future": {}, "sent": {"sent": True}}

@@ -321,7 +321,7 @@ class Session:
         if self.state is State.DIALLING:
             return being_made(self.state.value, self._hears.stage())
         if self.state is State.GREETING:
-            return being_made(self.state.value, Trouble("", _WHERE))
+            return being_made(self.state.value, Trouble("as gRPC does at once", _WHERE))
         most = self.streams.peer.streams
         return Trouble(f"; the provider takes {most} calls at once" if len(self.streams.by_id) >= most else "")
 
