@@ -96,11 +96,11 @@ class Streams:
 
     def put(self, call: StreamCall) -> LimitExceeded | None:
         """Let *call* run from now on, or make the error of one that has no room."""
-        room, count = self._room, len(self)
+        room, count = self._room, len(self.by_id) + len(self.waiting)
         if count >= room.requests or (self.size + call.size > room.size and count):
             return room.refusal(self._name, count, self.size, call.size)
         self.size += call.size
-        if self.is_open and not self.waiting and len(self.by_id) < self.peer.streams and not self.is_spent:
+        if count < self.peer.streams and self.is_open and not self.waiting and self.opened < LARGEST_STREAM:
             self.open(call, self._outbox.put)
         else:
             self.waiting[call] = None
@@ -253,8 +253,10 @@ class Streams:
 
     def end(self, call: StreamCall, code: int) -> None:
         """Let *call* run no more; where it has not sent all, or *code* is not 0, the peer hears that by *code*."""
-        if self.take(call.id) is not None and (code or self._sending.pop(call.id, None) is not None):
-            self.abandon(call, code)
+        if self.by_id.pop(call.id, None) is not None:
+            self.size -= call.size
+            if code or call.id in self._sending:
+                self.abandon(call, code)
 
     def forget(self, call: StreamCall) -> None:
         """Let *call* run no more, whose stream the peer has ended by force."""
