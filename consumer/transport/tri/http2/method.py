@@ -260,10 +260,10 @@ class Http2Method:
         try:
             if head is not None and tail is not None and body is not None and _is_bare(head, body, tail, attempt):
                 return self._messages.decode(body.data, attempt, NO_ATTACHMENTS)
-            self._note_metadata(head, tail, attempt)
+            metadata = self._note_metadata(head, tail, attempt)
             error = self._error(head, tail, attempt)
             if error is None:
-                return self._value(head, body, attempt, joined(head, tail))
+                return self._value(head, body, attempt, metadata)
         except Exception as raised:  # whatever happens here, the call must end
             error = SerializationError(f"the answer cannot be decoded: {raised!r}", in_doubt=True)
             error.__cause__ = raised
@@ -287,12 +287,16 @@ class Http2Method:
             raise outcome.error
         return outcome.value
 
-    def _note_metadata(self, head: ResponseHead | None, tail: ResponseHead | None, attempt: Attempt) -> None:
+    def _note_metadata(
+        self, head: ResponseHead | None, tail: ResponseHead | None, attempt: Attempt
+    ) -> Mapping[str, Any]:
+        """Note on *attempt* what came beside its answer, and return that."""
         metadata = joined(head, tail)
         if metadata:
             attempt.response_attachments = to_attachments(metadata)
         if attempt.invocation.options is not None:
             attempt.protocol_trace = tuple(() if one is None else one.pairs for one in (head, tail))
+        return metadata
 
     def _error(self, head: ResponseHead | None, tail: ResponseHead | None, attempt: Attempt) -> RpcError | None:
         """Make the error that the provider's last word is; None where it is OK."""

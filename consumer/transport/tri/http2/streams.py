@@ -87,11 +87,6 @@ class Streams:
     def __bool__(self) -> bool:
         return bool(self.by_id) or bool(self.waiting) or not self.is_open
 
-    @property
-    def is_spent(self) -> bool:
-        """No further stream has a number."""
-        return self.opened >= LARGEST_STREAM
-
     # -- calls that begin -------------------------------------------------------------------------------------------
 
     def put(self, call: StreamCall) -> LimitExceeded | None:
@@ -111,7 +106,7 @@ class Streams:
         if self._sending:
             self._send_all()
         waiting = self.waiting
-        while waiting and self.is_open and len(self.by_id) < self.peer.streams and not self.is_spent:
+        while waiting and self.is_open and len(self.by_id) < self.peer.streams and self.opened < LARGEST_STREAM:
             call = next(iter(waiting))
             del waiting[call]
             self.open(call, self._outbox.put)
@@ -219,7 +214,8 @@ class Streams:
             self._window += increment
             if self._window > LARGEST_WINDOW:
                 raise Violation(FLOW_CONTROL_ERROR, f"it allows {self._window} bytes, and {LARGEST_WINDOW} at most")
-            self._send_all()
+            if self._sending:
+                self._send_all()
             return None
         call = self._sending.get(stream)
         if call is None:
