@@ -171,7 +171,11 @@ class Connection:
     # -- calls ------------------------------------------------------------------------------------------------------
 
     def _accept_posted(self, _: None) -> None:
-        self._accept(list(self._posted.take()))
+        session, calls = self._session, list(self._posted.take())
+        if session is None or self._is_closed:
+            self._accept(calls)
+        else:  # one that was given up meanwhile is stopped by what was posted behind it
+            session.accept(calls)
 
     def _accept(self, calls: Sequence[StreamCall]) -> None:
         wanted = [call for call in calls if not self._is_refused(call)]
