@@ -1,4 +1,4 @@
-"""One address on its way to an open connection: TCP, then TLS, without blocking."""
+"""One address on its way to an open connection: TCP, then a proxy, then TLS, without blocking."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Final
 
 from ..trouble import Trouble
-from .destination import Tls
+from .destination import Destination, Tls
 from .handshake import disagreed, first_bytes, too_slow, why_failed
 from .io_thread import IoThread
 from .poller import READ, WRITE
 from .resolve import Address
+from .tunnel import Tunnel
 
 _UNDER_WAY: Final = (0, errno.EINPROGRESS)
 
@@ -23,8 +24,8 @@ class Approach:
     """Connects to one address; lives on the I/O thread and ends once, in one of three ways.
 
     Args:
-        address: Of the peer.
-        tls: None for plain TCP.
+        address: Of the peer, or of the proxy that makes the way there.
+        destination: The peer.
         thread: Serves the socket meanwhile.
         opened: Called with this and the socket, which is non-blocking and served by nobody.
         failed: Called with this and what is wrong.
@@ -38,19 +39,20 @@ class Approach:
     def __init__(
         self,
         address: Address,
-        tls: Tls | None,
+        destination: Destination,
         thread: IoThread,
         opened: Callable[[Approach, socket.socket], None],
         failed: Callable[[Approach, Trouble], None],
     ) -> None:
         self.address = address
-        self.stage = Trouble("connecting")
-        self._tls = tls
+        self.stage = Trouble("connecting" if destination.proxy is None else f"connecting to {destination.proxy.name}")
+        self._destination = destination
+        self._tunnel: Tunnel | None = None
         self._thread = thread
         self._opened = opened
         self._failed = failed
         self._socket: socket.socket | None = None
-        self._shaking_hands = False
+        self._next = self._connected
         self._answer = b""
 
     def start(self) -> None:
@@ -66,28 +68,55 @@ class Approach:
         try:
             code = opened.connect_ex(address)
         except OSError as error:  # an address that does not fit its family
-            self._fail(Trouble(error.strerror or str(error)))
+            self._not_connected(error.strerror or str(error))
             return
         if code in _UNDER_WAY:
             self._thread.serve(opened.fileno(), self)
             self._watch(WRITE)
         else:
-            self._fail(Trouble(os.strerror(code)))
+            self._not_connected(os.strerror(code))
+
+    def _not_connected(self, text: str) -> None:
+        proxy = self._destination.proxy
+        self._fail(Trouble(text if proxy is None else f"{text}, at {proxy.name}"))
 
     def on_ready(self, events: int) -> None:
         """Go on; see `Handler.on_ready`."""
         del events
-        if self._shaking_hands:
-            self._shake_hands()
-            return
+        self._next()
+
+    def _connected(self) -> None:
         assert self._socket is not None
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        proxy = self._destination.proxy
         if code:
-            self._fail(Trouble(os.strerror(code)))
-        elif self._tls is None:
+            self._not_connected(os.strerror(code))
+        elif proxy is None:
+            self._begin()
+        else:
+            self.stage = Trouble(f"waiting for {proxy.name} to connect")
+            self._tunnel = Tunnel(proxy, self._destination.name)
+            self._next = self._pass_proxy
+            self._pass_proxy()
+
+    def _pass_proxy(self) -> None:
+        assert self._tunnel is not None
+        assert self._socket is not None
+        told = self._tunnel.advance(self._socket)
+        if isinstance(told, Trouble):
+            self._fail(told)
+        elif told:
+            self._watch(told)
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Begin to speak with the peer itself."""
+        tls = self._destination.tls
+        if tls is None:
             self._open()
         else:
-            self._begin_tls(self._tls)
+            self._begin_tls(tls)
 
     def _begin_tls(self, tls: Tls) -> None:
         assert self._socket is not None
@@ -101,7 +130,7 @@ class Approach:
             self._fail(why_failed(error, b""))
             return
         self._thread.serve(self._socket.fileno(), self)
-        self._shaking_hands = True
+        self._next = self._shake_hands
         self._shake_hands()
 
     def _shake_hands(self) -> None:
@@ -119,9 +148,10 @@ class Approach:
             self._agree(self._socket)
 
     def _agree(self, opened: ssl.SSLSocket) -> None:
-        assert self._tls is not None
-        if self._tls.speaks and opened.selected_alpn_protocol() != self._tls.speaks:
-            self._fail(disagreed(self._tls.speaks))
+        tls = self._destination.tls
+        assert tls is not None
+        if tls.speaks and opened.selected_alpn_protocol() != tls.speaks:
+            self._fail(disagreed(tls.speaks))
         else:
             self._open()
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from callahead.registry.models import bracketed
 
+from .proxy import HttpProxy
+
 
 class Tls(NamedTuple):
     """How TLS is spoken.
@@ -29,11 +31,13 @@ class Destination(NamedTuple):
         host: Name or address, IPv6 without brackets.
         port: 1..65535.
         tls: None for plain TCP.
+        proxy: Who makes the way there; None where it is dialled itself.
     """
 
     host: str
     port: int
     tls: Tls | None = None
+    proxy: HttpProxy | None = None
 
     @property
     def name(self) -> str:

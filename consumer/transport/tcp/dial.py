@@ -70,9 +70,9 @@ class Dial:
 
     def start(self) -> None:
         """Begin with the host's addresses."""
-        thread, host = self._thread, self._destination
+        thread, to = self._thread, self._destination.proxy or self._destination
         name = f"callahead-{thread.protocol}-dns"
-        self._resolve((host.host, host.port), lambda found: thread.post(self._resolved, found), thread_name=name)
+        self._resolve((to.host, to.port), lambda found: thread.post(self._resolved, found), thread_name=name)
 
     @property
     def stage(self) -> Trouble:
@@ -85,7 +85,9 @@ class Dial:
         if self._over:
             return
         if isinstance(found, OSError):
-            self._fail(Trouble(f"{self._destination.host} cannot be looked up: {found.strerror or found}"))
+            proxy = self._destination.proxy
+            who = self._destination.host if proxy is None else proxy.name
+            self._fail(Trouble(f"{who} cannot be looked up: {found.strerror or found}"))
         elif not found:
             self._fail(Trouble("the host has no address"))
         else:
@@ -98,7 +100,7 @@ class Dial:
         if len(self._running) == _MOST_AT_ONCE:
             self._give_up(self._running.pop(0))
         address = self._left.popleft()
-        approach = Approach(address, self._destination.tls, self._thread, self._reached, self._missed)
+        approach = Approach(address, self._destination, self._thread, self._reached, self._missed)
         self._running.append(approach)
         self._wait()
         try:

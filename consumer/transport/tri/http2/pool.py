@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from callahead.config.policy import ReferencePolicy
 
 from ...api import TransportParts
@@ -9,6 +11,7 @@ from ...request_limit import Room
 from ...tcp import pool
 from ...tcp.destination import Destination
 from ...tcp.io_thread import IoThread
+from ...tcp.proxy import proxy_to
 from .connection import Connection
 from .settings import ConnectionSettings
 
@@ -29,11 +32,14 @@ class Http2Kind:
             keepalive_timeout=policy.transport.keepalive_timeout_ms / 1000,
             room=Room.of(policy),
             max_metadata_bytes=policy.transport.max_metadata_bytes,
+            http_proxy=policy.transport.http_proxy,
             own=own,
         )
 
     def open(
         self, destination: Destination, settings: ConnectionSettings, thread: IoThread, parts: TransportParts
     ) -> Connection:
-        """Make one; see `ConnectionKind.open`."""
+        """Make one, by way of the proxy that the environment names now; see `ConnectionKind.open`."""
+        if settings.http_proxy:
+            destination = destination._replace(proxy=proxy_to(destination.host, os.environ))
         return Connection(destination, settings, thread, parts.clock, parts.random, parts.callbacks)
