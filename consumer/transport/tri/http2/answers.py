@@ -190,4 +190,5 @@ class AnswerStream(Iterator[Any]):
 
     def __del__(self) -> None:
         if not self._call.ended:
+            self._attempt.is_cancelled = True  # looked at where the call has yet to begin
             self._call.cancel()
