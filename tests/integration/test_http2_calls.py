@@ -167,6 +167,39 @@ def test_a_waiting_call_that_was_not_looked_at_is_sent_again(greeting: Greeting)
     assert answers == ["0", "1", "2"] * 10
 
 
+def test_a_stream_of_answers_that_was_not_looked_at_is_begun_again(greeting: Greeting) -> None:
+    """It has one request, which is still here; the answers all come from the second connection."""
+
+    def serve(line: Line) -> None:
+        lines.append(line)
+        stream = line.request()
+        if len(lines) == 1:
+            line.answer(stream)
+            line.send(goaway(line.request() - 2))
+            line.wait_closed()
+        else:
+            line.send(headers(stream, *HEAD), data(stream, message(LONG)) * 3, headers(stream, *OK, ends=True))
+            line.wait_closed()
+
+    lines: list[Line] = []
+    with http2_peer(serve) as peer:
+        greeter = greeting(peer.url, retries=0).reference("greeter")
+        assert greeter.say_hello(name="Ann").message == "hello"
+        assert [len(answer.message) for answer in greeter.spell_hello(name="Ann")] == [12_000] * 3
+
+
+def test_a_provider_that_hangs_up_on_each_call_is_asked_ever_more_rarely(greeting: Greeting) -> None:
+    """It was asked three times in vain; further calls are refused for a while, and were not sent."""
+    with Peer(tri_peers.after_request(tri_peers.hang_up)) as peer:
+        consumer = greeting(peer.url)
+        errors = [failing(consumer) for _ in range(20)]
+    assert [type(error) for error in errors[:3]] == [ConnectionLost] * 3
+    refused = [error for error in errors if isinstance(error, ConnectFailed)]
+    assert len(refused) > 10
+    assert all(error.not_sent for error in refused)
+    assert "the provider ends each connection before it answers a call; the next attempt" in refused[0].message
+
+
 def test_a_provider_that_never_looks_at_a_call(greeting: Greeting) -> None:
     """It is asked twice and no more; the call was not sent."""
 

@@ -90,11 +90,12 @@ class Http2Reader:
     Attributes:
         opened: The highest stream that this side has opened; the caller's to set.
         is_broken: `Broken` was given; everything that follows is dropped.
+        was_answered: The peer has sent headers of an answer.
     """
 
     __slots__ = (
         "_block", "_block_flags", "_block_size", "_block_stream", "_continues", "_events", "_held", "_idle", "_known",
-        "_max_headers", "_parse", "_rare", "_useful", "_was_greeted", "is_broken", "opened",
+        "_max_headers", "_parse", "_rare", "_useful", "_was_greeted", "is_broken", "opened", "was_answered",
     )  # fmt: skip
 
     def __init__(self, parse: Callable[[Fields], Any], max_headers: int) -> None:
@@ -108,7 +109,7 @@ class Http2Reader:
         self._block_flags = self._block_stream = self._block_size = 0
         self._idle = self._useful = 0
         self.opened = 0
-        self.is_broken = False
+        self.is_broken = self.was_answered = False
         self._rare: dict[int, Callable[[_Payload], None]] = {
             DATA: self._read_data,
             HEADERS: self._read_headers,
@@ -284,6 +285,7 @@ class Http2Reader:
             return None
         head = self._parse(fields)
         self._keep(block, head)
+        self.was_answered = True
         return head
 
     def _judge(self, stream: int, block: bytes) -> None:

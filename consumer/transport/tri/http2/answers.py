@@ -90,6 +90,11 @@ class StreamedCall(StreamCall):
             self._ended(outcome)
         self.queue.put(outcome)
 
+    @property
+    def can_be_moved(self) -> bool:
+        """Its one request is here, and no answer has come; requests that are a stream are read once."""
+        return self.uploader is None and not self._came
+
     def on_head(self, head: ResponseHead) -> RpcError | None:
         """Take the headers of the answers; see `StreamCall.on_head`."""
         if self._hears is not None:

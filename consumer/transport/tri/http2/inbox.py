@@ -72,6 +72,11 @@ class Inbox:
         self._window = ReceiveWindow(CONNECTION_WINDOW)
         self._credited = 0
 
+    @property
+    def was_answered(self) -> bool:
+        """The peer has begun to answer a call."""
+        return self._reader.was_answered
+
     def take(self, data: bytes) -> None:
         """Hand on what *data* says, together with what came before."""
         streams, reader = self._streams, self._reader

@@ -125,6 +125,11 @@ class Session:
         self._keepalive = KeepAlive(settings.keepalive, settings.keepalive_timeout)
         self._goodbye = ""
 
+    @property
+    def was_in_vain(self) -> bool:
+        """It had calls, and none of them was answered."""
+        return self.streams.opened > 0 and not self._inbox.was_answered
+
     # -- calls ------------------------------------------------------------------------------------------------------
 
     def accept(self, calls: list[StreamCall]) -> None:
