@@ -24,6 +24,7 @@ from ....wire.http2.frames import (
     NO_ERROR,
     PROTOCOL_ERROR,
     SETTINGS_ACK,
+    STREAM_CLOSED,
     ping_frame,
     window_update_frame,
 )
@@ -36,6 +37,9 @@ from .greeting import CONNECTION_WINDOW, STREAM_WINDOW
 from .head import ResponseHead
 from .streams import Streams
 
+_WORD_BYTES: Final = 16 * 1024
+"""What headers, or the end, of a stream that is over count as: more than the two that an honest peer may still say."""
+
 
 class Inbox:
     """Reads what the peer says; for whoever holds the connection's `Ownership`.
@@ -46,7 +50,7 @@ class Inbox:
         counters: Where what reaches nobody is counted.
         callbacks: Reads large answers for which no thread waits.
         say: Called with a frame that is to be sent.
-        answer: Likewise with one that the peer has asked for, of which a peer that does not read gets not too many.
+        answer: Likewise with one that the peer has asked for; see `Replies.put`.
         rare: Called with each event that concerns the connection as a whole: the peer's settings after they were taken,
             its goodbye, the answer to a ping, and the end.
     """
@@ -69,7 +73,7 @@ class Inbox:
         self._rare = rare
         self._reader = Http2Reader(ResponseHead, max_metadata_bytes)
         self._window = ReceiveWindow(CONNECTION_WINDOW)
-        self._credited = 0
+        self._credited = self._dropped = 0
 
     def take(self, data: bytes) -> None:
         """Hand on what *data* says, together with what came before."""
@@ -94,12 +98,15 @@ class Inbox:
     def _take_headers(self, stream: int, head: ResponseHead, ended: bool) -> None:
         call = self._streams.by_id.get(stream)
         if call is None:
-            self._counters.unknown_answers += ended
+            self._drop(_WORD_BYTES, ended=ended)
+        elif head.opens is not (call.head is None):
+            what = "headers without a :status" if call.head is None else "headers in the midst of an answer"
+            self._fail(call, _wrong(what), PROTOCOL_ERROR)
         elif ended:
             self._streams.end(call, NO_ERROR)
             call.on_end(head, self._callbacks)
         elif call.head is not None:
-            self._fail(call, _wrong("headers in the midst of an answer"), PROTOCOL_ERROR)
+            self._fail(call, _wrong("trailers that are not the end of an answer"), PROTOCOL_ERROR)
         elif (error := call.on_head(head)) is not None:
             self._fail(call, error, CANCEL)
 
@@ -109,7 +116,7 @@ class Inbox:
             self._say(window_update_frame(0, more))
         call = self._streams.by_id.get(stream)
         if call is None:
-            self._counters.unknown_answers += ended
+            self._drop(max(size, _WORD_BYTES * ended), ended=ended)
             return
         if call.head is None:
             self._fail(call, _wrong("data before any headers"), PROTOCOL_ERROR)
@@ -122,6 +129,14 @@ class Inbox:
             call.on_end(None, self._callbacks)
         else:
             self.open_window(call, size)
+
+    def _drop(self, cost: int, *, ended: bool) -> None:
+        """Count what comes on a stream that is over, as it may until the peer hears that this side has ended it."""
+        self._counters.unknown_answers += ended
+        self._dropped += cost
+        if self._dropped > STREAM_WINDOW * (self._streams.resets + 1):
+            text = f"it goes on with streams that are over: {self._dropped} bytes after {self._streams.resets} resets"
+            raise Violation(STREAM_CLOSED, text)
 
     def _enter(self, call: StreamCall, size: int) -> RpcError | None:
         """Count *size* bytes in the window of *call*."""
@@ -153,7 +168,8 @@ class Inbox:
         elif kind is Ping:
             self._answer(ping_frame(event.data, ack=True))
         elif kind is Settings:
-            self._streams.set(event.values)
+            if cost := self._streams.set(event.values):
+                self._reader.charge(cost)
             self._answer(SETTINGS_ACK)
             self._rare(event)
         elif kind in _OF_STREAMS:

@@ -30,6 +30,7 @@ from .call import StreamCall
 from .greeting import greeting
 from .inbox import Inbox
 from .keepalive import PING, KeepAlive
+from .replies import Replies
 from .settings import ConnectionSettings
 from .state import State
 from .streams import Streams
@@ -99,7 +100,7 @@ class Session:
         self.streams = streams = Streams(self._outbox, settings.room, name)
         self._inbox = Inbox(
             streams, settings.max_metadata_bytes, counters, callbacks,
-            say=self._outbox.put, answer=self._answer, rare=self._hear,
+            say=self._outbox.put, answer=Replies(self._outbox).put, rare=self._hear,
         )  # fmt: skip
         self._stream: Stream[Any] = Stream(
             self._outbox,
@@ -235,10 +236,9 @@ class Session:
     def _settle(self) -> None:
         """Do what follows from whatever has changed: let others go on, write, and end where nothing is left."""
         streams, outbox = self.streams, self._outbox
-        if streams.is_open:
-            streams.begin_waiting()
-            if streams.is_spent:
-                self._leave(LARGEST_STREAM)
+        streams.begin_waiting()
+        if streams.is_open and streams.is_spent:
+            self._leave(LARGEST_STREAM)
         if outbox.count:
             self._write_soon()
         elif (self._drains or self.state is State.LEAVING) and not len(streams):
@@ -295,10 +295,6 @@ class Session:
         if self._stream.is_led:
             self._settle()
 
-    def _answer(self, frame: bytes) -> None:
-        if self._outbox.size < self._settings.room.size:  # else the peer asks for more than it reads
-            self._outbox.put(frame)
-
     # -- time -------------------------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> float:
@@ -354,8 +350,7 @@ class Session:
             self._outbox.put(goaway_frame(event.code, event.error.message))
             self._stream.write()
             self._lost(event.error.message)
-        elif isinstance(event, PingAnswer):
-            self._keepalive.answered()
+        elif isinstance(event, PingAnswer) and self._keepalive.answered():
             self._thread.post(self._tick_now, None)  # the next one may be due before the end of the patience
 
     def _open(self) -> None:
@@ -381,9 +376,7 @@ class Session:
             return
         self.state = State.LEAVING
         self.was_of_use = min(self.streams.opened, last) > 0
-        given_back = self.streams.leave(last)
-        for call in given_back:
-            call.begin_anew()
+        given_back = [call for call in self.streams.leave(last) if call.begin_anew()]
         if self._stream.is_led:  # its call may be among them, which nobody else may touch before it hands over
             self._owner.deferred.append((self._give_back, given_back))
         else:
