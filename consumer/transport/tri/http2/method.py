@@ -291,11 +291,11 @@ class Http2Method:
         error.protocol_trace = attempt.protocol_trace
         return error
 
-    def reset(self, code: int, attempt: Attempt) -> RpcError:
+    def reset(self, code: int, attempt: Attempt, *, answered: bool) -> RpcError:
         """Make the error of a stream that was reset by *code*; see `StreamedMethod`."""
         if code == CANCEL and not self._is_early(attempt):  # a provider may notice the end before this side does
             return timed_out(attempt, not_sent=False)
-        if code == REFUSED_STREAM:
+        if code == REFUSED_STREAM and not answered:
             text = "the provider refused the call before it looked at it"
             return _with_status(TransportError(text, not_sent=True), _OF_RESET[code], text)
         text = f"the provider reset the stream: {error_name(code)}"
