@@ -78,6 +78,19 @@ def greeting(consume: Callable[..., Consumer]) -> Callable[..., Consumer]:
 
 
 @pytest.fixture
+def proxy_environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let the environment name these proxies, such as ``http_proxy="http://127.0.0.1:3128"``, and no others."""
+
+    def put(**variables: str) -> None:
+        for name in ("grpc_proxy", "https_proxy", "http_proxy", "no_grpc_proxy", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return put
+
+
+@pytest.fixture
 def programs(request: pytest.FixtureRequest, tmp_path: Path, carrier: str) -> Iterator[Programs]:
     """Programs that begin with the ``HEAD`` of the test's module, and find the carrier of ``tri`` in ``CARRIER``."""
     made = Programs(tmp_path, request.module.HEAD, CARRIER=carrier)
