@@ -281,7 +281,6 @@ def test_cancelling_a_future_resets_the_stream(greeting: Greeting, provider: Emb
     assert provider.calls[0].wait_ended(5) == "CANCELLED"
 
 
-@pytest.mark.grpcio
 def test_compression_and_wait_for_ready(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """GRPC's other per-call arguments reach gRPC, on every kind of call."""
     stub = stub_of(greeting(provider.url))
