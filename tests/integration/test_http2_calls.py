@@ -73,6 +73,11 @@ def after_request(*said: Callable[[int], bytes]) -> Callable[[Line], None]:
     return serve
 
 
+def answer_of(stream: int) -> tuple[bytes, ...]:
+    """All of an answer."""
+    return headers(stream, *HEAD), data(stream, message(reply("hello"))), headers(stream, *OK, ends=True)
+
+
 # -- refused, or not looked at ----------------------------------------------------------------------------------------
 
 
@@ -491,6 +496,24 @@ def test_pings_of_the_provider_are_answered(greeting: Greeting) -> None:
     with http2_peer(serve) as peer:
         greeter = greeting(peer.url).reference("greeter")
         assert [greeter.say_hello(name="Ann").message for _ in range(5)] == ["hello"] * 5
+
+
+def test_pings_that_come_with_an_answer_are_answered_with_the_next_call_or_soon(greeting: Greeting) -> None:
+    """Whoever has the answer need not wait for that; the provider waits no longer than it takes to read it."""
+    order: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def serve(line: Line) -> None:
+        for _ in range(5):
+            stream = line.request()
+            line.send(frames.ping_frame(b"12345678"), *answer_of(stream))
+            order.put(line.next(frames.PING, frames.HEADERS).kind)
+        line.wait_closed()
+
+    with http2_peer(serve) as peer:
+        greeter = greeting(peer.url).reference("greeter")
+        for _ in range(5):
+            greeter.say_hello(name="Ann")
+        assert [order.get(timeout=SOON) for _ in range(5)] == [frames.PING] * 5
 
 
 # -- hostile ----------------------------------------------------------------------------------------------------------

@@ -58,9 +58,10 @@ class StreamedCall(StreamCall):
         uploader: Feeds it with requests where these are a stream, too; else None.
     """
 
-    __slots__ = ("_came", "_ended", "_freed", "_hears", "_put", "_reader", "queue", "taken", "uploader")
+    __slots__ = ("_came", "_ended", "_freed", "_hears", "_put", "queue", "taken", "uploader")
 
     _method: AnsweringMethod
+    _reader: MessageReader
 
     def __init__(
         self,

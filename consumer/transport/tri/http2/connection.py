@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from random import Random
@@ -22,6 +21,7 @@ from ....runtime.deadline import Clock
 from ...api import ConnectionCounts
 from ...tcp.connecting import Connecting
 from ...tcp.counters import Counters
+from ...tcp.destination import Destination
 from ...tcp.io_thread import IoThread
 from ...tcp.loss import being_made, not_connected
 from ...tcp.posted import Posted
@@ -33,7 +33,6 @@ from .settings import ConnectionSettings
 from .state import State
 
 _LOG = logging.getLogger("callahead.consumer.tri")
-_ALPN = "h2"
 _MOST_IN_VAIN = 3
 _WHERE = ("protocol", "urls")
 
@@ -50,15 +49,14 @@ class Connection:
 
     def __init__(
         self,
-        address: tuple[str, int],
+        destination: Destination,
         settings: ConnectionSettings,
         thread: IoThread,
         clock: Clock,
         random: Random,
         callbacks: CallbackExecutor,
-        tls: tuple[ssl.SSLContext, str] | None = None,
     ) -> None:
-        self.name = f"{address[0]}:{address[1]}"
+        self.name = destination.name
         self.providers: set[Provider] = set()
         self.counters = Counters()
         self._settings = settings
@@ -73,7 +71,7 @@ class Connection:
         self._due = 0.0
         self._in_vain = 0
         self._connecting = Connecting(
-            address, tls, settings.connect_timeout, thread, clock, random,
+            destination, settings.connect_timeout, thread, clock, random,
             opened=self._opened, failed=self._not_opened,
         )  # fmt: skip
         self._redial = Redial(self.providers, self._dial_again, thread, clock, random)
@@ -174,7 +172,11 @@ class Connection:
     # -- calls ------------------------------------------------------------------------------------------------------
 
     def _accept_posted(self, _: None) -> None:
-        self._accept(list(self._posted.take()))
+        session, calls = self._session, list(self._posted.take())
+        if session is None or self._is_closed:
+            self._accept(calls)
+        else:  # one that was given up meanwhile is stopped by what was posted behind it
+            session.accept(calls)
 
     def _accept(self, calls: Sequence[StreamCall]) -> None:
         wanted = [call for call in calls if not self._is_refused(call)]
@@ -225,17 +227,8 @@ class Connection:
         self._connecting.begin(is_for_calls=is_for_calls)
 
     def _opened(self, opened: socket.socket) -> None:
-        session = self._session
-        assert session is not None
-        spoken = opened.selected_alpn_protocol() if isinstance(opened, ssl.SSLSocket) else _ALPN
-        if spoken == _ALPN:
-            session.greet(opened, self._due)
-            return
-        opened.close()
-        text = "the provider speaks TLS there, but not HTTP/2 as gRPC does: it agreed to no ALPN protocol h2"
-        trouble = Trouble(text, _WHERE)
-        self._connecting.turned_away(trouble)
-        self._not_opened(trouble)
+        assert self._session is not None
+        self._session.greet(opened, self._due)
 
     def _not_opened(self, trouble: Trouble) -> None:
         session, self._trouble = self._session, trouble

@@ -21,7 +21,7 @@ from ....errors import (
     TransportError,
 )
 from ....wire.http2.frames import CANCEL, ENHANCE_YOUR_CALM, REFUSED_STREAM, error_name
-from ....wire.http2.grpc import Message
+from ....wire.http2.grpc import PREFIX, Message
 from ....wire.http2.static_table import Fields
 from ...api import Providers, TransportParts
 from ...identity import ServiceIdentity
@@ -51,6 +51,8 @@ _EARLY_S: Final = 0.005
 """How much before the deadline a status must come to be the provider's own: two clocks measure it."""
 
 _INADEQUATE_SECURITY: Final = 12
+_prefix = PREFIX.pack
+_new = tuple.__new__
 # What gRPC makes of a reset stream. Source: gRPC's ``PROTOCOL-HTTP2.md``, "Errors".
 _OF_RESET: Final[Mapping[int, str]] = {
     REFUSED_STREAM: "UNAVAILABLE",
@@ -149,15 +151,16 @@ class Http2Method:
             self._identify(call, attempt, options, route.head, partial(call.begin, self._connection(route)))
 
     def _connection(self, route: Route) -> Connection:
-        connections = route.connections
+        connections = route[0]
         return connections[0] if len(connections) == 1 else connections[next(self._turn) % len(connections)]
 
     def _request(self, head: RequestHead, attempt: Attempt, message: bytes | None) -> tuple[Request, int]:
         """Make the request of *attempt*, None where messages follow, and return the bytes of its own metadata, too."""
-        prefix, data = (b"", b"") if message is None else (prefix_of(message), message)
         options: GrpcOptions | None = attempt.invocation.options
-        if not attempt.attachments and options is None:
-            return Request(*head.of(attempt.timeout), prefix, data), 0
+        if message is not None and options is None and not attempt.attachments:
+            block, headers = head.of(attempt.timeout)
+            return _new(Request, (block, headers, _prefix(False, len(message)), message, False)), 0
+        prefix, data = (b"", b"") if message is None else (prefix_of(message), message)
         own = self._own(attempt, len(data))
         block, headers = head.of(attempt.timeout, self._fields(own, options))
         if options is None or not is_compressed(options, self._policy):
@@ -306,10 +309,12 @@ class Http2Method:
     ) -> Outcome:
         """Read an answer; see `CalledMethod.decode`."""
         try:
-            self._note_metadata(head, tail, attempt)
+            if head is not None and tail is not None and body is not None and _is_bare(head, body, tail, attempt):
+                return self._messages.decode(body.data, attempt, NO_ATTACHMENTS)
+            metadata = self._note_metadata(head, tail, attempt)
             error = self._error(head, tail, attempt)
             if error is None:
-                return self._value(head, body, attempt, joined(head, tail))
+                return self._value(head, body, attempt, metadata)
         except Exception as raised:  # whatever happens here, the call must end
             error = SerializationError(f"the answer cannot be decoded: {raised!r}", in_doubt=True)
             error.__cause__ = raised
@@ -333,12 +338,16 @@ class Http2Method:
             raise outcome.error
         return outcome.value
 
-    def _note_metadata(self, head: ResponseHead | None, tail: ResponseHead | None, attempt: Attempt) -> None:
+    def _note_metadata(
+        self, head: ResponseHead | None, tail: ResponseHead | None, attempt: Attempt
+    ) -> Mapping[str, Any]:
+        """Note on *attempt* what came beside its answer, and return that."""
         metadata = joined(head, tail)
         if metadata:
             attempt.response_attachments = to_attachments(metadata)
         if attempt.invocation.options is not None:
             attempt.protocol_trace = tuple(() if one is None else one.pairs for one in (head, tail))
+        return metadata
 
     def _error(self, head: ResponseHead | None, tail: ResponseHead | None, attempt: Attempt) -> RpcError | None:
         """Make the error that the provider's last word is; None where it is OK."""
@@ -381,6 +390,13 @@ class Http2Upload(Http2Method):
             self._upload(attempt, attempt.request, None, done)
         except RpcError as error:
             done(Outcome(error=error))
+
+
+def _is_bare(head: ResponseHead, body: Message, tail: ResponseHead, attempt: Attempt) -> bool:
+    """Tell whether an answer is a value with nothing around it that anybody asks for, as most are."""
+    return (
+        tail.status == 0 and not (tail.pairs or head.pairs or body.is_compressed) and attempt.invocation.options is None
+    )
 
 
 def _refused(refusal: tuple[str, str]) -> RpcError:

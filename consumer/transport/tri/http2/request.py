@@ -75,11 +75,12 @@ class RequestHead:
 
     def of(self, timeout: float, own: Fields = ()) -> tuple[bytes, int]:
         """Give the headers of a call that has *timeout* seconds and headers of its *own*, and their size."""
-        milliseconds = 0 if timeout > _MOST_DIGITS_MS else max(1, int(timeout * 1000 + 0.5))
-        block, size = self._timed.get(milliseconds) or self._with_timeout(timeout, milliseconds)
+        milliseconds = 0 if timeout > _MOST_DIGITS_MS else int(timeout * 1000 + 0.5) or 1
+        timed = self._timed.get(milliseconds) or self._with_timeout(timeout, milliseconds)
         if own:
+            block, size = timed
             return block + encode_fields(own), size + size_of_fields(own)
-        return block, size
+        return timed
 
     def _with_timeout(self, timeout: float, milliseconds: int) -> tuple[bytes, int]:
         fields = _timeout_fields(timeout, milliseconds)
