@@ -97,6 +97,34 @@ def test_a_refused_call_goes_elsewhere_at_once(greeting: Greeting) -> None:
             assert consumer.reference("greeter").say_hello(name="Ann").message == "hello"
 
 
+def test_an_upload_that_waits_for_a_stream_goes_to_the_next_connection(greeting: Greeting) -> None:
+    """With the requests that it was fed while it waited on one whose provider says goodbye."""
+    lines: list[Line] = []
+    goodbye = threading.Event()
+
+    def serve(line: Line) -> None:
+        lines.append(line)
+        if len(lines) > 1:
+            answering(line)
+            return
+        stream = line.request()
+        goodbye.wait(SOON)
+        line.send(goaway(stream))
+        line.answer(stream)
+        line.wait_closed()
+
+    with http2_peer(serve, settings_frame({frames.MAX_CONCURRENT_STREAMS: 1})) as peer:
+        stub = stub_of(greeting(peer.url))
+        first = stub.SayHello.future(pb.HelloRequest(name="Ann"))
+        upload = stub.GatherHellos.future(iter([pb.HelloRequest(name="Bob")] * 3))
+        with pytest.raises(grpc.FutureTimeoutError):
+            upload.result(timeout=0.2)
+        goodbye.set()
+        assert (first.result(SOON).message, upload.result(SOON).message) == ("hello", "hello")
+    [sent] = [one for one in lines[1].read if one.kind == frames.DATA and one.payload]
+    assert sent.payload.count(b"Bob") == 3
+
+
 @pytest.mark.parametrize("code", [frames.CANCEL, frames.INTERNAL_ERROR, frames.NO_ERROR, 99])
 def test_any_other_reset_leaves_a_doubt(greeting: Greeting, code: int) -> None:
     """The method may have run."""
@@ -704,7 +732,6 @@ def test_a_stub_compresses_its_request(greeting: Greeting) -> None:
 @pytest.mark.parametrize(
     ("asked", "what"),
     [
-        ({"wait_for_ready": True}, "wait_for_ready"),
         ({"compression": grpc.Compression.Deflate}, "Deflate"),
     ],
 )

@@ -26,8 +26,6 @@ def is_compressed(options: GrpcOptions, policy: ReferencePolicy) -> bool:
     """
     asked = options.compression
     wanted = _NONE if asked is None else int(asked)
-    if options.wait_for_ready:
-        raise _not_here("wait_for_ready", policy, "")
     if wanted not in (_NONE, _GZIP):
         raise _not_here(f"compression {'' if asked is None else asked.name}", policy, "")
     return wanted == _GZIP

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,16 +48,16 @@ class Hears:
     """Whom a session tells of itself, always on the I/O thread.
 
     Attributes:
-        stage: Tells what the dial is at.
+        stage: Tells what calls wait for that no dial has brought a connection yet.
         opened: It is open.
         leaves: It takes no call any more; with those that the peer has not looked at.
-        ended: It is over; with why it never came about, or None where it had.
+        ended: It is over; with why it never came about, or None where it had, and the calls that wait for the next one.
     """
 
     stage: Callable[[], Trouble]
     opened: Callable[[Session], None]
     leaves: Callable[[Session, list[StreamCall]], None]
-    ended: Callable[[Session, Trouble | None], None]
+    ended: Callable[[Session, Trouble | None, Sequence[StreamCall]], None]
 
 
 class Session:
@@ -333,7 +333,7 @@ class Session:
     def _why_waiting(self) -> Trouble:
         """Say why calls may be waiting that have no stream."""
         if self.state is State.DIALLING:
-            return being_made(self.state.value, self._hears.stage())
+            return self._hears.stage()
         if self.state is State.GREETING:
             return being_made(self.state.value, Trouble("as gRPC does at once", _WHERE))
         most = self.streams.peer.streams
@@ -415,12 +415,12 @@ class Session:
 
     def fail(self, trouble: Trouble) -> None:
         """End before there was a connection, because of *trouble*; on the I/O thread."""
-        self._drop(None)
+        self._drop(None, self.streams.take_patient())
         self.streams.fail_all(lambda call, _: not_connected(trouble, call))
 
     def _turn_away(self, trouble: Trouble) -> None:
         """End, where the peer cannot have read a request."""
-        self._drop(trouble)
+        self._drop(trouble, self.streams.take_patient())
         self.streams.fail_all(lambda call, _: not_connected(trouble, call))
 
     def _lost(self, problem: str) -> None:
@@ -452,18 +452,18 @@ class Session:
         self._drop(None)
         self.streams.clear()
 
-    def _drop(self, trouble: Trouble | None) -> None:
+    def _drop(self, trouble: Trouble | None, patient: Sequence[StreamCall] = ()) -> None:
         if self.state is State.ENDED:
             return
         self.state = State.ENDED
         self._owner.forget()
         self._stream.drop()
-        self._thread.end(self._tell_ended, trouble)
+        self._thread.end(self._tell_ended, (trouble, patient))
 
-    def _tell_ended(self, trouble: Trouble | None) -> None:
+    def _tell_ended(self, told: tuple[Trouble | None, Sequence[StreamCall]]) -> None:
         self._owner.close()
         self._thread.tick_never(self)
-        self._hears.ended(self, trouble)
+        self._hears.ended(self, *told)
 
     def after_fork(self) -> None:
         """Close this process' copy of the socket, and forget the parent's calls."""

@@ -389,6 +389,15 @@ class Streams:
         self.size -= sum(call.size for call in waiting)
         return left + waiting
 
+    def take_patient(self) -> list[StreamCall]:
+        """Give out the calls that wait for the next connection attempt where one has failed."""
+        patient = [call for call in self.waiting if call.is_patient]
+        for call in patient:
+            del self.waiting[call]
+            self.size -= call.size
+            call.begin_anew()
+        return patient
+
     def fail_all(self, make: Callable[[StreamCall, bool], RpcError]) -> None:
         """End every call; *make* gets it, and whether a byte of its request may have left."""
         running, begun = [*self.by_id.values(), *self.waiting], self._outbox.begun
