@@ -27,8 +27,8 @@ from ...tcp.loss import being_made, not_connected
 from ...tcp.posted import Posted
 from ...tcp.redial import Redial
 from ...trouble import Trouble
-from .call import StreamCall
-from .session import Fed, Hears, Session
+from .call import Fed, StreamCall
+from .session import Hears, Session
 from .settings import ConnectionSettings
 from .state import State
 
