@@ -23,7 +23,7 @@ from callahead.config.values.quantity import show
 from callahead.registry.models import MAX_WEIGHT, Endpoint
 
 from .pattern import AddressPattern, like
-from .rules import ParameterMatch, Part, RuleFlag, TextMatch, Version
+from .rules import OneOf, ParameterMatch, Part, RuleFlag, Version
 from .tag_router import TAG
 
 _LOG = logging.getLogger("callahead.consumer.router")
@@ -55,16 +55,6 @@ class AddressMatch(Part):
         if self.wildcard is not None:
             return self.wildcard in _ANY or like(self.wildcard, address)
         return self.exact is not None and self.exact == address
-
-
-class OneOf(Part):
-    """What a name must be."""
-
-    oneof: tuple[TextMatch, ...]
-
-    def accepts(self, name: str) -> bool:
-        """Tell whether *name* is so."""
-        return any(one.accepts(name) for one in self.oneof)
 
 
 class Match(Part):

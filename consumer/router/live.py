@@ -27,6 +27,8 @@ _LOG = logging.getLogger("callahead.consumer.router")
 
 GROUP: Final = "dubbo"
 _CONFIGURATORS: Final = "configurators"
+_MESH: Final = "mesh"
+_OF_MESH: Final = ".MESHAPPRULE"
 # Applications of providers whose rules are obeyed; a service is mostly that of one.
 _MOST_APPLICATIONS: Final = 16
 _MOST_PROBLEMS: Final = 5
@@ -64,9 +66,10 @@ def keys_of(service: ServiceKey, application: str) -> list[RuleKey]:
 def keys_of_provider(application: str, own: str) -> list[RuleKey]:
     """List the rules of an application that provides the service; what it shares with our *own* is known already.
 
-    Source: Dubbo's ``TagStateRouter`` and ``ProviderAppStateRouter``; differs: not of the first provider's alone.
+    Source: Dubbo's ``MeshRuleManager``, ``TagStateRouter`` and ``ProviderAppStateRouter``; differs: of the latter two
+    not those of the first provider alone.
     """
-    keys = [RuleKey(100, "tag", f"{application}.tag-router")]
+    keys = [RuleKey(-50, _MESH, f"{application}{_OF_MESH}"), RuleKey(100, "tag", f"{application}.tag-router")]
     return keys if application == own else [*keys, RuleKey(145, "condition", f"{application}.condition-router")]
 
 
@@ -302,9 +305,10 @@ def _parsed(key: RuleKey, text: str, caller: Mapping[str, str]) -> Any:
 
     if key.kind == _CONFIGURATORS:
         return _effect(key.key, text, caller)
-    read = read_rule(load(ROUTER, key.kind).rule, text, key.key)
+    is_mesh = key.kind == _MESH
+    read = read_rule(load(ROUTER, key.kind).rule, text, key.key, documents="documents" if is_mesh else "")
     _tell_passed_over(key.key, read.passed_over)
-    return read.rule
+    return read.rule.model_copy(update={"application": key.key.removesuffix(_OF_MESH)}) if is_mesh else read.rule
 
 
 def _effect(source: str, text: str, caller: Mapping[str, str]) -> Effect:

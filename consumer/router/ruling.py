@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .live import LiveRule, LiveRules
 
 _CONFIGURATORS = "configurators"
+_MESH = "mesh"
 _MOST_TOLD = 3
 
 
@@ -101,6 +102,10 @@ class Ruling:
         live = [] if self._live is None else self._live.rules
         self._effects = tuple(one.rule for one in live if one.key.kind == _CONFIGURATORS)
         routers = [router for _, router in sorted(self._routers(live), key=lambda one: one[0])]
+        if _MESH in {*(one.kind for one in self._policy.routers), *(one.key.kind for one in live)}:
+            from .mesh_router import joined  # which a reference without such rules does without
+
+            routers = joined(routers)
         is_idle = not routers and TAG not in self._caller and FORCE not in self._caller
         if not any(isinstance(router, TagRouter) for router in routers):
             routers.insert(0, TagRouter(None, self._caller))

@@ -188,8 +188,9 @@ def test_the_keys_are_those_of_dubbo() -> None:
         "web.configurators",
     }
     assert [key for *_, key in keys_of(ServiceKey("a.B"), "")] == ["a.B::.condition-router", "a.B::.configurators"]
-    assert [key for *_, key in keys_of_provider("shop", "web")] == ["shop.tag-router", "shop.condition-router"]
-    assert [key for *_, key in keys_of_provider("web", "web")] == ["web.tag-router"]
+    keys = ["shop.MESHAPPRULE", "shop.tag-router", "shop.condition-router"]
+    assert [key for *_, key in keys_of_provider("shop", "web")] == keys
+    assert [key for *_, key in keys_of_provider("web", "web")] == ["web.MESHAPPRULE", "web.tag-router"]
 
 
 def test_what_is_obeyed_is_logged(ruled: Ruled, caplog: pytest.LogCaptureFixture) -> None:
