@@ -35,6 +35,7 @@ from .state import State
 from .streams import Streams
 
 _READ_BYTES: Final = 64 * 1024
+_OWED_BYTES: Final = 256
 _WHERE: Final = ("ssl", "protocol", "urls")
 
 
@@ -113,8 +114,9 @@ class Session:
         )
         self._leading: Leading[StreamCall] = Leading(
             self._owner, self._stream, self._outbox, streams, thread, clock,
-            send=self._send, give_up=self._give_up, adopt=self._adopt,
+            send=self._send, give_up=self._give_up, adopt=self._adopt, rest=self._settle,
         )  # fmt: skip
+        self._owed = b""  # answers to the peer's pings that go with the next led call, or soon
         self._is_tls = False
         self._is_flushing = False
         self._drains = False
@@ -122,6 +124,11 @@ class Session:
         self._greet_until = NEVER
         self._keepalive = KeepAlive(settings.keepalive, settings.keepalive_timeout)
         self._goodbye = ""
+
+    @property
+    def was_in_vain(self) -> bool:
+        """It had calls, and none of them was answered."""
+        return self.streams.opened > 0 and not self._inbox.was_answered
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
@@ -159,9 +166,13 @@ class Session:
         """Send a led call, which nearly always leaves whole."""
         call.session = self
         self.streams.size += call.size
-        self.streams.open(call, self._stream.send)
+        self.streams.open(call, self._send_owed if self._owed else self._stream.send)
         if self._outbox.count:
             self._stream.write()
+
+    def _send_owed(self, frame: bytes) -> int:
+        owed, self._owed = self._owed, b""
+        return self._stream.send(frame, owed)
 
     def _give_up(self, call: StreamCall, error: BaseException) -> None:
         if not self.streams.give_up(call, error):
@@ -235,9 +246,12 @@ class Session:
     def _settle(self) -> None:
         """Do what follows from whatever has changed: let others go on, write, and end where nothing is left."""
         streams, outbox = self.streams, self._outbox
+        if self._owed and (streams.by_id or not self._stream.is_led):
+            outbox.put(self._owed)
+            self._owed = b""
         if streams.is_open:
             streams.begin_waiting()
-            if streams.is_spent:
+            if streams.opened >= LARGEST_STREAM:
                 self._leave(LARGEST_STREAM)
         if outbox.count:
             self._write_soon()
@@ -296,7 +310,10 @@ class Session:
             self._settle()
 
     def _answer(self, frame: bytes) -> None:
-        if self._outbox.size < self._settings.room.size:  # else the peer asks for more than it reads
+        """Answer the peer: at once, but where a leader has its own answer, since its caller would wait for this."""
+        if self._stream.is_led and len(self._owed) < _OWED_BYTES:
+            self._owed += frame
+        elif self._outbox.size < self._settings.room.size:  # else the peer asks for more than it reads
             self._outbox.put(frame)
 
     # -- time -------------------------------------------------------------------------------------------------------
@@ -321,7 +338,7 @@ class Session:
         if self.state is State.DIALLING:
             return being_made(self.state.value, self._hears.stage())
         if self.state is State.GREETING:
-            return being_made(self.state.value, Trouble("", _WHERE))
+            return being_made(self.state.value, Trouble("as gRPC does at once", _WHERE))
         most = self.streams.peer.streams
         return Trouble(f"; the provider takes {most} calls at once" if len(self.streams.by_id) >= most else "")
 
