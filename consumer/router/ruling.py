@@ -20,6 +20,7 @@ from .tag_router import FORCE, TAG, TagRouter
 if TYPE_CHECKING:
     from .configurators import Change, Effect
     from .live import LiveRule, LiveRules
+    from .telling import RuleLog
 
 _CONFIGURATORS = "configurators"
 _MESH = "mesh"
@@ -61,6 +62,7 @@ class Ruling:
         application: Name of the program, "" for none.
         random: The one source of chance.
         changed: Called when a rule of the registry has changed, on the registry's queue, once `renew` may be called.
+        log: Tells what becomes of rules.
 
     Attributes:
         routing: Narrows the providers of calls.
@@ -73,7 +75,9 @@ class Ruling:
         application: str,
         random: Random,
         changed: Callable[[], None],
+        log: RuleLog,
     ) -> None:
+        self._log = log
         self._policy = policy
         self._service = service
         self._application = application
@@ -94,7 +98,8 @@ class Ruling:
         if isinstance(registry, ConfigurationCentre):
             from .live import LiveRules  # which a reference without a registry does without
 
-            self._live = LiveRules(registry, self._service, self._application, self._caller, self._changed)
+            log = self._log.of(self._policy.registries)
+            self._live = LiveRules(registry, self._service, self._application, self._caller, self._changed, log)
             self._live.follow(self._applications)
 
     def renew(self) -> None:

@@ -175,5 +175,6 @@ def test_keys_that_are_not_known_are_passed_over_and_told(ruled: Ruled, caplog: 
         ruled.space.write(KEY, rule("[{route: [{destination: {subset: west}}], retries: {attempts: 3}}]"))
     assert ruled.asked() == {"h2:2"}
     assert (
-        f"rule {KEY}: keys that are not known here are passed over: spec.dubbo[0].routedetail[0].retries" in caplog.text
+        f"rule {KEY}: keys that have no effect here are passed over: spec.dubbo[0].routedetail[0].retries"
+        in caplog.text
     )
