@@ -120,26 +120,35 @@ class Streams:
         return None
 
     def begin_waiting(self) -> None:
-        """Let those go on that wait: for room in the connection's window, or for a stream."""
+        """Let those go on that wait: for room in the connection's window, for a stream, or until others have left."""
         if self._sending:
             self._send_all()
         waiting = self.waiting
         while waiting and self.is_open and len(self.by_id) < self.peer.streams and self.opened < LARGEST_STREAM:
+            if self._is_full:
+                return
             self.open(waiting.popitem(last=False)[0], self._outbox.put)
 
     def open(self, call: StreamCall, put: Put) -> None:
-        """Open a stream for *call*, and send of its request what the peer takes; mostly that is all in one frame."""
+        """Open a stream for *call*, and send of its request what the peer takes; mostly that is all in one frame.
+
+        A large one waits where as much as may be is queued.
+        """
         block, headers, prefix, message, _ = call.frame
         peer = self.peer
         if headers > peer.headers:
             self._leave_unopened(call, headers)
             return
+        size = len(message) + PREFIX_BYTES
+        is_large = not prefix or size > self._window or size > peer.window or size > peer.frame
+        if is_large and self._is_full:  # headers that went ahead of their data would leave it in doubt
+            self.waiting[call] = None
+            return
         self.opened = stream = self.opened + 2
         call.id = stream
         self.by_id[stream] = call
         self.sent += 1
-        size = len(message) + PREFIX_BYTES
-        if not prefix or size > self._window or size > peer.window or size > peer.frame or len(block) > peer.frame:
+        if is_large or len(block) > peer.frame:
             self._open_large(call, put)
             return
         self._window -= size
