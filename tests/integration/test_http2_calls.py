@@ -23,7 +23,6 @@ from support.http2_peer import Frame, Line, answering, http2_peer, reply
 from support.programs import Programs
 from support.tri_peers import Peer
 
-from callahead.config.errors import ConfigError
 from callahead.consumer import (
     CallTimeout,
     ConnectFailed,
@@ -741,14 +740,6 @@ def test_a_compression_that_is_none(greeting: Greeting) -> None:
         with pytest.raises(LocalProtocolError, match="the compression 7 is none") as caught:
             stub_of(greeting(peer.url)).SayHello(pb.HelloRequest(name="Ann"), compression=7)
         assert caught.value.not_sent
-
-
-def test_only_grpcio_tells_the_state_of_a_channel(greeting: Greeting) -> None:
-    """Who asks hears which carrier that needs, and where the setting is."""
-    with http2_peer(answering) as peer:
-        channel = greeting(peer.url).channel("greeter")
-        with pytest.raises(ConfigError, match=r"yml:\d+: references.greeter.carrier: the state of a channel"):
-            grpc.channel_ready_future(channel)
 
 
 def test_a_stub_without_bound_waits_as_long_as_it_takes(greeting: Greeting) -> None:
