@@ -87,6 +87,8 @@ class Http2Method:
     """
 
     is_upload = False
+    is_of_service = True
+    """Its requests say which service, of which group and version, and who asks."""
 
     def __init__(
         self,
@@ -129,7 +131,7 @@ class Http2Method:
         endpoint, ssl = provider.endpoint, self._policy.ssl
         identity = ServiceIdentity.of(endpoint, self._policy)
         authority = endpoint.address if ssl is None or ssl.server_name is None else ssl.server_name
-        fixed = fixed_metadata(identity, self._parts.application) + self._constant
+        fixed = fixed_metadata(identity, self._parts.application) + self._constant if self.is_of_service else ()
         path = identity.path_of(self._messages.types.path, self._policy.interface)
         return Route(connections, RequestHead(path, authority, self._policy, fixed))
 
