@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ...errors import RemoteProtocolError
 from .events import (
+    Answer,
     BadStream,
     Broken,
     Data,
@@ -71,6 +72,7 @@ _HEAVIEST: Final = 1000
 _SHOWN_BYTES: Final = 200
 _PING_BYTES: Final = 8
 _STREAM: Final = 0x7FFFFFFF
+_LAST: Final = END_HEADERS | END_STREAM
 _number = struct.Struct(">I").unpack_from
 _two = struct.Struct(">II").unpack_from
 _settings = struct.Struct(">HI").iter_unpack
@@ -84,6 +86,8 @@ _Payload = tuple[int, int, bytes]
 class Http2Reader:
     """Cuts one connection's bytes into frames, and says what each means; the same for any split of the bytes.
 
+    But for one thing: an answer whose three frames come together is one event, `Answer`, where its headers are known.
+
     A peer costs no more than it is worth: a frame is at most 16 KiB, headers at most what was allowed, and one that
     keeps on sending what says nothing is hung up on. Not for use by two threads at once.
 
@@ -94,11 +98,12 @@ class Http2Reader:
     Attributes:
         opened: The highest stream that this side has opened; the caller's to set.
         is_broken: `Broken` was given; everything that follows is dropped.
+        was_answered: The peer has sent headers of an answer.
     """
 
     __slots__ = (
         "_block", "_block_flags", "_block_size", "_block_stream", "_continues", "_events", "_held", "_idle", "_kept",
-        "_known", "_max_headers", "_parse", "_rare", "_useful", "_was_greeted", "is_broken", "opened",
+        "_known", "_max_headers", "_parse", "_rare", "_useful", "_was_greeted", "is_broken", "opened", "was_answered",
     )  # fmt: skip
 
     def __init__(self, parse: Callable[[Fields], Any], max_headers: int) -> None:
@@ -112,7 +117,7 @@ class Http2Reader:
         self._block_flags = self._block_stream = self._block_size = 0
         self._idle = self._useful = self._kept = 0
         self.opened = 0
-        self.is_broken = False
+        self.is_broken = self.was_answered = False
         self._rare: dict[int, Callable[[_Payload], None]] = {
             DATA: self._read_data,
             HEADERS: self._read_headers,
@@ -183,11 +188,35 @@ class Http2Reader:
                     head = known.get(data[start:at])
                     if head is not None:
                         self._useful += 1
-                        append(new(Headers, (stream, head, flags != END_HEADERS)))
+                        if flags == END_HEADERS and (behind := self._join(data, at, stream, head)):
+                            at = behind
+                        else:
+                            append(new(Headers, (stream, head, flags != END_HEADERS)))
                         continue
             self._read_rare(kind, (flags, stream & _STREAM, data[start:at]))
             greeted = self._was_greeted
         return data[at:] if at else data
+
+    def _join(self, data: bytes, at: int, stream: int, head: Any) -> int:
+        """Take the rest of an answer that begins with *head*; returns where it ends, 0 where it is not whole or odd."""
+        end, start = len(data), at + FRAME_BYTES
+        if end < start:
+            return 0
+        word, flags, of = _unpack(data, at)
+        stop = start + (word >> 8)
+        last = stop + FRAME_BYTES
+        if of != stream or flags or word & 0xFF != DATA or not start < stop <= start + DEFAULT_FRAME or end < last:
+            return 0
+        word, flags, of = _unpack(data, stop)
+        behind: int = last + (word >> 8)
+        if of != stream or flags != _LAST or word & 0xFF != HEADERS or behind > end or behind > last + DEFAULT_FRAME:
+            return 0
+        block = data[last:behind]
+        if (tail := self._known.get(block)) is None and (tail := self._learn(block, flags)) is None:
+            return 0
+        self._useful += 2
+        self._events.append(_new(Answer, (stream, head, data[start:stop], tail)))
+        return behind
 
     def _read_rare(self, kind: int, frame: _Payload) -> None:
         if self._continues is not (kind == CONTINUATION) or (self._continues and frame[1] != self._block_stream):
@@ -256,24 +285,39 @@ class Http2Reader:
                 self._read_block(stream, block, self._block_flags)
 
     def _read_block(self, stream: int, block: bytes, flags: int) -> None:
-        if (head := self._known.get(block)) is None:
-            try:
-                fields = decode_block(block, self._max_headers)
-            except TooLarge as error:
-                self._count_idle(_weight(block))
-                self._oversized(stream, error.size)
-                return
-            if wrong := malformed(fields):
-                self._count_idle(_weight(block))
-                self._blame(stream, PROTOCOL_ERROR, f"it answered with {wrong}")
-                return
-            if is_informational(fields) and not flags & END_STREAM:
-                self._count_idle(1 + _weight(block))
-                return
-            head = self._parse(fields)
-            self._keep(block, head)
+        if (head := self._known.get(block)) is None and (head := self._learn(block, flags)) is None:
+            self._judge(stream, block)
+            return
         self._useful += 1
         self._events.append(Headers(stream, head, flags & END_STREAM != 0))
+
+    def _learn(self, block: bytes, flags: int) -> Any:
+        """Parse headers that are as they should be; None where `_judge` has something to say of them."""
+        try:
+            fields = decode_block(block, self._max_headers)
+        except (TooLarge, Violation):
+            return None
+        says_wait = is_informational(fields)
+        if malformed(fields) or (says_wait and not flags & END_STREAM):
+            return None
+        head = self._parse(fields)
+        if not says_wait:  # or the same where it is no end would be found, and taken for an answer
+            self._keep(block, head)
+        self.was_answered = True
+        return head
+
+    def _judge(self, stream: int, block: bytes) -> None:
+        """Say what is wrong with headers, or count those that say nothing yet."""
+        self._count_idle(min(len(block) // _WEIGHED_BYTES, _HEAVIEST))
+        try:
+            wrong = malformed(decode_block(block, self._max_headers))
+        except TooLarge as error:
+            self._oversized(stream, error.size)
+            return
+        if wrong:
+            self._blame(stream, PROTOCOL_ERROR, f"it answered with {wrong}")
+        else:
+            self._count_idle()
 
     def _oversized(self, stream: int, size: int) -> None:
         self._count_idle()
@@ -352,10 +396,6 @@ class Http2Reader:
             self._blame(stream, PROTOCOL_ERROR, "it allows 0 bytes more")
         else:
             raise Violation(PROTOCOL_ERROR, "it allows 0 bytes more")
-
-
-def _weight(block: bytes) -> int:
-    return min(len(block) // _WEIGHED_BYTES, _HEAVIEST)
 
 
 def _check_size(what: str, payload: bytes, size: int) -> None:

@@ -49,9 +49,8 @@ class Desk:
         self.streams.is_open = True
         self.rare: list[Any] = []
         self._reads = reads
-        self._inbox = Inbox(
-            self.streams, MOST, self.counters, NOBODY, self.outbox.put, Replies(self.outbox).put, self.rare.append
-        )
+        replies = Replies(self.outbox, lambda: False)
+        self._inbox = Inbox(self.streams, MOST, self.counters, NOBODY, self.outbox.put, replies.put, self.rare.append)
         self.hear(GREETING)
 
     def hear(self, *said: bytes) -> None:

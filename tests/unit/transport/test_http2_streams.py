@@ -90,7 +90,7 @@ def test_streams_run_out() -> None:
     last, late = Made(), Made()
     made.put(last)
     made.put(late)
-    assert (last.id, late.id, made.is_spent) == (frames.LARGEST_STREAM, 0, True)
+    assert (last.id, late.id, made.opened) == (frames.LARGEST_STREAM, 0, frames.LARGEST_STREAM)
     assert made.leave(frames.LARGEST_STREAM) == [late]
     assert made.by_id == {last.id: last}
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ....wire.http2.window import ReceiveWindow
 
 _unpack = PREFIX.unpack_from
+_new = tuple.__new__
 _LED_BYTES: Final = 16_000
 """A larger request may need the peer's leave to go on, which the I/O thread waits for."""
 
@@ -69,7 +70,10 @@ class StreamCall(Call):
         was_moved: It was taken to another session once, though the peer had looked at no call on the one before.
     """
 
-    __slots__ = ("body", "first", "head", "incoming", "pieces", "session", "was_moved", "was_sent", "window")
+    __slots__ = (
+        "_message", "_reader", "body", "first", "head", "incoming", "pieces", "session", "was_moved", "was_sent",
+        "window",
+    )  # fmt: skip
 
     _method: StreamedMethod
     frame: Request
@@ -77,7 +81,7 @@ class StreamCall(Call):
     incoming: ReceiveWindow | None
 
     def __init__(self, request: Request, size: int, attempt: Attempt, method: StreamedMethod, done: Done) -> None:
-        super().__init__(0, request, size, True, attempt, method, done)
+        Call.__init__(self, 0, request, size, True, attempt, method, done)  # which is quicker than by `super`
         self.session: Any = None
         self.first = 0
         self.pieces: deque[tuple[int, int]] | None = None
@@ -86,6 +90,8 @@ class StreamCall(Call):
         self.incoming = None
         self.head = None
         self.was_sent = self.was_moved = False
+        self._message: Message | None = None
+        self._reader: MessageReader | None = None
 
     @property
     def can_be_led(self) -> bool:
@@ -133,6 +139,15 @@ class StreamCall(Call):
         """Take the end of the answer, and end: with its trailers, or None where there were none."""
         raise NotImplementedError
 
+    def on_answer(
+        self, head: ResponseHead, data: bytes, tail: ResponseHead, callbacks: CallbackExecutor
+    ) -> RpcError | None:
+        """Take a whole answer and end, or return what is wrong with it."""
+        error = self.on_head(head) or self.on_data(data)
+        if error is None:
+            self.on_end(tail, callbacks)
+        return error
+
     def free(self, size: int) -> int:
         """Note that *size* bytes came, and tell how many of all that came are needed no more."""
         return size
@@ -155,12 +170,7 @@ class StreamCall(Call):
 class UnaryCall(StreamCall):
     """An attempt whose answer is one message."""
 
-    __slots__ = ("_message", "_reader")
-
-    def __init__(self, request: Request, size: int, attempt: Attempt, method: StreamedMethod, done: Done) -> None:
-        super().__init__(request, size, attempt, method, done)
-        self._message: Message | None = None
-        self._reader: MessageReader | None = None
+    __slots__ = ()
 
     @property
     def can_be_led(self) -> bool:
@@ -180,6 +190,17 @@ class UnaryCall(StreamCall):
                 self._message = Message(flag == 1, data[PREFIX_BYTES:])
                 return None
         return self._read(data)
+
+    def on_answer(
+        self, head: ResponseHead, data: bytes, tail: ResponseHead, callbacks: CallbackExecutor
+    ) -> RpcError | None:
+        """Take a whole answer, which mostly is one message, and never large; see `StreamCall.on_answer`."""
+        if head.refusal is None and len(data) >= PREFIX_BYTES:
+            flag, size = _unpack(data)
+            if size + PREFIX_BYTES == len(data) and flag <= 1 and size <= self._method.most:
+                self.answer(head, _new(Message, (flag == 1, data[PREFIX_BYTES:])), tail)
+                return None
+        return StreamCall.on_answer(self, head, data, tail, callbacks)
 
     def _read(self, data: bytes) -> RpcError | None:
         if self._reader is None:
@@ -205,6 +226,10 @@ class UnaryCall(StreamCall):
             self.answer(self.head, message, tail)
         else:
             self.answer_elsewhere(self.head, message, tail, callbacks)
+
+
+Fed = tuple[StreamCall, bytes | None]
+"""A call, and one more message for its peer; None where that was the last."""
 
 
 def wrong_answer(text: str, status: str) -> RemoteProtocolError:

@@ -49,7 +49,8 @@ class ResponseHead:
         self.opens = ":status" in found
         status = found.get("grpc-status")
         self.status = None if status is None else _number(status)
-        self.text = unquote_to_bytes(found.get("grpc-message", b"")).decode("utf-8", "replace")
+        text = found.get("grpc-message")
+        self.text = unquote_to_bytes(text).decode("utf-8", "replace") if text else ""
         self.encoding = found.get("grpc-encoding", b"identity").decode("latin-1")
         self.pairs = _pairs(fields)
         self.attachments = join_metadata(self.pairs) if self.pairs else NO_ATTACHMENTS
@@ -105,7 +106,6 @@ def _text(value: bytes) -> str:
 
 def joined(head: ResponseHead | None, tail: ResponseHead | None) -> Mapping[str, Any]:
     """Join the metadata of both; a later value of a key wins."""
-    parts = [one.attachments for one in (head, tail) if one is not None and one.pairs]
-    if not parts:
-        return NO_ATTACHMENTS
-    return {key: value for part in parts for key, value in part.items()}  # a copy: heads are shared
+    if head is None or not head.pairs:
+        return dict(tail.attachments) if tail is not None and tail.pairs else NO_ATTACHMENTS  # a copy: heads are shared
+    return {**head.attachments, **({} if tail is None else tail.attachments)}

@@ -8,6 +8,7 @@ from typing import Any, Final
 from ....errors import RemoteProtocolError, RpcError
 from ....runtime.callbacks import CallbackExecutor
 from ....wire.http2.events import (
+    Answer,
     BadStream,
     Broken,
     Data,
@@ -75,16 +76,24 @@ class Inbox:
         self._window = ReceiveWindow(CONNECTION_WINDOW)
         self._credited = self._dropped = 0
 
+    @property
+    def was_answered(self) -> bool:
+        """The peer has begun to answer a call."""
+        return self._reader.was_answered
+
     def take(self, data: bytes) -> None:
         """Hand on what *data* says, together with what came before."""
         streams, reader = self._streams, self._reader
         reader.opened = max(0, streams.opened)
         reader.credit(streams.sent - self._credited)
         self._credited = streams.sent
+        came = 0
         try:
             for event in reader.feed(data):
                 kind = type(event)
-                if kind is Headers:
+                if kind is Answer:
+                    came += self._take_answer(*event)
+                elif kind is Headers:
                     self._take_headers(*event)
                 elif kind is Data:
                     self._take_data(*event)
@@ -92,8 +101,32 @@ class Inbox:
                     self._take_other(event)
                     if kind is Broken:
                         return
+            if came:
+                self._open_connection(came)
         except Violation as violation:
             self._rare(Broken(violation.code, RemoteProtocolError(f"the provider breaks a rule: {violation.text}")))
+
+    def _take_answer(self, stream: int, head: ResponseHead, data: bytes, tail: ResponseHead) -> int:
+        """Hand on a whole answer, and return how many bytes it filled the windows with."""
+        streams = self._streams
+        call = streams.by_id.get(stream)
+        if call is None:
+            self._drop(2 * _WORD_BYTES, ended=True)
+        elif call.head is not None or not head.opens or tail.opens:
+            self._take_headers(stream, head, ended=False)
+            self._take_headers(stream, tail, ended=True)
+        else:  # a single frame fits in the window of a stream of which nothing has come
+            streams.end(call, NO_ERROR)
+            error = call.on_answer(head, data, tail, self._callbacks)
+            if error is not None:
+                call.fail(error)
+        return len(data)
+
+    def _open_connection(self, size: int) -> None:
+        """Count *size* bytes in the window of the connection, of which nothing is kept, and let the peer go on."""
+        self._window.take(size)
+        if more := self._window.read(size):
+            self._say(window_update_frame(0, more))
 
     def _take_headers(self, stream: int, head: ResponseHead, ended: bool) -> None:
         call = self._streams.by_id.get(stream)
@@ -111,9 +144,7 @@ class Inbox:
             self._fail(call, error, CANCEL)
 
     def _take_data(self, stream: int, data: bytes, size: int, ended: bool) -> None:
-        self._window.take(size)
-        if more := self._window.read(size):
-            self._say(window_update_frame(0, more))
+        self._open_connection(size)
         call = self._streams.by_id.get(stream)
         if call is None:
             self._drop(max(size, _WORD_BYTES * ended), ended=ended)

@@ -26,7 +26,7 @@ from ...tcp.ownership import Ownership
 from ...tcp.poller import READ, WRITE
 from ...tcp.stream import Stream
 from ...trouble import Trouble
-from .call import StreamCall
+from .call import Fed, StreamCall
 from .greeting import greeting
 from .inbox import Inbox
 from .keepalive import PING, KeepAlive
@@ -37,10 +37,6 @@ from .streams import Streams
 
 _READ_BYTES: Final = 64 * 1024
 _WHERE: Final = ("ssl", "protocol", "urls")
-
-
-Fed = tuple[StreamCall, bytes | None]
-"""A call, and one more message for its peer; None where that was the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +94,10 @@ class Session:
         self._owner = Ownership(thread)
         self._outbox: Outbox[Any] = Outbox()
         self.streams = streams = Streams(self._outbox, settings.room, name)
+        self._replies = Replies(self._outbox, lambda: self._stream.is_led)
         self._inbox = Inbox(
             streams, settings.max_metadata_bytes, counters, callbacks,
-            say=self._outbox.put, answer=Replies(self._outbox).put, rare=self._hear,
+            say=self._outbox.put, answer=self._replies.put, rare=self._hear,
         )  # fmt: skip
         self._stream: Stream[Any] = Stream(
             self._outbox,
@@ -114,7 +111,7 @@ class Session:
         )
         self._leading: Leading[StreamCall] = Leading(
             self._owner, self._stream, self._outbox, streams, thread, clock,
-            send=self._send, give_up=self._give_up, adopt=self._adopt,
+            send=self._send, give_up=self._give_up, adopt=self._adopt, rest=self._settle,
         )  # fmt: skip
         self._is_tls = False
         self._is_flushing = False
@@ -123,6 +120,11 @@ class Session:
         self._greet_until = NEVER
         self._keepalive = KeepAlive(settings.keepalive, settings.keepalive_timeout)
         self._goodbye = ""
+
+    @property
+    def was_in_vain(self) -> bool:
+        """It had calls, and none of them was answered."""
+        return self.streams.opened > 0 and not self._inbox.was_answered
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
@@ -160,9 +162,12 @@ class Session:
         """Send a led call, which nearly always leaves whole."""
         call.session = self
         self.streams.size += call.size
-        self.streams.open(call, self._stream.send)
+        self.streams.open(call, self._send_owed if self._replies.owed else self._stream.send)
         if self._outbox.count:
             self._stream.write()
+
+    def _send_owed(self, frame: bytes) -> int:
+        return self._stream.send(frame, self._replies.take())
 
     def _give_up(self, call: StreamCall, error: BaseException) -> None:
         if not self.streams.give_up(call, error):
@@ -236,8 +241,10 @@ class Session:
     def _settle(self) -> None:
         """Do what follows from whatever has changed: let others go on, write, and end where nothing is left."""
         streams, outbox = self.streams, self._outbox
+        if self._replies.owed and (streams.by_id or not self._stream.is_led):
+            outbox.put(self._replies.take())
         streams.begin_waiting()
-        if streams.is_open and streams.is_spent:
+        if streams.is_open and streams.opened >= LARGEST_STREAM:
             self._leave(LARGEST_STREAM)
         if outbox.count:
             self._write_soon()
@@ -317,7 +324,7 @@ class Session:
         if self.state is State.DIALLING:
             return being_made(self.state.value, self._hears.stage())
         if self.state is State.GREETING:
-            return being_made(self.state.value, Trouble("", _WHERE))
+            return being_made(self.state.value, Trouble("as gRPC does at once", _WHERE))
         most = self.streams.peer.streams
         return Trouble(f"; the provider takes {most} calls at once" if len(self.streams.by_id) >= most else "")
 

@@ -105,20 +105,15 @@ class Streams:
     def __bool__(self) -> bool:
         return bool(self.by_id) or bool(self.waiting) or not self.is_open or not self.peer.streams
 
-    @property
-    def is_spent(self) -> bool:
-        """No further stream has a number."""
-        return self.opened >= LARGEST_STREAM
-
     # -- calls that begin -------------------------------------------------------------------------------------------
 
     def put(self, call: StreamCall) -> LimitExceeded | None:
         """Let *call* run from now on, or make the error of one that has no room."""
-        room, count = self._room, len(self)
+        room, count = self._room, len(self.by_id) + len(self.waiting)
         if count >= room.requests or (self.size + call.size > room.size and count):
             return room.refusal(self._name, count, self.size, call.size)
         self.size += call.size
-        if self.is_open and not self.waiting and len(self.by_id) < self.peer.streams and not self.is_spent:
+        if count < self.peer.streams and self.is_open and not self.waiting and self.opened < LARGEST_STREAM:
             self.open(call, self._outbox.put)
         else:
             self.waiting[call] = None
@@ -129,7 +124,9 @@ class Streams:
         if self._sending:
             self._send_all()
         waiting = self.waiting
-        while waiting and self.is_open and len(self.by_id) < self.peer.streams and not (self._is_full or self.is_spent):
+        while waiting and self.is_open and len(self.by_id) < self.peer.streams and self.opened < LARGEST_STREAM:
+            if self._is_full:
+                return
             self.open(waiting.popitem(last=False)[0], self._outbox.put)
 
     def open(self, call: StreamCall, put: Put) -> None:
@@ -259,7 +256,8 @@ class Streams:
             self._window += increment
             if self._window > LARGEST_WINDOW:
                 raise Violation(FLOW_CONTROL_ERROR, f"it allows {self._window} bytes, and {LARGEST_WINDOW} at most")
-            self._send_all()
+            if self._sending:
+                self._send_all()
             return None
         call = self._paused.get(stream) or self._sending.get(stream)
         if call is None:
@@ -304,8 +302,10 @@ class Streams:
 
     def end(self, call: StreamCall, code: int) -> None:
         """Let *call* run no more; where it has not sent all, or *code* is not 0, the peer hears that by *code*."""
-        if self.take(call.id) is not None and (self._stop_sending(call.id) or code):
-            self.abandon(call, code)
+        if self.by_id.pop(call.id, None) is not None:
+            self.size -= call.size
+            if code or call.id in self._sending or call.id in self._paused:
+                self.abandon(call, code)
 
     def forget(self, call: StreamCall) -> None:
         """Let *call* run no more, whose stream the peer has ended by force."""
