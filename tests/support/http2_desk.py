@@ -68,3 +68,21 @@ class Desk:
         ends = [one.error.message for one in self.rare if isinstance(one, Broken)]
         assert len(ends) <= 1
         return ends[0] if ends else ""
+
+
+def fates_of(said: bytes, size: int) -> list[str]:
+    """How five calls end, of which one was cancelled, and why the connection has to, where a provider says *said*.
+
+    It comes in pieces of *size* bytes, its greeting included.
+
+    Raises:
+        AssertionError: A call has ended twice, or the connection has.
+    """
+    desk = Desk(greeting=b"")
+    calls = [desk.call(b"x" * count) for count in (5, 100_000, 5, 5, 5)]
+    desk.streams.cancel(calls[3])
+    for at in range(0, len(said), size):
+        desk.hear(said[at : at + size])
+    if any(len(one.outcomes) > 1 for one in calls):
+        raise AssertionError(f"a call has ended twice: {[one.outcomes for one in calls]}")
+    return [desk.end, *(repr(one.outcomes) for one in calls)]

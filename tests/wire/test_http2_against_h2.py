@@ -15,7 +15,7 @@ from h2.settings import SettingCodes
 from hypothesis import given
 from hypothesis import strategies as st
 from support.http2_calls import Made
-from support.http2_desk import Desk
+from support.http2_desk import Desk, fates_of
 from support.http2_frames import GREETING, HEAD, OK, answer, apart, frame, headers, message
 
 from callahead.consumer.wire.http2 import events, frames
@@ -270,13 +270,5 @@ def test_any_frame_has_the_fate_that_h2_gives_it(said: tuple[int, int, int, byte
 @given(st.lists(any_frames(), max_size=12))
 def test_calls_have_one_fate_however_the_bytes_are_cut(cut: int, said: list[tuple[int, int, int, bytes]]) -> None:
     """Any frames in a row end each call once at most, in the same way, in one piece and in many."""
-    whole = b"".join(frame(*one) for one in said)
-    fates = []
-    for size in (cut, len(whole) or 1):
-        desk = Desk()
-        calls = [desk.call(), desk.call(b"x" * 100_000), desk.call()]
-        for at in range(0, len(whole), size):
-            desk.hear(whole[at : at + size])
-        assert all(len(one.outcomes) <= 1 for one in calls)
-        fates.append((desk.end, [[repr(outcome) for outcome in one.outcomes] for one in calls]))
-    assert fates[0] == fates[1]
+    whole = GREETING + b"".join(frame(*one) for one in said)
+    assert fates_of(whole, cut) == fates_of(whole, len(whole))

@@ -9,6 +9,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from hypothesis import given
 from hypothesis import strategies as st
+from support.http2_desk import fates_of
 from support.http2_floods import FLOODS
 from support.http2_frames import (
     GREETING,
@@ -480,3 +481,4 @@ def test_what_the_fuzzer_keeps_stays_right(kept: Path) -> None:
     made = reader(greeted=False)
     pieces = [event for at in range(0, len(stream), size) for event in made.feed(stream[at : at + size])]
     assert list(map(repr, apart(pieces))) == list(map(repr, apart(reader(greeted=False).feed(stream))))
+    assert fates_of(stream, size) == fates_of(stream, len(stream))
