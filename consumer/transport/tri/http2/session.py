@@ -225,10 +225,9 @@ class Session:
         if self._owed and (streams.by_id or not self._stream.is_led):
             outbox.put(self._owed)
             self._owed = b""
-        if streams.is_open:
-            streams.begin_waiting()
-            if streams.opened >= LARGEST_STREAM:
-                self._leave(LARGEST_STREAM)
+        streams.begin_waiting()
+        if streams.opened >= LARGEST_STREAM and streams.is_open:
+            self._leave(LARGEST_STREAM)
         if outbox.count:
             self._write_soon()
         elif (self._drains or self.state is State.LEAVING) and not len(streams):
@@ -313,6 +312,8 @@ class Session:
             return being_made(self.state.value, self._hears.stage())
         if self.state is State.GREETING:
             return being_made(self.state.value, Trouble("", _WHERE))
+        if self.streams.is_stuck:
+            return Trouble("; the provider takes no more bytes until it has read what was sent")
         most = self.streams.peer.streams
         return Trouble(f"; the provider takes {most} calls at once" if len(self.streams.by_id) >= most else "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from typing import Any, Final
@@ -38,6 +39,12 @@ _LOOK_S: Final = 2e-6
 
 _PIECE_BYTES: Final = 256 * 1024
 _KEPT_PIECES: Final = 16
+_MOST_STUCK: Final = 1000
+"""Once the provider takes no more bytes on a connection so many streams wait for that, and further calls for a stream.
+
+To keep where each is costs as much memory as the call itself, and who has no stream was not sent.
+"""
+
 _pack = HEAD.pack
 
 Put = Callable[[bytes], int]
@@ -70,10 +77,11 @@ class Streams:
         self._room = room
         self._name = name
         self.by_id: dict[int, StreamCall] = {}
-        self.waiting: dict[StreamCall, None] = {}
+        self.waiting: OrderedDict[StreamCall, None] = OrderedDict()  # a dict would look for its first one ever longer
         self._sending: dict[int, StreamCall] = {}
         self.peer = PeerSettings()
         self._window = DEFAULT_WINDOW
+        self._has_more_window = False
         self.size = 0
         self.opened = -1
         self.sent = 0
@@ -95,21 +103,35 @@ class Streams:
         if count >= room.requests or (self.size + call.size > room.size and count):
             return room.refusal(self._name, count, self.size, call.size)
         self.size += call.size
-        if count < self.peer.streams and self.is_open and not self.waiting and self.opened < LARGEST_STREAM:
-            self.open(call, self._outbox.put)
-        else:
+        if self.waiting or not self._has_place:
             self.waiting[call] = None
+        else:
+            self.open(call, self._outbox.put)
         return None
 
+    @property
+    def _has_place(self) -> bool:
+        """A stream may be opened now."""
+        return (
+            self.is_open
+            and len(self.by_id) < self.peer.streams
+            and self.opened < LARGEST_STREAM
+            and (self._window > 0 or len(self._sending) < _MOST_STUCK)
+        )
+
+    @property
+    def is_stuck(self) -> bool:
+        """The peer takes no more bytes, whoever sends them."""
+        return self._window <= 0
+
     def begin_waiting(self) -> None:
-        """Let those go on that wait: for room in the connection's window, or for a stream."""
-        if self._sending:
+        """Let those go on that wait: for a stream, or for what was given back of the connection's window."""
+        if self._has_more_window:
+            self._has_more_window = False
             self._send_all()
         waiting = self.waiting
-        while waiting and self.is_open and len(self.by_id) < self.peer.streams and self.opened < LARGEST_STREAM:
-            call = next(iter(waiting))
-            del waiting[call]
-            self.open(call, self._outbox.put)
+        while waiting and self._has_place:
+            self.open(waiting.popitem(last=False)[0], self._outbox.put)
 
     def open(self, call: StreamCall, put: Put) -> None:
         """Open a stream for *call*, and send of its request what the peer takes; mostly that is all in one frame."""
@@ -271,12 +293,17 @@ class Streams:
     def _withdraw(self, call: StreamCall) -> bool:
         if call.pieces is None:
             dropped = self._outbox.drop(call.first)
-            self._window += len(call.frame.message) + PREFIX_BYTES if dropped else 0
+            if dropped:
+                self._give_back(len(call.frame.message) + PREFIX_BYTES)
             return dropped
         for number, size in call.pieces:
             if self._outbox.drop(number):
-                self._window += size
+                self._give_back(size)
         return self._outbox.drop(call.first)
+
+    def _give_back(self, size: int) -> None:
+        self._window += size
+        self._has_more_window = True
 
     def is_written(self, call: StreamCall) -> bool:
         """Tell whether the request of *call* has left whole and the call runs; from any thread."""
@@ -338,7 +365,8 @@ class Streams:
         left = [call for stream, call in self.by_id.items() if stream > last]
         for call in left:
             self.forget(call)
-        waiting, self.waiting = list(self.waiting), {}
+        waiting = list(self.waiting)
+        self.waiting.clear()
         self.size -= sum(call.size for call in waiting)
         return left + waiting
 
