@@ -97,6 +97,34 @@ def test_a_refused_call_goes_elsewhere_at_once(greeting: Greeting) -> None:
             assert consumer.reference("greeter").say_hello(name="Ann").message == "hello"
 
 
+def test_an_upload_that_waits_for_a_stream_goes_to_the_next_connection(greeting: Greeting) -> None:
+    """With the requests that it was fed while it waited on one whose provider says goodbye."""
+    lines: list[Line] = []
+    goodbye = threading.Event()
+
+    def serve(line: Line) -> None:
+        lines.append(line)
+        if len(lines) > 1:
+            answering(line)
+            return
+        stream = line.request()
+        goodbye.wait(SOON)
+        line.send(goaway(stream))
+        line.answer(stream)
+        line.wait_closed()
+
+    with http2_peer(serve, settings_frame({frames.MAX_CONCURRENT_STREAMS: 1})) as peer:
+        stub = stub_of(greeting(peer.url))
+        first = stub.SayHello.future(pb.HelloRequest(name="Ann"))
+        upload = stub.GatherHellos.future(iter([pb.HelloRequest(name="Bob")] * 3))
+        with pytest.raises(grpc.FutureTimeoutError):
+            upload.result(timeout=0.2)
+        goodbye.set()
+        assert (first.result(SOON).message, upload.result(SOON).message) == ("hello", "hello")
+    [sent] = [one for one in lines[1].read if one.kind == frames.DATA and one.payload]
+    assert sent.payload.count(b"Bob") == 3
+
+
 @pytest.mark.parametrize("code", [frames.CANCEL, frames.INTERNAL_ERROR, frames.NO_ERROR, 99])
 def test_any_other_reset_leaves_a_doubt(greeting: Greeting, code: int) -> None:
     """The method may have run."""
@@ -165,6 +193,39 @@ def test_a_waiting_call_that_was_not_looked_at_is_sent_again(greeting: Greeting)
         greeter = greeting(peer.url, retries=0).reference("greeter")
         answers = [greeter.say_hello(name="Ann").message for _ in range(30)]
     assert answers == ["0", "1", "2"] * 10
+
+
+def test_a_stream_of_answers_that_was_not_looked_at_is_begun_again(greeting: Greeting) -> None:
+    """It has one request, which is still here; the answers all come from the second connection."""
+
+    def serve(line: Line) -> None:
+        lines.append(line)
+        stream = line.request()
+        if len(lines) == 1:
+            line.answer(stream)
+            line.send(goaway(line.request() - 2))
+            line.wait_closed()
+        else:
+            line.send(headers(stream, *HEAD), data(stream, message(LONG)) * 3, headers(stream, *OK, ends=True))
+            line.wait_closed()
+
+    lines: list[Line] = []
+    with http2_peer(serve) as peer:
+        greeter = greeting(peer.url, retries=0).reference("greeter")
+        assert greeter.say_hello(name="Ann").message == "hello"
+        assert [len(answer.message) for answer in greeter.spell_hello(name="Ann")] == [12_000] * 3
+
+
+def test_a_provider_that_hangs_up_on_each_call_is_asked_ever_more_rarely(greeting: Greeting) -> None:
+    """It was asked three times in vain; further calls are refused for a while, and were not sent."""
+    with Peer(tri_peers.after_request(tri_peers.hang_up)) as peer:
+        consumer = greeting(peer.url)
+        errors = [failing(consumer) for _ in range(20)]
+    assert [type(error) for error in errors[:3]] == [ConnectionLost] * 3
+    refused = [error for error in errors if isinstance(error, ConnectFailed)]
+    assert len(refused) > 10
+    assert all(error.not_sent for error in refused)
+    assert "the provider ends each connection before it answers a call; the next attempt" in refused[0].message
 
 
 def test_a_provider_that_never_looks_at_a_call(greeting: Greeting) -> None:
@@ -684,7 +745,6 @@ def test_a_stub_compresses_its_request(greeting: Greeting) -> None:
 @pytest.mark.parametrize(
     ("asked", "what"),
     [
-        ({"wait_for_ready": True}, "wait_for_ready"),
         ({"compression": grpc.Compression.Deflate}, "Deflate"),
     ],
 )

@@ -437,6 +437,26 @@ def test_continuations_of_nothing_are_a_flood() -> None:
     assert broken(events)[0] == frames.ENHANCE_YOUR_CALM
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        headers(1, (b":status", b"103"), (b"link", b"x" * 3000)),
+        headers(1, *HEAD, (b"X", b"x" * 3000)),
+        frame(frames.HEADERS, 4, 1, b"\x90" * 3000),
+    ],
+    ids=["that say wait", "malformed", "too large"],
+)
+def test_headers_weigh_what_it_takes_to_read_them(said: bytes) -> None:
+    """Some hundred large ones without use are as bad as ten thousand small ones."""
+    made = reader()
+    for _ in range(300):
+        events = made.feed(said * 20)
+        if made.is_broken:
+            break
+    assert broken(events)[0] == frames.ENHANCE_YOUR_CALM
+    assert made._idle < 10_100
+
+
 def test_a_quiet_connection_is_kept_for_ever() -> None:
     """Pings that come one by one are no flood, nor are those of a server that measures each answer."""
     made = reader()

@@ -47,9 +47,13 @@ class RequestHead:
         authority: Whom the provider is to be.
         policy: Of the reference.
         fixed: Metadata of every request.
+
+    Attributes:
+        path: As given.
+        authority: As given.
     """
 
-    __slots__ = ("_block", "_size", "_timed", "path")
+    __slots__ = ("_block", "_size", "_timed", "authority", "path")
 
     def __init__(self, path: str, authority: str, policy: ReferencePolicy, fixed: Metadata) -> None:
         fields: Fields = (
@@ -64,6 +68,7 @@ class RequestHead:
             *to_fields(fixed),
         )
         self.path = path
+        self.authority = authority
         self._block = encode_fields(fields)
         self._size = size_of_fields(fields)
         self._timed: dict[int, tuple[bytes, int]] = {}
