@@ -535,7 +535,7 @@ def test_calls_that_a_provider_has_no_window_for_were_not_sent(greeting: Greetin
     """But for the first thousand, whose headers it has; the others say what they waited for."""
     with http2_peer(lambda line: line.wait_closed()) as peer:
         hello = greeting(peer.url, timeout=9000, max_queued_requests=2000).reference("greeter").say_hello
-        first = [hello.future(name="x" * size) for size in (70_000, *([1] * 999))]
+        first = [hello.future(name="x" * size) for size in (70_000, *([1] * 1000))]
         late = hello.with_options(timeout=300).future(name="Ann")
         error = late.exception(timeout=SOON)
         assert all(future.cancel() for future in first)

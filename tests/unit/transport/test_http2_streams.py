@@ -152,6 +152,21 @@ def test_a_window_that_is_given_back_is_used() -> None:
     assert second.number > 0
 
 
+def test_a_large_request_waits_until_others_have_left() -> None:
+    """Its headers do not go ahead of data that have no place yet, so that it is known not to be sent."""
+    made, outbox = streams(size=1 << 30)
+    made.set([(frames.INITIAL_WINDOW_SIZE, frames.LARGEST_WINDOW)])
+    made.allow(0, 1 << 30)
+    first, late, small = Made(b"x" * 1_500_000), Made(b"x" * 100_000), Made()
+    for call in (first, late, small):
+        made.put(call)
+    assert (first.id, late.id, small.id) == (1, 0, 0)
+    queued(outbox)
+    made.begin_waiting()
+    assert (late.id, small.id) == (3, 5)
+    assert len(queued(outbox)) > 7
+
+
 def test_large_requests_have_their_turns() -> None:
     """One that waits for the connection's window does not keep the next ones from theirs."""
     made, outbox = streams()
