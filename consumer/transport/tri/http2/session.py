@@ -308,6 +308,8 @@ class Session:
             return self._hears.stage()
         if self.state is State.GREETING:
             return being_made(self.state.value, Trouble("as gRPC does at once", _WHERE))
+        if self.streams.is_stuck:
+            return Trouble("; the provider takes no more bytes until it has read what was sent")
         most = self.streams.peer.streams
         return Trouble(f"; the provider takes {most} calls at once" if len(self.streams.by_id) >= most else "")
 
