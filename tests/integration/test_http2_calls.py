@@ -73,6 +73,11 @@ def after_request(*said: Callable[[int], bytes]) -> Callable[[Line], None]:
     return serve
 
 
+def answer_of(stream: int) -> tuple[bytes, ...]:
+    """All of an answer."""
+    return headers(stream, *HEAD), data(stream, message(reply("hello"))), headers(stream, *OK, ends=True)
+
+
 # -- refused, or not looked at ----------------------------------------------------------------------------------------
 
 
@@ -160,6 +165,39 @@ def test_a_waiting_call_that_was_not_looked_at_is_sent_again(greeting: Greeting)
         greeter = greeting(peer.url, retries=0).reference("greeter")
         answers = [greeter.say_hello(name="Ann").message for _ in range(30)]
     assert answers == ["0", "1", "2"] * 10
+
+
+def test_a_stream_of_answers_that_was_not_looked_at_is_begun_again(greeting: Greeting) -> None:
+    """It has one request, which is still here; the answers all come from the second connection."""
+
+    def serve(line: Line) -> None:
+        lines.append(line)
+        stream = line.request()
+        if len(lines) == 1:
+            line.answer(stream)
+            line.send(goaway(line.request() - 2))
+            line.wait_closed()
+        else:
+            line.send(headers(stream, *HEAD), data(stream, message(LONG)) * 3, headers(stream, *OK, ends=True))
+            line.wait_closed()
+
+    lines: list[Line] = []
+    with http2_peer(serve) as peer:
+        greeter = greeting(peer.url, retries=0).reference("greeter")
+        assert greeter.say_hello(name="Ann").message == "hello"
+        assert [len(answer.message) for answer in greeter.spell_hello(name="Ann")] == [12_000] * 3
+
+
+def test_a_provider_that_hangs_up_on_each_call_is_asked_ever_more_rarely(greeting: Greeting) -> None:
+    """It was asked three times in vain; further calls are refused for a while, and were not sent."""
+    with Peer(tri_peers.after_request(tri_peers.hang_up)) as peer:
+        consumer = greeting(peer.url)
+        errors = [failing(consumer) for _ in range(20)]
+    assert [type(error) for error in errors[:3]] == [ConnectionLost] * 3
+    refused = [error for error in errors if isinstance(error, ConnectFailed)]
+    assert len(refused) > 10
+    assert all(error.not_sent for error in refused)
+    assert "the provider ends each connection before it answers a call; the next attempt" in refused[0].message
 
 
 def test_a_provider_that_never_looks_at_a_call(greeting: Greeting) -> None:
@@ -463,6 +501,24 @@ def test_pings_of_the_provider_are_answered(greeting: Greeting) -> None:
     with http2_peer(serve) as peer:
         greeter = greeting(peer.url).reference("greeter")
         assert [greeter.say_hello(name="Ann").message for _ in range(5)] == ["hello"] * 5
+
+
+def test_pings_that_come_with_an_answer_are_answered_with_the_next_call_or_soon(greeting: Greeting) -> None:
+    """Whoever has the answer need not wait for that; the provider waits no longer than it takes to read it."""
+    order: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def serve(line: Line) -> None:
+        for _ in range(5):
+            stream = line.request()
+            line.send(frames.ping_frame(b"12345678"), *answer_of(stream))
+            order.put(line.next(frames.PING, frames.HEADERS).kind)
+        line.wait_closed()
+
+    with http2_peer(serve) as peer:
+        greeter = greeting(peer.url).reference("greeter")
+        for _ in range(5):
+            greeter.say_hello(name="Ann")
+        assert [order.get(timeout=SOON) for _ in range(5)] == [frames.PING] * 5
 
 
 # -- hostile ----------------------------------------------------------------------------------------------------------

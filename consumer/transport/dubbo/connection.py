@@ -304,6 +304,7 @@ class Connection:
     def _open(self, opened: socket.socket) -> None:
         self.state = State.OPEN
         self.counters.connects += 1
+        self._connecting.proved()
         self._redial.opened()
         self._stream.open(opened, self)
         if not self._is_tls:  # which may hold bytes that a leader would wait for in vain

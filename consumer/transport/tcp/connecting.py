@@ -95,13 +95,16 @@ class Connecting:
     def _succeed(self, opened: socket.socket, address: Address) -> None:
         self._forget()
         self._reached = address
-        self._backoff.end()
         self._opened(opened)
 
     def _fail(self, trouble: Trouble) -> None:
         self._forget()
         self.turned_away(trouble)
         self._failed(trouble)
+
+    def proved(self) -> None:
+        """Note that the peer is one of use; until that is noted waits go on to grow, though connections come about."""
+        self._backoff.end()
 
     def turned_away(self, trouble: Trouble) -> None:
         """Note that the peer ended the connection that had come about; the next one waits as after any *trouble*."""

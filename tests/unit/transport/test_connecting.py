@@ -106,15 +106,18 @@ def test_after_a_failure_calls_are_refused_for_a_while(dialling: Dialling) -> No
     assert dialling.connecting.refusal() is None
 
 
-def test_waits_begin_anew_once_a_connection_came_about(dialling: Dialling) -> None:
-    """After three failures and a success the next wait is as short as the first."""
+@pytest.mark.parametrize("is_of_use", [True, False])
+def test_waits_begin_anew_once_the_peer_was_of_use(dialling: Dialling, is_of_use: bool) -> None:
+    """After three failures the next wait is as short as the first; not so where there was only a connection."""
     for _ in range(3):
         dialling.time_out()
     dialling.connect()
+    if is_of_use:
+        dialling.connecting.proved()
     dialling.time_out()
     dialling.clock.advance(0.1)
 
-    assert dialling.connecting.refusal() is None
+    assert (dialling.connecting.refusal() is None) is is_of_use
 
 
 def test_an_abandoned_attempt_tells_nobody(dialling: Dialling) -> None:

@@ -169,7 +169,11 @@ class Connection:
     # -- calls ------------------------------------------------------------------------------------------------------
 
     def _accept_posted(self, _: None) -> None:
-        self._accept(list(self._posted.take()))
+        session, calls = self._session, list(self._posted.take())
+        if session is None or self._is_closed:
+            self._accept(calls)
+        else:  # one that was given up meanwhile is stopped by what was posted behind it
+            session.accept(calls)
 
     def _accept(self, calls: Sequence[StreamCall]) -> None:
         wanted = [call for call in calls if not self._is_refused(call)]
@@ -221,6 +225,8 @@ class Connection:
     def _session_opened(self, session: Session) -> None:
         del session
         self.counters.connects += 1
+        if not self._in_vain:
+            self._connecting.proved()
         self._redial.opened()
 
     def _session_leaves(self, session: Session, calls: list[StreamCall]) -> None:
@@ -230,18 +236,17 @@ class Connection:
             self._old.append(session)
             if self._is_draining:
                 session.drain()
-            self._judge(session, calls)
+            self._judge(is_vain=bool(calls) and not session.was_of_use, text="before it looks at a call")
         was_of_use = session.was_of_use
         again = [call for call in calls if not call.ended and not self._is_given_up(call, was_of_use=was_of_use)]
         if again:
             self._accept(again)
 
-    def _judge(self, session: Session, calls: Sequence[StreamCall]) -> None:
-        """Wait before the next attempt, where one session after the other was ended without a look at its calls."""
-        self._in_vain = self._in_vain + 1 if calls and not session.was_of_use else 0
+    def _judge(self, *, is_vain: bool, text: str) -> None:
+        """Wait before the next attempt, ever longer, where one session after the other was in vain."""
+        self._in_vain = self._in_vain + 1 if is_vain else 0
         if self._in_vain >= _MOST_IN_VAIN:
-            self._in_vain = 0
-            self._connecting.turned_away(Trouble("the provider ends each connection before it looks at a call", _WHERE))
+            self._connecting.turned_away(Trouble(f"the provider ends each connection {text}", _WHERE))
 
     def _is_given_up(self, call: StreamCall, *, was_of_use: bool) -> bool:
         """End a call that cannot be sent again, or was twice where the peer looked at none; it has not looked at it."""
@@ -258,6 +263,8 @@ class Connection:
         if self._session is session:
             self._session = None
             self._redial.begin()
+            if trouble is None and session.streams.opened > 0:
+                self._judge(is_vain=session.was_in_vain, text="before it answers a call")
         elif session in self._old:
             self._old.remove(session)
         if trouble is not None:

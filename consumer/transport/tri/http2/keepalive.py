@@ -29,9 +29,10 @@ class KeepAlive:
         """Return when to look first at a connection that is open since *now*."""
         return now + self._idle if self._idle else NEVER
 
-    def answered(self) -> None:
-        """Note that the peer has answered."""
-        self._asked = 0.0
+    def answered(self) -> bool:
+        """Note that the peer has answered; False where it was not asked."""
+        was_asked, self._asked = self._asked > 0, 0.0
+        return was_asked
 
     def is_due(self, now: float, last_read: float) -> bool:
         """Tell whether to ask now a peer of which the last bytes came at *last_read*."""

@@ -30,6 +30,7 @@ from .call import StreamCall
 from .greeting import greeting
 from .inbox import Inbox
 from .keepalive import PING, KeepAlive
+from .replies import Replies
 from .settings import ConnectionSettings
 from .state import State
 from .streams import Streams
@@ -113,8 +114,9 @@ class Session:
         )
         self._leading: Leading[StreamCall] = Leading(
             self._owner, self._stream, self._outbox, streams, thread, clock,
-            send=self._send, give_up=self._give_up, adopt=self._adopt,
+            send=self._send, give_up=self._give_up, adopt=self._adopt, rest=self._settle,
         )  # fmt: skip
+        self._replies = Replies(self._outbox)
         self._is_tls = False
         self._is_flushing = False
         self._drains = False
@@ -122,6 +124,11 @@ class Session:
         self._greet_until = NEVER
         self._keepalive = KeepAlive(settings.keepalive, settings.keepalive_timeout)
         self._goodbye = ""
+
+    @property
+    def was_in_vain(self) -> bool:
+        """It had calls, and none of them was answered."""
+        return self.streams.opened > 0 and not self._inbox.was_answered
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
@@ -159,9 +166,12 @@ class Session:
         """Send a led call, which nearly always leaves whole."""
         call.session = self
         self.streams.size += call.size
-        self.streams.open(call, self._stream.send)
+        self.streams.open(call, self._send_owed if self._replies.owed else self._stream.send)
         if self._outbox.count:
             self._stream.write()
+
+    def _send_owed(self, frame: bytes) -> int:
+        return self._stream.send(frame, self._replies.take())
 
     def _give_up(self, call: StreamCall, error: BaseException) -> None:
         if not self.streams.give_up(call, error):
@@ -235,10 +245,11 @@ class Session:
     def _settle(self) -> None:
         """Do what follows from whatever has changed: let others go on, write, and end where nothing is left."""
         streams, outbox = self.streams, self._outbox
-        if streams.is_open:
-            streams.begin_waiting()
-            if streams.is_spent:
-                self._leave(LARGEST_STREAM)
+        if self._replies.owed and (streams.by_id or not self._stream.is_led):
+            self._replies.settle()
+        streams.begin_waiting()
+        if streams.is_open and streams.opened >= LARGEST_STREAM:
+            self._leave(LARGEST_STREAM)
         if outbox.count:
             self._write_soon()
         elif (self._drains or self.state is State.LEAVING) and not len(streams):
@@ -296,8 +307,11 @@ class Session:
             self._settle()
 
     def _answer(self, frame: bytes) -> None:
-        if self._outbox.size < self._settings.room.size:  # else the peer asks for more than it reads
-            self._outbox.put(frame)
+        """Answer the peer: at once, but where a leader has its own answer, since its caller would wait for this."""
+        if self._stream.is_led:
+            self._replies.owe(frame)
+        else:
+            self._replies.put(frame)
 
     # -- time -------------------------------------------------------------------------------------------------------
 
@@ -321,7 +335,7 @@ class Session:
         if self.state is State.DIALLING:
             return being_made(self.state.value, self._hears.stage())
         if self.state is State.GREETING:
-            return being_made(self.state.value, Trouble("", _WHERE))
+            return being_made(self.state.value, Trouble("as gRPC does at once", _WHERE))
         most = self.streams.peer.streams
         return Trouble(f"; the provider takes {most} calls at once" if len(self.streams.by_id) >= most else "")
 
@@ -354,8 +368,7 @@ class Session:
             self._outbox.put(goaway_frame(event.code, event.error.message))
             self._stream.write()
             self._lost(event.error.message)
-        elif isinstance(event, PingAnswer):
-            self._keepalive.answered()
+        elif isinstance(event, PingAnswer) and self._keepalive.answered():
             self._thread.post(self._tick_now, None)  # the next one may be due before the end of the patience
 
     def _open(self) -> None:
@@ -381,9 +394,7 @@ class Session:
             return
         self.state = State.LEAVING
         self.was_of_use = min(self.streams.opened, last) > 0
-        given_back = self.streams.leave(last)
-        for call in given_back:
-            call.begin_anew()
+        given_back = [call for call in self.streams.leave(last) if call.begin_anew()]
         if self._stream.is_led:  # its call may be among them, which nobody else may touch before it hands over
             self._owner.deferred.append((self._give_back, given_back))
         else:
