@@ -19,6 +19,7 @@ from .connection import Connection
 from .method import Http2Method, Http2Upload
 from .opening import Opening
 from .pool import Pool
+from .targets import check_targets
 
 
 class Http2Reference:
@@ -27,6 +28,7 @@ class Http2Reference:
     def __init__(
         self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, pool: Pool, open_to: OpenTo
     ) -> None:
+        check_targets(policy)
         self._policy = policy
         self._parts = parts
         self._providers = providers
