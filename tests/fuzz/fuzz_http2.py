@@ -17,7 +17,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["callahead.consumer.wire.http2"]):
-    from callahead.consumer.wire.http2.events import Broken, Data, Event, Settings
+    from callahead.consumer.wire.http2.events import Answer, Broken, Data, Event, Headers, Settings
     from callahead.consumer.wire.http2.frames import DEFAULT_FRAME, FRAME_BYTES
     from callahead.consumer.wire.http2.grpc import BadMessage, MessageReader, MessageTooLarge
     from callahead.consumer.wire.http2.reader import Http2Reader
@@ -49,10 +49,17 @@ def read(stream: bytes, size: int) -> list[Event]:
     reader.opened = OPENED
     events: list[Event] = []
     for at in range(0, len(stream), size):
-        events += reader.feed(stream[at : at + size])
+        for event in reader.feed(stream[at : at + size]):
+            events += apart(event) if isinstance(event, Answer) else [event]
         if reader.held > DEFAULT_FRAME + FRAME_BYTES + MOST:
             raise AssertionError(f"{reader.held} bytes are kept")
     return events
+
+
+def apart(answer: Answer) -> list[Event]:
+    """Give the three events that it is where it comes in pieces."""
+    stream, head, data, tail = answer
+    return [Headers(stream, head, False), Data(stream, data, len(data), False), Headers(stream, tail, True)]
 
 
 def use(events: list[Event]) -> None:

@@ -295,7 +295,6 @@ def test_a_cancelled_stream_is_over_at_once(greeting: Greeting, provider: Embedd
     assert provider.calls[0].wait_ended(5) == "CANCELLED"
 
 
-@pytest.mark.grpcio
 def test_compression_and_wait_for_ready(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """GRPC's other per-call arguments reach gRPC, on every kind of call."""
     stub = stub_of(greeting(provider.url))

@@ -73,6 +73,11 @@ def after_request(*said: Callable[[int], bytes]) -> Callable[[Line], None]:
     return serve
 
 
+def answer_of(stream: int) -> tuple[bytes, ...]:
+    """All of an answer."""
+    return headers(stream, *HEAD), data(stream, message(reply("hello"))), headers(stream, *OK, ends=True)
+
+
 # -- refused, or not looked at ----------------------------------------------------------------------------------------
 
 
@@ -90,6 +95,34 @@ def test_a_refused_call_goes_elsewhere_at_once(greeting: Greeting) -> None:
         consumer = greeting(first.url, second.url, retries=1, loadbalance="roundrobin")
         for _ in range(6):
             assert consumer.reference("greeter").say_hello(name="Ann").message == "hello"
+
+
+def test_an_upload_that_waits_for_a_stream_goes_to_the_next_connection(greeting: Greeting) -> None:
+    """With the requests that it was fed while it waited on one whose provider says goodbye."""
+    lines: list[Line] = []
+    goodbye = threading.Event()
+
+    def serve(line: Line) -> None:
+        lines.append(line)
+        if len(lines) > 1:
+            answering(line)
+            return
+        stream = line.request()
+        goodbye.wait(SOON)
+        line.send(goaway(stream))
+        line.answer(stream)
+        line.wait_closed()
+
+    with http2_peer(serve, settings_frame({frames.MAX_CONCURRENT_STREAMS: 1})) as peer:
+        stub = stub_of(greeting(peer.url))
+        first = stub.SayHello.future(pb.HelloRequest(name="Ann"))
+        upload = stub.GatherHellos.future(iter([pb.HelloRequest(name="Bob")] * 3))
+        with pytest.raises(grpc.FutureTimeoutError):
+            upload.result(timeout=0.2)
+        goodbye.set()
+        assert (first.result(SOON).message, upload.result(SOON).message) == ("hello", "hello")
+    [sent] = [one for one in lines[1].read if one.kind == frames.DATA and one.payload]
+    assert sent.payload.count(b"Bob") == 3
 
 
 @pytest.mark.parametrize("code", [frames.CANCEL, frames.INTERNAL_ERROR, frames.NO_ERROR, 99])
@@ -498,6 +531,24 @@ def test_pings_of_the_provider_are_answered(greeting: Greeting) -> None:
         assert [greeter.say_hello(name="Ann").message for _ in range(5)] == ["hello"] * 5
 
 
+def test_pings_that_come_with_an_answer_are_answered_with_the_next_call_or_soon(greeting: Greeting) -> None:
+    """Whoever has the answer need not wait for that; the provider waits no longer than it takes to read it."""
+    order: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def serve(line: Line) -> None:
+        for _ in range(5):
+            stream = line.request()
+            line.send(frames.ping_frame(b"12345678"), *answer_of(stream))
+            order.put(line.next(frames.PING, frames.HEADERS).kind)
+        line.wait_closed()
+
+    with http2_peer(serve) as peer:
+        greeter = greeting(peer.url).reference("greeter")
+        for _ in range(5):
+            greeter.say_hello(name="Ann")
+        assert [order.get(timeout=SOON) for _ in range(5)] == [frames.PING] * 5
+
+
 # -- hostile ----------------------------------------------------------------------------------------------------------
 
 
@@ -681,7 +732,6 @@ def test_a_stub_compresses_its_request(greeting: Greeting) -> None:
 @pytest.mark.parametrize(
     ("asked", "what"),
     [
-        ({"wait_for_ready": True}, "wait_for_ready"),
         ({"compression": grpc.Compression.Deflate}, "Deflate"),
     ],
 )

@@ -13,11 +13,10 @@ from ...call.provider import Provider
 from ..api import ConnectionCounts, Providers, TransportParts
 from ..bound import Bound, BoundT, Shared, SharedConnections
 from ..certificates import client_context
+from .destination import Destination, Tls
 from .io_thread import IoThread
 
 Address = tuple[str, int]
-Tls = tuple[ssl.SSLContext, str]
-"""With what to speak TLS, and whose certificate the provider has to show."""
 
 _OWN = itertools.count(1)
 
@@ -45,18 +44,16 @@ class ConnectionKind(Protocol[SettingsT, MadeT_co]):
 
     Attributes:
         protocol: Its name, for the thread and the log.
-        alpn: What TLS offers to speak, nothing for no choice.
+        alpn: To what the provider has to agree by TLS, "" for nothing.
     """
 
     protocol: str
-    alpn: tuple[str, ...]
+    alpn: str
 
     def settings(self, policy: ReferencePolicy, own: int) -> SettingsT:
         """Give the settings of a reference's connections; *own* is 0, or the number of one that it does not share."""
 
-    def open(
-        self, address: Address, settings: SettingsT, thread: IoThread, parts: TransportParts, tls: Tls | None
-    ) -> MadeT_co:
+    def open(self, destination: Destination, settings: SettingsT, thread: IoThread, parts: TransportParts) -> MadeT_co:
         """Make a connection, which connects at its first call."""
 
 
@@ -87,7 +84,7 @@ class Pool(Generic[SettingsT, PooledT]):
         if policy.ssl is not None and policy.ssl not in self._contexts:
             context = client_context(policy, policy.ssl)
             if self._kind.alpn:
-                context.set_alpn_protocols(self._kind.alpn)
+                context.set_alpn_protocols([self._kind.alpn])
             self._contexts[policy.ssl] = context
 
     def connections(self, provider: Provider, policy: ReferencePolicy) -> tuple[PooledT, ...]:
@@ -103,8 +100,8 @@ class Pool(Generic[SettingsT, PooledT]):
         return connection
 
     def _made(self, address: Address, settings: SettingsT, tls: SslPolicy | None) -> PooledT:
-        named = None if tls is None else (self._contexts[tls], tls.server_name or address[0])
-        return self._kind.open(address, settings, self._thread, self._parts, named)
+        spoken = None if tls is None else Tls(self._contexts[tls], tls.server_name or address[0], self._kind.alpn)
+        return self._kind.open(Destination(*address, spoken), settings, self._thread, self._parts)
 
     def bound(self, bind: Callable[[Provider], BoundT], providers: Providers) -> Bound[BoundT]:
         """Make what keeps the work of *bind* for each provider; see `SharedConnections.bound`."""

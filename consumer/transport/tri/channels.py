@@ -115,6 +115,8 @@ def _options(policy: ReferencePolicy) -> tuple[tuple[str, int | str], ...]:
             ("grpc.keepalive_time_ms", policy.transport.keepalive_ms),
             ("grpc.keepalive_timeout_ms", policy.transport.keepalive_timeout_ms),
         ]
+    if not policy.transport.http_proxy:
+        options.append(("grpc.enable_http_proxy", 0))
     if any(TARGET in url for url in policy.urls) and policy.default.loadbalance == "roundrobin":
         options.append(("grpc.service_config", _IN_TURN))
     if policy.ssl is not None and policy.ssl.server_name is not None:

@@ -11,6 +11,7 @@ from ....wire.http2.grpc import Message
 
 GZIP: Final = "gzip"
 _GZIP_WINDOW: Final = 31
+_SHOWN: Final = 100
 
 
 class TooLarge(Exception):
@@ -31,7 +32,8 @@ def plain(message: Message, encoding: str, most: int) -> bytes | RpcError:
     if not message.is_compressed:
         return message.data
     if encoding != GZIP:
-        text = f'the answer is compressed, and its headers say "{encoding}" of how; this side reads gzip'
+        said = encoding[:_SHOWN]
+        text = f'the answer is compressed, and its headers say "{said}" of how; this side reads gzip'
         return _wrong(text)
     try:
         unpacking = zlib.decompressobj(_GZIP_WINDOW)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from callahead.config.policy import ReferencePolicy
 
 from ....errors import LocalProtocolError
 from ..options import GrpcOptions
+
+if TYPE_CHECKING:
+    import grpc
+
+    from ..credentials import Plugins
 
 _GZIP = 2
 _NONE = 0
@@ -19,14 +26,26 @@ def is_compressed(options: GrpcOptions, policy: ReferencePolicy) -> bool:
     """
     asked = options.compression
     wanted = _NONE if asked is None else int(asked)
-    refused = {
-        "call credentials": options.credentials is not None,
-        "wait_for_ready": bool(options.wait_for_ready),
-        f"compression {'' if asked is None else asked.name}": wanted not in (_NONE, _GZIP),
-    }
-    for what, is_asked in refused.items():
-        if is_asked:
-            where = f"carrier, {policy.origin('carrier')}"
-            text = f"{what} is not for carrier: http2 ({where}); set carrier: grpcio for this reference"
-            raise LocalProtocolError(text, not_sent=True)
+    if wanted not in (_NONE, _GZIP):
+        raise _not_here(f"compression {'' if asked is None else asked.name}", policy, "")
     return wanted == _GZIP
+
+
+def plugins_in(credentials: grpc.CallCredentials, policy: ReferencePolicy) -> Plugins:
+    """Return the plugins that say who makes a call.
+
+    Raises:
+        LocalProtocolError: Only gRPC core can ask them.
+    """
+    from ..credentials import plugins_of  # imports grpc, as whoever has credentials has done
+
+    plugins = plugins_of(credentials)
+    if plugins is None:
+        raise _not_here("a CallCredentials that grpcio has made", policy, "make it by callahead.call_credentials, or ")
+    return plugins
+
+
+def _not_here(what: str, policy: ReferencePolicy, instead: str) -> LocalProtocolError:
+    where = f"carrier, {policy.origin('carrier')}"
+    text = f"{what} is not for carrier: http2 ({where}); {instead}set carrier: grpcio for this reference"
+    return LocalProtocolError(text, not_sent=True)
