@@ -537,6 +537,19 @@ def test_pings_of_the_provider_are_answered(greeting: Greeting) -> None:
         assert [greeter.say_hello(name="Ann").message for _ in range(5)] == ["hello"] * 5
 
 
+def test_calls_that_a_provider_has_no_window_for_were_not_sent(greeting: Greeting) -> None:
+    """But for the first thousand, whose headers it has; the others say what they waited for."""
+    with http2_peer(lambda line: line.wait_closed()) as peer:
+        hello = greeting(peer.url, timeout=9000, max_queued_requests=2000).reference("greeter").say_hello
+        first = [hello.future(name="x" * size) for size in (70_000, *([1] * 1000))]
+        late = hello.with_options(timeout=300).future(name="Ann")
+        error = late.exception(timeout=SOON)
+        assert all(future.cancel() for future in first)
+    assert isinstance(error, CallTimeout)
+    assert error.not_sent
+    assert "the provider takes no more bytes until it has read what was sent" in error.message
+
+
 def test_pings_that_come_with_an_answer_are_answered_with_the_next_call_or_soon(greeting: Greeting) -> None:
     """Whoever has the answer need not wait for that; the provider waits no longer than it takes to read it."""
     order: queue.SimpleQueue[int] = queue.SimpleQueue()

@@ -27,6 +27,7 @@ from ...api import Providers, TransportParts
 from ...identity import ServiceIdentity
 from ...request_limit import check_request_size
 from ...tcp.call import timed_out
+from ...tcp.destination import authority_of
 from ...trouble import Trouble
 from ..messages import EncodedCall, Messages
 from ..metadata import Metadata, fixed_metadata, size_of, to_attachments, to_metadata
@@ -130,7 +131,7 @@ class Http2Method:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
         endpoint, ssl = provider.endpoint, self._policy.ssl
         identity = ServiceIdentity.of(endpoint, self._policy)
-        authority = endpoint.address if ssl is None or ssl.server_name is None else ssl.server_name
+        authority = authority_of(endpoint) if ssl is None or ssl.server_name is None else ssl.server_name
         fixed = fixed_metadata(identity, self._parts.application) + self._constant if self.is_of_service else ()
         path = identity.path_of(self._messages.types.path, self._policy.interface)
         return Route(connections, RequestHead(path, authority, self._policy, fixed))

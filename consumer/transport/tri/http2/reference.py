@@ -25,12 +25,14 @@ from .connectivity import Tell
 from .method import Http2Method, Http2Upload
 from .opening import Opening
 from .pool import Pool
+from .targets import check_targets
 
 
 class Http2Reference:
     """The HTTP/2 side of one reference; a `ReferenceTransport` and a `callahead.consumer.channel.StubTransport`."""
 
     def __init__(self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, pool: Pool) -> None:
+        check_targets(policy)
         self._policy = policy
         self._parts = parts
         self._providers = providers
