@@ -17,9 +17,13 @@ from callahead.config.settings import (
     TransportSettings,
     choice,
     setting,
+    size,
 )
 
 _JAVA: Final = "describe the Java interface by stub, parameter_types or generic"
+
+_FRAMES: Final = (16_384, 262_144)
+"""From what a provider may send unasked, to what is still cheap to join where it comes in small pieces."""
 
 
 class TriSettings(TransportSettings):
@@ -36,6 +40,9 @@ class TriSettings(TransportSettings):
         20_000, "longest wait for the answer to a ping; default 20s", key="keepalive_timeout"
     )
     max_metadata_bytes: Size = setting(65_536, "largest headers, or trailers, of an answer; default 64KiB")
+    max_frame_bytes: Annotated[int, *size(*_FRAMES)] = setting(
+        _FRAMES[0], "largest frame of HTTP/2 that is read; 16KiB to 256KiB, default 16KiB"
+    )
     http_proxy: Flag = setting(True, "obey the variables http_proxy, grpc_proxy and so on; default true")
     module: Module | None = setting(
         None, "module of generated messages, such as shop.foo_pb2", after="stub", instead=_JAVA, in_consumer=False
