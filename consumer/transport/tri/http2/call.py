@@ -178,6 +178,10 @@ class StreamCall(Call):
             self.fail(self._method.reset(code, attempt, answered=self.head is not None))
 
 
+Fed = tuple[StreamCall, bytes | None]
+"""A call, and one more message for its peer; None where that was the last."""
+
+
 class UnaryCall(StreamCall):
     """An attempt whose answer is one message."""
 
