@@ -14,6 +14,7 @@ from ...large_answers import LARGE_BYTES
 from ...tcp.call import Call, CalledMethod
 from ...tcp.outbox import Watched
 from ..metadata import Metadata
+from ..options import GrpcOptions
 from .encoding import compress
 from .head import ResponseHead
 from .request import Request, prefix_of
@@ -103,12 +104,22 @@ class StreamCall(Call):
         """Its request can be sent again."""
         return False
 
+    @property
+    def is_patient(self) -> bool:
+        """Where no connection comes about it waits for the next attempt, as long as it has time: ``wait_for_ready``."""
+        attempt = self._attempt
+        options: GrpcOptions | None = None if attempt is None else attempt.invocation.options
+        return options is not None and bool(options.wait_for_ready)
+
     def begin_anew(self) -> bool:
         """Forget what an earlier stream has left; False where the peer has begun to answer, so that this ends."""
         if self.head is not None:
             self.fail(wrong_answer("the provider has begun to answer a call at which it says not to look", "INTERNAL"))
             return False
-        self.was_sent = self.was_sent or self.first > 0
+        if not self.first:  # what it was fed waits for the next one
+            self.session = None
+            return True
+        self.was_sent = True
         self.session, self.id, self.first, self.number, self.window = None, 0, 0, 0, 0
         self.pieces = self.body = self.incoming = None
         return True
@@ -121,8 +132,8 @@ class StreamCall(Call):
             body.is_whole = True
         else:
             packs = self.frame.packs
-            data = compress(message) if packs else message
-            body.put(prefix_of(data, is_compressed=packs))
+            data = compress(message, packs) if packs else message
+            body.put(prefix_of(data, is_compressed=bool(packs)))
             body.put(data)
 
     def on_head(self, head: ResponseHead) -> RpcError | None:
@@ -165,6 +176,10 @@ class StreamCall(Call):
         attempt = self._attempt
         if attempt is not None:
             self.fail(self._method.reset(code, attempt, answered=self.head is not None))
+
+
+Fed = tuple[StreamCall, bytes | None]
+"""A call, and one more message for its peer; None where that was the last."""
 
 
 class UnaryCall(StreamCall):

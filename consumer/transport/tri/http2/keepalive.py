@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from ....wire.http2.frames import ping_frame
@@ -24,6 +25,23 @@ class KeepAlive:
         self._idle = idle
         self._patience = patience
         self._asked = 0.0
+
+    def look(
+        self,
+        now: float,
+        last_read: float,
+        *,
+        is_busy: bool,
+        ask: Callable[[bytes], object],
+        lost: Callable[[str], None],
+    ) -> float:
+        """Ask a peer on which calls wait, or count it as lost, where that is due; returns when to look again."""
+        if is_busy and (problem := self.lost(now, last_read)):
+            lost(problem)
+            return NEVER
+        if is_busy and self.is_due(now, last_read):
+            ask(PING)
+        return self.next(now, last_read, is_busy=is_busy)
 
     def first(self, now: float) -> float:
         """Return when to look first at a connection that is open since *now*."""
