@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from callahead.config.errors import ConfigError
-from callahead.consumer import Consumer, NoProviderAvailable, RpcError, TransportError
+from callahead.consumer import ConnectFailed, Consumer, NoProviderAvailable, RpcError, TransportError
 from callahead.consumer.testing import EmbeddedProvider
 
 CARRIERS = ("grpcio", "http2")
@@ -50,6 +50,17 @@ def test_a_name_that_cannot_be_resolved_fails_the_call_alone(carrier: str) -> No
         one.reference("foo").find_foo(foo_id=1)
     assert not isinstance(failure.value, NoProviderAvailable)
     assert failure.value.endpoint == "tri://dns:///nowhere.invalid:1"
+
+
+@pytest.mark.parametrize("host", ["foo..internal", f"{'a' * 70}.internal", "b\u00fccher..internal", "\u00fc" * 70])
+def test_a_host_that_is_no_name_fails_the_call(carrier: str, host: str) -> None:
+    """At once, and not sent: a label is empty, or longer than the 63 bytes of DNS."""
+    with consumer(f"tri://{host}:1", timeout=20_000, retries=0, carrier=carrier) as one:
+        with pytest.raises(ConnectFailed) as failure:
+            one.reference("foo").find_foo(foo_id=1)
+    assert failure.value.not_sent
+    if carrier == "http2":
+        assert failure.value.message == f"no connection: {host} cannot be looked up: it is no host name"
 
 
 def test_xds_without_a_bootstrap_file_fails_the_call_and_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
