@@ -46,6 +46,7 @@ from callahead.consumer import (
     RpcError,
     TransportError,
 )
+from callahead.consumer.testing import ProviderProcess
 from callahead.consumer.transport.tri.http2.greeting import STREAM_WINDOW
 from callahead.consumer.wire.http2 import frames
 
@@ -765,6 +766,21 @@ def test_a_call_needs_no_grpc(own_programs: Programs) -> None:
         process = own_programs.start(program, peer.url)
         out, _ = process.communicate(timeout=15)
     assert (process.returncode, out.strip()) == (0, "[]")
+
+
+def test_types_by_reflection_need_no_grpc(own_programs: Programs, server: ProviderProcess) -> None:
+    """The question for them goes over the connection that the calls use, too."""
+    program = """
+    reference = {"interface": "helloworld.Greeter", "carrier": "http2", "url": sys.argv[1], "timeout": 10000}
+    with Consumer({"references": {"greeter": reference}}) as consumer:
+        greeter = consumer.reference("greeter")
+        say(greeter.say_hello(name="Ann").message, len(list(greeter.spell_hello(name="Ann"))))
+        say([counts.connects for counts in consumer.connections()])
+    say([name for name in sys.modules if name.partition(".")[0] == "grpc"])
+    """
+    process = own_programs.start(program, server.url)
+    out, _ = process.communicate(timeout=15)
+    assert (process.returncode, out.split("\n")[:3]) == (0, ["Hello, Ann 3", "[1]", "[]"])
 
 
 # -- generated stubs --------------------------------------------------------------------------------------------------

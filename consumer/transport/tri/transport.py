@@ -5,15 +5,12 @@ Loading a configuration imports this module for the settings, so whatever carrie
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from ...runtime.forking import fork_safe_lock
 from .settings import TriSettings
 
 if TYPE_CHECKING:
-    import grpc
-
     from callahead.config.policy import ReferencePolicy
     from callahead.config.settings import TransportSettings
 
@@ -48,7 +45,7 @@ class TriTransport:
         if policy.transport.carrier == "http2":
             from .http2.reference import Http2Reference
 
-            return Http2Reference(policy, self._parts, providers, self._http2(), partial(self._open_to, policy))
+            return Http2Reference(policy, self._parts, providers, self._http2())
         from .reference import TriReference
 
         return TriReference(policy, self._parts, providers, self._grpcio())
@@ -76,12 +73,6 @@ class TriTransport:
                 if self._is_closed:
                     self._pool.close()
             return self._pool
-
-    def _open_to(self, policy: ReferencePolicy, address: str) -> grpc.Channel:
-        """Open a channel by which a provider is asked for its types, which only grpcio can."""
-        from .channels import kinds_of
-
-        return self._grpcio().open(address, kinds_of(policy)[0])
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
         """Tell of each connection; grpcio keeps to itself what happened on it."""
