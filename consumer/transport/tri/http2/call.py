@@ -132,8 +132,8 @@ class StreamCall(Call):
             body.is_whole = True
         else:
             packs = self.frame.packs
-            data = compress(message) if packs else message
-            body.put(prefix_of(data, is_compressed=packs))
+            data = compress(message, packs) if packs else message
+            body.put(prefix_of(data, is_compressed=bool(packs)))
             body.put(data)
 
     def on_head(self, head: ResponseHead) -> RpcError | None:
