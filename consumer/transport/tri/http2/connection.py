@@ -133,7 +133,7 @@ class Connection:
         session = call.session
         if session is not None:
             session.feed(fed)
-        elif not call.ended:
+        elif call.body is not None and not call.ended:  # else it is about to be given up
             call.feed(message)
 
     def give_up(self, call: StreamCall, error: BaseException) -> None:
