@@ -9,6 +9,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from hypothesis import given
 from hypothesis import strategies as st
+from support.http2_desk import fates_of
 from support.http2_floods import FLOODS
 from support.http2_frames import (
     GREETING,
@@ -360,6 +361,7 @@ def test_headers_that_only_say_wait() -> None:
     made = reader()
     assert made.feed(headers(1, (b":status", b"100")) + headers(1, (b":status", b"103"))) == []
     assert made.feed(headers(1, (b":status", b"100"), ends=True)) == [Headers(1, ((b":status", b"100"),), True)]
+    assert made.feed(headers(1, (b":status", b"100"))) == []
 
 
 def test_no_more_bytes_are_bad_news_for_a_stream_only() -> None:
@@ -479,3 +481,4 @@ def test_what_the_fuzzer_keeps_stays_right(kept: Path) -> None:
     made = reader(greeted=False)
     pieces = [event for at in range(0, len(stream), size) for event in made.feed(stream[at : at + size])]
     assert list(map(repr, apart(pieces))) == list(map(repr, apart(reader(greeted=False).feed(stream))))
+    assert fates_of(stream, size) == fates_of(stream, len(stream))

@@ -297,16 +297,18 @@ class Http2Reader:
             fields = decode_block(block, self._max_headers)
         except (TooLarge, Violation):
             return None
-        if malformed(fields) or (is_informational(fields) and not flags & END_STREAM):
+        says_wait = is_informational(fields)
+        if malformed(fields) or (says_wait and not flags & END_STREAM):
             return None
         head = self._parse(fields)
-        self._keep(block, head)
+        if not says_wait:  # or the same where it is no end would be found, and taken for an answer
+            self._keep(block, head)
         self.was_answered = True
         return head
 
     def _judge(self, stream: int, block: bytes) -> None:
         """Say what is wrong with headers, or count those that say nothing yet."""
-        self._count_idle(_weight(block))
+        self._count_idle(min(len(block) // _WEIGHED_BYTES, _HEAVIEST))
         try:
             wrong = malformed(decode_block(block, self._max_headers))
         except TooLarge as error:
@@ -394,10 +396,6 @@ class Http2Reader:
             self._blame(stream, PROTOCOL_ERROR, "it allows 0 bytes more")
         else:
             raise Violation(PROTOCOL_ERROR, "it allows 0 bytes more")
-
-
-def _weight(block: bytes) -> int:
-    return min(len(block) // _WEIGHED_BYTES, _HEAVIEST)
 
 
 def _check_size(what: str, payload: bytes, size: int) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from support.http2_calls import Made
+from support.http2_desk import Desk
 from support.http2_frames import (
-    GREETING,
     HEAD,
     OK,
     answer,
@@ -25,63 +24,9 @@ from support.http2_frames import (
 from support.work import calls_in
 
 from callahead.consumer.errors import RpcError
-from callahead.consumer.transport.request_limit import Room
-from callahead.consumer.transport.tcp.counters import Counters
-from callahead.consumer.transport.tcp.outbox import Outbox
 from callahead.consumer.transport.tri.http2.greeting import STREAM_WINDOW
-from callahead.consumer.transport.tri.http2.inbox import Inbox
-from callahead.consumer.transport.tri.http2.replies import Replies
-from callahead.consumer.transport.tri.http2.streams import Streams
 from callahead.consumer.wire.http2 import frames
-from callahead.consumer.wire.http2.events import Broken, Settings
-
-NOBODY: Any = None
-MOST = 4000
-
-
-class Desk:
-    """An inbox with its streams, whose socket is a test."""
-
-    def __init__(self, *, reads: bool = True) -> None:
-        self.outbox: Outbox[Any] = Outbox()
-        self.counters = Counters()
-        self.streams = Streams(self.outbox, Room(300_000, 1 << 40), "peer:1")
-        self.streams.is_open = True
-        self.rare: list[Any] = []
-        self._reads = reads
-        self._inbox = Inbox(
-            self.streams, MOST, self.counters, NOBODY, self.outbox.put, Replies(self.outbox).put, self.rare.append
-        )
-        self.hear(GREETING)
-
-    def hear(self, *said: bytes) -> None:
-        """Take what the provider says, in one portion, and let what is queued leave where it reads."""
-        self._inbox.take(b"".join(said))
-        if self._reads:
-            self.leave()
-
-    def leave(self) -> bytes:
-        """Let what is queued leave."""
-        left = []
-        while (batch := self.outbox.pending()) is not None:
-            left.append(bytes(batch))
-            self.outbox.advance(len(batch))
-        return b"".join(left)
-
-    def call(self, text: bytes = b"hello") -> Made:
-        """Begin one more call, which leaves as far as it may."""
-        made = Made(text)
-        assert self.streams.put(made) is None
-        self.leave()
-        return made
-
-    @property
-    def end(self) -> str:
-        """Why the connection has to end; "" as long as it has not."""
-        [*others, last] = self.rare
-        assert not any(isinstance(one, Broken) for one in others)
-        return last.error.message if isinstance(last, Broken) else ""
-
+from callahead.consumer.wire.http2.events import Settings
 
 # -- every type of frame in every state of a stream --------------------------------------------------------------------
 

@@ -123,6 +123,35 @@ def test_frames_are_as_large_as_the_peer_takes() -> None:
     assert queued(outbox) == [(1, 4, 1, 1), (0, 0, 1, 20_000), (0, 0, 1, 20_000), (0, 1, 1, 10_005)]
 
 
+def test_where_the_peer_takes_nothing_most_calls_wait_for_a_stream() -> None:
+    """What is kept for each that has one is bounded, and the others are known not to be sent."""
+    made, outbox = streams(requests=9000)
+    calls = [Made(b"x" * 100) for _ in range(3000)]
+    for call in calls:
+        assert made.put(call) is None
+    opened = sum(call.id > 0 for call in calls)
+    assert 1000 < opened < 2000
+    assert made.is_stuck
+    queued(outbox)
+
+    made.allow(0, 10**6)
+    made.begin_waiting()
+    assert all(call.number for call in calls)
+    assert [call.id for call in calls] == [*range(1, 6000, 2)]
+
+
+def test_a_window_that_is_given_back_is_used() -> None:
+    """By a call that waits for it, once another has been taken back."""
+    made, _ = streams()
+    first, second = Made(b"x" * 10_000), Made(b"x" * 60_000)
+    made.put(first)
+    made.put(second)
+    assert second.number == 0
+    assert made.cancel(first)
+    made.begin_waiting()
+    assert second.number > 0
+
+
 def test_a_large_request_waits_until_others_have_left() -> None:
     """Its headers do not go ahead of data that have no place yet, so that it is known not to be sent."""
     made, outbox = streams(size=1 << 30)

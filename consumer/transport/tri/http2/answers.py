@@ -95,11 +95,6 @@ class StreamedCall(StreamCall):
         """Its one request is here, and no answer has come; requests that are a stream are read once."""
         return self.uploader is None and not self._came
 
-    def begin_anew(self) -> None:
-        """Read the answers of the next stream from their beginning; none had come."""
-        super().begin_anew()
-        self._reader = MessageReader(self._method.most)
-
     def on_head(self, head: ResponseHead) -> RpcError | None:
         """Take the headers of the answers; see `StreamCall.on_head`."""
         if self._hears is not None:

@@ -132,8 +132,8 @@ class StreamCall(Call):
             body.is_whole = True
         else:
             packs = self.frame.packs
-            data = compress(message) if packs else message
-            body.put(prefix_of(data, is_compressed=packs))
+            data = compress(message, packs) if packs else message
+            body.put(prefix_of(data, is_compressed=bool(packs)))
             body.put(data)
 
     def on_head(self, head: ResponseHead) -> RpcError | None:
@@ -241,6 +241,10 @@ class UnaryCall(StreamCall):
             self.answer(self.head, message, tail)
         else:
             self.answer_elsewhere(self.head, message, tail, callbacks)
+
+
+Fed = tuple[StreamCall, bytes | None]
+"""A call, and one more message for its peer; None where that was the last."""
 
 
 def wrong_answer(text: str, status: str) -> RemoteProtocolError:

@@ -28,6 +28,7 @@ from ...tcp.posted import Posted
 from ...tcp.redial import Redial
 from ...trouble import Trouble
 from .call import Fed, StreamCall
+from .connectivity import Connectivity, Tell
 from .session import Hears, Session
 from .settings import ConnectionSettings
 from .state import State
@@ -65,6 +66,7 @@ class Connection:
         self._callbacks = callbacks
         self._session: Session | None = None
         self._needs_dial = True
+        self._connectivity = Connectivity()
         self._trouble = Trouble("")
         self._old: list[Session] = []
         self._is_closed = self._is_draining = False
@@ -158,6 +160,24 @@ class Connection:
     def serve(self, provider: Provider) -> None:
         """Be shared by *provider*, which has nothing to hear: what leaves takes no new call, whoever makes it."""
 
+    def watch(self, tell: Tell, *, connect: bool) -> None:
+        """Let *tell* hear of the state from now on, and with *connect* dial where that is due.
+
+        Raises:
+            ConnectFailed: The I/O thread cannot be started.
+        """
+        self._thread.post(self._begin_telling, (tell, connect))
+
+    def _begin_telling(self, asked: tuple[Tell, bool]) -> None:
+        tell, connect = asked
+        self._connectivity.add(tell)
+        if connect and self._connecting.refusal() is None:
+            self._dial_again()
+
+    def unwatch(self, tell: Tell) -> None:
+        """Let *tell* hear no more."""
+        self._thread.end(self._connectivity.remove, tell)
+
     def counts(self) -> ConnectionCounts:
         """Return what happened."""
         counters, session = self.counters, self._session
@@ -211,9 +231,10 @@ class Connection:
             self._session = Session(self.name, *more)
         return self._session
 
-    def _lose(self) -> None:
+    def _lose(self, *, failed: bool) -> None:
         """Have no session for new calls until the next dial, which comes by itself or with a call."""
         self._session, self._needs_dial = None, True
+        self._connectivity.become("TRANSIENT_FAILURE" if failed else "IDLE")
         self._redial.begin()
 
     def _dial_again(self) -> None:
@@ -223,6 +244,7 @@ class Connection:
     def _dial(self, *, is_for_calls: bool = True) -> None:
         self._made()
         self._needs_dial = False
+        self._connectivity.become("CONNECTING")
         self._due = self._clock() + self._settings.connect_timeout
         self._connecting.begin(is_for_calls=is_for_calls)
 
@@ -232,7 +254,7 @@ class Connection:
 
     def _not_opened(self, trouble: Trouble) -> None:
         session, self._trouble = self._session, trouble
-        self._lose()
+        self._lose(failed=True)
         if session is not None:
             session.fail(trouble)
 
@@ -245,13 +267,14 @@ class Connection:
     def _session_opened(self, session: Session) -> None:
         del session
         self.counters.connects += 1
+        self._connectivity.become("READY")
         if not self._in_vain:
             self._connecting.proved()
         self._redial.opened()
 
     def _session_leaves(self, session: Session, calls: list[StreamCall]) -> None:
         if self._session is session:
-            self._lose()
+            self._lose(failed=False)
             self._old.append(session)
             if self._is_draining:
                 session.drain()
@@ -280,7 +303,7 @@ class Connection:
 
     def _session_ended(self, session: Session, trouble: Trouble | None, patient: Sequence[StreamCall]) -> None:
         if self._session is session:
-            self._lose()
+            self._lose(failed=trouble is not None)
             if trouble is None and session.streams.opened > 0:
                 self._judge(is_vain=session.was_in_vain, text="before it answers a call")
         elif session in self._old:
@@ -321,6 +344,7 @@ class Connection:
         if self._is_closed:
             return
         self._is_closed = True
+        self._connectivity.become("SHUTDOWN")
         self._connecting.abandon()
         self._redial.stop()
         for session in [*self._old, *([self._session] if self._session is not None else [])]:
@@ -331,6 +355,7 @@ class Connection:
         for session in [*self._old, *([self._session] if self._session is not None else [])]:
             session.after_fork()
         self._session, self._needs_dial, self._old = None, True, []
+        self._connectivity = Connectivity()  # who had subscribed did so in the parent
         self._connecting.abandon()
         self._posted.clear()
 

@@ -104,6 +104,7 @@ class Inbox:
             if came:
                 self._open_connection(came)
         except Violation as violation:
+            reader.is_broken = True
             self._rare(Broken(violation.code, RemoteProtocolError(f"the provider breaks a rule: {violation.text}")))
 
     def _take_answer(self, stream: int, head: ResponseHead, data: bytes, tail: ResponseHead) -> int:

@@ -95,9 +95,10 @@ class Session:
         self._owner = Ownership(thread)
         self._outbox: Outbox[Any] = Outbox()
         self.streams = streams = Streams(self._outbox, settings.room, name)
+        self._replies = Replies(self._outbox, lambda: self._stream.is_led)
         self._inbox = Inbox(
             streams, settings.max_metadata_bytes, counters, callbacks,
-            say=self._outbox.put, answer=self._answer, rare=self._hear,
+            say=self._outbox.put, answer=self._replies.put, rare=self._hear,
         )  # fmt: skip
         self._stream: Stream[Any] = Stream(
             self._outbox,
@@ -113,7 +114,6 @@ class Session:
             self._owner, self._stream, self._outbox, streams, thread, clock,
             send=self._send, give_up=self._give_up, adopt=self._adopt, rest=self._settle,
         )  # fmt: skip
-        self._replies = Replies(self._outbox)
         self._is_tls = False
         self._is_flushing = False
         self._drains = False
@@ -227,7 +227,7 @@ class Session:
         """Do what follows from whatever has changed: let others go on, write, and end where nothing is left."""
         streams, outbox = self.streams, self._outbox
         if self._replies.owed and (streams.by_id or not self._stream.is_led):
-            self._replies.settle()
+            outbox.put(self._replies.take())
         streams.begin_waiting()
         if streams.is_open and streams.opened >= LARGEST_STREAM:
             self._leave(LARGEST_STREAM)
@@ -285,13 +285,6 @@ class Session:
         if self._stream.is_led:
             self._settle()
 
-    def _answer(self, frame: bytes) -> None:
-        """Answer the peer: at once, but where a leader has its own answer, since its caller would wait for this."""
-        if self._stream.is_led:
-            self._replies.owe(frame)
-        else:
-            self._replies.put(frame)
-
     # -- time -------------------------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> float:
@@ -315,6 +308,8 @@ class Session:
             return self._hears.stage()
         if self.state is State.GREETING:
             return being_made(self.state.value, Trouble("as gRPC does at once", _WHERE))
+        if self.streams.is_stuck:
+            return Trouble("; the provider takes no more bytes until it has read what was sent")
         most = self.streams.peer.streams
         return Trouble(f"; the provider takes {most} calls at once" if len(self.streams.by_id) >= most else "")
 

@@ -44,6 +44,12 @@ _AHEAD_BYTES: Final = 1024 * 1024
 _AHEAD_FRAMES: Final = 10_000
 """Where so much waits to be written, no more data are queued: a peer that does not read needs no copies of them."""
 
+_MOST_STUCK: Final = 1000
+"""Once the peer takes no more bytes on a connection so many streams wait for that, and further calls for a stream.
+
+To keep where each is costs as much memory as the call itself, and who has no stream was not sent.
+"""
+
 _WORTHY_BYTES: Final = 1024
 """A smaller frame that the peer's windows have cut is no reason for it to say something."""
 
@@ -113,20 +119,33 @@ class Streams:
         if count >= room.requests or (self.size + call.size > room.size and count):
             return room.refusal(self._name, count, self.size, call.size)
         self.size += call.size
-        if count < self.peer.streams and self.is_open and not self.waiting and self.opened < LARGEST_STREAM:
-            self.open(call, self._outbox.put)
-        else:
+        if self.waiting or not self._has_place:
             self.waiting[call] = None
+        else:
+            self.open(call, self._outbox.put)
         return None
+
+    @property
+    def _has_place(self) -> bool:
+        """A stream may be opened now."""
+        return (
+            self.is_open
+            and len(self.by_id) < self.peer.streams
+            and self.opened < LARGEST_STREAM
+            and (self._window > 0 or len(self._sending) < _MOST_STUCK)
+        )
+
+    @property
+    def is_stuck(self) -> bool:
+        """The peer takes no more bytes, whoever sends them."""
+        return self._window <= 0
 
     def begin_waiting(self) -> None:
         """Let those go on that wait: for room in the connection's window, for a stream, or until others have left."""
         if self._sending:
             self._send_all()
         waiting = self.waiting
-        while waiting and self.is_open and len(self.by_id) < self.peer.streams and self.opened < LARGEST_STREAM:
-            if self._is_full:
-                return
+        while waiting and self._has_place and not self._is_full:
             self.open(waiting.popitem(last=False)[0], self._outbox.put)
 
     def open(self, call: StreamCall, put: Put) -> None:
