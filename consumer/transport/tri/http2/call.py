@@ -243,10 +243,6 @@ class UnaryCall(StreamCall):
             self.answer_elsewhere(self.head, message, tail, callbacks)
 
 
-Fed = tuple[StreamCall, bytes | None]
-"""A call, and one more message for its peer; None where that was the last."""
-
-
 def wrong_answer(text: str, status: str) -> RemoteProtocolError:
     """Make the error of what is no answer of gRPC, by the *status* that gRPC has for that."""
     error = RemoteProtocolError(text, in_doubt=True, status=status)
