@@ -10,7 +10,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from callahead.registry.host import own_host
-from tests.interop.rule_estate import ECHO, WAIT_S, RuleEstate, provider_url, rule_estate
+from tests.interop.rule_estate import ECHO, WAIT_S, ZookeeperEstate, provider_url, rule_estate
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("java", "bound")]
 
@@ -87,18 +87,18 @@ ROUTES: dict[str, tuple[list[str], Mapping[str, str]]] = {
 
 
 @pytest.fixture(scope="module")
-def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuleEstate]:
+def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZookeeperEstate]:
     with rule_estate(tmp_path_factory.mktemp("zookeeper"), URLS.values(), ("2.7", "3.3")) as made:
         yield made
 
 
-def said_by_java(estate: RuleEstate, version: str, key: str, method: str = "echo") -> dict[str, str]:
+def said_by_java(estate: ZookeeperEstate, version: str, key: str, method: str = "echo") -> dict[str, str]:
     """Tell what holds at each provider, by names."""
     told = estate.javas[version].asked(f"{method} ?{key}")
     return {ADDRESSES[address]: value for address, _, value in (one.partition("=") for one in sorted(told))}
 
 
-def configured(estate: RuleEstate, urls: Iterable[str] = ()) -> None:
+def configured(estate: ZookeeperEstate, urls: Iterable[str] = ()) -> None:
     """Keep these changes, and wait until every consumer of Java has heard of them: by what only they say."""
     marker = str(next(_markers))
     estate.list_urls("configurators", [*urls, override(f"marker={marker}")])
@@ -109,7 +109,7 @@ def configured(estate: RuleEstate, urls: Iterable[str] = ()) -> None:
 
 
 @pytest.mark.parametrize("case", WEIGHTS)
-def test_an_override_says_the_same_of_providers(estate: RuleEstate, case: str) -> None:
+def test_an_override_says_the_same_of_providers(estate: ZookeeperEstate, case: str) -> None:
     """Their weights, and who is left."""
     estate.list_urls("routers", ())
     urls, expected = WEIGHTS[case]
@@ -124,7 +124,7 @@ def test_an_override_says_the_same_of_providers(estate: RuleEstate, case: str) -
 
 
 @pytest.mark.parametrize("key", SETTINGS)
-def test_an_override_says_the_same_of_calls(estate: RuleEstate, key: str) -> None:
+def test_an_override_says_the_same_of_calls(estate: ZookeeperEstate, key: str) -> None:
     """At every provider."""
     estate.list_urls("routers", ())
     url, expected = SETTINGS[key]
@@ -138,7 +138,7 @@ def test_an_override_says_the_same_of_calls(estate: RuleEstate, key: str) -> Non
 
 
 @pytest.mark.parametrize("case", ROUTES)
-def test_a_condition_leaves_the_same_providers(estate: RuleEstate, case: str) -> None:
+def test_a_condition_leaves_the_same_providers(estate: ZookeeperEstate, case: str) -> None:
     """As for Dubbo 2.7."""
     urls, expected = ROUTES[case]
     estate.list_urls("routers", ())
@@ -149,7 +149,7 @@ def test_a_condition_leaves_the_same_providers(estate: RuleEstate, case: str) ->
     estate.check(wanted, without=("3.3",))
 
 
-def test_dubbo_3_passes_conditions_over(estate: RuleEstate) -> None:
+def test_dubbo_3_passes_conditions_over(estate: ZookeeperEstate) -> None:
     """It takes them from the configuration centre alone."""
     estate.list_urls("routers", [route("=> host=10.0.0.1")])
     configured(estate)
