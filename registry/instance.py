@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +19,7 @@ _SERVICE: Final = "dubbo.metadata-service.url-params"
 # A revision is an MD5 in hex; this is part of a path, so nothing odd may be in it.
 _MOST_REVISION: Final = 128
 _LAST_PORT: Final = 0xFFFF
+_MOST_KEPT: Final = 16
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -66,10 +68,10 @@ class ServiceInstance:
             application=application,
             host=host,
             port=port,
-            endpoints=MappingProxyType(_endpoints(metadata.get(_ENDPOINTS, ""))),
+            endpoints=_endpoints(metadata.get(_ENDPOINTS, "")),
             revision=revision,
             is_remote=metadata.get(_STORAGE, "local") == "remote",
-            metadata_service=MappingProxyType(_texts(metadata.get(_SERVICE, ""))),
+            metadata_service=_texts(metadata.get(_SERVICE, "")),
             metadata=MappingProxyType(dict(metadata)),
         )
 
@@ -111,7 +113,9 @@ def loaded(text: str, what: str) -> Any:
         raise ProviderDataError(f"{what} is not JSON: {why}: {text[:100]}") from None
 
 
-def _endpoints(text: str) -> dict[str, int]:
+# Thousands of instances of an application say the same here, and share what is made of it.
+@lru_cache(maxsize=_MOST_KEPT)
+def _endpoints(text: str) -> Mapping[str, int]:
     found = loaded(text, _ENDPOINTS) if text else []
     try:
         ports = {str(each["protocol"]): int(each["port"]) for each in found}
@@ -119,11 +123,12 @@ def _endpoints(text: str) -> dict[str, int]:
         raise ProviderDataError(f"{_ENDPOINTS} is no list of protocols and ports: {text[:100]}") from None
     if not all(0 < port <= _LAST_PORT for port in ports.values()):
         raise ProviderDataError(f"{_ENDPOINTS} has a port outside 1..{_LAST_PORT}: {text[:100]}")
-    return ports
+    return MappingProxyType(ports)
 
 
-def _texts(text: str) -> dict[str, str]:
+@lru_cache(maxsize=_MOST_KEPT)
+def _texts(text: str) -> Mapping[str, str]:
     found = loaded(text, _SERVICE) if text else {}
     if not isinstance(found, dict):
         raise ProviderDataError(f"{_SERVICE} is no mapping: {text[:100]}")
-    return {key: str(value) for key, value in found.items()}
+    return MappingProxyType({key: str(value) for key, value in found.items()})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from .api import NotifyListener, Subscription
 from .catalogue import Providers
-from .models import ServiceKey, Snapshot
+from .models import ANY, ServiceKey, Snapshot
 from .serial import SerialQueue
 
 
@@ -19,7 +19,7 @@ class NotifyQueue:
     """
 
     def __init__(self, name: str, find: Callable[[ServiceKey], Providers]) -> None:
-        self._queue = SerialQueue(name, find)
+        self._queue = SerialQueue(name, find, topic=lambda key: key.interface)
 
     def subscribe(self, key: ServiceKey, listener: NotifyListener) -> Subscription:
         """Begin to tell *listener* of *key*; the first notification has run before this returns.
@@ -29,9 +29,14 @@ class NotifyQueue:
         """
         return self._queue.subscribe(key, _Numbered(listener).tell)
 
-    def announce(self, *, wait: bool = True) -> None:
-        """Tell every subscription for which *find* now says something new, as `SerialQueue.announce` does."""
-        self._queue.announce(wait=wait)
+    def announce(self, interfaces: Collection[str] | None = None, *, wait: bool = True) -> None:
+        """Tell every subscription for which *find* now says something new, as `SerialQueue.announce` does.
+
+        Args:
+            interfaces: Whose providers have changed, all unless given. Who asks for any interface is told as well.
+            wait: As for `SerialQueue.announce`.
+        """
+        self._queue.announce({*interfaces, ANY} if interfaces else interfaces, wait=wait)
 
     def close(self) -> None:
         """End every subscription and refuse new ones. Idempotent."""

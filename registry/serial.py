@@ -6,8 +6,9 @@ import logging
 import os
 import weakref
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from enum import Enum
+from itertools import chain
 from threading import Condition, get_ident
 from typing import Any, Final, Generic, Literal, TypeVar
 
@@ -44,13 +45,20 @@ class SerialQueue(Generic[K, V]):
     Args:
         name: Of the registry, for errors and the log.
         find: Gives what a key stands for now, or `UNKNOWN`; called from any thread and must not block.
+        topic: Gives the part of a key by which `announce` names what has changed; the key itself unless given.
     """
 
-    def __init__(self, name: str, find: Callable[[K], V | Literal[Unknown.UNKNOWN]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        find: Callable[[K], V | Literal[Unknown.UNKNOWN]],
+        topic: Callable[[K], Hashable] = lambda key: key,
+    ) -> None:
         self._name = name
         self._find = find
+        self._topic = topic
         self._changed = Condition()
-        self._subscriptions: list[QueuedSubscription[K, V]] = []
+        self._subscriptions: dict[Hashable, list[QueuedSubscription[K, V]]] = {}
         self._due: deque[QueuedSubscription[K, V]] = deque()
         self._added = 0
         self._served = 0
@@ -67,7 +75,7 @@ class SerialQueue(Generic[K, V]):
         subscription = QueuedSubscription(self, key, listener)
         with self._changed:
             self._require_open()
-            self._subscriptions.append(subscription)
+            self._subscriptions.setdefault(self._topic(key), []).append(subscription)
             nested = self._server == get_ident()
         if nested:  # a listener subscribes: nothing is queued for the new one, so telling it now keeps the order
             self._tell(subscription)
@@ -75,27 +83,34 @@ class SerialQueue(Generic[K, V]):
             self._serve([subscription], wait=True)
         return subscription
 
-    def announce(self, *, wait: bool = True) -> None:
+    def announce(self, topics: Iterable[Hashable] | None = None, *, wait: bool = True) -> None:
         """Tell every subscription for which *find* now says something new.
 
         Args:
+            topics: What has changed, each once; all unless given. Of thousands of subscriptions those to anything else
+                cost nothing.
             wait: Return only when they have been told, even if another thread tells them. A listener that announces
                 never waits: they are told when it returns.
         """
         with self._changed:
-            subscriptions = tuple(self._subscriptions)
+            listed = self._subscriptions
+            some = listed.values() if topics is None else [listed.get(topic, []) for topic in topics]
+            subscriptions = [each for those in some for each in those]
         self._serve(subscriptions, wait=wait)
 
     def close(self) -> None:
         """End every subscription and refuse new ones. Idempotent."""
         with self._changed:
             self._closed = True
-            subscriptions = tuple(self._subscriptions)
+            subscriptions = tuple(self._all())
         for subscription in subscriptions:
             subscription.close()
 
     def __len__(self) -> int:
-        return len(self._subscriptions)
+        return sum(map(len, self._subscriptions.values()))
+
+    def _all(self) -> Iterator[QueuedSubscription[K, V]]:
+        return chain.from_iterable(self._subscriptions.values())
 
     def _require_open(self) -> None:
         if self._closed:
@@ -167,11 +182,18 @@ class SerialQueue(Generic[K, V]):
     def end(self, subscription: QueuedSubscription[K, V]) -> None:
         """Take *subscription* out and wait for a notification of it that runs on another thread."""
         with self._changed:
-            if subscription in self._subscriptions:
-                self._subscriptions.remove(subscription)
+            self._take_out(subscription)
             subscription.is_closed = True
             while subscription.runner not in {None, get_ident()}:
                 self._changed.wait()
+
+    def _take_out(self, subscription: QueuedSubscription[K, V]) -> None:
+        topic = self._topic(subscription.key)
+        left = [each for each in self._subscriptions.get(topic, ()) if each is not subscription]
+        if left:
+            self._subscriptions[topic] = left
+        else:
+            self._subscriptions.pop(topic, None)
 
     def after_fork(self) -> None:
         """Forget the threads that a child does not have; one that forks inside a listener goes on serving."""
@@ -180,7 +202,7 @@ class SerialQueue(Generic[K, V]):
             self._server = None
             self._served = self._added
             self._due.clear()
-        for subscription in self._subscriptions:
+        for subscription in self._all():
             subscription.after_fork()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ..errors import RegistryError
 from ..keeping import KeeperThread
@@ -26,7 +26,8 @@ class Keeper:
         registry: Id of the registry, for the threads and the log.
         settings: Where to, and as whom.
         find: Gives what a push is about; called on another thread and must not block.
-        announce: Called when something was read, or the connection came or went; must not wait for this thread.
+        announce: Called with what was read; must not wait for this thread.
+        announce_all: Called when the connection came or went, likewise.
 
     Attributes:
         session: With the servers.
@@ -38,13 +39,16 @@ class Keeper:
         registry: str,
         settings: Settings,
         find: Callable[[Message], Watched | None],
-        announce: Callable[[], None],
+        announce: Callable[[Sequence[Watched]], None],
+        announce_all: Callable[[], None],
     ) -> None:
         self.session = Session(settings, f"callahead-registry-{registry}-nacos", self._hear, self._notify)
-        self.thread = KeeperThread(registry, settings.address, settings.timeout_s, self.session, self, announce)
+        self.thread = KeeperThread(registry, settings.address, settings.timeout_s, self.session, self, announce_all)
         self._find = find
         self._announce = announce
         self._watched: tuple[Watched, ...] = ()
+        self._waiting: set[Watched] = set()
+        self._fresh: list[Watched] = []
         self._pushed: dict[Watched, tuple[int, Body]] = {}
         self._number = 0
 
@@ -52,6 +56,7 @@ class Keeper:
         """Watch one more, which is read soon."""
         with self.thread.changed:
             self._watched = (*self._watched, watched)
+            self._waiting.add(watched)
             self.thread.changed.notify_all()
 
     def read(self, watched: Watched) -> None:
@@ -60,7 +65,15 @@ class Keeper:
         Raises:
             Lost: There is no connection any more.
         """
-        watched.refresh(self.session, time.monotonic())
+        with self.thread.changed:
+            self._waiting.discard(watched)
+        try:
+            watched.refresh(self.session, time.monotonic())
+        finally:
+            self._fresh.append(watched)
+            if watched.due_at < math.inf:
+                with self.thread.changed:
+                    self._waiting.add(watched)
 
     def wait_for(self, watched: Iterable[Watched]) -> None:
         """Wait until all have been read, up to ``timeout``; that counts from the start while there is no connection."""
@@ -68,7 +81,7 @@ class Keeper:
         if not self.thread.is_current:
             self.thread.wait_until(lambda: all(each.is_answered for each in wanted))
         elif self.session.is_up:  # a listener subscribes: nobody else would read
-            self._refresh(each for each in wanted if not each.is_answered)
+            self._read(each for each in wanted if not each.is_answered)
 
     def before_fork(self) -> None:
         """Leave nothing of gRPC running; see `Session.before_fork`."""
@@ -90,10 +103,13 @@ class Keeper:
         """Read what is due, and tell the servers that we are there; see `Work.work`."""
         if self._number != self.session.number:
             self._number = self.session.number
-            for each in self._watched:
+            with self.thread.changed:
+                watched = self._watched
+                self._waiting = set(watched)
+            for each in watched:
                 each.renew()
         self._take_pushes()
-        self._refresh(each for each in self._watched if each.due_at <= time.monotonic())
+        self._read(self._due())
         with contextlib.suppress(RegistryError):  # there is no connection any more; or only no answer to that
             self.session.beat()
 
@@ -105,7 +121,7 @@ class Keeper:
         """Give the seconds until something is due; see `Work.pause`."""
         if not self.session.is_up:
             return self.session.pause_s
-        due_at = min((each.due_at for each in self._watched), default=math.inf)
+        due_at = min((each.due_at for each in self._waiting), default=math.inf)
         return max(0.0, min(self.session.pause_s, due_at - time.monotonic()))
 
     def _take_pushes(self) -> None:
@@ -114,16 +130,21 @@ class Keeper:
         for watched, (number, body) in pushed.items():
             if number == self._number:
                 watched.hear(body)
+                with self.thread.changed:
+                    self._waiting.add(watched)
 
-    def _refresh(self, watched: Iterable[Watched]) -> None:
-        some = tuple(watched)
-        try:
-            for each in some:
-                each.refresh(self.session, time.monotonic())
-        except Lost:
-            pass  # the rest is read on the next connection
-        if some:
-            self._announce()
+    def _due(self) -> list[Watched]:
+        now = time.monotonic()
+        with self.thread.changed:
+            return sorted((each for each in self._waiting if each.due_at <= now), key=lambda one: one.name)
+
+    def _read(self, watched: Iterable[Watched]) -> None:
+        with contextlib.suppress(Lost):  # the rest is read on the next connection
+            for each in watched:
+                self.read(each)
+        fresh, self._fresh = self._fresh, []
+        if fresh:
+            self._announce(fresh)
             self._notify()
 
     def _hear(self, number: int, push: Message) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from threading import Lock, get_ident
 from typing import Literal
@@ -12,13 +12,14 @@ from typing import Literal
 from callahead.config.policy import RegistryPolicy
 
 from ..api import NotifyListener, Subscription
-from ..catalogue import Catalogue, Providers
+from ..catalogue import Catalogue, Providers, TextKey
 from ..errors import RegistryError, RegistryUnavailable
 from ..instance import Instances, ServiceInstance
 from ..models import Endpoint, ServiceKey
 from ..notify import NotifyQueue
-from ..serial import UNKNOWN, SerialQueue, Unknown
+from ..serial import UNKNOWN, Unknown
 from ..settings import named_at
+from ..watches import Watches
 from .instances import of_application, provider
 from .keeper import Keeper
 from .names import is_open, key_of, meant_by, name_of
@@ -55,14 +56,14 @@ class NacosRegistry:
         self._settings = Settings.of(policy)
         self._lock = Lock()
         self._queue = NotifyQueue(policy.id, self._find)
-        self._texts_queue: SerialQueue[tuple[str, str], str | None] = SerialQueue(policy.id, self._text)
-        self._applications_queue: SerialQueue[str, Instances] = SerialQueue(policy.id, self._instances)
-        self._keeper = Keeper(policy.id, self._settings, self._about, self._announce)
+        self._keeper = Keeper(policy.id, self._settings, self._about, self._announce, self._announce_all)
         self._names: dict[ServiceKey, Names] = {}
         self._services: dict[ServiceKey, Service[Endpoint]] = {}
-        self._texts: dict[tuple[str, str], Text] = {}
-        self._applications: dict[str, Service[ServiceInstance]] = {}
-        self._catalogue = Catalogue(self._settings.address)
+        self._interfaces: dict[Watched, str] = {}
+        self._texts: Watches[TextKey, Text, str | None] = Watches(policy.id, self._keeper, self._new_text, _text_of)
+        self._applications: Watches[str, Service[ServiceInstance], Instances] = Watches(
+            policy.id, self._keeper, self._new_application, self._instances_of
+        )
         _REGISTRIES.add(self)
 
     @property
@@ -90,13 +91,7 @@ class NacosRegistry:
             RegistryUnavailable: The system has no thread left.
             RegistryError: The registry is closed.
         """
-        self._keeper.thread.begin()
-        with self._lock:
-            if (group, key) not in self._texts:
-                self._texts[group, key] = Text(group, key, self._settings)
-                self._keeper.add(self._texts[group, key])
-        self._keeper.wait_for([self._texts[group, key]])
-        return self._texts_queue.subscribe((group, key), listener)
+        return self._texts.watch(TextKey(group, key), listener)
 
     def watch_application(self, application: str, listener: Callable[[Instances], None], /) -> Subscription:
         """Tell *listener* of instances, as `ApplicationRegistry.watch_application` promises.
@@ -105,14 +100,7 @@ class NacosRegistry:
             RegistryUnavailable: The system has no thread left.
             RegistryError: The registry is closed.
         """
-        self._keeper.thread.begin()
-        with self._lock:
-            if application not in self._applications:
-                understand = partial(of_application, application=application)
-                self._applications[application] = Service(application, self._settings, understand)
-                self._keeper.add(self._applications[application])
-        self._keeper.wait_for([self._applications[application]])
-        return self._applications_queue.subscribe(application, listener)
+        return self._applications.watch(application, listener)
 
     def read_metadata(self, application: str, revision: str, /) -> str | None:
         """Read what a revision provides, as `ApplicationRegistry.read_metadata` promises.
@@ -128,9 +116,8 @@ class NacosRegistry:
 
     def close(self) -> None:
         """End every subscription, the connection and its threads. Idempotent."""
-        self._queue.close()
-        self._texts_queue.close()
-        self._applications_queue.close()
+        for queue in (self._queue, self._texts, self._applications):
+            queue.close()
         self._keeper.thread.close()
 
     def __repr__(self) -> str:
@@ -145,12 +132,14 @@ class NacosRegistry:
 
     def _new_names(self, key: ServiceKey) -> Names:
         names = self._names[key] = Names(self._settings, lambda found: self._found(key, found))
+        self._interfaces[names] = key.interface
         self._keeper.add(names)
         return names
 
     def _new_service(self, key: ServiceKey) -> Service[Endpoint]:
         service = Service(name_of(key), self._settings, provider)
         self._services = {**self._services, key: service}
+        self._interfaces[service] = key.interface
         self._keeper.add(service)
         return service
 
@@ -165,7 +154,7 @@ class NacosRegistry:
     def _about(self, push: Message) -> Watched | None:
         """Find what *push* tells of."""
         if push.kind == "ConfigChangeNotifyRequest":
-            return self._texts.get((str(push.body.get("group")), str(push.body.get("dataId"))))
+            return self._texts.get(TextKey(str(push.body.get("group")), str(push.body.get("dataId"))))
         if push.kind == "NotifySubscriberRequest":
             name = service_named_in(push.body)
             key = key_of(name)
@@ -181,9 +170,8 @@ class NacosRegistry:
         if not all(each.is_answered for each in asked):
             text = f"{source}: {problem or 'there is no answer yet'}{self._named_at}"
             return Providers((), text, is_known=False)
-        # The one catalogue of all is made a moment after a service is read; it alone knows what else there is.
-        known = Catalogue(source, {each: service.found for each, service in wanted.items() if service.found})
-        found = (known if known.services else self._catalogue).find(key)
+        # Where there is none, the reason names what comes near in other services.
+        found = (_catalogue(source, wanted) or _catalogue(source, self._services)).find(key)
         notes = "".join(service.passed_over.note for service in wanted.values())
         reason = f"{found.reason}{notes}; not renewed: {problem}{self._named_at}" if problem else found.reason + notes
         return Providers(found.endpoints, reason, is_known=all(each.is_known for each in asked))
@@ -195,25 +183,30 @@ class NacosRegistry:
             return {key: services[key]}
         return {each: services[each] for each in (services if is_open(key) else meant_by(key)) if key.accepts(each)}
 
-    def _text(self, place: tuple[str, str]) -> str | Literal[Unknown.UNKNOWN] | None:
-        text = self._texts[place]
-        return text.text if text.is_known else UNKNOWN
+    def _new_text(self, key: TextKey) -> Text:
+        return Text(*key, self._settings)
 
-    def _instances(self, application: str) -> Instances | Literal[Unknown.UNKNOWN]:
-        service = self._applications[application]
+    def _new_application(self, name: str) -> Service[ServiceInstance]:
+        return Service(name, self._settings, partial(of_application, application=name))
+
+    def _instances_of(self, service: Service[ServiceInstance]) -> Instances | Literal[Unknown.UNKNOWN]:
         if not service.is_known:
             return UNKNOWN
         count, problem = len(service.found), self._keeper.thread.trouble or service.problem
-        told = f"{count or 'no'} instance{'' if count < 2 else 's'} of {application}{service.passed_over.note}"
+        told = f"{count or 'no'} instance{'' if count < 2 else 's'} of {service.name}{service.passed_over.note}"
         reason = f"{self._settings.address}: {told}"
         return Instances(service.found, f"{reason}; not renewed: {problem}" if problem else reason)
 
-    def _announce(self) -> None:
-        found = {key: service.found for key, service in self._services.items() if service.found}
-        self._catalogue = Catalogue(self._settings.address, found)
-        self._queue.announce(wait=False)  # a listener may be closing this registry, which waits for this thread
-        self._texts_queue.announce(wait=False)
-        self._applications_queue.announce(wait=False)
+    def _announce(self, read: Sequence[Watched]) -> None:
+        interfaces = {self._interfaces[each] for each in read if each in self._interfaces}
+        self._queue.announce(interfaces, wait=False)  # a listener may be closing this, which waits for this thread
+        for watches in (self._texts, self._applications):
+            watches.announce(read)
+
+    def _announce_all(self) -> None:
+        """Say in the reasons that the connection came or went."""
+        self._queue.announce(wait=False)
+        self._applications.announce_all()
 
     def before_fork(self) -> None:
         """Leave nothing of gRPC running."""
@@ -226,6 +219,14 @@ class NacosRegistry:
             self._keeper.after_fork_in_child()
         else:
             self._keeper.after_fork_in_parent()
+
+
+def _text_of(text: Text) -> str | Literal[Unknown.UNKNOWN] | None:
+    return text.text if text.is_known else UNKNOWN
+
+
+def _catalogue(source: str, services: Mapping[ServiceKey, Service[Endpoint]]) -> Catalogue:
+    return Catalogue(source, {key: service.found for key, service in services.items() if service.found})
 
 
 # By thread, since two may fork at a time: those that wait for the end of a fork.

@@ -8,6 +8,7 @@ from ..errors import ProviderDataError
 from ..instance import Instances, ServiceInstance, loaded
 from .folder import KEPT
 from .nodes import application_path
+from .parsed import Parsed
 from .session import Session
 from .settings import Settings
 from .watched import Watched
@@ -30,14 +31,14 @@ class Application(Watched):
         super().__init__(f"application {name}", outdated)
         self.instances: tuple[ServiceInstance, ...] = ()
         self.is_known = False
-        self._parsed: dict[str, tuple[bytes, ServiceInstance | None]] = {}
+        self._nodes = Parsed(lambda _node, data: _instance(name, data))
         self._application = name
         self._source = settings.address
         self._path = application_path(settings.top, name)
 
     def read(self, session: Session) -> None:
         """Take over the nodes with their data: an instance that was started again has replaced them in place."""
-        found = self._parse(session.contents(self._path, self.names_in(session, self._path)))
+        found = self._read(session.contents(self._path, self.names_in(session, self._path)))
         if self.is_guarded and self.instances and not found:
             self.fail(KEPT)
             return
@@ -52,24 +53,11 @@ class Application(Watched):
         reason = f"{self._source}: {told}"
         return Instances(self.instances, f"{reason}; not renewed: {problem}" if problem else reason)
 
-    def _parse(self, nodes: Mapping[str, bytes]) -> tuple[ServiceInstance, ...]:
-        """Make instances of what *nodes* hold; of most it is the same as the last time, and so is the instance."""
-        faults: dict[str, str] = {}
-        old, self._parsed = self._parsed, {}
-        for name, data in sorted(nodes.items()):
-            parsed = old.get(name)
-            if parsed is None or parsed[0] != data:
-                parsed = data, self._read(name, data, faults)
-            self._parsed[name] = parsed
+    def _read(self, nodes: Mapping[str, bytes]) -> tuple[ServiceInstance, ...]:
+        self._nodes.take(nodes)
+        faults = {name: f"{name[:100]}: {fault}" for name, fault in self._nodes.faults.items()}
         self.passed_over.tell(f"{self._source}: {self.name}", faults)
-        return tuple(instance for _, instance in self._parsed.values() if instance is not None)
-
-    def _read(self, node: str, data: bytes, faults: dict[str, str]) -> ServiceInstance | None:
-        try:
-            return _instance(self._application, data)
-        except ProviderDataError as error:
-            faults[node] = f"{node[:100]}: {error}"
-            return None
+        return tuple(self._nodes.found)
 
 
 def _instance(application: str, data: bytes) -> ServiceInstance:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from ..url import Url
 from ..url_lists import MOST_URLS, UrlsKey
 from .folder import KEPT
-from .nodes import folder_of, read_urls
+from .nodes import folder_of, url_of
+from .parsed import Parsed
 from .session import Session
 from .settings import Settings
 from .watched import TooManyNodes, Watched
@@ -27,6 +28,7 @@ class Category(Watched):
         self.is_known = False
         self._source = settings.address
         self._path = folder_of(settings.root, *key)
+        self._nodes = Parsed(lambda name, _data: url_of(name))
 
     def read(self, session: Session) -> None:
         """Take over the names of the nodes.
@@ -41,7 +43,7 @@ class Category(Watched):
         names = found or []
         if len(names) > MOST_URLS:
             raise TooManyNodes(f"it has {len(names)} nodes, and may have {MOST_URLS}; the last good list stays")
-        urls, faults = read_urls(names)
-        self.passed_over.tell(f"{self._source}: {self.name}", faults)
+        self._nodes.take(dict.fromkeys(names, b""))
+        self.passed_over.tell(f"{self._source}: {self.name}", self._nodes.faults)
         self.is_guarded = False
-        self.urls, self.problem, self.is_known = urls, "", True
+        self.urls, self.problem, self.is_known = tuple(self._nodes.found), "", True

@@ -6,11 +6,12 @@ import itertools
 import logging
 import os
 import time
+from collections import deque
 from typing import Final
 
 from ..models import ServiceKey
 from .nodes import consumer_node, folder_of
-from .session import FAILURES, Session
+from .session import FAILURES, INTERRUPTIONS, Session
 
 _log = logging.getLogger("callahead.registry")
 
@@ -31,32 +32,43 @@ class Enrolment:
         self._id = registry
         self._root = root
         self._told = {"application": application, "timestamp": str(next(_STARTS))}
-        self._asked: set[ServiceKey] = set()
-        self._enrolled: dict[ServiceKey, int | None] = {}
+        self._asked: dict[ServiceKey, None] = {}
+        self._due: deque[ServiceKey] = deque()
+        self._session: int | None = None
 
     def add(self, key: ServiceKey) -> None:
         """Enrol for *key*, soon."""
-        self._asked.add(key)
+        if key not in self._asked:
+            self._asked[key] = None
+            self._due.append(key)
 
     @property
     def has_new(self) -> bool:
         """`catch_up` has something to do, though the session is the same."""
-        return bool(self._asked - self._enrolled.keys())
+        return bool(self._due)
 
     def catch_up(self, session: Session) -> None:
         """Make the nodes that *session* does not have yet."""
-        for key in [key for key in tuple(self._asked) if self._enrolled.get(key) != session.id]:
-            number = session.id
-            try:
-                session.enrol(self._node(key, session.host))
-            except (*FAILURES, OSError) as error:
-                why = str(error) or type(error).__name__
-                _log.warning("registry %s: the consumer of %s is not registered: %s", self._id, key, why)
-            self._enrolled[key] = number
+        if session.id != self._session:
+            self._session = session.id
+            self._due = deque(tuple(self._asked))
+        while self._due and self._is_done(self._due[0], session):
+            self._due.popleft()
 
     def forget(self) -> None:
         """Begin anew, in a forked child."""
-        self._enrolled = {}
+        self._session = None
+
+    def _is_done(self, key: ServiceKey, session: Session) -> bool:
+        """Enrol for *key*; False where that is to be tried again, for the connection was lost meanwhile."""
+        try:
+            session.enrol(self._node(key, session.host))
+        except INTERRUPTIONS:
+            return False
+        except FAILURES as error:
+            why = str(error) or type(error).__name__
+            _log.warning("registry %s: the consumer of %s is not registered: %s", self._id, key, why)
+        return True
 
     def _node(self, key: ServiceKey, host: str) -> str:
         folder = folder_of(self._root, key.interface, "consumers")

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ..catalogue import Catalogue
 from ..models import ANY, Endpoint, ServiceKey
-from .nodes import folder_of, interfaces_in, read_providers
+from .nodes import folder_of, interfaces_in, newest_first, provider_of
+from .parsed import Parsed
 from .session import Session
 from .settings import Settings
 from .watched import Watched
@@ -26,12 +27,13 @@ class Folder(Watched):
         self.services: Mapping[ServiceKey, tuple[Endpoint, ...]] = {}
         self._source = settings.address
         self._path = folder_of(settings.root, interface, "providers")
+        self._nodes = Parsed(lambda name, _data: provider_of(interface, name))
 
     def read(self, session: Session) -> None:
         """Take over the names of the nodes, each of which is the URL of a provider."""
-        catalogue, faults = read_providers(self._source, self.name, self.names_in(session, self._path))
-        self.passed_over.tell(f"{self._source}: {self.name}", faults)
-        self.take(catalogue)
+        self._nodes.take(dict.fromkeys(self.names_in(session, self._path), b""))
+        self.passed_over.tell(f"{self._source}: {self.name}", self._nodes.faults)
+        self.take(Catalogue.of(self._source, newest_first(self._nodes.found)))
 
     def take(self, catalogue: Catalogue) -> None:
         """Take over what has been read, unless it is empty for a reason that may not be the providers'."""

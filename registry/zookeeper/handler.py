@@ -6,6 +6,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Sequence
+from select import POLLIN, POLLOUT, poll
 from ssl import SSLSocket, create_default_context
 from threading import Thread, current_thread
 from typing import Any
@@ -18,25 +19,62 @@ _CONNECT_S = 2.0
 # The names of a hundred thousand providers have some 70 MB; the first bytes of HTTP, SSH or TLS, read as the size of a
 # message, are more than this.
 _MOST_BYTES = 256 * 1024 * 1024
+_TAKEN_BYTES = 64 * 1024
+_NOTHING = memoryview(b"")
+# How long a server may take to greet at first, and twice as long at each attempt after one that did not: one that is
+# just starting takes connections that it will never answer, and kazoo alone would wait for as long as a session lasts.
+_GREETING_S = 1.5
 
 
-class _Bounded:
-    """A socket that reads no message of any size, since kazoo asks for all that a peer has announced."""
+class _BoundedSocket(socket.socket):
+    """Plain TCP, which reads no message of any size, since kazoo asks for all that a peer has announced.
+
+    What has come is taken as a whole: kazoo asks for the size of each answer, and then for the answer, and waits before
+    each, which for the ten thousand answers of a large application is most of the work.
+    """
+
+    _come = _NOTHING
+
+    def pending(self) -> int:
+        """Say how many bytes have been taken and not been asked for, as a socket over TLS does."""
+        return len(self._come)
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         """Receive up to *buflen* bytes; raises `OSError` where that is too much."""
-        if buflen > _MOST_BYTES:
-            raise OSError(f"a message of {buflen} bytes is announced, and may have {_MOST_BYTES}")
-        found: bytes = super().recv(buflen, flags)  # type: ignore[misc]
+        _require_bearable(buflen)
+        if not self._come:
+            self._come = memoryview(super().recv(max(buflen, _TAKEN_BYTES), flags))
+        found, rest = bytes(self._come[:buflen]), self._come[buflen:]
+        self._come = rest or _NOTHING  # an empty view would keep all that it is a part of
         return found
 
 
-class _BoundedSocket(_Bounded, socket.socket):
-    """Over plain TCP."""
+class _BoundedSslSocket(SSLSocket):
+    """TLS, likewise; it has taken whole records already."""
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Receive up to *buflen* bytes; raises `OSError` where that is too much."""
+        _require_bearable(buflen)
+        return super().recv(buflen, flags)
 
 
-class _BoundedSslSocket(_Bounded, SSLSocket):
-    """Over TLS."""
+def _require_bearable(size: int) -> None:
+    if size > _MOST_BYTES:
+        raise OSError(f"a message of {size} bytes is announced, and may have {_MOST_BYTES}")
+
+
+def _ready(reads: Sequence[socket.socket], writes: Sequence[socket.socket], timeout_s: float) -> set[int]:
+    """Wait, and give the numbers of those that can be read from or written to, or have ended."""
+    waiting = poll()
+    for each in reads:
+        waiting.register(each, POLLIN)
+    for each in writes:
+        waiting.register(each, POLLOUT)
+    return {number for number, _ in waiting.poll(timeout_s * 1000)}
+
+
+# What may hold bytes of which the system knows nothing any more.
+_HOLDING = (_BoundedSocket, _BoundedSslSocket)
 
 
 class Handler(SequentialThreadingHandler):  # type: ignore[misc]
@@ -54,6 +92,7 @@ class Handler(SequentialThreadingHandler):  # type: ignore[misc]
         self._threads: list[Thread] = []
         self._sockets: list[socket.socket] = []
         self._why = "it cannot be reached: none of its names resolves"
+        self._greeting_s = _GREETING_S
         self.has_failed = False
         self.is_refused = False
         self.connection: Any = None
@@ -103,17 +142,27 @@ class Handler(SequentialThreadingHandler):  # type: ignore[misc]
         self.is_refused = True
         return self.connection
 
-    def select(self, *args: Any, **kwargs: Any) -> Any:
-        """Wait as kazoo does, but not for what TLS has decrypted already, of which the socket knows nothing."""
-        pending = [each for each in args[0] if isinstance(each, SSLSocket) and each.pending()]
-        if not pending:
-            return super().select(*args, **kwargs)
-        reads, writes, errors = super().select(args[0], args[1], args[2], 0)
-        return [*pending, *(each for each in reads if each not in pending)], writes, errors
+    def select(self, *args: Any, **_kwargs: Any) -> Any:
+        """Wait for one of some sockets to read from, or for one to write to, as kazoo's own does.
+
+        Differs: it makes nothing for each wait, of which there are five to a request; it does not wait for what has
+        been taken from the system already, of which that knows nothing; and for a greeting it waits less long.
+        """
+        reads, writes, _, timeout_s = args
+        held = [each for each in reads if isinstance(each, _HOLDING) and each.pending()]
+        ready = _ready(reads, writes, 0.0 if held else self._patience(timeout_s))
+        if self.is_refused and not held and not ready:
+            self._greeting_s *= 2
+        found = [each for each in reads if each in held or each.fileno() in ready]
+        return found, [each for each in writes if each.fileno() in ready], []
+
+    def _patience(self, timeout_s: float) -> float:
+        return min(timeout_s, self._greeting_s) if self.is_refused else timeout_s
 
     def succeed(self) -> None:
         """Note that the servers have answered."""
         self.has_failed = self.is_refused = False
+        self._greeting_s = _GREETING_S
         self._why = "the connection was lost"
 
     def create_socket_pair(self) -> Sequence[socket.socket]:
@@ -141,7 +190,7 @@ class Handler(SequentialThreadingHandler):  # type: ignore[misc]
                 each.close()
 
 
-def _bounded(connection: socket.socket, ssl: SslPolicy | None, host: str) -> _Bounded:
+def _bounded(connection: socket.socket, ssl: SslPolicy | None, host: str) -> _BoundedSocket | _BoundedSslSocket:
     return _BoundedSocket(fileno=connection.detach()) if ssl is None else _secured(connection, ssl, host)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ..keeping import KeeperThread
 from .enrolment import Enrolment
@@ -25,20 +25,30 @@ class Keeper:
         registry: Id of the registry, for the thread and the log.
         settings: Where to, and as whom.
         enrolment: Who is to be known to the servers while there is a session.
-        announce: Called when something was read, or the session came or went; must not wait for this thread.
+        announce: Called with what was read; must not wait for this thread.
+        announce_all: Called when the session came or went, likewise.
 
     Attributes:
         session: With the servers.
         thread: Keeps it.
     """
 
-    def __init__(self, registry: str, settings: Settings, enrolment: Enrolment, announce: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        registry: str,
+        settings: Settings,
+        enrolment: Enrolment,
+        announce: Callable[[Sequence[Watched]], None],
+        announce_all: Callable[[], None],
+    ) -> None:
         self.session = Session(settings, f"callahead-registry-{registry}-kazoo", self._session_changed)
-        self.thread = KeeperThread(registry, settings.address, settings.timeout_s, self.session, self, announce)
+        self.thread = KeeperThread(registry, settings.address, settings.timeout_s, self.session, self, announce_all)
         self._enrolment = enrolment
         self._announce = announce
         self._watched: tuple[Watched, ...] = ()
         self._stale: set[Watched] = set()
+        self._failed: set[Watched] = set()
+        self._fresh: list[Watched] = []
         self._retried_at = 0.0
         self._has_news = False
 
@@ -52,7 +62,7 @@ class Keeper:
         """Watch one more and read it; to be called by what this thread reads."""
         with self.thread.changed:
             self._watched = (*self._watched, watched)
-        watched.refresh(self.session)
+        self._refresh(watched)
 
     def outdated(self, watched: Watched) -> None:
         """Read *watched* again."""
@@ -61,12 +71,13 @@ class Keeper:
             self._has_news = True
             self.thread.changed.notify_all()
 
-    def wait_for(self, watched: Watched) -> None:
-        """Wait until *watched* is read, up to ``timeout``, which counts from the start while there is no session."""
+    def wait_for(self, watched: Iterable[Watched]) -> None:
+        """Wait until all have been read, up to ``timeout``; that counts from the start while there is no session."""
+        wanted = tuple(watched)
         if not self.thread.is_current:
-            self.thread.wait_until(lambda: watched.is_answered)
-        elif self.session.is_up and not watched.is_answered:  # a listener subscribes: nobody else would read
-            self._read([watched])
+            self.thread.wait_until(lambda: all(each.is_answered for each in wanted))
+        elif self.session.is_up:  # a listener subscribes: nobody else would read
+            self._read([each for each in wanted if not each.is_answered])
 
     def after_fork(self) -> None:
         """Have, in a forked child, a thread and a session of its own."""
@@ -98,11 +109,11 @@ class Keeper:
         if not self.session.is_up:
             return _TICK_S
         now = time.monotonic()
-        failed = [each for each in self._watched if each.problem]
-        if failed and self._retried_at + _RETRY_S <= now:
+        if self._failed and self._retried_at + _RETRY_S <= now:
             self._retried_at = now
-            self._stale.update(failed)
-        until = [each.rests_until for each in self._stale] + ([self._retried_at + _RETRY_S] if failed else [])
+            self._stale.update(self._failed)
+        retries = [self._retried_at + _RETRY_S] if self._failed else []
+        until = [*(each.rests_until for each in self._stale), *retries]
         return max(min(until) - now, 0.0) if until else None
 
     def _due(self) -> set[Watched]:
@@ -111,9 +122,18 @@ class Keeper:
 
     def _read(self, watched: Iterable[Watched]) -> None:
         for each in watched:
-            each.refresh(self.session)
-        self._announce()
+            self._refresh(each)
+        fresh, self._fresh = self._fresh, []
+        self._announce(fresh)
         self.thread.wake()
+
+    def _refresh(self, watched: Watched) -> None:
+        watched.refresh(self.session)
+        self._fresh.append(watched)
+        if watched.problem:
+            self._failed.add(watched)
+        else:
+            self._failed.discard(watched)
 
     def _session_changed(self) -> None:
         with self.thread.changed:

@@ -5,11 +5,9 @@ Source: Dubbo ``ZookeeperRegistry``: ``/<group>/<interface>/<category>/<URL>``, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote_plus, unquote_plus
 
-from ..catalogue import Catalogue
 from ..errors import ProviderDataError
 from ..models import Endpoint, ServiceKey
 from ..url import Url, endpoint_of
@@ -18,7 +16,6 @@ from ..url import Url, endpoint_of
 _NO_INTERFACES = frozenset({"config", "mapping", "metadata"})
 
 Entry = tuple[ServiceKey, Endpoint]
-T = TypeVar("T")
 
 
 def folder_of(root: str, interface: str, category: str) -> str:
@@ -54,49 +51,36 @@ def consumer_node(key: ServiceKey, host: str, told: Mapping[str, str]) -> str:
     return quote_plus(Url(protocol="consumer", host=host, path=key.interface, parameters=parameters).format())
 
 
-def read_providers(source: str, interface: str, children: Iterable[str]) -> tuple[Catalogue, dict[str, str]]:
-    """Read the names of the nodes under ``providers``.
+def url_of(name: str) -> Url:
+    """Read the URL that a node's *name* is.
 
-    Of one address the newest is kept: a provider that was started again may stand beside its former self.
-
-    Returns:
-        What they say, and for each name that cannot be understood why.
+    Raises:
+        ProviderDataError: It is none.
     """
-    faults: dict[str, str] = {}
-    entries = sorted(_entries(interface, sorted(children), faults), key=_age)
-    return Catalogue.of(source, entries), faults
-
-
-def read_urls(children: Iterable[str]) -> tuple[tuple[Url, ...], dict[str, str]]:
-    """Read the names of the nodes under ``configurators`` or ``routers``.
-
-    Returns:
-        The URLs that they are, by name, and for each name that cannot be understood why.
-    """
-    faults: dict[str, str] = {}
-    urls = (_read(child, lambda url: url, faults) for child in sorted(children))
-    return tuple(url for url in urls if url is not None), faults
-
-
-def _entries(interface: str, children: Iterable[str], faults: dict[str, str]) -> Iterator[Entry]:
-    def entry_of(url: Url) -> Entry | None:
-        endpoint = endpoint_of(url)
-        service = ServiceKey(interface, url.parameter("group"), url.parameter("version"))
-        return None if endpoint is None else (service, endpoint)
-
-    entries = (_read(child, entry_of, faults) for child in children)
-    yield from (entry for entry in entries if entry is not None)
-
-
-def _read(child: str, made: Callable[[Url], T | None], faults: dict[str, str]) -> T | None:
-    """Give what is *made* of the URL that a node's name is; None where there is a fault in it, which is then noted."""
     try:
-        return made(Url.parse(unquote_plus(child, errors="strict")))
+        return Url.parse(unquote_plus(name, errors="strict"))
     except UnicodeDecodeError:
-        faults[child] = "a node's name is not UTF-8"
-    except ProviderDataError as error:
-        faults[child] = str(error)
-    return None
+        raise ProviderDataError("a node's name is not UTF-8") from None
+
+
+def provider_of(interface: str, name: str) -> Entry | None:
+    """Read the provider of *interface* that a node's *name* is; None where it is something else, or switched off.
+
+    Raises:
+        ProviderDataError: It cannot be understood.
+    """
+    url = url_of(name)
+    endpoint = endpoint_of(url)
+    return (
+        None
+        if endpoint is None
+        else (ServiceKey(interface, url.parameter("group"), url.parameter("version")), endpoint)
+    )
+
+
+def newest_first(entries: Iterable[Entry]) -> list[Entry]:
+    """Sort *entries*: a provider that was started again may stand beside its former self, at the same address."""
+    return sorted(entries, key=_age)
 
 
 def _age(entry: Entry) -> int:

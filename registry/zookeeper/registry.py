@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Literal
 
@@ -16,10 +16,11 @@ from ..errors import ProviderDataError, RegistryUnavailable
 from ..instance import Instances
 from ..models import ANY, ServiceKey
 from ..notify import NotifyQueue
-from ..serial import UNKNOWN, SerialQueue, Unknown
+from ..serial import UNKNOWN, Unknown
 from ..settings import named_at
 from ..url import Url
 from ..url_lists import UrlsKey
+from ..watches import Watches
 from .application import Application
 from .category import Category
 from .enrolment import Enrolment
@@ -29,6 +30,7 @@ from .nodes import metadata_path, text_path
 from .session import FAILURES
 from .settings import Settings
 from .text import Text
+from .watched import Watched
 
 _REGISTRIES: weakref.WeakSet[ZookeeperRegistry] = weakref.WeakSet()
 
@@ -57,16 +59,16 @@ class ZookeeperRegistry:
         self._settings = Settings.of(policy)
         self._lock = Lock()
         self._queue = NotifyQueue(policy.id, self._find)
-        self._texts_queue: SerialQueue[str, str | None] = SerialQueue(policy.id, self._text)
-        self._applications_queue: SerialQueue[str, Instances] = SerialQueue(policy.id, self._instances)
-        self._urls_queue: SerialQueue[UrlsKey, tuple[Url, ...]] = SerialQueue(policy.id, self._urls)
         self._enrolment = Enrolment(policy.id, self._settings.root, policy.application)
-        self._keeper = Keeper(policy.id, self._settings, self._enrolment, self._announce)
+        self._keeper = Keeper(policy.id, self._settings, self._enrolment, self._announce, self._announce_all)
         self._folders: dict[str, Folder] = {}
-        self._texts: dict[str, Text] = {}
-        self._applications: dict[str, Application] = {}
-        self._categories: dict[UrlsKey, Category] = {}
-        self._catalogue = Catalogue(self._settings.address)
+        self._texts: Watches[str, Text, str | None] = Watches(policy.id, self._keeper, self._new_text, _text_of)
+        self._applications: Watches[str, Application, Instances] = Watches(
+            policy.id, self._keeper, self._new_application, self._instances_of
+        )
+        self._categories: Watches[UrlsKey, Category, tuple[Url, ...]] = Watches(
+            policy.id, self._keeper, self._new_category, _urls_of
+        )
         _REGISTRIES.add(self)
 
     @property
@@ -86,7 +88,7 @@ class ZookeeperRegistry:
         if self._settings.registers and key.interface != ANY:
             self._enrolment.add(key)
         self._keeper.thread.begin()
-        self._keeper.wait_for(self._folder(key.interface))
+        self._keeper.wait_for([self._folder(key.interface)])
         return self._queue.subscribe(key, listener)
 
     def watch(self, group: str, key: str, listener: Callable[[str | None], None], /) -> Subscription:
@@ -96,14 +98,7 @@ class ZookeeperRegistry:
             RegistryUnavailable: The system has no thread left.
             RegistryError: The registry is closed.
         """
-        path = text_path(self._settings.root, group, key)
-        self._keeper.thread.begin()
-        with self._lock:
-            if path not in self._texts:
-                self._texts[path] = Text(path, self._keeper.outdated)
-                self._keeper.add(self._texts[path])
-        self._keeper.wait_for(self._texts[path])
-        return self._texts_queue.subscribe(path, listener)
+        return self._texts.watch(text_path(self._settings.root, group, key), listener)
 
     def watch_urls(self, interface: str, category: str, listener: Callable[[tuple[Url, ...]], None], /) -> Subscription:
         """Tell *listener* of the nodes of a folder, as `UrlLists.watch_urls` promises.
@@ -112,14 +107,7 @@ class ZookeeperRegistry:
             RegistryUnavailable: The system has no thread left.
             RegistryError: The registry is closed.
         """
-        key = UrlsKey(interface, category)
-        self._keeper.thread.begin()
-        with self._lock:
-            if key not in self._categories:
-                self._categories[key] = Category(key, self._settings, self._keeper.outdated)
-                self._keeper.add(self._categories[key])
-        self._keeper.wait_for(self._categories[key])
-        return self._urls_queue.subscribe(key, listener)
+        return self._categories.watch(UrlsKey(interface, category), listener)
 
     def watch_application(self, application: str, listener: Callable[[Instances], None], /) -> Subscription:
         """Tell *listener* of instances, as `ApplicationRegistry.watch_application` promises.
@@ -128,14 +116,7 @@ class ZookeeperRegistry:
             RegistryUnavailable: The system has no thread left.
             RegistryError: The registry is closed.
         """
-        self._keeper.thread.begin()
-        with self._lock:
-            if application not in self._applications:
-                made = Application(application, self._settings, self._keeper.outdated)
-                self._applications[application] = made
-                self._keeper.add(made)
-        self._keeper.wait_for(self._applications[application])
-        return self._applications_queue.subscribe(application, listener)
+        return self._applications.watch(application, listener)
 
     def read_metadata(self, application: str, revision: str, /) -> str | None:
         """Read what a revision provides, as `ApplicationRegistry.read_metadata` promises.
@@ -157,10 +138,8 @@ class ZookeeperRegistry:
 
     def close(self) -> None:
         """End every subscription, the session and its threads. Idempotent."""
-        self._queue.close()
-        self._texts_queue.close()
-        self._urls_queue.close()
-        self._applications_queue.close()
+        for queue in (self._queue, self._texts, self._categories, self._applications):
+            queue.close()
         self._keeper.thread.close()
 
     def __repr__(self) -> str:
@@ -197,35 +176,48 @@ class ZookeeperRegistry:
         if folder is not None and not folder.is_answered:
             text = f"{source}: {problem or 'there is no answer yet'}{self._named_at}"
             return Providers((), text, is_known=False)
-        # The one catalogue of all is made a moment after the folder is read; it alone knows what else there is.
-        known = Catalogue(source, folder.services) if folder is not None and folder.services else self._catalogue
+        # Where there is none, the reason names what comes near in the folders of others.
+        services = folder.services if folder is not None else {}
+        known = Catalogue(source, services) if services else together(source, self._folders.values())
         found = known.find(key)
         note = folder.passed_over.note if folder is not None else ""
         renewed = f"; not renewed: {problem}{self._named_at}" if problem else ""
         return found._replace(reason=f"{found.reason}{note}{renewed}") if note or renewed else found
 
-    def _text(self, path: str) -> str | Literal[Unknown.UNKNOWN] | None:
-        text = self._texts[path]
-        return text.text if text.is_known else UNKNOWN
+    def _new_text(self, path: str) -> Text:
+        return Text(path, self._keeper.outdated)
 
-    def _urls(self, key: UrlsKey) -> tuple[Url, ...] | Literal[Unknown.UNKNOWN]:
-        category = self._categories[key]
-        return category.urls if category.is_known else UNKNOWN
+    def _new_category(self, key: UrlsKey) -> Category:
+        return Category(key, self._settings, self._keeper.outdated)
 
-    def _instances(self, application: str) -> Instances | Literal[Unknown.UNKNOWN]:
-        found = self._applications[application]
-        return found.told(self._keeper.thread.trouble) if found.is_known else UNKNOWN
+    def _new_application(self, name: str) -> Application:
+        return Application(name, self._settings, self._keeper.outdated)
 
-    def _announce(self) -> None:
-        self._catalogue = together(self._settings.address, self._folders.values())
-        self._queue.announce(wait=False)  # a listener may be closing this registry, which waits for this thread
-        self._texts_queue.announce(wait=False)
-        self._urls_queue.announce(wait=False)
-        self._applications_queue.announce(wait=False)
+    def _instances_of(self, application: Application) -> Instances | Literal[Unknown.UNKNOWN]:
+        return application.told(self._keeper.thread.trouble) if application.is_known else UNKNOWN
+
+    def _announce(self, read: Sequence[Watched]) -> None:
+        interfaces = {each.name for each in read if isinstance(each, Folder)}
+        self._queue.announce(interfaces, wait=False)  # a listener may be closing this, which waits for this thread
+        for watches in (self._texts, self._categories, self._applications):
+            watches.announce(read)
+
+    def _announce_all(self) -> None:
+        """Say in the reasons that the session came or went."""
+        self._queue.announce(wait=False)
+        self._applications.announce_all()
 
     def _after_fork(self) -> None:
         self._lock = Lock()
         self._keeper.after_fork()
+
+
+def _text_of(text: Text) -> str | Literal[Unknown.UNKNOWN] | None:
+    return text.text if text.is_known else UNKNOWN
+
+
+def _urls_of(category: Category) -> tuple[Url, ...] | Literal[Unknown.UNKNOWN]:
+    return category.urls if category.is_known else UNKNOWN
 
 
 def _after_fork_in_child() -> None:

@@ -12,7 +12,14 @@ from threading import Timer
 from typing import Any
 
 from kazoo.client import KazooClient, KazooState
-from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError
+from kazoo.exceptions import (
+    ConnectionClosedError,
+    ConnectionLoss,
+    KazooException,
+    NodeExistsError,
+    NoNodeError,
+    SessionExpiredError,
+)
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.serialization import Auth
 from kazoo.retry import KazooRetry
@@ -22,6 +29,9 @@ from .settings import Settings
 
 FAILURES = (KazooException, KazooTimeoutError)
 """What a request to the servers raises."""
+
+INTERRUPTIONS = (ConnectionClosedError, ConnectionLoss, SessionExpiredError, KazooTimeoutError, OSError)
+"""What one raises, or who asks for this machine's address, for the connection and no other reason."""
 
 # kazoo logs each attempt; what matters of them the registry says itself, once. Lower the level to see them.
 _kazoo_log = logging.getLogger("callahead.registry.kazoo")

@@ -172,14 +172,16 @@ class RawServer:
         self._server: grpc.Server | None = None
         self._pool = ThreadPoolExecutor(4)
 
-    def __call__(self, handle: Callable[[bytes, Any], bytes], options: Any = ()) -> str:
-        """Start it."""
+    def __call__(
+        self, handle: Callable[[bytes, Any], bytes], options: Any = (), *, at: str = "127.0.0.1:0", tls: Any = None
+    ) -> str:
+        """Start it, at a port or a Unix socket, with credentials where it speaks TLS."""
         methods = {"SayHello": grpc.unary_unary_rpc_method_handler(handle)}
         handler = grpc.method_handlers_generic_handler("helloworld.Greeter", methods)
         self._server = grpc.server(self._pool, handlers=[handler], options=options)
-        port = self._server.add_insecure_port("127.0.0.1:0")
+        port = self._server.add_secure_port(at, tls) if tls else self._server.add_insecure_port(at)
         self._server.start()
-        return f"tri://127.0.0.1:{port}"
+        return at if at.startswith("unix") else f"tri://127.0.0.1:{port}"
 
     def stop(self, grace: float = 0) -> threading.Event:
         """Stop it; the event says when it has stopped."""

@@ -295,7 +295,6 @@ def test_a_cancelled_stream_is_over_at_once(greeting: Greeting, provider: Embedd
     assert provider.calls[0].wait_ended(5) == "CANCELLED"
 
 
-@pytest.mark.grpcio
 def test_compression_and_wait_for_ready(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """GRPC's other per-call arguments reach gRPC, on every kind of call."""
     stub = stub_of(greeting(provider.url))
@@ -346,7 +345,6 @@ def test_a_closed_consumer(greeting: Greeting, provider: EmbeddedProvider) -> No
         assert error.code() is grpc.StatusCode.CANCELLED
 
 
-@pytest.mark.grpcio
 def test_channel_ready_future(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """grpc.channel_ready_future becomes ready on our channel, and can be cancelled."""
     channel = greeting(provider.url).channel("greeter")
@@ -355,7 +353,6 @@ def test_channel_ready_future(greeting: Greeting, provider: EmbeddedProvider) ->
     ready.cancel()
 
 
-@pytest.mark.grpcio
 def test_channel_ready_future_of_nobody(greeting: Greeting, closed_port: str) -> None:
     """grpc.channel_ready_future times out where nobody listens."""
     ready = grpc.channel_ready_future(greeting(closed_port).channel("greeter"))

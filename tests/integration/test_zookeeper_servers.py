@@ -13,7 +13,8 @@ from urllib.parse import quote_plus
 import pytest
 from kazoo.client import KazooClient
 from kazoo.security import OPEN_ACL_UNSAFE, make_digest_acl
-from support.zookeeper_server import ZookeeperServer, change, require
+from support.proxy import UP, Cut, Plain, Proxy
+from support.zookeeper_server import ZookeeperServer, change, require, shared
 
 from callahead.config.policy import RegistryPolicy, SslPolicy
 from callahead.registry import RecordingListener, Registry, ServiceKey, open_registry
@@ -215,3 +216,41 @@ def test_an_application_without_permission_says_so(
                 break
             time.sleep(0.05)
         assert len(heard) == 1
+
+
+class _Mute:
+    """A way on which nothing comes to the server."""
+
+    def carry(self, direction: str, data: bytes) -> bytes:
+        """Swallow what the client says."""
+        return b"" if direction == UP else data
+
+
+def test_a_connection_that_is_never_greeted_is_soon_left_for_another(opened: Callable[..., Registry]) -> None:
+    """A server that is just starting takes some that it never answers; a session would wait for a minute."""
+    server = shared()
+    add(server, "tri://h:1", folder="/mute/a.B/providers")
+    ways = iter((_Mute(), _Mute()))
+    with Proxy(server.port, lambda: next(ways, Plain())) as proxy:
+        heard = heard_from(opened(f"127.0.0.1:{proxy.port}", group="mute", session="60s", timeout="1s"))
+        heard.wait_for("h:1", timeout_s=20)
+
+
+class _CutAtCreate:
+    """A way that ends when the client makes a node, once that has gone on or in its place."""
+
+    def carry(self, direction: str, data: bytes) -> bytes:
+        """End it there."""
+        if direction == UP and b"/consumers/" in data:
+            raise Cut
+        return data
+
+
+def test_a_consumer_is_registered_though_the_connection_was_lost_meanwhile(opened: Callable[..., Registry]) -> None:
+    """Its session goes on, and so nothing else would make the node."""
+    server = shared()
+    add(server, "tri://h:1", folder="/cut/a.B/providers")
+    ways = iter((_CutAtCreate(), _CutAtCreate()))
+    with Proxy(server.port, lambda: next(ways, Plain())) as proxy:
+        heard_from(opened(f"127.0.0.1:{proxy.port}", group="cut", session="10s"))
+        assert count_of(server, "/cut/a.B/consumers", 1) == 1

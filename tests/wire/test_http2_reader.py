@@ -9,6 +9,8 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from hypothesis import given
 from hypothesis import strategies as st
+from support.http2_desk import fates_of
+from support.http2_floods import FLOODS
 from support.http2_frames import (
     GREETING,
     HEAD,
@@ -359,6 +361,7 @@ def test_headers_that_only_say_wait() -> None:
     made = reader()
     assert made.feed(headers(1, (b":status", b"100")) + headers(1, (b":status", b"103"))) == []
     assert made.feed(headers(1, (b":status", b"100"), ends=True)) == [Headers(1, ((b":status", b"100"),), True)]
+    assert made.feed(headers(1, (b":status", b"100"))) == []
 
 
 def test_no_more_bytes_are_bad_news_for_a_stream_only() -> None:
@@ -395,30 +398,10 @@ def test_headers_without_end_are_given_up() -> None:
     assert broken(events)[0] == frames.ENHANCE_YOUR_CALM
 
 
-FLOODS = {
-    "pings": ping_frame(b"12345678"),
-    "answers to pings": ping_frame(b"12345678", ack=True),
-    "settings": GREETING,
-    "answers to settings": frames.SETTINGS_ACK,
-    "priorities": frame(frames.PRIORITY, 0, 1, bytes(5)),
-    "resets": reset(1, 8),
-    "words of windows": window_update_frame(0, 1),
-    "words of the window of a stream": window_update_frame(1, 1),
-    "words of the window of a stream that say nothing": window_update_frame(1, 0),
-    "empty data": data(1, b""),
-    "only padding": frame(frames.DATA, frames.PADDED, 1, b"\x01\0"),
-    "headers that say wait": headers(1, (b":status", b"103")),
-    "malformed headers": headers(1, (b"X", b"")),
-    "goodbyes": goaway(9),
-    "unknown frames": frame(77, 0, 0, b"what"),
-    "oversized headers": frame(frames.HEADERS, 4, 1, b"\x90" * 2000),
-}
-
-
 @pytest.mark.parametrize("name", FLOODS)
 def test_a_flood_is_hung_up_on(name: str) -> None:
     """After some ten thousand frames that say nothing the peer is told to be calm."""
-    made, flood = reader(), FLOODS[name] * 100
+    made, flood = reader(), FLOODS[name](1) * 100
     for _ in range(400):
         events = made.feed(flood)
         if made.is_broken:
@@ -435,6 +418,26 @@ def test_continuations_of_nothing_are_a_flood() -> None:
         if made.is_broken:
             break
     assert broken(events)[0] == frames.ENHANCE_YOUR_CALM
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        headers(1, (b":status", b"103"), (b"link", b"x" * 3000)),
+        headers(1, *HEAD, (b"X", b"x" * 3000)),
+        frame(frames.HEADERS, 4, 1, b"\x90" * 3000),
+    ],
+    ids=["that say wait", "malformed", "too large"],
+)
+def test_headers_weigh_what_it_takes_to_read_them(said: bytes) -> None:
+    """Some hundred large ones without use are as bad as ten thousand small ones."""
+    made = reader()
+    for _ in range(300):
+        events = made.feed(said * 20)
+        if made.is_broken:
+            break
+    assert broken(events)[0] == frames.ENHANCE_YOUR_CALM
+    assert made._idle < 10_100
 
 
 def test_a_quiet_connection_is_kept_for_ever() -> None:
@@ -478,3 +481,4 @@ def test_what_the_fuzzer_keeps_stays_right(kept: Path) -> None:
     made = reader(greeted=False)
     pieces = [event for at in range(0, len(stream), size) for event in made.feed(stream[at : at + size])]
     assert list(map(repr, apart(pieces))) == list(map(repr, apart(reader(greeted=False).feed(stream))))
+    assert fates_of(stream, size) == fates_of(stream, len(stream))

@@ -62,9 +62,10 @@ class Approach:
             OSError: There is no socket to be had: no descriptor is left, or the system does not know the family.
         """
         family, address = self.address
-        self._socket = opened = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self._socket = opened = socket.socket(family, socket.SOCK_STREAM)
         opened.setblocking(False)
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if family != socket.AF_UNIX:
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             code = opened.connect_ex(address)
         except OSError as error:  # an address that does not fit its family
@@ -74,7 +75,7 @@ class Approach:
             self._thread.serve(opened.fileno(), self)
             self._watch(WRITE)
         else:
-            self._not_connected(os.strerror(code))
+            self._not_connected(_why(code, self.address))
 
     def _not_connected(self, text: str) -> None:
         proxy = self._destination.proxy
@@ -90,7 +91,7 @@ class Approach:
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         proxy = self._destination.proxy
         if code:
-            self._not_connected(os.strerror(code))
+            self._not_connected(_why(code, self.address))
         elif proxy is None:
             self._begin()
         else:
@@ -176,3 +177,13 @@ class Approach:
         assert self._socket is not None
         assert self._thread.poller is not None
         self._thread.poller.watch(self._socket.fileno(), events)
+
+
+def _why(code: int, address: Address) -> str:
+    """Say what the system's *code* means for *address*."""
+    family, where = address
+    if family == socket.AF_UNIX and code == errno.EAGAIN:
+        return "its queue of connections is full"
+    if family == socket.AF_UNIX and code == errno.ECONNREFUSED and os.path.isfile(where):
+        return "it is a file, and no socket"
+    return os.strerror(code)

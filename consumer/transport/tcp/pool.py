@@ -13,7 +13,7 @@ from ...call.provider import Provider
 from ..api import ConnectionCounts, Providers, TransportParts
 from ..bound import Bound, BoundT, Shared, SharedConnections
 from ..certificates import client_context
-from .destination import Destination, Tls
+from .destination import LOCAL, Destination, Tls, place_of
 from .io_thread import IoThread
 
 Address = tuple[str, int]
@@ -93,15 +93,19 @@ class Pool(Generic[SettingsT, PooledT]):
         return tuple(connection for connection in found if connection is not None)
 
     def _connection(self, provider: Provider, tls: SslPolicy | None, settings: SettingsT) -> PooledT | None:
-        address = (provider.endpoint.host, provider.endpoint.port)
+        address = place_of(provider.endpoint)
         connection = self._shared.get((address, settings, tls), provider, lambda: self._made(address, settings, tls))
         if connection is not None:
             connection.serve(provider)
         return connection
 
     def _made(self, address: Address, settings: SettingsT, tls: SslPolicy | None) -> PooledT:
-        spoken = None if tls is None else Tls(self._contexts[tls], tls.server_name or address[0], self._kind.alpn)
-        return self._kind.open(Destination(*address, spoken), settings, self._thread, self._parts)
+        destination = Destination(*address, None if tls is None else self._tls(tls, address))
+        return self._kind.open(destination, settings, self._thread, self._parts)
+
+    def _tls(self, tls: SslPolicy, address: Address) -> Tls:
+        host, port = address
+        return Tls(self._contexts[tls], tls.server_name or (host if port else LOCAL), self._kind.alpn)
 
     def bound(self, bind: Callable[[Provider], BoundT], providers: Providers) -> Bound[BoundT]:
         """Make what keeps the work of *bind* for each provider; see `SharedConnections.bound`."""

@@ -1,4 +1,4 @@
-"""From a host name to addresses, without blocking the I/O thread."""
+"""From a host name, or the place of a Unix socket, to addresses, without blocking the I/O thread."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from itertools import zip_longest
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+from urllib.parse import unquote
 
 from callahead.registry.models import bracketed
 
@@ -16,6 +17,10 @@ Address = tuple[int, Any]
 
 Found = Callable[[list[Address] | OSError], None]
 """Takes the addresses, the most promising first, or why there are none; on any thread."""
+
+
+_UNIX: Final = {"unix": "", "unix-abstract": "\0"}
+"""What stands before the name of a socket, by the scheme of its place."""
 
 
 class Resolve(Protocol):
@@ -28,12 +33,21 @@ class Resolve(Protocol):
 def resolve(address: tuple[str, int], found: Found, *, thread_name: str) -> None:
     """Ask the system, which blocks for a name and so has a thread for it; a `Resolve`."""
     host, port = address
+    if not port:
+        found([_unix(host)])
+        return
     try:
         literal = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except OSError:
         _look_up_aside(address, found, thread_name)
     else:
         found(_addresses(literal))
+
+
+def _unix(place: str) -> Address:
+    """Read ``unix:///path``, or ``unix-abstract:name``, whose escapes are those of a URL."""
+    scheme, _, name = place.partition(":")
+    return socket.AF_UNIX, _UNIX[scheme] + unquote(name.removeprefix("//"))
 
 
 def _look_up_aside(address: tuple[str, int], found: Found, thread_name: str) -> None:
@@ -68,6 +82,9 @@ def in_turn(addresses: Iterable[Address]) -> list[Address]:
 
 
 def place(address: Address) -> str:
-    """Write *address* for a message: ``127.0.0.1:50051``."""
-    host, port, *_ = address[1]
+    """Write *address* for a message: ``127.0.0.1:50051``, or the path of a Unix socket."""
+    where = address[1]
+    if isinstance(where, str):
+        return where
+    host, port, *_ = where
     return f"{bracketed(host)}:{port}"

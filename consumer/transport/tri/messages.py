@@ -71,15 +71,11 @@ class Messages:
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> EncodedCall:
         """Serialize the arguments; see `MethodTransport.encode`."""
-        message = self.serialize(args, kwargs)
-        return _new(EncodedCall, (message, self._more(message, args, kwargs), None))
-
-    def _more(self, message: bytes, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
-        """Return by how many bytes the arguments weigh more than *message*."""
+        message = self._serialize(self._build(args, kwargs))
         size = len(message)
         if size <= self._small or (len(args) == 1 and args[0] is message):
-            return 0
-        return outweighs(size, args, kwargs)
+            return _new(EncodedCall, (message, 0, None))
+        return EncodedCall(message, outweighs(size, args, kwargs))
 
     def serialize(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
         """Make the bytes of one request, which may be one of a stream."""

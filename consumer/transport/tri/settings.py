@@ -25,7 +25,7 @@ _JAVA: Final = "describe the Java interface by stub, parameter_types or generic"
 class TriSettings(TransportSettings):
     """Who carries the calls, pings of the connection, a limit, and where the types of messages come from."""
 
-    targets: ClassVar[tuple[str, ...]] = ("dns", "xds")
+    targets: ClassVar[tuple[str, ...]] = ("dns", "unix", "unix-abstract", "xds")
     knows_sent: ClassVar[str] = "by http2 once it has left; by grpcio where sent is true, else with the answer"
 
     carrier: Annotated[str, *choice("grpcio", "http2")] = setting(

@@ -23,6 +23,9 @@ _INDEXED: Final = 0x80
 _WITH_INDEXING: Final = 0x40
 _TABLE_SIZE: Final = 0x20
 
+_MOST_RESIZES: Final = 2
+"""So often the size of the table may change before a block. Source: RFC 7541, 4.2."""
+
 _SHORT: Final = 12
 """Such strings are mostly names, which come again and again."""
 
@@ -49,7 +52,7 @@ def decode_block(block: bytes, most: int) -> Fields:
         TooLarge: With what has been read until then.
     """
     fields: list[Field] = []
-    at, size = 0, 0
+    at = size = resized = 0
     while at < len(block):
         first = block[at]
         if first & _INDEXED:
@@ -58,7 +61,8 @@ def decode_block(block: bytes, most: int) -> Fields:
         elif first & _WITH_INDEXING:
             field, at = _literal(block, at, first & 0x3F, 0x3F)
         elif first & _TABLE_SIZE:
-            at = _resize(block, at, is_late=bool(fields))
+            at = _resize(block, at, is_late=bool(fields) or resized == _MOST_RESIZES)
+            resized += 1
             continue
         else:
             field, at = _literal(block, at, first & 0x0F, 0x0F)

@@ -61,6 +61,14 @@ _SKIPPED: Final = 16
 
 _KEPT_BLOCKS: Final = 256
 _KEPT_BLOCK_BYTES: Final = 1024
+_KEPT_BYTES: Final = 32 * 1024
+"""Of all blocks that are kept; what is made of one may take a hundred times as much."""
+
+_WEIGHED_BYTES: Final = 64
+"""Headers that were read for nothing weigh as much as a frame without use for each so many bytes of them."""
+
+_HEAVIEST: Final = 1000
+
 _SHOWN_BYTES: Final = 200
 _PING_BYTES: Final = 8
 _STREAM: Final = 0x7FFFFFFF
@@ -94,8 +102,8 @@ class Http2Reader:
     """
 
     __slots__ = (
-        "_block", "_block_flags", "_block_size", "_block_stream", "_continues", "_events", "_held", "_idle", "_known",
-        "_max_headers", "_parse", "_rare", "_useful", "_was_greeted", "is_broken", "opened", "was_answered",
+        "_block", "_block_flags", "_block_size", "_block_stream", "_continues", "_events", "_held", "_idle", "_kept",
+        "_known", "_max_headers", "_parse", "_rare", "_useful", "_was_greeted", "is_broken", "opened", "was_answered",
     )  # fmt: skip
 
     def __init__(self, parse: Callable[[Fields], Any], max_headers: int) -> None:
@@ -107,7 +115,7 @@ class Http2Reader:
         self._continues = self._was_greeted = False
         self._block: list[bytes] = []
         self._block_flags = self._block_stream = self._block_size = 0
-        self._idle = self._useful = 0
+        self._idle = self._useful = self._kept = 0
         self.opened = 0
         self.is_broken = self.was_answered = False
         self._rare: dict[int, Callable[[_Payload], None]] = {
@@ -131,6 +139,14 @@ class Http2Reader:
     def credit(self, frames: int) -> None:
         """Note that this side has sent so many *frames* to which a peer may well say something."""
         self._useful += frames
+
+    def charge(self, frames: int) -> None:
+        """Note that what the peer said has cost as much as so many *frames* without use.
+
+        Raises:
+            Violation: It has cost too much by now.
+        """
+        self._count_idle(frames)
 
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes, and give the events that they complete, in order."""
@@ -213,11 +229,11 @@ class Http2Reader:
         else:
             read(frame)
 
-    def _count_idle(self) -> None:
+    def _count_idle(self, weight: int = 1) -> None:
         if self._useful:
             self._idle = max(0, self._idle - _WORTH * self._useful)
             self._useful = 0
-        self._idle += 1
+        self._idle += weight
         if self._idle > _MOST_IDLE:
             raise Violation(ENHANCE_YOUR_CALM, f"it has sent {_MOST_IDLE} frames that say nothing")
 
@@ -281,15 +297,18 @@ class Http2Reader:
             fields = decode_block(block, self._max_headers)
         except (TooLarge, Violation):
             return None
-        if malformed(fields) or (is_informational(fields) and not flags & END_STREAM):
+        says_wait = is_informational(fields)
+        if malformed(fields) or (says_wait and not flags & END_STREAM):
             return None
         head = self._parse(fields)
-        self._keep(block, head)
+        if not says_wait:  # or the same where it is no end would be found, and taken for an answer
+            self._keep(block, head)
         self.was_answered = True
         return head
 
     def _judge(self, stream: int, block: bytes) -> None:
         """Say what is wrong with headers, or count those that say nothing yet."""
+        self._count_idle(min(len(block) // _WEIGHED_BYTES, _HEAVIEST))
         try:
             wrong = malformed(decode_block(block, self._max_headers))
         except TooLarge as error:
@@ -306,8 +325,10 @@ class Http2Reader:
 
     def _keep(self, block: bytes, head: Any) -> None:
         if len(block) <= _KEPT_BLOCK_BYTES:
-            if len(self._known) >= _KEPT_BLOCKS:
+            self._kept += len(block)
+            if len(self._known) >= _KEPT_BLOCKS or self._kept > _KEPT_BYTES:
                 self._known.clear()
+                self._kept = len(block)
             self._known[block] = head
 
     def _blame(self, stream: int, code: int, text: str) -> None:

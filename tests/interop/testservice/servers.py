@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -40,11 +41,6 @@ class Server:
         """For a configuration."""
         return f"tri://127.0.0.1:{self.port}"
 
-    @property
-    def pid(self) -> int:
-        """Its process."""
-        return self._running().pid
-
     def start(self) -> Self:
         """Start it, and wait until it listens."""
         path = os.pathsep.join([str(_ROOT), str(build.generated())])
@@ -67,6 +63,24 @@ class Server:
         said = process.stdout.read()
         self.end()
         return said.strip()
+
+    def kill(self) -> None:
+        """End it as a crash does, by SIGKILL; no error where it has ended."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Freeze it meanwhile: its connections stay open, and nothing is read or answered."""
+        pid = self._running().pid
+        os.kill(pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def end(self) -> None:
         """Let it end with its input, or kill it where it does not."""

@@ -55,6 +55,38 @@ def test_an_equal_state_is_not_told_again(board: Board) -> None:
     assert len(heard.snapshots) == 1
 
 
+def test_only_subscriptions_to_what_has_changed_are_looked_at(board: Board) -> None:
+    """Of thousands of interfaces the others cost nothing; who asks for any interface is told of each."""
+    asked: list[str] = []
+    queue = NotifyQueue("board", lambda key: (asked.append(key.interface), board.find(key))[1])
+    heard = {name: RecordingListener() for name in ("a.B", "a.C", "*")}
+    for name, listener in heard.items():
+        queue.subscribe(ServiceKey(name), listener)
+    queue.subscribe(ServiceKey("a.B", "group"), RecordingListener())
+    asked.clear()
+    board.ports = (1,)
+    queue.announce({"a.B"})
+    assert sorted(asked) == ["*", "a.B", "a.B"]
+    assert [ports(listener.snapshots[-1]) for listener in heard.values()] == [(1,), (), (1,)]
+
+
+def test_a_change_of_nothing_is_told_nobody(board: Board) -> None:
+    """A registry announces what it has read, and that may be no providers."""
+    heard = RecordingListener()
+    board.queue.subscribe(KEY, heard)
+    board.ports = (1,)
+    board.queue.announce(())
+    assert len(heard.snapshots) == 1
+
+
+def test_a_subscription_that_was_closed_leaves_nothing_behind(board: Board) -> None:
+    """Not even the name of what it was to."""
+    subscriptions = [board.queue.subscribe(KEY, RecordingListener()) for _ in range(2)]
+    for subscription in subscriptions:
+        subscription.close()
+    assert (len(board.queue), board.queue._queue._subscriptions) == (0, {})
+
+
 def test_a_listener_that_announces_is_told_after_it_returns(board: Board) -> None:
     """A change made inside a notification never overlaps it, and is not lost."""
     events: list[str] = []

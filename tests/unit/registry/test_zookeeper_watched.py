@@ -103,6 +103,30 @@ def test_what_has_not_changed_is_the_same_object(application: Application, says:
     assert second.revision == "r1"
 
 
+def test_what_makes_no_sense_is_told_while_it_stands_there(application: Application, says: Says) -> None:
+    """Though nothing is made of it a second time, as of what has not changed."""
+    for port in (1, 2):
+        says.folders[INSTANCES] = {"h:1": node(port), "h:7": b"oops"}
+        read(application, says)
+        assert "1 passed over, such as h:7: what it holds is not JSON" in application.told("").reason
+    says.folders[INSTANCES] = {"h:1": node(1)}
+    read(application, says)
+    assert "passed over" not in application.told("").reason
+
+
+def test_a_provider_whose_node_stays_is_the_same_object(folder: Folder, says: Says) -> None:
+    """Another node came, and one that makes no sense stays in the note."""
+    for more in ("tri://h:2", "tri://h:3"):
+        says.folders[PROVIDERS] = {quote_plus(url): b"" for url in ("tri://h:1", more, "oops")}
+        read(folder, says)
+        first, *_ = folder.services[KEY]
+        assert "1 passed over" in folder.passed_over.note
+    kept = first
+    says.folders[PROVIDERS] = {quote_plus("tri://h:1"): b""}
+    read(folder, says)
+    assert folder.services[KEY][0] is kept
+
+
 def test_an_application_that_was_never_there_has_no_instances(application: Application, says: Says) -> None:
     """That is an answer."""
     read(application, says)

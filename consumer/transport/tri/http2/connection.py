@@ -23,13 +23,15 @@ from ...tcp.connecting import Connecting
 from ...tcp.counters import Counters
 from ...tcp.destination import Destination
 from ...tcp.io_thread import IoThread
-from ...tcp.loss import not_connected
+from ...tcp.loss import being_made, not_connected
 from ...tcp.posted import Posted
 from ...tcp.redial import Redial
 from ...trouble import Trouble
-from .call import StreamCall
-from .session import Fed, Hears, Session
+from .call import Fed, StreamCall
+from .connectivity import Connectivity, Tell
+from .session import Hears, Session
 from .settings import ConnectionSettings
+from .state import State
 
 _LOG = logging.getLogger("callahead.consumer.tri")
 _MOST_IN_VAIN = 3
@@ -63,6 +65,9 @@ class Connection:
         self._clock = clock
         self._callbacks = callbacks
         self._session: Session | None = None
+        self._needs_dial = True
+        self._connectivity = Connectivity()
+        self._trouble = Trouble("")
         self._old: list[Session] = []
         self._is_closed = self._is_draining = False
         self._due = 0.0
@@ -73,7 +78,7 @@ class Connection:
         )  # fmt: skip
         self._redial = Redial(self.providers, self._dial_again, thread, clock, random)
         self._hears = Hears(
-            lambda: self._connecting.stage, opened=self._session_opened, leaves=self._session_leaves,
+            self._why_none, opened=self._session_opened, leaves=self._session_leaves,
             ended=self._session_ended,
         )  # fmt: skip
         self._posted: Posted[StreamCall] = Posted(self, settings.room, self.name, thread, self._accept_posted)
@@ -155,6 +160,24 @@ class Connection:
     def serve(self, provider: Provider) -> None:
         """Be shared by *provider*, which has nothing to hear: what leaves takes no new call, whoever makes it."""
 
+    def watch(self, tell: Tell, *, connect: bool) -> None:
+        """Let *tell* hear of the state from now on, and with *connect* dial where that is due.
+
+        Raises:
+            ConnectFailed: The I/O thread cannot be started.
+        """
+        self._thread.post(self._begin_telling, (tell, connect))
+
+    def _begin_telling(self, asked: tuple[Tell, bool]) -> None:
+        tell, connect = asked
+        self._connectivity.add(tell)
+        if connect and self._connecting.refusal() is None:
+            self._dial_again()
+
+    def unwatch(self, tell: Tell) -> None:
+        """Let *tell* hear no more."""
+        self._thread.end(self._connectivity.remove, tell)
+
     def counts(self) -> ConnectionCounts:
         """Return what happened."""
         counters, session = self.counters, self._session
@@ -179,10 +202,9 @@ class Connection:
         wanted = [call for call in calls if not self._is_refused(call)]
         if not wanted:
             return
-        if self._session is None:
+        if self._needs_dial and self._connecting.refusal() is None:
             self._dial()
-        assert self._session is not None
-        self._session.accept(wanted)
+        self._made().accept(wanted)
 
     def _is_refused(self, call: StreamCall) -> bool:
         error = self._refusal(call)
@@ -193,22 +215,36 @@ class Connection:
     def _refusal(self, call: StreamCall) -> BaseException | None:
         if call.is_cancelled:
             return CancelledError()
-        if self._is_closed or (self._is_draining and self._session is None):
+        if self._is_closed or (self._is_draining and self._needs_dial):
             if self._is_draining:
                 return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)
             return ConsumerClosed("the connection was closed before the call", not_sent=True)
-        trouble = self._connecting.refusal() if self._session is None else None
-        return None if trouble is None else not_connected(trouble, call)
+        trouble = self._connecting.refusal() if self._needs_dial else None
+        return None if trouble is None or call.is_patient else not_connected(trouble, call)
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
+    def _made(self) -> Session:
+        """Return the session that takes new calls, where there is none one that waits to be dialled."""
+        if self._session is None:
+            more = (self._settings, self._thread, self._clock, self._callbacks, self.counters, self._hears)
+            self._session = Session(self.name, *more)
+        return self._session
+
+    def _lose(self, *, failed: bool) -> None:
+        """Have no session for new calls until the next dial, which comes by itself or with a call."""
+        self._session, self._needs_dial = None, True
+        self._connectivity.become("TRANSIENT_FAILURE" if failed else "IDLE")
+        self._redial.begin()
+
     def _dial_again(self) -> None:
-        if self._session is None and not self._is_closed:
+        if self._needs_dial and not self._is_closed:
             self._dial(is_for_calls=False)
 
     def _dial(self, *, is_for_calls: bool = True) -> None:
-        more = (self._settings, self._thread, self._clock, self._callbacks, self.counters, self._hears)
-        self._session = Session(self.name, *more)
+        self._made()
+        self._needs_dial = False
+        self._connectivity.become("CONNECTING")
         self._due = self._clock() + self._settings.connect_timeout
         self._connecting.begin(is_for_calls=is_for_calls)
 
@@ -217,22 +253,28 @@ class Connection:
         self._session.greet(opened, self._due)
 
     def _not_opened(self, trouble: Trouble) -> None:
-        session, self._session = self._session, None
-        self._redial.begin()
+        session, self._trouble = self._session, trouble
+        self._lose(failed=True)
         if session is not None:
             session.fail(trouble)
+
+    def _why_none(self) -> Trouble:
+        """Say why the session that takes new calls has no connection."""
+        if not self._needs_dial:
+            return being_made(State.DIALLING.value, self._connecting.stage)
+        return Trouble(f"; there is no connection: {self._trouble.text}", self._trouble.about)
 
     def _session_opened(self, session: Session) -> None:
         del session
         self.counters.connects += 1
+        self._connectivity.become("READY")
         if not self._in_vain:
             self._connecting.proved()
         self._redial.opened()
 
     def _session_leaves(self, session: Session, calls: list[StreamCall]) -> None:
         if self._session is session:
-            self._session = None
-            self._redial.begin()
+            self._lose(failed=False)
             self._old.append(session)
             if self._is_draining:
                 session.drain()
@@ -259,10 +301,9 @@ class Connection:
         call.fail(TransportError(text, not_sent=True, status="UNAVAILABLE"))
         return True
 
-    def _session_ended(self, session: Session, trouble: Trouble | None) -> None:
+    def _session_ended(self, session: Session, trouble: Trouble | None, patient: Sequence[StreamCall]) -> None:
         if self._session is session:
-            self._session = None
-            self._redial.begin()
+            self._lose(failed=trouble is not None)
             if trouble is None and session.streams.opened > 0:
                 self._judge(is_vain=session.was_in_vain, text="before it answers a call")
         elif session in self._old:
@@ -270,6 +311,10 @@ class Connection:
         if trouble is not None:
             _LOG.info("no connection to %s came about: %s", self.name, trouble.text)
             self._connecting.turned_away(trouble)
+            self._trouble = trouble
+        wanted = [call for call in patient if not self._is_refused(call)]
+        if wanted:
+            self._made().accept(wanted)
         if self._is_draining and self._session is None and not self._old:
             self._close()
 
@@ -281,7 +326,9 @@ class Connection:
 
     def _drain(self, _: None) -> None:
         self._is_draining = True
-        if self._session is not None:
+        if self._session is not None and self._needs_dial:
+            self._not_opened(Trouble("the provider has left the registry"))
+        elif self._session is not None:
             self._session.drain()
         elif not self._old:
             self._close()
@@ -297,6 +344,7 @@ class Connection:
         if self._is_closed:
             return
         self._is_closed = True
+        self._connectivity.become("SHUTDOWN")
         self._connecting.abandon()
         self._redial.stop()
         for session in [*self._old, *([self._session] if self._session is not None else [])]:
@@ -306,7 +354,8 @@ class Connection:
         """Close this process' copies of the parent's sockets, and forget the parent's calls."""
         for session in [*self._old, *([self._session] if self._session is not None else [])]:
             session.after_fork()
-        self._session, self._old = None, []
+        self._session, self._needs_dial, self._old = None, True, []
+        self._connectivity = Connectivity()  # who had subscribed did so in the parent
         self._connecting.abandon()
         self._posted.clear()
 

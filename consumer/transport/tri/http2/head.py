@@ -33,6 +33,7 @@ class ResponseHead:
     """Headers or trailers of an answer.
 
     Attributes:
+        opens: They have a status of HTTP, as the first of an answer have and its trailers have not.
         status: Number of the status, or None where there is none; -1 for what is no number.
         text: What the provider says beside it.
         encoding: How its messages may be compressed.
@@ -41,10 +42,11 @@ class ResponseHead:
         refusal: gRPC's name of a status and a text, where no gRPC server answered so; else None.
     """
 
-    __slots__ = ("attachments", "encoding", "pairs", "refusal", "status", "text")
+    __slots__ = ("attachments", "encoding", "opens", "pairs", "refusal", "status", "text")
 
     def __init__(self, fields: Fields) -> None:
         found = {name.decode("latin-1"): value for name, value in reversed(fields)}
+        self.opens = ":status" in found
         status = found.get("grpc-status")
         self.status = None if status is None else _number(status)
         text = found.get("grpc-message")

@@ -25,6 +25,7 @@ from ....wire.http2.frames import (
     NO_ERROR,
     PROTOCOL_ERROR,
     SETTINGS_ACK,
+    STREAM_CLOSED,
     ping_frame,
     window_update_frame,
 )
@@ -37,6 +38,9 @@ from .greeting import CONNECTION_WINDOW, STREAM_WINDOW
 from .head import ResponseHead
 from .streams import Streams
 
+_WORD_BYTES: Final = 16 * 1024
+"""What headers, or the end, of a stream that is over count as: more than the two that an honest peer may still say."""
+
 
 class Inbox:
     """Reads what the peer says; for whoever holds the connection's `Ownership`.
@@ -47,7 +51,7 @@ class Inbox:
         counters: Where what reaches nobody is counted.
         callbacks: Reads large answers for which no thread waits.
         say: Called with a frame that is to be sent.
-        answer: Likewise with one that the peer has asked for, of which a peer that does not read gets not too many.
+        answer: Likewise with one that the peer has asked for; see `Replies.put`.
         rare: Called with each event that concerns the connection as a whole: the peer's settings after they were taken,
             its goodbye, the answer to a ping, and the end.
     """
@@ -70,7 +74,7 @@ class Inbox:
         self._rare = rare
         self._reader = Http2Reader(ResponseHead, max_metadata_bytes)
         self._window = ReceiveWindow(CONNECTION_WINDOW)
-        self._credited = 0
+        self._credited = self._dropped = 0
 
     @property
     def was_answered(self) -> bool:
@@ -100,21 +104,22 @@ class Inbox:
             if came:
                 self._open_connection(came)
         except Violation as violation:
+            reader.is_broken = True
             self._rare(Broken(violation.code, RemoteProtocolError(f"the provider breaks a rule: {violation.text}")))
 
     def _take_answer(self, stream: int, head: ResponseHead, data: bytes, tail: ResponseHead) -> int:
-        """Hand on a whole answer, and return how many bytes it filled the windows with."""
+        """Hand on a whole answer, and return how many bytes of the connection's window are still to be counted."""
         streams = self._streams
         call = streams.by_id.get(stream)
-        if call is None:
-            self._counters.unknown_answers += 1
-        elif call.head is not None:
+        if call is None or call.head is not None or not head.opens or tail.opens:
             self._take_headers(stream, head, ended=False)
-        else:  # a single frame fits in the window of a stream of which nothing has come
-            streams.end(call, NO_ERROR)
-            error = call.on_answer(head, data, tail, self._callbacks)
-            if error is not None:
-                call.fail(error)
+            self._take_data(stream, data, len(data), ended=False)
+            self._take_headers(stream, tail, ended=True)
+            return 0
+        streams.end(call, NO_ERROR)  # a single frame fits in the window of a stream of which nothing has come
+        error = call.on_answer(head, data, tail, self._callbacks)
+        if error is not None:
+            call.fail(error)
         return len(data)
 
     def _open_connection(self, size: int) -> None:
@@ -126,12 +131,15 @@ class Inbox:
     def _take_headers(self, stream: int, head: ResponseHead, ended: bool) -> None:
         call = self._streams.by_id.get(stream)
         if call is None:
-            self._counters.unknown_answers += ended
+            self._drop(_WORD_BYTES, ended=ended)
+        elif head.opens is not (call.head is None):
+            what = "headers without a :status" if call.head is None else "headers in the midst of an answer"
+            self._fail(call, _wrong(what), PROTOCOL_ERROR)
         elif ended:
             self._streams.end(call, NO_ERROR)
             call.on_end(head, self._callbacks)
         elif call.head is not None:
-            self._fail(call, _wrong("headers in the midst of an answer"), PROTOCOL_ERROR)
+            self._fail(call, _wrong("trailers that are not the end of an answer"), PROTOCOL_ERROR)
         elif (error := call.on_head(head)) is not None:
             self._fail(call, error, CANCEL)
 
@@ -139,7 +147,7 @@ class Inbox:
         self._open_connection(size)
         call = self._streams.by_id.get(stream)
         if call is None:
-            self._counters.unknown_answers += ended
+            self._drop(max(size, _WORD_BYTES * ended), ended=ended)
             return
         if call.head is None:
             self._fail(call, _wrong("data before any headers"), PROTOCOL_ERROR)
@@ -152,6 +160,14 @@ class Inbox:
             call.on_end(None, self._callbacks)
         else:
             self.open_window(call, size)
+
+    def _drop(self, cost: int, *, ended: bool) -> None:
+        """Count what comes on a stream that is over, as it may until the peer hears that this side has ended it."""
+        self._counters.unknown_answers += ended
+        self._dropped += cost
+        if self._dropped > STREAM_WINDOW * (self._streams.resets + 1):
+            text = f"it goes on with streams that are over: {self._dropped} bytes after {self._streams.resets} resets"
+            raise Violation(STREAM_CLOSED, text)
 
     def _enter(self, call: StreamCall, size: int) -> RpcError | None:
         """Count *size* bytes in the window of *call*."""
@@ -183,7 +199,8 @@ class Inbox:
         elif kind is Ping:
             self._answer(ping_frame(event.data, ack=True))
         elif kind is Settings:
-            self._streams.set(event.values)
+            if cost := self._streams.set(event.values):
+                self._reader.charge(cost)
             self._answer(SETTINGS_ACK)
             self._rare(event)
         elif kind in _OF_STREAMS:

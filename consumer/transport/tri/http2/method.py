@@ -27,6 +27,7 @@ from ...api import Providers, TransportParts
 from ...identity import ServiceIdentity
 from ...request_limit import check_request_size
 from ...tcp.call import timed_out
+from ...tcp.destination import authority_of
 from ...trouble import Trouble
 from ..messages import EncodedCall, Messages
 from ..metadata import Metadata, fixed_metadata, size_of, to_attachments, to_metadata
@@ -36,10 +37,10 @@ from ..requests import Requests
 from .answers import AnswerStream, StreamedCall
 from .call import Hears, StreamCall, UnaryCall
 from .connection import Connection
-from .encoding import GZIP, TooLarge, compress, plain
+from .encoding import TooLarge, compress, plain
 from .head import ResponseHead, joined
 from .identifying import Identifying, PluginContext
-from .options import is_compressed, plugins_in
+from .options import encoding_of, plugins_in
 from .pool import Pool
 from .request import Request, RequestHead, prefix_of, to_fields
 from .upload import UploadCall, Uploader
@@ -128,7 +129,7 @@ class Http2Method:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
         endpoint, ssl = provider.endpoint, self._policy.ssl
         identity = ServiceIdentity.of(endpoint, self._policy)
-        authority = endpoint.address if ssl is None or ssl.server_name is None else ssl.server_name
+        authority = authority_of(endpoint) if ssl is None or ssl.server_name is None else ssl.server_name
         fixed = fixed_metadata(identity, self._parts.application) + self._constant
         path = identity.path_of(self._messages.types.path, self._policy.interface)
         return Route(connections, RequestHead(path, authority, self._policy, fixed))
@@ -159,15 +160,14 @@ class Http2Method:
         options: GrpcOptions | None = attempt.invocation.options
         if message is not None and options is None and not attempt.attachments:
             block, headers = head.of(attempt.timeout)
-            return _new(Request, (block, headers, _prefix(False, len(message)), message, False)), 0
+            return _new(Request, (block, headers, _prefix(False, len(message)), message, "")), 0
         prefix, data = (b"", b"") if message is None else (prefix_of(message), message)
         own = self._own(attempt, len(data))
-        block, headers = head.of(attempt.timeout, self._fields(own, options))
-        if options is None or not is_compressed(options, self._policy):
-            return Request(block, headers, prefix, data), size_of(own)
-        if message is None:
-            return Request(block, headers, b"", b"", packs=True), size_of(own)
-        packed = compress(message)
+        encoding = encoding_of(options)
+        block, headers = head.of(attempt.timeout, _fields(own, encoding))
+        if message is None or not encoding:
+            return Request(block, headers, prefix, data, encoding), size_of(own)
+        packed = compress(message, encoding)
         return Request(block, headers, prefix_of(packed, is_compressed=True), packed), size_of(own)
 
     def _own(self, attempt: Attempt, size: int, more: Metadata = ()) -> Metadata:
@@ -177,11 +177,6 @@ class Http2Method:
         check_request_size(size + size_of(own), self._policy)
         return own
 
-    def _fields(self, own: Metadata, options: GrpcOptions | None) -> Fields:
-        if options is None or not is_compressed(options, self._policy):
-            return to_fields(own)
-        return (*to_fields(own), (b"grpc-encoding", GZIP.encode()))
-
     def _identify(
         self, call: StreamCall, attempt: Attempt, options: GrpcOptions, head: RequestHead, begin: Callable[[], None]
     ) -> None:
@@ -189,7 +184,7 @@ class Http2Method:
 
         def begin_as(metadata: Metadata) -> None:
             request: Request = call.frame
-            fields = self._fields(self._own(attempt, len(request.message), metadata), options)
+            fields = _fields(self._own(attempt, len(request.message), metadata), encoding_of(options))
             block, headers = head.of(attempt.ends - self._parts.clock(), fields)
             call.frame = request._replace(block=block, headers=headers)
             call.size += size_of(metadata) * _COPIES
@@ -291,11 +286,11 @@ class Http2Method:
         error.protocol_trace = attempt.protocol_trace
         return error
 
-    def reset(self, code: int, attempt: Attempt) -> RpcError:
+    def reset(self, code: int, attempt: Attempt, *, answered: bool) -> RpcError:
         """Make the error of a stream that was reset by *code*; see `StreamedMethod`."""
         if code == CANCEL and not self._is_early(attempt):  # a provider may notice the end before this side does
             return timed_out(attempt, not_sent=False)
-        if code == REFUSED_STREAM:
+        if code == REFUSED_STREAM and not answered:
             text = "the provider refused the call before it looked at it"
             return _with_status(TransportError(text, not_sent=True), _OF_RESET[code], text)
         text = f"the provider reset the stream: {error_name(code)}"
@@ -397,6 +392,10 @@ def _is_bare(head: ResponseHead, body: Message, tail: ResponseHead, attempt: Att
     return (
         tail.status == 0 and not (tail.pairs or head.pairs or body.is_compressed) and attempt.invocation.options is None
     )
+
+
+def _fields(own: Metadata, encoding: str) -> Fields:
+    return (*to_fields(own), (b"grpc-encoding", encoding.encode())) if encoding else to_fields(own)
 
 
 def _refused(refusal: tuple[str, str]) -> RpcError:

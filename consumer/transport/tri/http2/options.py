@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from callahead.config.policy import ReferencePolicy
 
@@ -14,23 +15,23 @@ if TYPE_CHECKING:
 
     from ..credentials import Plugins
 
-_GZIP = 2
-_NONE = 0
+# By the numbers of grpc.Compression.
+_ENCODINGS: Final[Mapping[Any, str]] = {0: "", 1: "deflate", 2: "gzip"}
 
 
-def is_compressed(options: GrpcOptions, policy: ReferencePolicy) -> bool:
-    """Tell whether the request is to be compressed by gzip.
+def encoding_of(options: GrpcOptions | None) -> str:
+    """Return how the request is to be compressed; "" for not at all.
 
     Raises:
-        LocalProtocolError: The call asks for what only grpcio can.
+        LocalProtocolError: The call asks for something else.
     """
-    asked = options.compression
-    wanted = _NONE if asked is None else int(asked)
-    if options.wait_for_ready:
-        raise _not_here("wait_for_ready", policy, "")
-    if wanted not in (_NONE, _GZIP):
-        raise _not_here(f"compression {'' if asked is None else asked.name}", policy, "")
-    return wanted == _GZIP
+    asked = None if options is None else options.compression
+    if asked is None:
+        return ""
+    encoding = _ENCODINGS.get(asked)
+    if encoding is None:
+        raise LocalProtocolError(f"the compression {asked!r} is none of grpc.Compression", not_sent=True)
+    return encoding
 
 
 def plugins_in(credentials: grpc.CallCredentials, policy: ReferencePolicy) -> Plugins:
@@ -43,11 +44,8 @@ def plugins_in(credentials: grpc.CallCredentials, policy: ReferencePolicy) -> Pl
 
     plugins = plugins_of(credentials)
     if plugins is None:
-        raise _not_here("a CallCredentials that grpcio has made", policy, "make it by callahead.call_credentials, or ")
+        where = f"carrier, {policy.origin('carrier')}"
+        text = f"a CallCredentials that grpcio has made is not for carrier: http2 ({where})"
+        hint = "make it by callahead.call_credentials, or set carrier: grpcio for this reference"
+        raise LocalProtocolError(f"{text}; {hint}", not_sent=True)
     return plugins
-
-
-def _not_here(what: str, policy: ReferencePolicy, instead: str) -> LocalProtocolError:
-    where = f"carrier, {policy.origin('carrier')}"
-    text = f"{what} is not for carrier: http2 ({where}); {instead}set carrier: grpcio for this reference"
-    return LocalProtocolError(text, not_sent=True)

@@ -40,6 +40,6 @@ class Http2Kind:
         self, destination: Destination, settings: ConnectionSettings, thread: IoThread, parts: TransportParts
     ) -> Connection:
         """Make one, by way of the proxy that the environment names now; see `ConnectionKind.open`."""
-        if settings.http_proxy:
+        if settings.http_proxy and destination.port:
             destination = destination._replace(proxy=proxy_to(destination.host, os.environ))
         return Connection(destination, settings, thread, parts.clock, parts.random, parts.callbacks)

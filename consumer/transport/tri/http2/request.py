@@ -17,8 +17,8 @@ _USER_AGENT: Final = b"callahead"
 _KEPT_TIMEOUTS: Final = 256
 _MOST_DIGITS_MS: Final = 99_999_999
 _TIMEOUT: Final = b"grpc-timeout"
-ENCODINGS: Final = b"identity, gzip"
-"""How answers may be compressed."""
+ENCODINGS: Final = b"identity, deflate, gzip"
+"""How answers may be compressed; as grpcio has it."""
 
 
 class Request(NamedTuple):
@@ -29,14 +29,14 @@ class Request(NamedTuple):
         headers: Bytes of these, as a peer's limit counts them.
         prefix: What stands before the message; b"" where messages follow one after another.
         message: As serialized, and perhaps compressed; b"" likewise.
-        packs: The messages that follow are compressed by gzip.
+        packs: How the messages that follow are compressed; "" for not at all.
     """
 
     block: bytes
     headers: int
     prefix: bytes
     message: bytes
-    packs: bool = False
+    packs: str = ""
 
 
 class RequestHead:
