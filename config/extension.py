@@ -35,7 +35,7 @@ _DUBBOS = {
     LOADBALANCE: "aliasmethod consistenthashing interleavedweightedroundrobin",
     REGISTRY: "apollo consul etcd etcd3 etcdv3 eureka kubernetes mesh multicast multiple polaris redis "
     "serviceconsul servicediscoveryregistry sofa xds",
-    ROUTER: "affinity app mesh mock multicondition nacos polaris script service standardmesh static",
+    ROUTER: "affinity app mock multicondition nacos polaris script service standardmesh static",
     TRANSPORT: "hessian http injvm jsonrpc memcached mock nativethrift redis rest rmi thrift webservice",
     INTERCEPTOR: "accesslog active activelimit adaptiveservice auth cache classloader clusterfilter collector "
     "compatible consumercontext deprecated echo exception executelimit executionlimit future generic genericimpl "

@@ -22,8 +22,6 @@ BUILT_IN = "built-in"
 CALL = "call"
 PROVIDER = "provider"
 LAZY: Final = "lazy"
-# In an address that a transport resolves by itself, such as dns:///host:port.
-TARGET: Final = ":///"
 MIGRATION_STEPS: Final = ("APPLICATION_FIRST", "FORCE_APPLICATION", "FORCE_INTERFACE")
 # These steer this side of the call; Dubbo lets them travel, and a nested call inherits them (apache/dubbo#469, #8281).
 NEVER_SENT = frozenset({"async", "retries", "return", "sent"})

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from .check.rule import rule_of
 from .errors import ConfigError
-from .read.loader import parse
+from .read.loader import parse, parse_all
 from .read.report import Report
 from .read.tree import Entry
 
@@ -33,13 +33,14 @@ class ReadRule(Generic[M]):
     passed_over: tuple[str, ...]
 
 
-def read_rule(model: type[M], text: str, source: str) -> ReadRule[M]:
+def read_rule(model: type[M], text: str, source: str, *, documents: str = "") -> ReadRule[M]:
     """Read the rule that *text* is, YAML of at most `MOST_CHARACTERS`, in which ``${...}`` stands for itself.
 
     Args:
         model: Of its kind.
         text: As the registry has it.
         source: What errors name in place of a file.
+        documents: Field of the model that takes the documents of a text which may have several; "" where it has one.
 
     Raises:
         ConfigError: It is none; all problems are in it.
@@ -47,7 +48,7 @@ def read_rule(model: type[M], text: str, source: str) -> ReadRule[M]:
     if len(text) > MOST_CHARACTERS:
         raise ConfigError.one(f"has {len(text)} characters, more than the {MOST_CHARACTERS} of a rule", file=source)
     report = Report(source)
-    entry = parse(text, report, expands=False)
+    entry = Entry({documents: Entry(parse_all(text, report))}) if documents else parse(text, report, expands=False)
     passed_over: list[str] = []
     rule = rule_of(model, entry, report, passed_over)
     report.close()

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .reference.declared import remote
     from .reference.reference import Method, Reference
     from .reference.views import async_view, oneway, sync_view
+    from .transport.tri.credentials import call_credentials
 
 _MODULES = {
     "AllAttemptsFailed": "errors",
@@ -80,6 +81,7 @@ _MODULES = {
     "answer": "interceptor",
     "async_view": "reference.views",
     "batch_oneway": "reference.batch_view",
+    "call_credentials": "transport.tri.credentials",
     "flush_batch": "reference.batch_view",
     "flush_batch_async": "reference.batch_view",
     "oneway": "reference.views",
@@ -127,6 +129,7 @@ __all__ = [
     "answer",
     "async_view",
     "batch_oneway",
+    "call_credentials",
     "flush_batch",
     "flush_batch_async",
     "oneway",

@@ -34,6 +34,7 @@ from .reference.ending import OnDrop, Runtime
 from .reference.given_up import say_given_up
 from .reference.pipeline import Pipeline, Surroundings
 from .reference.reference import Reference
+from .router.telling import RuleLog
 from .runtime.callbacks import CallbackExecutor
 from .runtime.deadline import Clock
 from .runtime.elsewhere import Place
@@ -114,6 +115,7 @@ class Consumer:
         self._registries = Registries(self.config, registries or {}, self._metadata_source)
         self._clients: dict[str, Any] = {}  # by reference: what `wrap` was given
         self._pipelines: dict[str, Pipeline] = {}
+        self._rule_log = RuleLog()
         self._references: dict[str, Reference] = {}
         self._runtime.owner = self
         self._runtime.callbacks.owner = weakref.ref(self)
@@ -298,6 +300,7 @@ class Consumer:
             random=self._random,
             transport=self._transport(policy.protocol),
             registry=self._registries.of(policy),
+            rule_log=self._rule_log,
             application=self.config.application,
         )
 

@@ -84,6 +84,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "keepalive": NONE,
         "keepalive_timeout": NONE,
         "max_metadata_bytes": "``triple.max-header-list-size``",
+        "http_proxy": NONE,
         "connect_timeout": "``connect.timeout``",
         "max_queued_requests": NONE,
         "max_queued_bytes": NONE,

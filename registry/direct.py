@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Self
 
 from callahead.config.errors import ConfigError
-from callahead.config.policy import TARGET, ReferencePolicy
+from callahead.config.policy import ReferencePolicy
+from callahead.config.values.text import is_target
 
 from .api import NotifyListener, Subscription
 from .catalogue import Providers, counted
@@ -20,7 +21,7 @@ from .url import endpoint_of, parse_urls
 
 
 def _endpoints(text: str, protocol: str) -> list[Endpoint | None]:
-    if TARGET in text:
+    if is_target(text):
         return [Endpoint(protocol=protocol, host=text, port=0)]
     return list(map(endpoint_of, parse_urls(text, default_protocol=protocol)))
 

@@ -105,8 +105,7 @@ class Endpoint:
     @property
     def address(self) -> str:
         """``host:port``, with brackets around an IPv6 host; the host alone where there is no port."""
-        host = f"[{self.host}]" if ":" in self.host and "/" not in self.host else self.host
-        return f"{host}:{self.port}" if self.port else host
+        return f"{bracketed(self.host)}:{self.port}" if self.port else self.host
 
     def __str__(self) -> str:
         return f"{self.protocol}://{self.address}"

@@ -25,8 +25,11 @@ from support.sockets import sockets  # noqa: E402 - found by the line above
 
 _LEFT_OUT = pytest.StashKey[int]()
 _PATIENCE_S = 10.0
-# grpcio's own: they end some time after their channel or server did.
-_FOREIGN = ("channel_spin", "_serve", "grpc", "pytest", "asyncio_", "pydevd", "_monitor", "consume_request_iterator")
+# grpcio's own: they end some time after their channel or server did. A dummy is a thread of gRPC core, which has called
+# a plugin.
+_FOREIGN = (
+    "channel_spin", "_serve", "grpc", "pytest", "asyncio_", "pydevd", "_monitor", "consume_request_iterator", "Dummy-",
+)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -287,7 +287,7 @@ class InterfaceModel(CallModel):
         None, description='Calls go to providers with this tag, or else to those without any; default ""'
     )
     routers: f.Written[f.Routers] = Field(
-        None, description="Rules in Dubbo's format, by their kind (condition, tag), each a mapping or a list of them"
+        None, description="Rules in Dubbo's format by kind (condition, tag, mesh), each a mapping or a list of them"
     )
     connections: f.Written[f.Connections] = Field(
         None, description="0 shares one connection per address, n opens n of its own; default 0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -23,7 +24,8 @@ def rule_of(model: type[M], entry: Entry, report: Report, passed_over: list[str]
     """Make the *model* of what stands at *entry*; what does not fit is noted in *report*, and the result is then None.
 
     Args:
-        model: In snake_case, as keys are in *entry*.
+        model: In snake_case, as keys are in *entry*. Under the keys that it names in ``as_written``, if it has that,
+            keys are names of the author's, and stay as he spells them.
         entry: A mapping, or what should be one.
         report: Takes the problems.
         passed_over: Takes the paths of keys that the model does not have; where it is None these are problems.
@@ -31,7 +33,7 @@ def rule_of(model: type[M], entry: Entry, report: Report, passed_over: list[str]
     if not isinstance(entry.value, dict):
         report.at(entry, f"must be a mapping, not {kind(entry.value)}")
         return None
-    plain = entry.plain()
+    plain = _plain(entry, getattr(model, "as_written", ()))
     while True:
         try:
             return model.model_validate(plain)
@@ -47,6 +49,16 @@ def rule_of(model: type[M], entry: Entry, report: Report, passed_over: list[str]
             _remove(plain, fault["loc"])
 
 
+def _plain(entry: Entry, as_written: Collection[str]) -> Any:
+    """Copy the values alone; under the keys *as_written* with keys as their author spells them."""
+    if isinstance(entry.value, dict):
+        inner = entry.value.items()
+        return {key: one.spelt() if key in as_written else _plain(one, as_written) for key, one in inner}
+    if isinstance(entry.value, list):
+        return [_plain(one, as_written) for one in entry.value]
+    return entry.value
+
+
 def _note(fault: ErrorDetails, model: type[BaseModel], entry: Entry, report: Report) -> None:
     place = entry.find(fault["loc"])
     if fault["input"] is BROKEN:
@@ -57,6 +69,8 @@ def _note(fault: ErrorDetails, model: type[BaseModel], entry: Entry, report: Rep
         report.at(place, "unknown key", f'did you mean "{respell(near, spelt)}"?' if near else "")
     elif fault["type"] == "missing":
         report.at(place, f"needs {fault['loc'][-1]}")
+    elif fault["type"] == "model_type":
+        report.at(place, f"must be a mapping, not {kind(place.value)}")
     elif fault["type"] == "too_long":
         report.at(place, f"has more than {fault['ctx']['max_length']} entries")
     else:

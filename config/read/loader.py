@@ -16,7 +16,7 @@ from .place import TEXTS, Gather, Place
 from .report import Report
 from .scalar import BOOL, FLOAT, INT, MERGE, TEXT, of_tag
 from .tree import Entry
-from .yaml_text import compose, decode
+from .yaml_text import compose, compose_all, decode
 
 MAX_BYTES = 4 * 1024 * 1024
 
@@ -59,6 +59,19 @@ def parse(text: str, report: Report, *, expands: bool = True) -> Entry:
     if node is None:
         raise ConfigError.one("holds no settings", file=report.file)
     return _NodeWalk(report, expands=expands).entry(node, Place(node.start_mark.line + 1))
+
+
+def parse_all(text: str, report: Report) -> list[Entry]:
+    """Parse each document of YAML *text*, in which ``${...}`` stands for itself; else as `parse`.
+
+    Raises:
+        ConfigError: The text is not YAML, or is empty.
+    """
+    nodes = compose_all(text, report.file)
+    if not nodes:
+        raise ConfigError.one("holds no settings", file=report.file)
+    walk = _NodeWalk(report, expands=False)
+    return [walk.entry(node, Place(node.start_mark.line + 1)) for node in nodes]
 
 
 class _NodeWalk(Gather):

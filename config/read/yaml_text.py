@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import yaml
 
 from ..errors import ConfigError
-from .scalar import Composer, QuickComposer
+from .scalar import NULL, Composer, QuickComposer
 
 # Below this PyYAML's own parser takes no more than some tens of milliseconds.
 _LONG: Final = 64 * 1024
@@ -39,8 +41,26 @@ def compose(text: str, file: str) -> yaml.Node | None:
     quickly = _composed_quickly(text)
     if quickly is not None:
         return quickly
-    try:
+    with _worded(text, file):
         node: yaml.Node | None = Composer(text).get_single_node()
+    return node
+
+
+def compose_all(text: str, file: str) -> list[yaml.Node]:
+    """Make the nodes of each document of *text*; else as `compose`. Those that hold nothing are left out."""
+    with _worded(text, file):
+        composer = Composer(text)
+        found: list[yaml.Node | None] = []
+        while composer.check_node():
+            found.append(composer.get_node())
+    return [node for node in found if node is not None and node.tag != NULL]
+
+
+@contextmanager
+def _worded(text: str, file: str) -> Iterator[None]:
+    """Raise whatever PyYAML raises as a `ConfigError`."""
+    try:
+        yield
     except yaml.reader.ReaderError as error:
         raise _bad_character(error, text, file) from error
     except yaml.MarkedYAMLError as error:
@@ -50,7 +70,6 @@ def compose(text: str, file: str) -> yaml.Node | None:
     except (ValueError, OverflowError) as error:
         # PyYAML converts numbers in escapes and directives without a check of its own.
         raise ConfigError.one(f"not YAML: {error}", file=file) from error
-    return node
 
 
 def _composed_quickly(text: str) -> yaml.Node | None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from ..check.listing import is_local, resolver_of
 from ..extension import TRANSPORT, available, nearest, unknown
-from ..policy import DEFAULT_PROTOCOL, TARGET
+from ..policy import DEFAULT_PROTOCOL
 from ..read.report import Report
+from ..values.text import is_target, scheme_of
 from .levels import Chosen, Level, choose, setter
 
 
@@ -48,7 +49,7 @@ def _add_urls(chosen: Chosen, own: Level, report: Report) -> None:
     urls = own.value("urls") or ()
     place = own.place("urls")
     origin = report.origin(place)
-    written = {url.partition("://")[0].lower(): url for url in urls if "://" in url}
+    written = {scheme: url for url in urls if (scheme := scheme_of(url))}
     schemes = {_spoken(scheme, url) for scheme, url in written.items()}
     if len(schemes) > 1:
         report.at(place, f"mixes protocols: {', '.join(sorted(schemes))}", "make one reference of each")
@@ -57,15 +58,15 @@ def _add_urls(chosen: Chosen, own: Level, report: Report) -> None:
         if own.value("protocol") is None:
             chosen.set("protocol", scheme, origin)
     for scheme, url in written.items():
-        if TARGET in url and _spoken(scheme, url) == scheme:
+        if is_target(url) and _spoken(scheme, url) == scheme:
             report.at(place, f"has no host: {scheme}:// is not resolved by a transport", "write protocol://host:port")
     protocol = chosen.values.get("protocol", DEFAULT_PROTOCOL)
-    chosen.set("urls", tuple(url if "://" in url else f"{protocol}://{url}" for url in urls), origin)
+    chosen.set("urls", tuple(url if scheme_of(url) else f"{protocol}://{url}" for url in urls), origin)
 
 
 def _spoken(scheme: str, url: str) -> str:
     """Tell the protocol of an address: its scheme, unless that says how the transport is to resolve it."""
-    return (resolver_of(scheme) if TARGET in url else None) or scheme
+    return (resolver_of(scheme) if is_target(url) else None) or scheme
 
 
 def _check_scheme(scheme: str, own: Level, report: Report) -> None:

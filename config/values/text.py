@@ -23,7 +23,9 @@ _URL = re.compile(
 )
 
 # What a transport resolves by itself, such as dns:///host:port of gRPC.
-_TARGET = re.compile(r"[A-Za-z][\w+.-]*:///[^\s?#@/]+")
+_TARGET = re.compile(r"[A-Za-z][\w+.-]*:///[^\s?#@/]+|unix:///[^\s?#]+|unix-abstract:[^\s?#]+")
+_UNIX = re.compile(r"unix:(?=/(?!/))")
+_SCHEME = re.compile(r"([A-Za-z][\w+.-]*)://|(unix-abstract):")
 
 
 def text(value: Any) -> str:
@@ -121,13 +123,26 @@ def is_object_path(written: str) -> bool:
     return _OBJECT.fullmatch(written) is not None
 
 
+def scheme_of(url: str) -> str:
+    """Give the scheme of an address in lower case, "" where it has none."""
+    match = _SCHEME.match(url)
+    return "" if match is None else (match[1] or match[2]).lower()
+
+
+def is_target(url: str) -> bool:
+    """Tell whether an address is one that a transport resolves by itself, such as ``dns:///host:port``."""
+    return ":///" in url or url.startswith("unix-abstract:")
+
+
 def urls(value: Any) -> tuple[str, ...]:
     """Convert one or more provider addresses, as a list or as one text with ``;`` between them.
 
-    What is wrong is said by position, never quoted: an address may hold a password.
+    That of a Unix socket becomes ``unix:///path``. What is wrong is said by position, never quoted: an address may
+    hold a password.
     """
     written = value if isinstance(value, list) else [text(value)]
-    found = [part for item in written for part in _BETWEEN_URLS.split(text(item).strip()) if part]
+    parts = [part for item in written for part in _BETWEEN_URLS.split(text(item).strip()) if part]
+    found = [_UNIX.sub("unix://", part) for part in parts]
     if not found:
         raise Unfit("has no address", "write one such as tri://127.0.0.1:50051")
     for number, url in enumerate(found, 1):
@@ -135,6 +150,8 @@ def urls(value: Any) -> tuple[str, ...]:
             continue
         match = _URL.fullmatch(url)
         which = f"address {number} of {len(found)}" if len(found) > 1 else "the address"
+        if url.startswith("unix:"):
+            raise Unfit(f"{which} is not of the form unix:///path", "the path begins at the root, and has no spaces")
         if match is None:
             raise Unfit(f"{which} is not of the form protocol://host:port", "several are separated by ;")
         if match[1] is None:

@@ -87,8 +87,8 @@ class CarriedCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]
         return None if bound is None else max(0.0, bound)
 
     def cancel(self) -> bool:
-        """Give it up; False where it has ended."""
-        if self.done():
+        """Give it up, which ends it for this side at once, as it does grpcio's; False where it has ended."""
+        if not self._progress.end(Outcome(error=CancelledError())):
             return False
         self._attempt.cancel()
         return True
@@ -177,16 +177,23 @@ class Progress:
         self._has_head.set()
 
     def on_end(self, outcome: Outcome) -> None:
-        """Note how it has ended, and call those who wanted to know."""
+        """Note how it has ended, unless it was given up."""
         if isinstance(outcome.error, RpcError):
             self._attempt.blame(outcome.error, self._clock)
+        self.end(outcome)
+
+    def end(self, outcome: Outcome) -> bool:
+        """Let it end so, and call those who wanted to know; False where it had ended."""
         with self._lock:
+            if self.is_over:
+                return False
             self._outcome = outcome
             callbacks, self._callbacks = self._callbacks, []
             self._is_over.set()
         self._has_head.set()
         for callback in callbacks:
             self._executor.submit(self._context.copy(), f"the end of {self._attempt}", callback)
+        return True
 
     def once_over(self, callback: Callable[[], None]) -> bool:
         """Call *callback* at the end; False where that has come."""

@@ -28,7 +28,8 @@ from ..interface.proto.service import MethodTypes
 from ..reference.caller import Caller
 from ..runtime.deadline import UNBOUNDED_S
 from .faces import ChannelFuture, EndedCall, raise_face
-from .parts import PassingTransport, StubTransport, checked_timeout, first, grpc_options, only_by_grpcio, unchanged
+from .parts import PassingTransport, StubTransport, checked_timeout, first, grpc_options, unchanged
+from .state import Subscribers
 from .streams import PassedStream, PassedStreamStream, PassedStreamUnary, PassedUnaryStream, by_grpcio, by_http2
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class ConsumerChannel(grpc.Channel):
         is_passing = isinstance(transport, PassingTransport)
         self._transport: StubTransport = transport
         self._passing_transport: PassingTransport | None = transport if is_passing else None
-        self._watched: grpc.Channel | None = None
+        self._subscribers = Subscribers(pipeline, transport)
         self._closed = False
         self._timed: dict[tuple[str, float], tuple[MethodPolicy, MethodPolicy]] = {}
 
@@ -115,20 +116,16 @@ class ConsumerChannel(grpc.Channel):
     def subscribe(self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool = False) -> None:
         """Watch the connection to one of the providers; see `grpc.Channel.subscribe`."""
         self.ensure_open()
-        if self._passing_transport is None:
-            raise only_by_grpcio(self._pipeline.policy, "the state of a channel is told")
-        if self._watched is None:
-            self._watched = self._passing_transport.channel_to(self._pipeline.any_provider("(subscribe)"))
-        self._watched.subscribe(callback, try_to_connect)
+        self._subscribers.add(callback, connect=try_to_connect)
 
     def unsubscribe(self, callback: Callable[[grpc.ChannelConnectivity], None]) -> None:
         """End what `subscribe` began."""
-        if self._watched is not None:
-            self._watched.unsubscribe(callback)
+        self._subscribers.remove(callback)
 
     def close(self) -> None:
-        """Take no more calls; the connections are the consumer's and stay open."""
+        """Take no more calls, and tell nobody of the state; the connections are the consumer's and stay open."""
         self._closed = True
+        self._subscribers.clear()
 
     def ensure_open(self) -> None:
         """Raise the `ValueError` that grpcio raises over a closed channel, where this one is closed."""

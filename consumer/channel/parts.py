@@ -8,7 +8,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import grpc
 
-from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy
 
 from ..call.attempt import Attempt
@@ -25,6 +24,21 @@ class StubTransport(Protocol):
 
     def stub_method(self, types: MethodTypes, build: Callable[[tuple[Any, ...], Mapping[str, Any]], Any]) -> Any:
         """Make a `MethodTransport` of *types* and of what makes a request of arguments; nothing is kept of it."""
+
+
+@runtime_checkable
+class WatchedTransport(StubTransport, Protocol):
+    """What it must have to tell the state of its connections."""
+
+    def watch(self, provider: Provider, tell: Callable[[str], None], *, connect: bool) -> Callable[[], None]:
+        """Let *tell* hear of each state of the connection to *provider*, by gRPC's names; returns what ends that.
+
+        *tell* is called on the thread that serves the connection, first with the state of now; with *connect* one is
+        made where there is none.
+
+        Raises:
+            ConsumerClosed: The transport is closed.
+        """
 
 
 @runtime_checkable
@@ -88,9 +102,3 @@ def first(args: tuple[Any, ...], kwargs: Any) -> Any:
 def unchanged(data: Any) -> Any:
     """Return *data*: gRPC's serializer where a stub gives none."""
     return data
-
-
-def only_by_grpcio(policy: ReferencePolicy, what: str) -> ConfigError:
-    """Make the error of *what* the carrier of a reference does not do."""
-    text = f'{what} only where it is "grpcio", and it is "{policy.transport.carrier}"'
-    return policy.error("carrier", text, "set carrier: grpcio for this reference")

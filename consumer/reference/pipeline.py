@@ -25,6 +25,7 @@ from ..errors import ConfigError, LocalProtocolError, NoProviderAvailable, RpcEr
 from ..interceptor.metrics import CallMetrics, MethodCounts
 from ..interface.description import MethodDescription
 from ..router.ruling import Ruling
+from ..router.telling import RuleLog
 from ..runtime.forking import fork_safe_lock
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
@@ -52,12 +53,14 @@ class Surroundings:
         transport: Of the reference's protocol.
         registry: Where the reference's providers are.
         application: Name of the program, "" for none.
+        rule_log: Tells what becomes of the rules of registries.
     """
 
     runtime: Runtime
     random: Random
     transport: Transport
     registry: Registry
+    rule_log: RuleLog
     application: str = ""
 
 
@@ -84,7 +87,7 @@ class Pipeline:
         self._hearing = fork_safe_lock()  # held while rules or providers are taken over, one after the other
         self._heard: Snapshot | None = None
         self._changes = 0
-        self._ruling = Ruling(policy, key, around.application, around.random, self._obey)
+        self._ruling = Ruling(policy, key, around.application, around.random, self._obey, around.rule_log)
         transport = around.transport
         self.directory = Directory(policy.protocol, transport.release, runtime.clock, transport.refresh)
         self.health = Health(self.directory, policy.outlier, runtime.clock)

@@ -6,7 +6,6 @@ Dubbo 3.3 either, such as ``enabled`` of a single item, has none here.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -18,15 +17,12 @@ from callahead.config.read.report import Report
 from callahead.config.read.tree import Entry
 from callahead.config.rules import ReadRule
 from callahead.config.settings import Text
-from callahead.config.values.line import one_line
 from callahead.config.values.quantity import show
 from callahead.registry.models import MAX_WEIGHT, Endpoint
 
 from .pattern import AddressPattern, like
-from .rules import ParameterMatch, Part, RuleFlag, TextMatch, Version
+from .rules import OneOf, ParameterMatch, Part, RuleFlag, Version
 from .tag_router import TAG
-
-_LOG = logging.getLogger("callahead.consumer.router")
 
 _ANY: Final = ("*", "0.0.0.0")  # noqa: S104 - nothing is bound to it
 _MOST_ITEMS: Final = 1000
@@ -55,16 +51,6 @@ class AddressMatch(Part):
         if self.wildcard is not None:
             return self.wildcard in _ANY or like(self.wildcard, address)
         return self.exact is not None and self.exact == address
-
-
-class OneOf(Part):
-    """What a name must be."""
-
-    oneof: tuple[TextMatch, ...]
-
-    def accepts(self, name: str) -> bool:
-        """Tell whether *name* is so."""
-        return any(one.accepts(name) for one in self.oneof)
 
 
 class Match(Part):
@@ -172,10 +158,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """All that the configurators of one rule do for one reference."""
+    """All that the configurators of one rule do for one reference.
+
+    Attributes:
+        overlays: Of settings of calls.
+        changes: Of what providers say.
+        passed_over: Keys that are for this reference, and of no effect.
+    """
 
     overlays: tuple[Overlay, ...] = ()
     changes: tuple[Change, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
 
 def effect_of(read: ReadRule[Configurators], caller: Mapping[str, str], source: str) -> Effect:
@@ -203,6 +196,7 @@ def effect_of_items(items: Iterable[tuple[Item, Entry]], caller: Mapping[str, st
     report = Report(source)
     overlays: list[Overlay] = []
     changes: list[Change] = []
+    passed_over: list[str] = []
     for item, parameters in items:
         if not item.is_of(caller):
             continue
@@ -212,10 +206,9 @@ def effect_of_items(items: Iterable[tuple[Item, Entry]], caller: Mapping[str, st
             rest += [f"{overlay.attribute} (for single providers)" for overlay in found]
             found = []
         overlays += found
-        if rest:
-            _LOG.warning("rule %s: passed over: %s", source, one_line(", ".join(rest)))
+        passed_over += rest
     report.close()
-    return Effect(tuple(overlays), tuple(changes))
+    return Effect(tuple(overlays), tuple(changes), tuple(passed_over))
 
 
 def _overlays(parameters: Entry, report: Report) -> tuple[list[Overlay], list[str]]:

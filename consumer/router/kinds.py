@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from .api import Router
 from .condition_router import ConditionRouter
+from .mesh_router import Mesh, MeshRouter
+from .mesh_rules import MeshRule
 from .rules import ConditionRule, TagRule
 from .tag_router import TagRouter
 
@@ -35,3 +37,15 @@ class TagKind:
     def routers(rule: TagRule, caller: Mapping[str, str], origin: str) -> Sequence[Router]:
         """Make the router of a rule; see `RouterKind.routers`."""
         return [TagRouter(rule, caller, origin)] if rule.enabled and rule.valid and rule.tags else ()
+
+
+class MeshKind:
+    """``mesh``: which calls go to which subsets of an application's providers."""
+
+    rule = MeshRule
+    order = -50
+
+    @staticmethod
+    def routers(rule: MeshRule, caller: Mapping[str, str], origin: str) -> Sequence[Router]:
+        """Make the router of a rule; see `RouterKind.routers`."""
+        return [MeshRouter([Mesh(rule, caller, origin)])]

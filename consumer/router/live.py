@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -22,14 +21,17 @@ if TYPE_CHECKING:
     from callahead.registry.url import Url
 
     from .configurators import Effect
-
-_LOG = logging.getLogger("callahead.consumer.router")
+    from .telling import RegistryLog
 
 GROUP: Final = "dubbo"
 _CONFIGURATORS: Final = "configurators"
+_MESH: Final = "mesh"
+_OF_MESH: Final = ".MESHAPPRULE"
+_SCRIPT: Final = "script"
 # Applications of providers whose rules are obeyed; a service is mostly that of one.
 _MOST_APPLICATIONS: Final = 16
 _MOST_PROBLEMS: Final = 5
+_NO_SCRIPTS: Final = "scripts of a registry are not run here (conditions, tags and rules for meshes are obeyed)"
 
 
 class RuleKey(NamedTuple):
@@ -37,7 +39,7 @@ class RuleKey(NamedTuple):
 
     Attributes:
         order: Rules of a lower one are obeyed first.
-        kind: Of a router, or ``configurators``.
+        kind: Of a router, ``configurators``, or ``script``, which is not obeyed.
         key: In the registry.
     """
 
@@ -64,9 +66,14 @@ def keys_of(service: ServiceKey, application: str) -> list[RuleKey]:
 def keys_of_provider(application: str, own: str) -> list[RuleKey]:
     """List the rules of an application that provides the service; what it shares with our *own* is known already.
 
-    Source: Dubbo's ``TagStateRouter`` and ``ProviderAppStateRouter``; differs: not of the first provider's alone.
+    Source: Dubbo's ``MeshRuleManager``, ``TagStateRouter``, ``ProviderAppStateRouter`` and ``AppScriptStateRouter``;
+    differs: not those of the first provider alone.
     """
-    keys = [RuleKey(100, "tag", f"{application}.tag-router")]
+    keys = [
+        RuleKey(-50, _MESH, f"{application}{_OF_MESH}"),
+        RuleKey(100, "tag", f"{application}.tag-router"),
+        RuleKey(200, _SCRIPT, f"{application}.script-router"),
+    ]
     return keys if application == own else [*keys, RuleKey(145, "condition", f"{application}.condition-router")]
 
 
@@ -103,6 +110,7 @@ class LiveRules:
         application: Name of this program, "" where it has none.
         caller: What is known of it, by Dubbo's names.
         changed: Called whenever another rule is in force, on the registry's queue; must not block.
+        log: Tells what becomes of rules.
     """
 
     def __init__(
@@ -112,11 +120,13 @@ class LiveRules:
         application: str,
         caller: Mapping[str, str],
         changed: Callable[[], None],
+        log: RegistryLog,
     ) -> None:
         self._centre = centre
         self._application = application
         self._caller = caller
         self._changed = changed
+        self._log = log
         self._service = service
         self._lists = lists_of(service)
         self._fixed = [*keys_of(service, application), *self._lists]
@@ -148,8 +158,9 @@ class LiveRules:
 
     def _watch(self, key: RuleKey) -> _Watched:
         if key in self._lists:
-            return _WatchedUrls(key, self._lists[key], self._service, self._caller, self._changed)
-        return _WatchedText(key, self._caller, self._changed)
+            return _WatchedUrls(key, self._lists[key], self._service, self._caller, self._changed, self._log)
+        kind = _WatchedScript if key.kind == _SCRIPT else _WatchedText
+        return kind(key, self._caller, self._changed, self._log)
 
     @property
     def rules(self) -> list[LiveRule]:
@@ -173,12 +184,13 @@ class LiveRules:
 class _Watched(ABC):
     """One rule, or a folder of them, as it was read last."""
 
-    def __init__(self, key: RuleKey, caller: Mapping[str, str], changed: Callable[[], None]) -> None:
+    def __init__(self, key: RuleKey, caller: Mapping[str, str], changed: Callable[[], None], log: RegistryLog) -> None:
         self.key = key
         self.rules: tuple[LiveRule, ...] = ()
         self.problem = ""
         self._caller = caller
         self._changed = changed
+        self._log = log
         self._subscription: Subscription | None = None
         self._is_closed = False
 
@@ -210,16 +222,46 @@ class _WatchedText(_Watched):
         else:
             self._read(text)
         if self.rules is not before:
-            _LOG.info("rule %s: %s", self.key.key, "obeyed from now on" if self.rules else "gone")
+            became = "obeyed from now on" if self.rules else "gone"
+            self._log.info(self.key.key, text or "", f"rule {self.key.key}: {became}")
             self._changed()
 
     def _read(self, text: str) -> None:
         try:
-            self.rules, self.problem = (LiveRule(self.key, _parsed(self.key, text, self._caller)),), ""
+            rule, passed_over = _parsed(self.key, text, self._caller)
         except ConfigError as error:
             self.problem = _bounded([str(problem) for problem in error.problems])
             kept = "the one before it stays" if self.rules else "none is obeyed"
-            _LOG.warning("rule %s: it cannot be understood, so %s: %s", self.key.key, kept, self.problem)
+            self._warn(text, f"it cannot be understood, so {kept}: {self.problem}")
+        else:
+            self.rules, self.problem = (LiveRule(self.key, rule),), ""
+            if passed_over:
+                self._warn(text, _passing(passed_over))
+
+    def _warn(self, text: str, what: str) -> None:
+        self._log.warning(self.key.key, text, f"rule {self.key.key}: {what}")
+
+
+class _WatchedScript(_WatchedText):
+    """A rule that is a script: code of others, which is not run here. Only told, unless it is switched off."""
+
+    def _read(self, text: str) -> None:
+        self.problem = f"{self.key.key}: {_NO_SCRIPTS}" if _is_on(text, self.key.key) else ""
+        if self.problem:
+            self._warn(text, f"it is not obeyed, since {_NO_SCRIPTS}")
+
+
+def _is_on(text: str, source: str) -> bool:
+    """Tell whether whoever wrote the rule wants it obeyed; of one that makes no sense nobody knows."""
+    from callahead.config.rules import read_rule
+
+    from .rules import Rule
+
+    try:
+        rule = read_rule(Rule, text, source).rule
+    except ConfigError:
+        return True
+    return rule.enabled and rule.valid
 
 
 class _Judged(NamedTuple):
@@ -245,6 +287,7 @@ class _WatchedUrls(_Watched):
         service: Those for others are none of ours.
         caller: As of `_Watched`.
         changed: Likewise.
+        log: Likewise.
     """
 
     def __init__(
@@ -254,8 +297,9 @@ class _WatchedUrls(_Watched):
         service: ServiceKey,
         caller: Mapping[str, str],
         changed: Callable[[], None],
+        log: RegistryLog,
     ) -> None:
-        super().__init__(key, caller, changed)
+        super().__init__(key, caller, changed, log)
         self._urls = urls
         self._service = service
         self._judged: dict[str, _Judged] = {}
@@ -274,7 +318,8 @@ class _WatchedUrls(_Watched):
         before, self.rules = self.rules, tuple(one.rule for one in judged if one.rule is not None)
         self.problem = _bounded([one.problem for one in judged if one.problem])
         if self.rules != before:
-            _LOG.info("rules %s: %d obeyed from now on", self.key.key, len(self.rules))
+            listed = " ".join(self._judged)
+            self._log.info(self.key.key, listed, f"rules {self.key.key}: {len(self.rules)} obeyed from now on")
             self._changed()
 
     def _judge(self, url: Url) -> _Judged:
@@ -286,9 +331,19 @@ class _WatchedUrls(_Watched):
             rule = effect_of_url(url, self._caller) if is_effect else condition_of_url(url)
         except ConfigError as error:
             problem = _bounded([str(problem) for problem in error.problems])
-            _LOG.warning("rules %s: one is passed over: %s", self.key.key, problem)
+            self._warn(url, f"one is passed over: {problem}")
             return _Judged(("", 0), None, problem)
+        if is_effect and rule.passed_over:
+            self._warn(url, f"of {origin_of(url)} {_passing(rule.passed_over)}")
         return _Judged(rank, LiveRule(self.key._replace(key=origin_of(url)), rule))
+
+    def _warn(self, url: Url, what: str) -> None:
+        text = url.format()
+        self._log.warning(f"{self.key.key}/{text}", text, f"rules {self.key.key}: {what}")
+
+
+def _passing(keys: Iterable[str]) -> str:
+    return f"keys that have no effect here are passed over: {one_line(', '.join(keys))}"
 
 
 def _bounded(problems: Sequence[str]) -> str:
@@ -297,27 +352,23 @@ def _bounded(problems: Sequence[str]) -> str:
     return "; ".join([*shown, *([f"and {more} more"] if more else [])])
 
 
-def _parsed(key: RuleKey, text: str, caller: Mapping[str, str]) -> Any:
+def _parsed(key: RuleKey, text: str, caller: Mapping[str, str]) -> tuple[Any, Sequence[str]]:
+    """Give the rule that *text* is, and the keys in it that have no effect."""
     from callahead.config.rules import read_rule
 
     if key.kind == _CONFIGURATORS:
         return _effect(key.key, text, caller)
-    read = read_rule(load(ROUTER, key.kind).rule, text, key.key)
-    _tell_passed_over(key.key, read.passed_over)
-    return read.rule
+    is_mesh = key.kind == _MESH
+    read = read_rule(load(ROUTER, key.kind).rule, text, key.key, documents="documents" if is_mesh else "")
+    rule = read.rule.model_copy(update={"application": key.key.removesuffix(_OF_MESH)}) if is_mesh else read.rule
+    return rule, read.passed_over
 
 
-def _effect(source: str, text: str, caller: Mapping[str, str]) -> Effect:
+def _effect(source: str, text: str, caller: Mapping[str, str]) -> tuple[Effect, Sequence[str]]:
     from callahead.config.rules import read_rule
 
     from .configurators import Configurators, effect_of
 
     read = read_rule(Configurators, text, source)
-    _tell_passed_over(source, read.passed_over)
-    return effect_of(read, caller, source)
-
-
-def _tell_passed_over(source: str, paths: Iterable[str]) -> None:
-    told = ", ".join(paths)
-    if told:
-        _LOG.warning("rule %s: keys that are not known here are passed over: %s", source, one_line(told))
+    effect = effect_of(read, caller, source)
+    return effect, (*read.passed_over, *effect.passed_over)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
@@ -79,11 +80,32 @@ class ConditionRule(Rule):
     )
 
 
+_LONGEST_REGEX = 500
+_LONGEST_MATCHED = 1000
+
+
+def _regex(value: Any) -> re.Pattern[str]:
+    """Compile an expression of others, which is short, since it is tried at each call."""
+    if not isinstance(value, str) or len(value) > _LONGEST_REGEX:
+        raise Unfit(f"must be a regular expression of at most {_LONGEST_REGEX} characters, not {show(value)}")
+    try:
+        return re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Unfit(f"{show(value)} is no regular expression: {error}") from None
+
+
+Regex = Annotated[re.Pattern[str], PlainValidator(_regex), WithJsonSchema({"type": "string"})]
+
+
 class TextMatch(Part):
-    """What a text must be; of several ways the first that is written counts. Source: Dubbo's ``StringMatch``."""
+    """What a text must be; of several ways the first that is written counts.
+
+    Source: Dubbo's ``StringMatch``; differs: a text of more than 1,000 characters fits no ``regex``.
+    """
 
     exact: Text | None = None
     prefix: Text | None = None
+    regex: Regex | None = None
     wildcard: Text | None = None
     empty: Any = None
     noempty: Any = None
@@ -95,11 +117,23 @@ class TextMatch(Part):
                 return value == self.exact
             if self.prefix is not None:
                 return value.startswith(self.prefix)
+            if self.regex is not None:
+                return len(value) <= _LONGEST_MATCHED and self.regex.fullmatch(value) is not None
             if self.wildcard is not None:
                 return self.wildcard in ("*", value)
         if self.empty is not None:
             return not value
         return self.noempty is not None and bool(value)
+
+
+class OneOf(Part):
+    """What a text must be, in one of several ways."""
+
+    oneof: tuple[TextMatch, ...]
+
+    def accepts(self, value: str | None) -> bool:
+        """Tell whether *value* is so; None stands for what is not there."""
+        return any(one.accepts(value) for one in self.oneof)
 
 
 class ParameterMatch(Part):

@@ -20,8 +20,10 @@ from .tag_router import FORCE, TAG, TagRouter
 if TYPE_CHECKING:
     from .configurators import Change, Effect
     from .live import LiveRule, LiveRules
+    from .telling import RuleLog
 
 _CONFIGURATORS = "configurators"
+_MESH = "mesh"
 _MOST_TOLD = 3
 
 
@@ -60,6 +62,7 @@ class Ruling:
         application: Name of the program, "" for none.
         random: The one source of chance.
         changed: Called when a rule of the registry has changed, on the registry's queue, once `renew` may be called.
+        log: Tells what becomes of rules.
 
     Attributes:
         routing: Narrows the providers of calls.
@@ -72,7 +75,9 @@ class Ruling:
         application: str,
         random: Random,
         changed: Callable[[], None],
+        log: RuleLog,
     ) -> None:
+        self._log = log
         self._policy = policy
         self._service = service
         self._application = application
@@ -93,7 +98,8 @@ class Ruling:
         if isinstance(registry, ConfigurationCentre):
             from .live import LiveRules  # which a reference without a registry does without
 
-            self._live = LiveRules(registry, self._service, self._application, self._caller, self._changed)
+            log = self._log.of(self._policy.registries)
+            self._live = LiveRules(registry, self._service, self._application, self._caller, self._changed, log)
             self._live.follow(self._applications)
 
     def renew(self) -> None:
@@ -101,6 +107,10 @@ class Ruling:
         live = [] if self._live is None else self._live.rules
         self._effects = tuple(one.rule for one in live if one.key.kind == _CONFIGURATORS)
         routers = [router for _, router in sorted(self._routers(live), key=lambda one: one[0])]
+        if _MESH in {*(one.kind for one in self._policy.routers), *(one.key.kind for one in live)}:
+            from .mesh_router import joined  # which a reference without such rules does without
+
+            routers = joined(routers)
         is_idle = not routers and TAG not in self._caller and FORCE not in self._caller
         if not any(isinstance(router, TagRouter) for router in routers):
             routers.insert(0, TagRouter(None, self._caller))

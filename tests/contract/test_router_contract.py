@@ -22,6 +22,24 @@ RULES = {
         "force: true\nconditions: ['method=find & attachments[user]=1 => port=2', 'arguments[0]=x => ']",
         "configVersion: v3.1\nconditions: [{from: {match: method=find}, to: [{match: port=1}, {match: port=2}]}]",
     ],
+    "mesh": [
+        """
+        application: ""
+        documents:
+          - kind: DestinationRule
+            metadata: {name: shop}
+            spec: {subsets: [{name: gray, labels: {dubbo.tag: gray}}, {name: all}]}
+          - kind: VirtualService
+            metadata: {name: shop}
+            spec:
+              dubbo:
+                - routedetail:
+                    - match: [{method: {name_match: {exact: find}}, attachments: {dubboContext: {user: {exact: "1"}}}}]
+                      route: [{destination: {subset: gray}, weight: 20}, {destination: {subset: all}, weight: 80}]
+                    - match: [{method: {args: [{str_value: {oneof: [{prefix: x}]}}]}}]
+                      route: [{destination: {subset: gray}}]
+        """
+    ],
     "tag": ["force: true\ntags: [{name: blue, addresses: ['10.0.0.1:2']}]"],
 }
 CALLS = [call("find"), call("get", "x"), call("find", "x", user="1"), call("find", dubbo_tag="blue")]

@@ -1,8 +1,9 @@
-"""Fuzz the reader of HTTP/2's frames, the header blocks in them, and gRPC's messages in their data.
+"""Fuzz the reader of HTTP/2's frames, the header blocks in them, gRPC's messages in their data, and the calls behind.
 
 ``python tests/fuzz/fuzz_http2.py [--seconds 60] [--corpus FOLDER] [-- libFuzzer options]``; needs atheris from PyPI.
 The first byte of an input says in what pieces the rest is fed. Any bytes must give the same events as in one piece,
-keep no more than a frame and the largest headers, and end in a `Broken` or not at all. New inputs go to the corpus
+keep no more than a frame and the largest headers, and end in a `Broken` or not at all; and each of five calls that wait
+for an answer ends once at most, as it does where the bytes come in one piece. New inputs go to the corpus
 folder, by default a scratch copy, and a failing input is left as ``crash-...`` in the current folder.
 """
 
@@ -16,8 +17,11 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["callahead.consumer.wire.http2"]):
-    from callahead.consumer.wire.http2.events import Broken, Data, Event, Settings
+sys.path.insert(0, str(Path(__file__).parents[1]))
+with atheris.instrument_imports(include=["callahead.consumer.wire.http2", "callahead.consumer.transport.tri.http2"]):
+    from support.http2_desk import fates_of
+
+    from callahead.consumer.wire.http2.events import Answer, Broken, Data, Event, Headers, Settings
     from callahead.consumer.wire.http2.frames import DEFAULT_FRAME, FRAME_BYTES
     from callahead.consumer.wire.http2.grpc import BadMessage, MessageReader, MessageTooLarge
     from callahead.consumer.wire.http2.reader import Http2Reader
@@ -41,6 +45,9 @@ def one_input(data: bytes) -> None:
     if any(isinstance(event, Broken) for event in whole[:-1]):
         raise AssertionError(f"something comes behind the end: {whole}")
     use(whole)
+    fates = fates_of(stream, len(stream) or 1), fates_of(stream, size)
+    if fates[0] != fates[1]:
+        raise AssertionError(f"calls ended otherwise in pieces of {size} bytes: {fates}")
 
 
 def read(stream: bytes, size: int) -> list[Event]:
@@ -49,10 +56,17 @@ def read(stream: bytes, size: int) -> list[Event]:
     reader.opened = OPENED
     events: list[Event] = []
     for at in range(0, len(stream), size):
-        events += reader.feed(stream[at : at + size])
+        for event in reader.feed(stream[at : at + size]):
+            events += apart(event) if isinstance(event, Answer) else [event]
         if reader.held > DEFAULT_FRAME + FRAME_BYTES + MOST:
             raise AssertionError(f"{reader.held} bytes are kept")
     return events
+
+
+def apart(answer: Answer) -> list[Event]:
+    """Give the three events that it is where it comes in pieces."""
+    stream, head, data, tail = answer
+    return [Headers(stream, head, False), Data(stream, data, len(data), False), Headers(stream, tail, True)]
 
 
 def use(events: list[Event]) -> None:

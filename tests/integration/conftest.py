@@ -27,11 +27,19 @@ sys.path[:0] = [str(PROTOS), str(HERE)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of a module that names ``CARRIERS`` over each, but for those that are marked as grpcio's own."""
+    """Run the tests of a module that names ``CARRIERS`` over each, but for those that are marked as grpcio's own.
+
+    What is slow runs over one of them, unless what is long is asked for.
+    """
     carriers = getattr(metafunc.module, "CARRIERS", None)
-    if carriers is not None and "carrier" in metafunc.fixturenames:
-        is_own = metafunc.definition.get_closest_marker("grpcio") is not None
-        metafunc.parametrize("carrier", carriers[:1] if is_own else carriers)
+    if carriers is None or "carrier" not in metafunc.fixturenames:
+        return
+    if metafunc.definition.get_closest_marker("grpcio") is not None:
+        metafunc.parametrize("carrier", carriers[:1])
+    elif metafunc.definition.get_closest_marker("slow") is not None:
+        metafunc.parametrize("carrier", [pytest.param(carriers[0], marks=pytest.mark.long), *carriers[1:]])
+    else:
+        metafunc.parametrize("carrier", carriers)
 
 
 @pytest.fixture
@@ -46,12 +54,9 @@ def consume(tmp_path: Path, carrier: str) -> Iterator[Callable[..., Consumer]]:
     opened: list[Consumer] = []
 
     def make(config: dict[str, Any], **options: Any) -> Consumer:
-        if carrier != "grpcio":
-            for reference in config["references"].values():
-                if reference.get("protocol", "tri") == "tri":
-                    reference["carrier"] = carrier
+        carried = {**config, "consumer": {"carrier": carrier, **config.get("consumer", {})}}
         file = tmp_path / f"consumer{len(opened)}.yml"
-        file.write_text(yaml.safe_dump(config, sort_keys=False))
+        file.write_text(yaml.safe_dump(carried, sort_keys=False))
         opened.append(Consumer.from_file(file, **options))
         return opened[-1]
 
@@ -73,9 +78,22 @@ def greeting(consume: Callable[..., Consumer]) -> Callable[..., Consumer]:
 
 
 @pytest.fixture
-def programs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Programs]:
-    """Programs that begin with the ``HEAD`` of the test's module."""
-    made = Programs(tmp_path, request.module.HEAD)
+def proxy_environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let the environment name these proxies, such as ``http_proxy="http://127.0.0.1:3128"``, and no others."""
+
+    def put(**variables: str) -> None:
+        for name in ("grpc_proxy", "https_proxy", "http_proxy", "no_grpc_proxy", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return put
+
+
+@pytest.fixture
+def programs(request: pytest.FixtureRequest, tmp_path: Path, carrier: str) -> Iterator[Programs]:
+    """Programs that begin with the ``HEAD`` of the test's module, and find the carrier of ``tri`` in ``CARRIER``."""
+    made = Programs(tmp_path, request.module.HEAD, CARRIER=carrier)
     yield made
     made.close()
 
@@ -154,14 +172,16 @@ class RawServer:
         self._server: grpc.Server | None = None
         self._pool = ThreadPoolExecutor(4)
 
-    def __call__(self, handle: Callable[[bytes, Any], bytes], options: Any = ()) -> str:
-        """Start it."""
+    def __call__(
+        self, handle: Callable[[bytes, Any], bytes], options: Any = (), *, at: str = "127.0.0.1:0", tls: Any = None
+    ) -> str:
+        """Start it, at a port or a Unix socket, with credentials where it speaks TLS."""
         methods = {"SayHello": grpc.unary_unary_rpc_method_handler(handle)}
         handler = grpc.method_handlers_generic_handler("helloworld.Greeter", methods)
         self._server = grpc.server(self._pool, handlers=[handler], options=options)
-        port = self._server.add_insecure_port("127.0.0.1:0")
+        port = self._server.add_secure_port(at, tls) if tls else self._server.add_insecure_port(at)
         self._server.start()
-        return f"tri://127.0.0.1:{port}"
+        return at if at.startswith("unix") else f"tri://127.0.0.1:{port}"
 
     def stop(self, grace: float = 0) -> threading.Event:
         """Stop it; the event says when it has stopped."""

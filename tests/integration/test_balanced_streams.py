@@ -13,6 +13,7 @@ from callahead.conf.foo_pb2_grpc import FooServiceStub
 from callahead.consumer import Consumer, RemoteError
 from callahead.consumer.testing import EmbeddedProvider
 
+CARRIERS = ("grpcio", "http2")
 FOO = "com.alibaba.foo.FooService"
 
 
@@ -24,13 +25,13 @@ def list_foos(request: Any) -> Iterator[dict[str, int]]:
 
 
 @pytest.fixture
-def consumer() -> Iterator[Consumer]:
+def consumer(carrier: str) -> Iterator[Consumer]:
     with EmbeddedProvider() as provider, EmbeddedProvider() as other:
         for one in (provider, other):
             one.serve(FOO, module="callahead.conf.foo_pb2", listFoos=list_foos)
         urls = [provider.url, other.url]
         foo = {"interface": FOO, "module": "callahead.conf.foo_pb2", "url": urls, "loadbalance": "leastactive"}
-        with Consumer({"consumer": {"timeout": 20_000}, "references": {"foo": foo}}) as made:
+        with Consumer({"consumer": {"timeout": 20_000, "carrier": carrier}, "references": {"foo": foo}}) as made:
             yield made
 
 

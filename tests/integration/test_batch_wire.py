@@ -57,6 +57,11 @@ TRI: dict[str, Any] = {
 }
 
 
+WIRES = pytest.mark.parametrize(
+    ("wire", "put"), [("dubbo", put_over_dubbo), ("grpcio", put_over_tri), ("http2", put_over_tri)]
+)
+
+
 @pytest.fixture
 def shelf() -> Shelf:
     return Shelf()
@@ -76,18 +81,27 @@ def dubbo(stock_url: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def tri(shelf: Shelf) -> Iterator[Any]:
+def grpcio(shelf: Shelf) -> Iterator[Any]:
+    yield from over_tri(shelf, "grpcio")
+
+
+@pytest.fixture
+def http2(shelf: Shelf) -> Iterator[Any]:
+    yield from over_tri(shelf, "http2")
+
+
+def over_tri(shelf: Shelf, carrier: str) -> Iterator[Any]:
     with EmbeddedProvider() as provider:
         methods = {"touch": lambda request: shelf.put(request.bar_id) or {}}
         provider.serve(TRI["interface"], methods, module=TRI["module"])
-        with Consumer({"references": {"stock": {**TRI, "url": provider.url}}}) as consumer:
+        with Consumer({"references": {"stock": {**TRI, "carrier": carrier, "url": provider.url}}}) as consumer:
             yield consumer.reference("stock")
 
 
-@pytest.mark.parametrize(("protocol", "put"), [("dubbo", put_over_dubbo), ("tri", put_over_tri)])
-def test_a_batch_arrives(request: pytest.FixtureRequest, shelf: Shelf, protocol: str, put: Any) -> None:
+@WIRES
+def test_a_batch_arrives(request: pytest.FixtureRequest, shelf: Shelf, wire: str, put: Any) -> None:
     """Nothing before the flush, everything after it; each future ends once its request is written."""
-    view = batch_oneway(request.getfixturevalue(protocol), max_delay=60)
+    view = batch_oneway(request.getfixturevalue(wire), max_delay=60)
     futures = [put(view, number) for number in range(20)]
     assert shelf.articles == []
     assert flush_batch(view, 20) == 20
@@ -95,12 +109,10 @@ def test_a_batch_arrives(request: pytest.FixtureRequest, shelf: Shelf, protocol:
     assert shelf.wait(20) == list(range(20))
 
 
-@pytest.mark.parametrize(("protocol", "put"), [("dubbo", put_over_dubbo), ("tri", put_over_tri)])
-def test_what_waits_for_a_connection_leaves(
-    request: pytest.FixtureRequest, shelf: Shelf, protocol: str, put: Any
-) -> None:
+@WIRES
+def test_what_waits_for_a_connection_leaves(request: pytest.FixtureRequest, shelf: Shelf, wire: str, put: Any) -> None:
     """Of whichever view; over tri a connection is all that one address has, too."""
-    reference = request.getfixturevalue(protocol)
+    reference = request.getfixturevalue(wire)
     views = [batch_oneway(reference, max_delay=60) for _ in range(2)]
     first = put(oneway(reference), 0)
     assert first.result(20) is None

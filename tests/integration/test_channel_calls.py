@@ -81,13 +81,27 @@ def counted(provider: EmbeddedProvider) -> Iterator[tuple[str, Counted]]:
         yield peer.url, counting
 
 
+@pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.Deflate])
 @pytest.mark.parametrize("call", CALLS)
-def test_requests_are_compressed(greeting: Greeting, counted: tuple[str, Counted], call: str) -> None:
+def test_requests_are_compressed(
+    greeting: Greeting, counted: tuple[str, Counted], call: str, compression: grpc.Compression
+) -> None:
     """In every kind of call, those among them whose compression grpcio itself forgets."""
     url, counting = counted
     with contextlib.suppress(grpc.RpcError):  # an answer per letter would be too many
-        CALLS[call](stub_of(greeting(url)), BIG, compression=grpc.Compression.Gzip, timeout=5)
+        CALLS[call](stub_of(greeting(url)), BIG, compression=compression, timeout=5)
     assert 0 < counting.count < 2_000
+
+
+@pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.Deflate])
+def test_answers_are_compressed(
+    greeting: Greeting, raw_server: Callable[..., str], compression: grpc.Compression
+) -> None:
+    """By a server that does so where the client says that it reads them."""
+    options = (("grpc.default_compression_algorithm", compression),)
+    stub = stub_of(greeting(raw_server(lambda request, _: request, options=options)))
+    assert stub.SayHello(BIG).message == BIG.name
+    assert stub.SayHello(BIG, compression=compression).message == BIG.name
 
 
 def test_a_request_that_is_waited_for_is_compressed(greeting: Greeting, counted: tuple[str, Counted]) -> None:

@@ -281,7 +281,20 @@ def test_cancelling_a_future_resets_the_stream(greeting: Greeting, provider: Emb
     assert provider.calls[0].wait_ended(5) == "CANCELLED"
 
 
-@pytest.mark.grpcio
+@pytest.mark.parametrize("is_upload", [False, True], ids=["answers", "upload"])
+def test_a_cancelled_stream_is_over_at_once(greeting: Greeting, provider: EmbeddedProvider, is_upload: bool) -> None:
+    """For who has cancelled it there is nothing to wait for; who cancels it again hears that it has ended."""
+    provider.script("GatherHellos" if is_upload else "SpellHello", hang=True)
+    stub = stub_of(greeting(provider.url))
+    call = stub.GatherHellos.future(iter([ann()])) if is_upload else stub.SpellHello(ann())
+    provider.wait_for_calls("GatherHellos" if is_upload else "SpellHello", 1)
+    assert call.cancel()
+    assert (call.cancelled(), call.done(), call.is_active()) == (True, True, False)
+    assert not call.cancel()
+    assert call.code() is grpc.StatusCode.CANCELLED
+    assert provider.calls[0].wait_ended(5) == "CANCELLED"
+
+
 def test_compression_and_wait_for_ready(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """GRPC's other per-call arguments reach gRPC, on every kind of call."""
     stub = stub_of(greeting(provider.url))
@@ -332,7 +345,6 @@ def test_a_closed_consumer(greeting: Greeting, provider: EmbeddedProvider) -> No
         assert error.code() is grpc.StatusCode.CANCELLED
 
 
-@pytest.mark.grpcio
 def test_channel_ready_future(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """grpc.channel_ready_future becomes ready on our channel, and can be cancelled."""
     channel = greeting(provider.url).channel("greeter")
@@ -341,7 +353,6 @@ def test_channel_ready_future(greeting: Greeting, provider: EmbeddedProvider) ->
     ready.cancel()
 
 
-@pytest.mark.grpcio
 def test_channel_ready_future_of_nobody(greeting: Greeting, closed_port: str) -> None:
     """grpc.channel_ready_future times out where nobody listens."""
     ready = grpc.channel_ready_future(greeting(closed_port).channel("greeter"))

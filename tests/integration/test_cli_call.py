@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from callahead.consumer.cli.main import main
 from callahead.consumer.testing import EmbeddedProvider, ProviderCall
 
+CARRIERS = ("grpcio", "http2")
 CONFIG = """\
 references:
   foo:
@@ -39,6 +40,7 @@ references:
     stub: callahead.conf.foo_pb2_grpc:FooServiceStub
     interceptors: [shop_hooks:Refuses]
 registries: {{empty: {{address: "memory://test-cli-call"}}}}
+consumer: {{carrier: {carrier}}}
 """
 
 HOOKS = """\
@@ -60,14 +62,14 @@ def find_foo(request: object, call: ProviderCall) -> dict[str, object]:
 
 
 @pytest.fixture
-def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedProvider]:
+def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, carrier: str) -> Iterator[EmbeddedProvider]:
     with EmbeddedProvider(reflection=True) as provider:
         provider.serve("com.alibaba.foo.FooService", module="callahead.conf.foo_pb2", find_foo=find_foo)
         provider.serve(
             "com.alibaba.bar.BarService", module="callahead.conf.bar_pb2", find_bar={"bar_id": 2, "name": "b"}, touch={}
         )
         monkeypatch.chdir(tmp_path)
-        Path("c.yml").write_text(CONFIG.format(url=provider.url), encoding="utf-8")
+        Path("c.yml").write_text(CONFIG.format(url=provider.url, carrier=carrier), encoding="utf-8")
         Path("shop_hooks.py").write_text(HOOKS, encoding="utf-8")
         yield provider
 

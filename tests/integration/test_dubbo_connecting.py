@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from support.dubbo_peer import DubboPeer, Link, connections_of, echo, foo_config, mute, wait_until
+from support.places import black_hole as black_hole_place
+from support.places import refusing as refusing_place
 from support.shortage import no_descriptors
 
 from callahead.consumer import AllAttemptsFailed, CallTimeout, ConnectFailed, Consumer, TransportError
@@ -21,22 +21,15 @@ Consume = Callable[..., Consumer]
 @pytest.fixture
 def refusing() -> Iterator[int]:
     """A port that is ours and refuses connections."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        yield holder.getsockname()[1]
+    with refusing_place() as (_, port):
+        yield port
 
 
 @pytest.fixture
 def black_hole() -> Iterator[int]:
-    """A port whose queue of connections is full, so that a further SYN is never answered."""
-    with socket.socket() as listener, contextlib.ExitStack() as stack:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            one = stack.enter_context(socket.socket())
-            one.setblocking(False)
-            one.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
+    """A port that never answers."""
+    with black_hole_place() as (_, port):
+        yield port
 
 
 @pytest.mark.parametrize("mode", ["sync", "future"])

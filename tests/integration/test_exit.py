@@ -18,7 +18,7 @@ url, is_java = sys.argv[1], sys.argv[1].startswith("dubbo")
 def reference(url, **method):
     if is_java:
         method["parameter_types"] = ["java.lang.String"]
-    types = {} if is_java else {"module": "helloworld_pb2"}
+    types = {} if is_java else {"module": "helloworld_pb2", "carrier": os.environ["CARRIER"]}
     base = {"interface": "helloworld.Greeter", "url": url, "timeout": 30000, "retries": 0}
     return {**base, **types, "methods": {"SayHello": method}}
 
@@ -39,11 +39,25 @@ ahead, teller = consumer.reference("ahead"), consumer.reference("teller")
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=[pytest.param("tri", marks=pytest.mark.long), "dubbo"])  # grpcio takes long to import
-def greeter(request: pytest.FixtureRequest) -> Iterator[EmbeddedProvider]:
-    """Serve one method, by each protocol."""
-    with EmbeddedProvider(protocol=request.param) as provider:
-        if request.param == "tri":
+# grpcio takes long to import, and what is not grpcio's own is the same over http2 and dubbo.
+@pytest.fixture(params=[*(pytest.param(one, marks=pytest.mark.long) for one in ("grpcio", "http2")), "dubbo"])
+def served(request: pytest.FixtureRequest) -> str:
+    """What is spoken: ``dubbo``, or ``tri`` over either carrier."""
+    return str(request.param)
+
+
+@pytest.fixture
+def carrier(request: pytest.FixtureRequest) -> str:
+    """The carrier of ``tri``; one of dubbo has none."""
+    served = request.getfixturevalue("served") if "served" in request.fixturenames else "dubbo"
+    return "" if served == "dubbo" else str(served)
+
+
+@pytest.fixture
+def greeter(served: str) -> Iterator[EmbeddedProvider]:
+    """Serve one method."""
+    with EmbeddedProvider(protocol="dubbo" if served == "dubbo" else "tri") as provider:
+        if served != "dubbo":
             provider.serve(
                 "helloworld.Greeter", module="helloworld_pb2", SayHello=lambda asked: {"message": asked.name}
             )
@@ -225,12 +239,12 @@ def test_a_thousand_pending_calls_are_listed_in_time(programs: Programs, greeter
     assert line.endswith(" ms: 1000 of ahead.SayHello")
 
 
-@pytest.mark.parametrize("greeter", ["tri"], indirect=True)  # dubbo knows nothing of a one-way call that is written
+@pytest.mark.parametrize("served", ["grpcio", "http2"], indirect=True)  # dubbo knows nothing of such once it is written
 def test_one_way_calls_that_are_given_up_are_said_once(programs: Programs, greeter: EmbeddedProvider) -> None:
     """In the one line of all, whose number is theirs, and on_drop hears of each."""
     greeter.script("SayHello", hang=True)
     program = """
-    teller = {**reference(url, **{"return": False}), "module": "helloworld_pb2"}
+    teller = reference(url, **{"return": False})
     settings = {"application": {"shutdown_timeout": "300ms"}, "references": {"teller": teller}}
     consumer = Consumer(settings, on_drop=lambda invocation, error: say(type(error).__name__))
     for number in range(3):

@@ -13,7 +13,7 @@ from support.shop import Spy
 from callahead.consumer import CallTimeout, Consumer, Outcome, RemoteError, RpcError
 from callahead.consumer.testing import EmbeddedProvider
 
-PROTOCOLS = ("tri", "dubbo", "python")
+PROTOCOLS = ("tri", "http2", "dubbo", "python")
 
 
 class Client:
@@ -57,8 +57,9 @@ def answer(name: str) -> str:
 
 @pytest.fixture(params=PROTOCOLS)
 def greeter(request: pytest.FixtureRequest) -> Iterator[Greeter]:
-    """Serve and call it."""
-    protocol = request.param
+    """Serve and call it; ``http2`` is ``tri`` by that carrier."""
+    carrier = "http2" if request.param == "http2" else "grpcio"
+    protocol = "tri" if request.param == "http2" else request.param
     base: dict[str, Any] = {"timeout": 20_000, "retries": 0}
     if protocol == "python":
         client = Client()
@@ -68,7 +69,7 @@ def greeter(request: pytest.FixtureRequest) -> Iterator[Greeter]:
         return
     with EmbeddedProvider(protocol=protocol) as provider:
         if protocol == "tri":
-            types: dict[str, Any] = {"module": "helloworld_pb2"}
+            types: dict[str, Any] = {"module": "helloworld_pb2", "carrier": carrier}
             provider.serve(
                 "helloworld.Greeter",
                 module="helloworld_pb2",
@@ -106,7 +107,9 @@ def test_a_failure_is_heard(greeter: Greeter) -> None:
     assert isinstance(outcome_of(greeter, "fail").error, RpcError)
 
 
-@pytest.mark.parametrize("greeter", ["tri", "dubbo"], indirect=True)  # nothing is encoded for a client in this process
+@pytest.mark.parametrize(
+    "greeter", ["tri", "http2", "dubbo"], indirect=True
+)  # nothing is encoded for a client in this process
 def test_what_cannot_be_encoded_is_heard(greeter: Greeter) -> None:
     """Though nothing was sent."""
     error = outcome_of(greeter, object()).error

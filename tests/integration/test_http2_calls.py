@@ -7,6 +7,7 @@ import math
 import queue
 import ssl
 import threading
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ from support.http2_peer import Frame, Line, answering, http2_peer, reply
 from support.programs import Programs
 from support.tri_peers import Peer
 
-from callahead.config.errors import ConfigError
 from callahead.consumer import (
     CallTimeout,
     ConnectFailed,
@@ -73,6 +73,11 @@ def after_request(*said: Callable[[int], bytes]) -> Callable[[Line], None]:
     return serve
 
 
+def answer_of(stream: int) -> tuple[bytes, ...]:
+    """All of an answer."""
+    return headers(stream, *HEAD), data(stream, message(reply("hello"))), headers(stream, *OK, ends=True)
+
+
 # -- refused, or not looked at ----------------------------------------------------------------------------------------
 
 
@@ -90,6 +95,34 @@ def test_a_refused_call_goes_elsewhere_at_once(greeting: Greeting) -> None:
         consumer = greeting(first.url, second.url, retries=1, loadbalance="roundrobin")
         for _ in range(6):
             assert consumer.reference("greeter").say_hello(name="Ann").message == "hello"
+
+
+def test_an_upload_that_waits_for_a_stream_goes_to_the_next_connection(greeting: Greeting) -> None:
+    """With the requests that it was fed while it waited on one whose provider says goodbye."""
+    lines: list[Line] = []
+    goodbye = threading.Event()
+
+    def serve(line: Line) -> None:
+        lines.append(line)
+        if len(lines) > 1:
+            answering(line)
+            return
+        stream = line.request()
+        goodbye.wait(SOON)
+        line.send(goaway(stream))
+        line.answer(stream)
+        line.wait_closed()
+
+    with http2_peer(serve, settings_frame({frames.MAX_CONCURRENT_STREAMS: 1})) as peer:
+        stub = stub_of(greeting(peer.url))
+        first = stub.SayHello.future(pb.HelloRequest(name="Ann"))
+        upload = stub.GatherHellos.future(iter([pb.HelloRequest(name="Bob")] * 3))
+        with pytest.raises(grpc.FutureTimeoutError):
+            upload.result(timeout=0.2)
+        goodbye.set()
+        assert (first.result(SOON).message, upload.result(SOON).message) == ("hello", "hello")
+    [sent] = [one for one in lines[1].read if one.kind == frames.DATA and one.payload]
+    assert sent.payload.count(b"Bob") == 3
 
 
 @pytest.mark.parametrize("code", [frames.CANCEL, frames.INTERNAL_ERROR, frames.NO_ERROR, 99])
@@ -160,6 +193,39 @@ def test_a_waiting_call_that_was_not_looked_at_is_sent_again(greeting: Greeting)
         greeter = greeting(peer.url, retries=0).reference("greeter")
         answers = [greeter.say_hello(name="Ann").message for _ in range(30)]
     assert answers == ["0", "1", "2"] * 10
+
+
+def test_a_stream_of_answers_that_was_not_looked_at_is_begun_again(greeting: Greeting) -> None:
+    """It has one request, which is still here; the answers all come from the second connection."""
+
+    def serve(line: Line) -> None:
+        lines.append(line)
+        stream = line.request()
+        if len(lines) == 1:
+            line.answer(stream)
+            line.send(goaway(line.request() - 2))
+            line.wait_closed()
+        else:
+            line.send(headers(stream, *HEAD), data(stream, message(LONG)) * 3, headers(stream, *OK, ends=True))
+            line.wait_closed()
+
+    lines: list[Line] = []
+    with http2_peer(serve) as peer:
+        greeter = greeting(peer.url, retries=0).reference("greeter")
+        assert greeter.say_hello(name="Ann").message == "hello"
+        assert [len(answer.message) for answer in greeter.spell_hello(name="Ann")] == [12_000] * 3
+
+
+def test_a_provider_that_hangs_up_on_each_call_is_asked_ever_more_rarely(greeting: Greeting) -> None:
+    """It was asked three times in vain; further calls are refused for a while, and were not sent."""
+    with Peer(tri_peers.after_request(tri_peers.hang_up)) as peer:
+        consumer = greeting(peer.url)
+        errors = [failing(consumer) for _ in range(20)]
+    assert [type(error) for error in errors[:3]] == [ConnectionLost] * 3
+    refused = [error for error in errors if isinstance(error, ConnectFailed)]
+    assert len(refused) > 10
+    assert all(error.not_sent for error in refused)
+    assert "the provider ends each connection before it answers a call; the next attempt" in refused[0].message
 
 
 def test_a_provider_that_never_looks_at_a_call(greeting: Greeting) -> None:
@@ -335,17 +401,22 @@ def test_an_answer_that_is_none_fails_its_own_call(
         assert not peer.accepted.acquire(blocking=False) or not peer.accepted.acquire(blocking=False)
 
 
-def test_a_compressed_answer(greeting: Greeting) -> None:
-    """Answers by gzip are unpacked."""
-    packed = data(1, message(gzip.compress(reply("small")), 1))
-    with http2_peer(answer_by(headers(1, *HEAD, (b"grpc-encoding", b"gzip")), packed, END)) as peer:
+PACK: dict[bytes, Callable[[bytes], bytes]] = {b"gzip": gzip.compress, b"deflate": zlib.compress}
+
+
+@pytest.mark.parametrize("encoding", PACK)
+def test_a_compressed_answer(greeting: Greeting, encoding: bytes) -> None:
+    """Is unpacked."""
+    packed = data(1, message(PACK[encoding](reply("small")), 1))
+    with http2_peer(answer_by(headers(1, *HEAD, (b"grpc-encoding", encoding)), packed, END)) as peer:
         assert greeting(peer.url).reference("greeter").say_hello(name="Ann").message == "small"
 
 
-def test_an_answer_that_would_unpack_to_too_much(greeting: Greeting) -> None:
+@pytest.mark.parametrize("encoding", PACK)
+def test_an_answer_that_would_unpack_to_too_much(greeting: Greeting, encoding: bytes) -> None:
     """It is not unpacked beyond the limit."""
-    bomb = data(1, message(gzip.compress(bytes(10_000_000)), 1))
-    serve = answer_by(headers(1, *HEAD, (b"grpc-encoding", b"gzip")), bomb, END)
+    bomb = data(1, message(PACK[encoding](bytes(10_000_000)), 1))
+    serve = answer_by(headers(1, *HEAD, (b"grpc-encoding", encoding)), bomb, END)
     error = one_call(greeting, serve, max_response_bytes=1000)
     assert isinstance(error, LimitExceeded)
     assert "more than the 1000 that max_response_bytes allows" in error.message
@@ -463,6 +534,37 @@ def test_pings_of_the_provider_are_answered(greeting: Greeting) -> None:
     with http2_peer(serve) as peer:
         greeter = greeting(peer.url).reference("greeter")
         assert [greeter.say_hello(name="Ann").message for _ in range(5)] == ["hello"] * 5
+
+
+def test_calls_that_a_provider_has_no_window_for_were_not_sent(greeting: Greeting) -> None:
+    """But for the first thousand, whose headers it has; the others say what they waited for."""
+    with http2_peer(lambda line: line.wait_closed()) as peer:
+        hello = greeting(peer.url, timeout=9000, max_queued_requests=2000).reference("greeter").say_hello
+        first = [hello.future(name="x" * size) for size in (70_000, *([1] * 1000))]
+        late = hello.with_options(timeout=300).future(name="Ann")
+        error = late.exception(timeout=SOON)
+        assert all(future.cancel() for future in first)
+    assert isinstance(error, CallTimeout)
+    assert error.not_sent
+    assert "the provider takes no more bytes until it has read what was sent" in error.message
+
+
+def test_pings_that_come_with_an_answer_are_answered_with_the_next_call_or_soon(greeting: Greeting) -> None:
+    """Whoever has the answer need not wait for that; the provider waits no longer than it takes to read it."""
+    order: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def serve(line: Line) -> None:
+        for _ in range(5):
+            stream = line.request()
+            line.send(frames.ping_frame(b"12345678"), *answer_of(stream))
+            order.put(line.next(frames.PING, frames.HEADERS).kind)
+        line.wait_closed()
+
+    with http2_peer(serve) as peer:
+        greeter = greeting(peer.url).reference("greeter")
+        for _ in range(5):
+            greeter.say_hello(name="Ann")
+        assert [order.get(timeout=SOON) for _ in range(5)] == [frames.PING] * 5
 
 
 # -- hostile ----------------------------------------------------------------------------------------------------------
@@ -645,27 +747,12 @@ def test_a_stub_compresses_its_request(greeting: Greeting) -> None:
     assert (sent[0], gzip.decompress(sent[5:])) == (1, request.SerializeToString())
 
 
-@pytest.mark.parametrize(
-    ("asked", "what"),
-    [
-        ({"wait_for_ready": True}, "wait_for_ready"),
-        ({"compression": grpc.Compression.Deflate}, "Deflate"),
-    ],
-)
-def test_what_a_stub_may_ask_of_grpcio_alone(greeting: Greeting, asked: dict[str, Any], what: str) -> None:
-    """The call is not sent, and its error names the setting and its line."""
+def test_a_compression_that_is_none(greeting: Greeting) -> None:
+    """The call is not sent."""
     with http2_peer(answering) as peer:
-        with pytest.raises(LocalProtocolError, match=f"{what} is not for carrier: http2 .*yml:") as caught:
-            stub_of(greeting(peer.url)).SayHello(pb.HelloRequest(name="Ann"), **asked)
+        with pytest.raises(LocalProtocolError, match="the compression 7 is none") as caught:
+            stub_of(greeting(peer.url)).SayHello(pb.HelloRequest(name="Ann"), compression=7)
         assert caught.value.not_sent
-
-
-def test_only_grpcio_tells_the_state_of_a_channel(greeting: Greeting) -> None:
-    """Who asks hears which carrier that needs, and where the setting is."""
-    with http2_peer(answering) as peer:
-        channel = greeting(peer.url).channel("greeter")
-        with pytest.raises(ConfigError, match=r"yml:\d+: references.greeter.carrier: the state of a channel"):
-            grpc.channel_ready_future(channel)
 
 
 def test_a_stub_without_bound_waits_as_long_as_it_takes(greeting: Greeting) -> None:

@@ -11,6 +11,8 @@ from callahead.consumer import Consumer
 from callahead.consumer.testing import EmbeddedProvider
 from callahead.registry.memory import MemoryRegistry, MemorySpace
 
+CARRIERS = ("grpcio", "http2")
+
 FOO = "com.alibaba.foo.FooService"
 Consume = Callable[..., Consumer]
 

@@ -19,6 +19,8 @@ from callahead.consumer.call.lazy import LazyResult
 from callahead.consumer.codec.hessian2 import java_type
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
 
+CARRIERS = ("grpcio", "http2")
+
 Greeting = Callable[..., Consumer]
 LAZY = {"async": "lazy"}
 

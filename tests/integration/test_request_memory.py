@@ -17,6 +17,11 @@ from support.dubbo_peer import DubboPeer, echo, foo_config, wait_until
 from callahead.consumer import ConnectFailed, Consumer, LimitExceeded, RpcContext, SerializationError
 
 MIB = 1024 * 1024
+WIRES: dict[str, dict[str, str]] = {
+    "dubbo": {"protocol": "dubbo"},
+    "grpcio": {"protocol": "tri", "carrier": "grpcio"},
+    "http2": {"protocol": "tri", "carrier": "http2"},
+}
 ECHO = {
     "interface": "a.Foo",
     "methods": {"echo": {"parameter_types": ["java.lang.String"], "timeout": "60s", "retries": 0}},
@@ -79,17 +84,17 @@ def _resident() -> int:
     ("payloads", "type_name"),
     [(texts, "java.lang.String"), pytest.param(numbers, "java.util.List", marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize("protocol", ["dubbo", "tri"])
+@pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)
 def test_requests_to_a_peer_that_never_answers_are_bounded_by_bytes(
-    protocol: str, silent: tri_peers.Peer, payloads: Callable[[], Iterator[Any]], type_name: str
+    wire: dict[str, str], silent: tri_peers.Peer, payloads: Callable[[], Iterator[Any]], type_name: str
 ) -> None:
     """They grow by the limit and 20 MB at most, with arguments of their own; those beyond are refused, and keep none.
 
     What is held counts: the arguments as they are in Python, and each copy of the bytes that were made of them.
     """
-    url = silent.url.replace("tri", protocol)
+    url = silent.url.replace("tri", wire["protocol"])
     methods = {"echo": {"parameter_types": [type_name], "timeout": "60s", "retries": 0}}
-    reference = {"interface": "a.Foo", "protocol": protocol, "url": url, "max_queued_bytes": 16 * MIB}
+    reference = {"interface": "a.Foo", **wire, "url": url, "max_queued_bytes": 16 * MIB}
     with Consumer({"references": {"foo": {**reference, "methods": methods}}}) as consumer:
         foo = consumer.reference("foo")
         futures = [foo.echo.future(None)]
@@ -103,10 +108,11 @@ def test_requests_to_a_peer_that_never_answers_are_bounded_by_bytes(
         consumer.close(0)
 
 
-@pytest.mark.parametrize("protocol", ["dubbo", "tri"])
-def test_attachments_of_requests_count_among_their_bytes(protocol: str, silent: tri_peers.Peer) -> None:
+@pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)
+def test_attachments_of_requests_count_among_their_bytes(wire: dict[str, str], silent: tri_peers.Peer) -> None:
     """Attachments alone fill the room of a connection."""
-    reference = {**ECHO, "protocol": protocol, "url": silent.url.replace("tri", protocol), "max_queued_bytes": MIB}
+    url = silent.url.replace("tri", wire["protocol"])
+    reference = {**ECHO, **wire, "url": url, "max_queued_bytes": MIB}
     with Consumer({"references": {"foo": reference}}) as consumer:
         foo = consumer.reference("foo")
         futures = []
@@ -118,10 +124,10 @@ def test_attachments_of_requests_count_among_their_bytes(protocol: str, silent: 
         consumer.close(0)
 
 
-@pytest.mark.parametrize("protocol", ["dubbo", "tri"])
-def test_a_call_whose_arguments_cannot_be_encoded_keeps_none_of_them(protocol: str) -> None:
+@pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)
+def test_a_call_whose_arguments_cannot_be_encoded_keeps_none_of_them(wire: dict[str, str]) -> None:
     """Nor does its error, by the frames of what led to it."""
-    reference = {**ECHO, "protocol": protocol, "url": f"{protocol}://127.0.0.1:1"}
+    reference = {**ECHO, **wire, "url": "127.0.0.1:1"}
     with Consumer({"references": {"foo": reference}}) as consumer:
         future = consumer.reference("foo").echo.future(strange := Strange())
         thing = weakref.ref(strange)
@@ -131,12 +137,12 @@ def test_a_call_whose_arguments_cannot_be_encoded_keeps_none_of_them(protocol: s
         assert thing() is None
 
 
-@pytest.mark.parametrize("protocol", ["dubbo", "tri"])
+@pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)
 @pytest.mark.parametrize("retries", [0, 2])
-def test_a_call_that_has_ended_keeps_none_of_its_attachments(protocol: str, retries: int) -> None:
+def test_a_call_that_has_ended_keeps_none_of_its_attachments(wire: dict[str, str], retries: int) -> None:
     """Whoever holds its future holds the answer, but nothing of what was asked; neither do its attempts."""
     methods = {"echo": {**ECHO["methods"]["echo"], "retries": retries}}
-    reference = {**ECHO, "methods": methods, "protocol": protocol, "url": f"{protocol}://127.0.0.1:1"}
+    reference = {**ECHO, "methods": methods, **wire, "url": "127.0.0.1:1"}
     with Consumer({"references": {"foo": reference}}) as consumer:
         RpcContext.get_context().attachments["big"] = big = Text("x" * 1000)
         text = weakref.ref(big)

@@ -39,6 +39,29 @@ def test_the_first_calls_over_dubbo(consume: Consume, shortage: Shortage) -> Non
 
 
 @SHORTAGES
+@pytest.mark.parametrize("carrier", ["http2"])
+def test_the_first_calls_over_http2(
+    greeting: Consume, server: ProviderProcess, shortage: Shortage, carrier: str
+) -> None:
+    """As over dubbo: a call of any mode ends at once as not sent, and the next ones are answered."""
+    del carrier  # read by what makes the consumer
+    greeter = greeting(server.url).reference("greeter")
+    hello = greeter.say_hello
+    with shortage():
+        with pytest.raises(ConnectFailed, match="the I/O thread cannot be started") as caught:
+            hello.sync(name="Ann")
+        assert caught.value.not_sent
+        futures = [hello.future(name="Ann") for _ in range(3)]
+        assert [type(future.exception(0)) for future in futures] == [ConnectFailed] * 3
+        with pytest.raises(ConnectFailed):
+            next(greeter.spell_hello(name="Ann"))
+        with pytest.raises(ConnectFailed):
+            greeter.gather_hellos([{"name": "Ann"}])
+    assert hello.sync(name="Ann").message == hello.future(name="Ann").result(5).message == "Hello, Ann"
+    assert [answer.message for answer in greeter.spell_hello(name="A")] == ["Hello, A"]
+
+
+@SHORTAGES
 def test_close_after_a_shortage(shortage: Shortage) -> None:
     """A consumer that could never begin is closed without a word, in the midst of it."""
     consumer = Consumer(foo_config("dubbo://127.0.0.1:1", retries=0))
@@ -75,11 +98,14 @@ HEAD = """
 from support.shortage import no_descriptors, no_threads
 
 def greeter(**settings):
-    reference = {"interface": "helloworld.Greeter", "url": sys.argv[1], "retries": 0, **settings}
+    reference = {"interface": "helloworld.Greeter", "url": sys.argv[1], "retries": 0, "carrier": os.environ["CARRIER"]}
+    reference |= settings
     return Consumer({"references": {"foo": reference}})
 
 def config(protocol):
     types = {"methods": {"find": {"parameter_types": ["java.lang.String"]}}}
+    if protocol == "tri":
+        types["carrier"] = os.environ["CARRIER"]
     url = f"{protocol}://127.0.0.1:1"
     return {"references": {"foo": {"interface": "a.Foo", "protocol": protocol, "url": url, "retries": 0, **types}}}
 
@@ -91,8 +117,8 @@ def told(function, *args):
 """
 
 
-@pytest.mark.parametrize("protocol", ["dubbo", "tri"])
-def test_the_first_steps_without_a_descriptor(programs: Programs, protocol: str) -> None:
+@pytest.mark.parametrize(("protocol", "carrier"), [("dubbo", ""), ("tri", "grpcio"), ("tri", "http2")])
+def test_the_first_steps_without_a_descriptor(programs: Programs, protocol: str, carrier: str) -> None:
     """A reference, a call, and a method where modules are imported for it, says that it was not sent."""
     program = """
     with Consumer(config(sys.argv[1])) as consumer:

@@ -12,6 +12,8 @@ from callahead.consumer import ConfigError, Consumer
 from callahead.consumer.codec.hessian2 import Long
 from callahead.consumer.testing import EmbeddedProvider
 
+CARRIERS = ("grpcio", "http2")
+
 Greeting = Callable[..., Consumer]
 
 

@@ -13,6 +13,7 @@ from callahead.consumer import Consumer, RemoteError
 from callahead.consumer.scope.recorder import recording
 from callahead.consumer.testing import EmbeddedProvider
 
+CARRIERS = ("grpcio", "http2")
 FOO = "com.alibaba.foo.FooService"
 
 
@@ -24,11 +25,11 @@ def list_foos(request: Any) -> Iterator[dict[str, int]]:
 
 
 @pytest.fixture
-def consumer() -> Iterator[Consumer]:
+def consumer(carrier: str) -> Iterator[Consumer]:
     with EmbeddedProvider() as provider:
         provider.serve(FOO, module="callahead.conf.foo_pb2", listFoos=list_foos)
         foo = {"interface": FOO, "module": "callahead.conf.foo_pb2", "url": provider.url}
-        with Consumer({"consumer": {"timeout": 20_000}, "references": {"foo": foo}}) as made:
+        with Consumer({"consumer": {"timeout": 20_000, "carrier": carrier}, "references": {"foo": foo}}) as made:
             yield made
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +12,8 @@ from support.sockets import sockets
 
 from callahead.consumer import Consumer, ConsumerClosed, RpcContext
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
+
+CARRIERS = ("grpcio", "http2")
 
 Greeting = Callable[..., Consumer]
 
@@ -26,14 +27,15 @@ def until(condition: Callable[[], object], timeout: float = 5.0) -> None:
 
 
 @pytest.mark.parametrize("failing", [False, True])
-def test_nothing_is_left_behind(server: ProviderProcess, failing: bool, closed_port: str) -> None:
+def test_nothing_is_left_behind(server: ProviderProcess, failing: bool, closed_port: str, carrier: str) -> None:
     """After calls of every kind and a close, the process has the threads and sockets that it began with."""
     reference = {"interface": "helloworld.Greeter", "module": "helloworld_pb2", "retries": 1, "timeout": 5000}
     reference["url"] = closed_port if failing else server.url
     methods = {"SayHello": {"async": True, "sent": True}}
     until(lambda: not any("channel_spin" in thread.name for thread in threading.enumerate()))
     threads, open_before = set(threading.enumerate()), sockets()
-    with Consumer({"references": {"greeter": {**reference, "methods": methods}}}) as consumer:
+    config = {"consumer": {"carrier": carrier}, "references": {"greeter": {**reference, "methods": methods}}}
+    with Consumer(config) as consumer:
         greeter = consumer.reference("greeter")
         for call in (
             lambda: greeter.say_hello(name="a"),
@@ -122,11 +124,10 @@ def test_close_from_a_callback(greeting: Greeting, provider: EmbeddedProvider) -
         consumer.reference("greeter")
 
 
-def test_many_consumers_leave_nothing(provider: EmbeddedProvider) -> None:
+def test_many_consumers_leave_nothing(provider: EmbeddedProvider, carrier: str) -> None:
     """Fifty consumers, one after the other, end with the sockets and threads of none."""
-    config = {
-        "references": {"greeter": {"interface": "helloworld.Greeter", "module": "helloworld_pb2", "url": provider.url}}
-    }
+    reference = {"interface": "helloworld.Greeter", "module": "helloworld_pb2", "url": provider.url}
+    config = {"references": {"greeter": {**reference, "carrier": carrier}}}
     before = len(sockets())
     for _ in range(50):
         with Consumer(config) as consumer:
@@ -136,7 +137,7 @@ def test_many_consumers_leave_nothing(provider: EmbeddedProvider) -> None:
 
 
 def test_an_abandoned_stream_is_reset(greeting: Greeting, provider: EmbeddedProvider) -> None:
-    """A stream that is dropped in the middle is cancelled at the server, as grpcio does it."""
+    """A stream that is dropped in the middle is cancelled at the server."""
     go = threading.Event()
 
     def spell(request: Any) -> Any:
@@ -155,13 +156,13 @@ def test_an_abandoned_stream_is_reset(greeting: Greeting, provider: EmbeddedProv
         go.set()
 
 
-def test_a_collected_consumer_is_no_error(tmp_path: Path, provider: EmbeddedProvider) -> None:
+@pytest.mark.grpcio  # over http2, as over dubbo, the I/O thread serves on; see test_exit for that
+def test_a_collected_consumer_is_no_error(provider: EmbeddedProvider, carrier: str) -> None:
     """A consumer that nobody closes and nobody holds raises nothing when it is collected."""
     import gc
 
-    config = {
-        "references": {"greeter": {"interface": "helloworld.Greeter", "module": "helloworld_pb2", "url": provider.url}}
-    }
+    reference = {"interface": "helloworld.Greeter", "module": "helloworld_pb2", "url": provider.url}
+    config = {"references": {"greeter": {**reference, "carrier": carrier}}}
     consumer: Consumer | None = Consumer(config)
     assert consumer is not None
     assert consumer.reference("greeter").say_hello(name="a").message == "Hello, a"

@@ -1,6 +1,6 @@
 """Faults of real peers: what each becomes, whether the request can have arrived, and that it takes bounded time.
 
-These hold the texts that `callahead.consumer.transport.tri.status` looks for against the installed grpcio.
+Over grpcio they hold the texts that `callahead.consumer.transport.tri.status` looks for against the installed one.
 """
 
 from __future__ import annotations
@@ -33,8 +33,15 @@ from callahead.consumer import (
 )
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
 
+CARRIERS = ("grpcio", "http2")
+
 Greeting = Callable[..., Consumer]
 VIEWS = ["sync", "future", "sent"]
+BROKEN = {"grpcio": "the connection broke under the call", "http2": "the connection broke"}
+MUTE = {
+    "grpcio": "there is no connection: nobody answers there, or not as gRPC does",
+    "http2": "the connection is being made, and the provider has yet to say a word of HTTP/2, as gRPC does at once",
+}
 
 
 def call(consumer: Consumer, view: str, name: str = "Ann") -> Any:
@@ -120,7 +127,7 @@ def test_a_name_that_does_not_resolve(greeting: Greeting, view: str) -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize(("serve", "text"), [(tri_peers.http1, "HTTP status 400"), (tri_peers.noise, "HTTP/2")])
+@pytest.mark.parametrize(("serve", "text"), [(tri_peers.http1, "answers like HTTP/1"), (tri_peers.noise, "HTTP/2")])
 def test_a_peer_that_speaks_something_else(
     greeting: Greeting, serve: Callable[[Any], None], text: str, view: str
 ) -> None:
@@ -131,8 +138,12 @@ def test_a_peer_that_speaks_something_else(
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_mute_peer(greeting: Greeting, view: str) -> None:
-    """A peer that accepts and never speaks costs the timeout and no more; by "sent" it is known to have got nothing."""
+def test_a_mute_peer(greeting: Greeting, view: str, carrier: str) -> None:
+    """A peer that accepts and never speaks costs the timeout and no more.
+
+    It got nothing, as is always known over http2, and over grpcio by "sent".
+    """
+    is_known = carrier == "http2" or view == "sent"
     with Peer(tri_peers.mute) as peer:
         # The attempt has its own time, however long a busy machine takes to begin it.
         consumer = consumer_for(view, greeting, peer.url, timeout=300, total_timeout="30s")
@@ -140,17 +151,19 @@ def test_a_mute_peer(greeting: Greeting, view: str) -> None:
         with pytest.raises(CallTimeout) as caught:
             call(consumer, view)
         assert time.monotonic() - began > 0.25
-        what = "the request was not sent" if view == "sent" else "no answer"
+        what = "the request was not sent" if is_known else "no answer"
         within = f"{what} within 300 ms (timeout 300 ms, {line_of(consumer, 'timeout')})"
-        why = "; there is no connection: nobody answers there, or not as gRPC does"
-        assert caught.value.message.startswith(f"{within}{why} (protocol tri, ")
-        assert caught.value.not_sent is (view == "sent")
-        assert caught.value.in_doubt is (view != "sent")
+        assert caught.value.message.startswith(f"{within}; {MUTE[carrier]} (")
+        assert f"protocol tri, {line_of(consumer, 'url')}" in caught.value.message
+        assert caught.value.not_sent is is_known
+        assert caught.value.in_doubt is not is_known
 
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("then", [tri_peers.hang_up, tri_peers.reset, tri_peers.noise])
-def test_a_peer_that_breaks_after_the_request(greeting: Greeting, then: Callable[[Any], None], view: str) -> None:
+def test_a_peer_that_breaks_after_the_request(
+    greeting: Greeting, then: Callable[[Any], None], view: str, carrier: str
+) -> None:
     """A connection that breaks once the request is there leaves the call in doubt, and is not tried again."""
     requests: list[float] = []
 
@@ -163,24 +176,34 @@ def test_a_peer_that_breaks_after_the_request(greeting: Greeting, then: Callable
             then(connection)
 
     with Peer(tri_peers.after_request(note)) as peer:
-        with pytest.raises(ConnectionLost, match="the connection broke under the call") as caught:
+        with pytest.raises(ConnectionLost, match=f"{BROKEN[carrier]}: ") as caught:
             call(consumer_for(view, greeting, peer.url, retries=2), view)
         assert (caught.value.not_sent, caught.value.in_doubt) == (False, True)
         assert len(requests) == 1
 
 
-@pytest.mark.parametrize("code", [2, 7, 8])
-def test_a_reset_stream(greeting: Greeting, code: int) -> None:
-    """A stream that the peer resets, for whatever reason, is a transport error in doubt and no answer of the method."""
+@pytest.mark.parametrize(("code", "name"), [(2, "INTERNAL_ERROR"), (7, "REFUSED_STREAM"), (8, "CANCEL")])
+def test_a_reset_stream(greeting: Greeting, code: int, name: str, carrier: str) -> None:
+    """A stream that the peer resets is a transport error and no answer of the method.
+
+    It is in doubt, unless the peer has refused it, which grpcio does not tell apart.
+    """
+    is_refused = carrier == "http2" and name == "REFUSED_STREAM"
+    why = f".*error code {code}" if carrier == "grpcio" else name
+    text = (
+        "the provider refused the call before it looked at it"
+        if is_refused
+        else f"the provider reset the stream: {why}"
+    )
 
     def reset(connection: Any) -> None:
         connection.sendall(b"\0\0\x04\x03\0\0\0\0\x01" + code.to_bytes(4, "big"))
         tri_peers.mute(connection)
 
     with Peer(tri_peers.after_request(reset)) as peer:
-        with pytest.raises(TransportError, match=f"the provider reset the stream: .*error code {code}") as caught:
+        with pytest.raises(TransportError, match=text) as caught:
             call(greeting(peer.url), "sync")
-        assert (caught.value.not_sent, caught.value.in_doubt) == (False, True)
+        assert (caught.value.not_sent, caught.value.in_doubt) == (is_refused, not is_refused)
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -14,6 +14,8 @@ import pytest
 from callahead.consumer import Consumer, RpcContext
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
 
+CARRIERS = ("grpcio", "http2")
+
 Consume = Callable[..., Consumer]
 NUMBER: contextvars.ContextVar[int] = contextvars.ContextVar("NUMBER")
 

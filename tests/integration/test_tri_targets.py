@@ -1,13 +1,17 @@
-"""Addresses that gRPC resolves by itself: ``url: dns:///host:port`` and ``xds:///name``."""
+"""Addresses of gRPC that are more than host and port: ``url: dns:///host:port`` and ``xds:///name``."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
+from callahead.config.errors import ConfigError
 from callahead.consumer import Consumer, NoProviderAvailable, RpcError, TransportError
 from callahead.consumer.testing import EmbeddedProvider
+
+CARRIERS = ("grpcio", "http2")
 
 
 @pytest.fixture
@@ -28,10 +32,10 @@ def consumer(url: str, **more: object) -> Consumer:
 
 
 @pytest.mark.parametrize("loadbalance", ["random", "roundrobin"])
-def test_a_name_is_one_provider_that_grpc_resolves(port: int, loadbalance: str) -> None:
+def test_a_name_is_one_provider(port: int, loadbalance: str, carrier: str) -> None:
     """Calls and streams go there; the record names the target."""
     url = f"dns:///localhost:{port}"
-    with consumer(url, loadbalance=loadbalance, timeout=10_000) as one:
+    with consumer(url, loadbalance=loadbalance, timeout=10_000, carrier=carrier) as one:
         foo = one.reference("foo")
         assert foo.find_foo(foo_id=1).name == "a foo"
         assert foo.find_foo.future(foo_id=2).result(20).foo_id == 2
@@ -39,10 +43,10 @@ def test_a_name_is_one_provider_that_grpc_resolves(port: int, loadbalance: str) 
         assert [seen.provider for seen in one.providers("foo").providers] == [f"tri://{url}"]
 
 
-def test_a_name_that_cannot_be_resolved_fails_the_call_alone(port: int) -> None:
+def test_a_name_that_cannot_be_resolved_fails_the_call_alone(carrier: str) -> None:
     """Nothing was sent, and the error names the target; the consumer goes on."""
-    del port
-    with consumer("dns:///nowhere.invalid:1", timeout=3000, retries=0) as one, pytest.raises(RpcError) as failure:
+    url = "dns:///nowhere.invalid:1"
+    with consumer(url, timeout=3000, retries=0, carrier=carrier) as one, pytest.raises(RpcError) as failure:
         one.reference("foo").find_foo(foo_id=1)
     assert not isinstance(failure.value, NoProviderAvailable)
     assert failure.value.endpoint == "tri://dns:///nowhere.invalid:1"
@@ -57,3 +61,22 @@ def test_xds_without_a_bootstrap_file_fails_the_call_and_says_what_is_missing(mo
     assert failure.value.endpoint == "tri://xds:///foo"
     assert "GRPC_XDS_BOOTSTRAP" in failure.value.message
     assert len(str(failure.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("xds:///foo", "xds:/// is for carrier: grpcio alone (carrier, "),
+        ("dns:///foo:99999", "dns:/// is not followed by host:port (such as dns:///foo:50051)"),
+        ("dns:///foo:0", "dns:/// is not followed by host:port"),
+        ("dns:///::1:50051", "dns:/// is not followed by host:port"),
+        ("dns:///:50051", "dns:/// is not followed by host:port"),
+    ],
+)
+def test_what_http2_cannot_resolve_is_told_with_the_reference(url: str, said: str) -> None:
+    """Before any call."""
+    with (
+        consumer(url, carrier="http2") as one,
+        pytest.raises(ConfigError, match=re.escape(f"references.foo.url: {said}")),
+    ):
+        one.reference("foo")

@@ -23,7 +23,7 @@ from callahead.consumer import (
 from callahead.consumer.codec.hessian2 import JavaObject
 from tests.interop.conftest import Consume, Providers
 from tests.interop.provider import TOKEN
-from tests.interop.wires import DUBBO_27, DUBBO_33, PROTOBUF_33, TRI_33, Wire, java_name
+from tests.interop.wires import DUBBO_27, DUBBO_33, PROTOBUF_33, PROTOBUF_HTTP2_33, Wire, java_name
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("bound")]
 
@@ -129,7 +129,7 @@ def test_attachments_beside_an_exception(refer: Refer, wire: Wire) -> None:
     """What the provider attached before it threw arrives over dubbo; over tri Java drops it."""
     error_of(refer("AttachmentService").reply_then_fail, "no")
     failed = RpcContext.get_context().response_attachments.get("x-failed")
-    assert failed == (None if wire is TRI_33 else "yes")
+    assert failed == (None if wire.protocol == "tri" else "yes")
 
 
 def test_error(failing: Reference, wire: Wire) -> None:
@@ -186,7 +186,7 @@ def test_unserializable_answer(failing: Reference, wire: Wire) -> None:
         failing.unserializable()
     error = caught.value
     assert error.is_remote
-    if wire is TRI_33:
+    if wire.protocol == "tri":
         assert (type(error), error.status) == (RemoteError, "UNKNOWN")
     else:
         assert (type(error), error.status, error.in_doubt) == (RemoteProtocolError, "50", True)
@@ -228,7 +228,7 @@ def test_unknown_method(refer: Refer, wire: Wire) -> None:
         echo.no_such_method("x")
     error = caught.value
     assert (error.is_remote, error.not_sent, error.attempt) == (True, False, 1)
-    if wire is not TRI_33:
+    if wire.protocol != "tri":
         assert error.status == "40"
         assert "does the provider have this service (group, version) and this method" in error.message
 
@@ -236,7 +236,7 @@ def test_unknown_method(refer: Refer, wire: Wire) -> None:
 def test_unknown_parameter_types(refer: Refer, wire: Wire) -> None:
     """Over dubbo a method is found by its types too; over tri a method without overloads is found by its name."""
     echo = refer("EchoService", stub="tests.interop.services:WrongEchoService")
-    if wire is TRI_33:
+    if wire.protocol == "tri":
         assert echo.echo(5) == "5"
         return
     with pytest.raises(RemoteProtocolError) as caught:
@@ -250,13 +250,13 @@ def test_unknown_service(refer: Refer, wire: Wire) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         echo.echo("x")
     assert caught.value.is_remote
-    assert caught.value.status == ("UNIMPLEMENTED" if wire is TRI_33 else "40")
+    assert caught.value.status == ("UNIMPLEMENTED" if wire.protocol == "tri" else "40")
 
 
 def test_unknown_group(refer: Refer, wire: Wire) -> None:
     """A group that nobody serves is refused over dubbo; over tri Java falls back to the service without one."""
     echo = refer("EchoService", group="nobody")
-    if wire is TRI_33:
+    if wire.protocol == "tri":
         assert echo.echo("x") == "x"
         return
     with pytest.raises(NoProviderAvailable, match="nobody/org.callahead.interop.EchoService") as caught:
@@ -273,7 +273,7 @@ def test_token_refused(refer: Refer, wire: Wire, token: str | None) -> None:
         refer("TokenService").secret.with_options(**options)()
     error = caught.value
     assert (error.is_remote, error.not_sent, error.in_doubt) == (True, False, False)
-    assert error.status == ("PERMISSION_DENIED" if wire is TRI_33 else "70")
+    assert error.status == ("PERMISSION_DENIED" if wire.protocol == "tri" else "70")
 
 
 def test_token_as_attachment(refer: Refer) -> None:
@@ -294,10 +294,10 @@ def test_token_of_the_address(wire: Wire, providers: Providers, consume: Consume
     assert service.secret() == "open"
 
 
-@pytest.fixture
-def greeter(providers: Providers, consume: Consume) -> Reference:
+@pytest.fixture(params=[PROTOBUF_33, PROTOBUF_HTTP2_33], ids=lambda wire: wire.name)
+def greeter(request: pytest.FixtureRequest, providers: Providers, consume: Consume) -> Reference:
     """The protobuf service."""
-    return consume({"greeter": PROTOBUF_33.greeter(providers("3.3"))}, retries=2).reference("greeter")
+    return consume({"greeter": request.param.greeter(providers("3.3"))}, retries=2).reference("greeter")
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_java_providers_are_found_called_and_seen_to_end(server: NacosServer) ->
         heard.wait_for(*of_old, *of_new, timeout_s=WAIT_S)
         for wire in JAVA_WIRES:
             for step in ("FORCE_INTERFACE", "FORCE_APPLICATION", "APPLICATION_FIRST"):
-                assert echoed(server, wire.protocol, migration_step=step) == "hello"
+                assert echoed(server, wire.protocol, migration_step=step, **wire.more) == "hello"
         server.kill()
         server.start()
         before = len(heard.snapshots)

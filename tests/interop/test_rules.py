@@ -5,29 +5,30 @@ The providers are told apart by port and by parameters, since Java matches no ad
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
-from kazoo.client import KazooClient
 from support.zookeeper_server import ZookeeperServer, require
 
-from callahead.consumer import Consumer, NoProviderAvailable
 from callahead.consumer.testing import EmbeddedProvider
-from tests.interop.provider import build, java_command
-from tests.interop.wires import STUBS, java_name
+from tests.interop.rule_estate import (
+    ECHO,
+    FOLDER,
+    JAVA_S,
+    WAIT_S,
+    JavaConsumer,
+    our_answers,
+    our_consumer,
+    provider_url,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("java", "bound")]
 
-ECHO = java_name("EchoService")
 CONDITIONS = f"{ECHO}::.condition-router"
 CONFIGURATORS = f"{ECHO}::.configurators"
-CALLS = 40
-WAIT_S = 15.0
 
 PARAMETERS = {"a": "region=east", "b": "region=west", "c": "region=east&dubbo.tag=gray", "d": "dubbo.tag=blue"}
 # Method, argument and attachments of the calls that are compared under each rule.
@@ -107,66 +108,6 @@ def _answering(name: str) -> Callable[..., str]:
     return lambda *_arguments: name
 
 
-def registered(client: KazooClient, name: str, port: int) -> None:
-    """Register a provider as a Java one does."""
-    url = (
-        f"dubbo://127.0.0.1:{port}/{ECHO}?application=shop&category=providers&dubbo=2.0.2&dynamic=true&generic=false"
-        f"&interface={ECHO}&methods=echo,echoAfter&release=3.3.6&serialization=hessian2&side=provider&timestamp=1"
-        f"&{PARAMETERS[name]}"
-    )
-    client.create(f"/dubbo/{ECHO}/providers/{quote_plus(url)}", ephemeral=True, makepath=True)
-
-
-class JavaConsumer:
-    """The consumer of ``RuleConsumer.java``."""
-
-    def __init__(self, server: ZookeeperServer) -> None:
-        build()
-        properties = {"interop.registry": f"zookeeper://{server.address}", "dubbo.network.interface.ignored": ".*"}
-        command = java_command("3.3", "RuleConsumer", properties)
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
-        assert self._line() == "READY"
-
-    def asked(self, call: str) -> set[str]:
-        """Tell who answers such calls."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{CALLS} {call}\n")
-        self._process.stdin.flush()
-        return set(self._line().split())
-
-    def close(self) -> None:
-        """End the JVM."""
-        self._process.communicate()
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().rstrip("\n")
-
-
-def ours(server: ZookeeperServer) -> Consumer:
-    """Make a consumer of the same application and service."""
-    reference = {"interface": ECHO, "protocol": "dubbo", "stub": f"{STUBS}:EchoService", "loadbalance": "roundrobin"}
-    registry = {"id": "main", "address": f"zookeeper://{server.address}"}
-    config = {"application": {"name": "shop-web"}, "registry": registry, "consumer": {"timeout": 10_000, "retries": 0}}
-    return Consumer({**config, "references": {"echo": {**reference, "migration_step": "FORCE_INTERFACE"}}})
-
-
-def our_answers(echo: Any, call: str) -> set[str]:
-    """Tell who answers such calls of ours."""
-    method, argument, *attachments = call.split(" ")
-    given = dict(pair.split("=") for pair in attachments)
-    function = (echo.echo if method == "echo" else echo.echo_after).with_options(attachments=given)
-    arguments = (argument,) if method == "echo" else (argument, 0)
-    found = set()
-    for _ in range(CALLS):
-        try:
-            found.add(function(*arguments))
-        except NoProviderAvailable:
-            found.add("nobody")
-    return found
-
-
 class Estate:
     """Providers, a registry, and a consumer of either kind."""
 
@@ -176,20 +117,20 @@ class Estate:
         ends.callback(self.client.stop)
         self.ports = {name: int(one.url.rpartition(":")[2]) for name, one in providers(ends).items()}
         for name, port in self.ports.items():
-            registered(self.client, name, port)
+            url = provider_url(f"127.0.0.1:{port}", PARAMETERS[name])
+            self.client.create(f"/dubbo/{ECHO}/providers/{quote_plus(url)}", ephemeral=True, makepath=True)
         self.java = JavaConsumer(server)
         ends.callback(self.java.close)
-        self.echo = ends.enter_context(ours(server)).reference("echo")
+        self.echo = ends.enter_context(our_consumer(server)).reference("echo")
 
     def write(self, key: str, text: str) -> None:
         """Keep a rule, and no other."""
-        path = "/dubbo/config/dubbo"
-        self.client.ensure_path(path)
-        for known in self.client.get_children(path):
+        self.client.ensure_path(FOLDER)
+        for known in self.client.get_children(FOLDER):
             if known.endswith(("-router", ".configurators")):
-                self.client.delete(f"{path}/{known}")
+                self.client.delete(f"{FOLDER}/{known}")
         if key:
-            self.client.create(f"{path}/{key}", text.format(**self.ports).encode())
+            self.client.create(f"{FOLDER}/{key}", text.format(**self.ports).encode())
 
     def both(self) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
         """Tell who answers which calls, of Java and of ours."""
@@ -211,7 +152,7 @@ def test_both_consumers_select_the_same_providers(estate: Estate, rule: str) -> 
     """For every kind of call; Java takes about a second to obey a rule."""
     estate.write(*RULES[rule])
     ends = time.monotonic() + WAIT_S
-    time.sleep(1.5)
+    time.sleep(JAVA_S)
     of_java, of_ours = estate.both()
     while of_java != of_ours and time.monotonic() < ends:
         of_java, of_ours = estate.both()

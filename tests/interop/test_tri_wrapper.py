@@ -66,14 +66,15 @@ def provider(java: None) -> Iterator[JavaProvider]:
         yield running
 
 
-@pytest.fixture
-def refer(provider: JavaProvider) -> Iterator[Refer]:
-    """Make a reference to *interface* at the provider; keywords are its settings."""
+@pytest.fixture(params=["grpcio", "http2"])
+def refer(provider: JavaProvider, request: pytest.FixtureRequest) -> Iterator[Refer]:
+    """Make a reference to *interface* at the provider, over either carrier; keywords are its settings."""
     opened: list[Consumer] = []
 
     def make(interface: str, parameters: str = "", **settings: Any) -> Any:
         url = f"tri://127.0.0.1:{provider.tri_port}{parameters}"
-        reference = {"interface": interface, "url": url, "timeout": 10000, "retries": 0, **settings}
+        own = {"interface": interface, "url": url, "carrier": request.param}
+        reference = {**own, "timeout": 10000, "retries": 0, **settings}
         opened.append(Consumer({"references": {"it": reference}}))
         return opened[-1].reference("it")
 

@@ -41,17 +41,17 @@ def test_java_providers_are_found_called_and_seen_to_end(server: ZookeeperServer
         of_old, of_new = [f"127.0.0.1:{old.dubbo_port}"], [f"127.0.0.1:{new.dubbo_port}", f"127.0.0.1:{new.tri_port}"]
         heard.wait_for(*of_old, *of_new, timeout_s=20)
         for wire in JAVA_WIRES:
-            assert echoed(server, wire.protocol) == "hello"
+            assert echoed(server, wire.protocol, **wire.more) == "hello"
         old.stop()
         heard.wait_for(*of_new, timeout_s=20)
         new.kill()
         heard.wait_for(timeout_s=20)
 
 
-def echoed(server: ZookeeperServer, protocol: str) -> str:
+def echoed(server: ZookeeperServer, protocol: str, **settings: str) -> str:
     """What a provider answers that was found in the registry."""
-    interface = java_name("EchoService")
-    reference = {"interface": interface, "protocol": protocol, "stub": f"{STUBS}:EchoService", "timeout": "10s"}
+    own = {"interface": java_name("EchoService"), "protocol": protocol, "stub": f"{STUBS}:EchoService"}
+    reference = {**own, "timeout": "10s", **settings}
     registry = {"id": "main", "address": f"zookeeper://{server.address}"}
     with Consumer({"registry": registry, "references": {"echo": reference}}) as consumer:
         answer: str = consumer.reference("echo").echo("hello")

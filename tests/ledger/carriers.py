@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter, itemgetter
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -59,7 +59,8 @@ class Carrier:
     """A transport, and what serves it.
 
     Attributes:
-        name: Of the protocol.
+        name: As it is asked for, and told.
+        protocol: What the addresses begin with.
         reference: The YAML of a reference that has `METHOD`.
         arguments: Makes the arguments that carry a text.
         text_in: Reads it back.
@@ -77,6 +78,7 @@ class Carrier:
     """
 
     name: str
+    protocol: str
     reference: Mapping[str, Any]
     arguments: Callable[[str], tuple[Any, ...]]
     text_in: Callable[[tuple[Any, ...]], str]
@@ -133,11 +135,28 @@ class _Grpc(grpc.GenericRpcHandler):
         self._server.stop(_DRAIN_S).wait()
 
 
+_GRPCIO: Final = Carrier(
+    name="tri",
+    protocol="tri",
+    reference={"module": MODULE, "carrier": "grpcio"},
+    arguments=lambda text: ({"name": text},),
+    text_in=lambda arguments: arguments[0]["name"],
+    text_of=attrgetter("message"),
+    serve=_Grpc,
+    refusal=grpc.StatusCode.RESOURCE_EXHAUSTED,
+    failure=grpc.StatusCode.FAILED_PRECONDITION,
+    framing=HTTP2,
+    late_s=1.1,  # gRPC's core ends no call whose bytes it is writing; a second past its time the watchdog does
+    minds_time_of_day=True,  # within grpcio, whose core reads the system's clock and not Python's
+    recovers_threads=False,  # grpcio itself does not
+    survives_forks=False,  # likewise: now and then an answer is lost, or a child is ended by a fault of memory
+)
 CARRIERS: Final[Mapping[str, Carrier]] = {
     carrier.name: carrier
     for carrier in (
         Carrier(
             name="dubbo",
+            protocol="dubbo",
             reference={"methods": {METHOD: {"parameter_types": ["java.lang.String"]}}},
             arguments=lambda text: (text,),
             text_in=itemgetter(0),
@@ -148,23 +167,19 @@ CARRIERS: Final[Mapping[str, Carrier]] = {
             framing=DUBBO,
             alert={"heartbeat": 500},
         ),
-        Carrier(
-            name="tri",
-            reference={"module": MODULE},
-            arguments=lambda text: ({"name": text},),
-            text_in=lambda arguments: arguments[0]["name"],
-            text_of=attrgetter("message"),
-            serve=_Grpc,
-            refusal=grpc.StatusCode.RESOURCE_EXHAUSTED,
-            failure=grpc.StatusCode.FAILED_PRECONDITION,
-            framing=HTTP2,
-            late_s=1.1,  # gRPC's core ends no call whose bytes it is writing; a second past its time the watchdog does
-            minds_time_of_day=True,  # within grpcio, whose core reads the system's clock and not Python's
-            recovers_threads=False,  # grpcio itself does not
-            survives_forks=False,  # likewise: now and then an answer is lost, or a child is ended by a fault of memory
+        replace(
+            _GRPCIO,
+            name="http2",
+            reference={"module": MODULE, "carrier": "http2"},
+            late_s=0.0,
+            minds_time_of_day=False,
+            recovers_threads=True,
+            survives_forks=True,
         ),
+        _GRPCIO,
         Carrier(
             name="python",
+            protocol="python",
             reference={},
             arguments=lambda text: (text,),
             text_in=itemgetter(0),

@@ -113,7 +113,7 @@ class Client:
         self.by = by
         settings = {"timeout": 1000, "retries": 2, **settings}
         self._within = settings["timeout"] * (settings["retries"] + 1) / 1000
-        base = {"protocol": carrier.name, **carrier.asked_at(urls), **carrier.reference, **settings}
+        base = {"protocol": carrier.protocol, **carrier.asked_at(urls), **carrier.reference, **settings}
         references = {name: {**base, **more} for name, more in REFERENCES.items()}
         config = {
             "application": {"shutdown_timeout": shutdown_timeout},

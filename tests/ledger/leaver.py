@@ -1,4 +1,4 @@
-"""A program that ends with calls that run: ``python -m ledger.leaver PROTOCOL URL LEDGER HOW BY``.
+"""A program that ends with calls that run: ``python -m ledger.leaver CARRIER URL LEDGER HOW BY``.
 
 It makes calls that end soon, calls that do not, and one-way calls, says so by a line, and goes as it is told.
 """
@@ -19,13 +19,13 @@ _NEVER = 40
 _LONG_S = 20
 
 
-def main(protocol: str, url: str, ledger: str, how: str, by: str) -> None:
+def main(carrier: str, url: str, ledger: str, how: str, by: str) -> None:
     """Make the calls, and go."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     client = Client(
         Writer(Path(ledger)),
-        CARRIERS[protocol],
+        CARRIERS[carrier],
         url,
         by=by,
         shutdown_timeout=800,

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ledger.carriers import Carrier
+
 _END_S = 20.0
 
 
@@ -34,7 +36,7 @@ class Inside:
     """A provider in the client's own process, which ends with its consumer; a `Place`.
 
     Attributes:
-        protocol: Of its carrier.
+        protocol: Of its address.
         ledger: The file that it writes.
         threads: How many calls of a reference it runs at once.
     """
@@ -56,16 +58,16 @@ class ProviderAt:
     """A provider on a port that it keeps over `kill` and `start`; a `Place`.
 
     Args:
-        protocol: Of its carrier.
+        carrier: By which it is asked.
         ledger: The file that it writes.
         threads: How many calls it runs at once.
     """
 
-    def __init__(self, protocol: str, ledger: Path, threads: int = 64) -> None:
-        self._arguments = (protocol, str(ledger))
+    def __init__(self, carrier: Carrier, ledger: Path, threads: int = 64) -> None:
+        self._arguments = (carrier.name, str(ledger))
         self._threads = threads
         self.port = 0
-        self._protocol = protocol
+        self._protocol = carrier.protocol
         self._process: subprocess.Popen[str] | None = None
         self.start()
 

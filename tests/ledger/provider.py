@@ -52,9 +52,9 @@ def free_port() -> int:
         return port
 
 
-def main(protocol: str, path: str, port: str, threads: str) -> None:
+def main(name: str, path: str, port: str, threads: str) -> None:
     """Be the provider."""
-    carrier = CARRIERS[protocol]
+    carrier = CARRIERS[name]
     desk = Desk(carrier, Writer(Path(path)))
     signal.signal(signal.SIGUSR1, desk.turn)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it

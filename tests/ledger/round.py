@@ -69,14 +69,14 @@ class Round:
 
     def provider(self, threads: int = 64) -> ProviderAt:
         """Start a provider with a process of its own, which ends with the round."""
-        made = ProviderAt(self.carrier.name, self.folder / PROVIDER, threads)
+        made = ProviderAt(self.carrier, self.folder / PROVIDER, threads)
         self._open.callback(made.drain)
         return made
 
     def place(self, threads: int = 64) -> Place:
         """See to it that calls are run somewhere, be it in this process."""
         if self.carrier.is_inside:
-            return Inside(self.carrier.name, self.folder / PROVIDER, threads)
+            return Inside(self.carrier.protocol, self.folder / PROVIDER, threads)
         return self.provider(threads)
 
     def proxy(self, provider: ProviderAt, way: Callable[[], Way] = Plain) -> Proxy:

@@ -1,4 +1,4 @@
-"""Runs experiments: ``python -m ledger.run [NUMBER ...] [--over PROTOCOL ...] [--long] [--seed N]``.
+"""Runs experiments: ``python -m ledger.run [NUMBER ...] [--over CARRIER ...] [--long] [--seed N]``.
 
 Each line of the report is one experiment over one transport; the exit status is 1 where a rule is broken. The ledgers
 of those stay, and their folder is named.

@@ -19,9 +19,9 @@ _MOST_S = 400
 class Running:
     """All experiments over one transport, in a process that shares nothing with the tests."""
 
-    def __init__(self, protocol: str) -> None:
+    def __init__(self, carrier: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ledger.run", "--over", protocol],
+            [sys.executable, "-m", "ledger.run", "--over", carrier],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(),
         )  # fmt: skip
         self._said = ""
@@ -54,7 +54,7 @@ class Running:
 @pytest.fixture(scope="module")
 def running() -> Iterator[dict[str, Running]]:
     """Let them run over every transport at once, since they mostly wait."""
-    made = {protocol: Running(protocol) for protocol in CARRIERS}
+    made = {carrier: Running(carrier) for carrier in CARRIERS}
     yield made
     for one in made.values():
         one.close()

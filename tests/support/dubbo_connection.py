@@ -15,6 +15,7 @@ from callahead.consumer.transport.dubbo.method import Peer
 from callahead.consumer.transport.dubbo.settings import ConnectionSettings
 from callahead.consumer.transport.request_limit import Room
 from callahead.consumer.transport.tcp.call import Call
+from callahead.consumer.transport.tcp.destination import Destination
 from callahead.consumer.transport.trouble import Trouble
 
 from .attempts import attempt_of
@@ -56,7 +57,7 @@ def held(port: int = 1) -> Held:
     """Make one to a port of this machine."""
     clock = FakeClock()
     thread = HeldThread(clock)
-    connection = Connection(("127.0.0.1", port), SETTINGS, thread, clock, Random(1), CallbackExecutor(1))
+    connection = Connection(Destination("127.0.0.1", port), SETTINGS, thread, clock, Random(1), CallbackExecutor(1))
     return Held(connection, thread, clock)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from callahead.consumer.runtime.deadline import Clock
-from callahead.consumer.transport.tcp.io_thread import Flushable, Handler, IoThread, Timed
+from callahead.consumer.transport.tcp.io_thread import NEVER, Flushable, Handler, IoThread, Timed
 
 
 class RecordingPoller:
@@ -70,6 +70,15 @@ class HeldThread(IoThread):
             function, argument = self._posted.popleft()
             function(argument)
         return count
+
+    def tick(self, now: float) -> None:
+        """Let tick what is due at *now*."""
+        for timed in [one for one, when in self.due.items() if when <= now]:
+            when = timed.tick(now)
+            if when < NEVER:
+                self.due[timed] = when
+            else:
+                self.due.pop(timed, None)
 
     def serve(self, fd: int, handler: Handler) -> None:
         """Note *handler*."""

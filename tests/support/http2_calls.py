@@ -46,9 +46,9 @@ class AnyMethod:
         del attempt
         return TransportError(str(head.refusal), in_doubt=True)
 
-    def reset(self, code: int, attempt: Attempt) -> RpcError:
+    def reset(self, code: int, attempt: Attempt, *, answered: bool) -> RpcError:
         """Tell the code."""
-        del attempt
+        del attempt, answered
         return TransportError(f"reset {code}", in_doubt=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callahead.consumer.wire.http2.events import Answer, Data, Event, Headers
 from callahead.consumer.wire.http2.frames import (
     CONTINUATION,
     DATA,
@@ -53,6 +54,16 @@ def answer(stream: int, payload: bytes) -> bytes:
     return headers(stream, *HEAD) + data(stream, message(payload)) + headers(stream, *OK, ends=True)
 
 
+def apart(events: list[Event]) -> list[Event]:
+    """The same with the three of an answer one by one, however the bytes were cut."""
+    return [one for event in events for one in (_parts(event) if isinstance(event, Answer) else [event])]
+
+
+def _parts(answer: Answer) -> list[Event]:
+    stream, head, content, tail = answer
+    return [Headers(stream, head, False), Data(stream, content, len(content), False), Headers(stream, tail, True)]
+
+
 def reset(stream: int, code: int) -> bytes:
     """Give a stream up."""
     return frame(RST_STREAM, 0, stream, code.to_bytes(4))
@@ -66,6 +77,6 @@ def goaway(last: int, code: int = 0, text: bytes = b"") -> bytes:
 
 
 __all__ = [
-    "GREETING", "HEAD", "OK", "answer", "cut_headers", "data", "frame", "goaway", "headers", "message", "ping_frame",
-    "reset", "settings_frame", "window_update_frame",
+    "GREETING", "HEAD", "OK", "answer", "apart", "cut_headers", "data", "frame", "goaway", "headers", "message",
+    "ping_frame", "reset", "settings_frame", "window_update_frame",
 ]  # fmt: skip

@@ -83,6 +83,19 @@ class Line:
         """Answer with a `HelloReply`."""
         self.send(headers(stream, *HEAD), data(stream, message(reply(text))), headers(stream, *OK, ends=True))
 
+    def wait_for(self, seconds: float) -> None:
+        """Read what comes within *seconds*."""
+        self._connection.settimeout(seconds)
+        try:
+            while True:
+                self.next()
+        except TimeoutError:
+            self._connection.settimeout(None)
+
+    def hang_up(self) -> None:
+        """Close the connection, behind what was said."""
+        self._connection.shutdown(socket.SHUT_RDWR)
+
     def wait_closed(self) -> None:
         """Read on until the client hangs up."""
         for _ in self.requests():

@@ -31,10 +31,12 @@ class Programs:
     Args:
         folder: Where their files are written.
         head: Python that each of them begins with.
+        environment: More of it, for all of them.
     """
 
-    def __init__(self, folder: Path, head: str) -> None:
+    def __init__(self, folder: Path, head: str, **environment: str) -> None:
         self._folder = folder
+        self._environment = environment
         self._head = _BEGIN + head
         self._started: list[subprocess.Popen[str]] = []
 
@@ -42,12 +44,13 @@ class Programs:
         """Start *program*, with what this process can import, in a session of its own."""
         file = self._folder / f"program{len(self._started)}.py"
         file.write_text(self._head + dedent(program))
+        more = {**self._environment, **environment}
         process = subprocess.Popen(
             [sys.executable, "-W", "error", str(file), *args],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**_inherited(), "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
+            env={**_inherited(), "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **more},
             start_new_session=True,
         )
         self._started.append(process)

@@ -23,11 +23,12 @@ class Peer:
 
     Args:
         serve: Takes the connection; what it leaves open stays open until the peer is closed.
+        listener: Listens elsewhere.
     """
 
-    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
+    def __init__(self, serve: Callable[[socket.socket], None], listener: socket.socket | None = None) -> None:
         self._serve = serve
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, name="peer-accept")]
         self.accepted = threading.Semaphore(0)
@@ -35,7 +36,7 @@ class Peer:
 
     @property
     def url(self) -> str:
-        """For a configuration."""
+        """For a configuration, where it listens at a port."""
         return f"tri://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def _accept(self) -> None:

@@ -90,6 +90,7 @@ def test_bad_huffman_is_refused(data: bytes) -> None:
         (b"\x0f\x2f\x01a", "entry 62"),
         (b"\x3f\x01", "have 32 bytes"),
         (b"\x88\x20", "too late"),
+        (b"\x20\x20\x20", "too late"),
         (b"\xff", "ends in an integer"),
         (b"\xff\xff\xff\xff\xff\xff\x7f", "35 bits"),
         (b"\x00", "where a string should be"),

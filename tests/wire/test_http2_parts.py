@@ -139,6 +139,16 @@ def test_a_message_with_an_unknown_flag() -> None:
         MessageReader(100).feed(message(b"x", 2))
 
 
+def test_a_message_in_crumbs_takes_no_more_memory_than_its_bytes() -> None:
+    """Small pieces are joined as they come, each time with few others."""
+    reader = MessageReader(1 << 20)
+    whole = message(bytes(200_000))
+    for at in range(0, len(whole), 2):
+        got = reader.feed(whole[at : at + 2])
+        assert len(reader._parts) <= 1 + reader.held // 512
+    assert got == [Message(False, bytes(200_000))]
+
+
 def test_a_large_message_in_many_pieces_takes_linear_work() -> None:
     """Pieces are joined once, when the last of them is there."""
     reader = MessageReader(1 << 22)

@@ -9,11 +9,14 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from hypothesis import given
 from hypothesis import strategies as st
+from support.http2_desk import fates_of
+from support.http2_floods import FLOODS
 from support.http2_frames import (
     GREETING,
     HEAD,
     OK,
     answer,
+    apart,
     cut_headers,
     data,
     frame,
@@ -27,6 +30,7 @@ from support.http2_frames import (
 
 from callahead.consumer.wire.http2 import frames
 from callahead.consumer.wire.http2.events import (
+    Answer,
     BadStream,
     Broken,
     Data,
@@ -71,6 +75,39 @@ def test_a_whole_answer() -> None:
         Data(3, b"\0\0\0\0\5hello", 10, False),
         Headers(3, OK, True),
     ]
+
+
+def test_an_answer_that_comes_together() -> None:
+    """It is one event once its headers are known, whether its trailers are or not."""
+    made, whole = reader(), b"\0\0\0\0\5hello"
+    made.feed(headers(1, *HEAD))
+    traced = headers(5, *HEAD) + data(5, whole) + headers(5, *OK, TRACE, ends=True)
+    assert made.feed(answer(3, b"hello") + traced) == [Answer(3, HEAD, whole, OK), Answer(5, HEAD, whole, (*OK, TRACE))]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        data(3, b"x") + headers(1, *OK, ends=True),
+        data(1, b"") + headers(1, *OK, ends=True),
+        data(1, b"x", ends=True),
+        data(1, b"x") + headers(1, *OK),
+        data(1, b"x") + data(1, b"y") + headers(1, *OK, ends=True),
+        data(1, b"x") + headers(1, (b"Upper", b"x"), ends=True),
+        data(1, b"x") + frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, 1, b"\xbe"),
+        data(1, b"x") + frame(frames.HEADERS, frames.END_STREAM, 1, b"") + frame(frames.CONTINUATION, 4, 1, b"\x88"),
+        frame(frames.DATA, 0, 1, bytes(16_385)) + headers(1, *OK, ends=True),
+    ],
+)
+def test_what_is_no_whole_answer_comes_piece_by_piece(rest: bytes) -> None:
+    """As it does where each frame comes by itself."""
+    made, single = reader(), reader()
+    for one in (made, single):
+        one.feed(answer(9, b"x"))
+    said = headers(1, *HEAD) + rest
+    events = made.feed(said)
+    assert not any(isinstance(event, Answer) for event in events)
+    assert list(map(repr, events)) == [repr(event) for byte in said for event in single.feed(bytes([byte]))]
 
 
 def test_words_of_the_connection() -> None:
@@ -136,7 +173,7 @@ def test_any_bytes_give_the_same_however_they_are_cut(drawn: st.DataObject) -> N
     cuts = sorted(drawn.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
     made, pieces = reader(), [whole[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)]
     cut = [event for piece in pieces for event in made.feed(piece)]
-    assert list(map(repr, cut)) == list(map(repr, reader().feed(whole)))
+    assert list(map(repr, apart(cut))) == list(map(repr, apart(reader().feed(whole))))
 
 
 def test_bytes_one_by_one() -> None:
@@ -144,7 +181,7 @@ def test_bytes_one_by_one() -> None:
     said = answer(1, b"hello") + cut_headers(3, encode_fields((*HEAD, TRACE)), [1, 0, 3]) + goaway(1)
     made = reader()
     events = [event for byte in said for event in made.feed(bytes([byte]))]
-    assert events == reader().feed(said)
+    assert apart(events) == apart(reader().feed(said))
 
 
 class Answers:
@@ -189,7 +226,7 @@ def test_what_h2_sends_is_read(answers: list[tuple[Pairs, list[bytes], Pairs]]) 
         expected.append(Headers(stream, tuple(tail), True))
     said = peers.server.data_to_send()
     made = reader(greeted=False, opened=99)
-    events = [event for event in made.feed(said) if isinstance(event, Headers | Data)]
+    events = [event for event in apart(made.feed(said)) if isinstance(event, Headers | Data)]
     assert events == expected
 
 
@@ -324,6 +361,7 @@ def test_headers_that_only_say_wait() -> None:
     made = reader()
     assert made.feed(headers(1, (b":status", b"100")) + headers(1, (b":status", b"103"))) == []
     assert made.feed(headers(1, (b":status", b"100"), ends=True)) == [Headers(1, ((b":status", b"100"),), True)]
+    assert made.feed(headers(1, (b":status", b"100"))) == []
 
 
 def test_no_more_bytes_are_bad_news_for_a_stream_only() -> None:
@@ -360,30 +398,10 @@ def test_headers_without_end_are_given_up() -> None:
     assert broken(events)[0] == frames.ENHANCE_YOUR_CALM
 
 
-FLOODS = {
-    "pings": ping_frame(b"12345678"),
-    "answers to pings": ping_frame(b"12345678", ack=True),
-    "settings": GREETING,
-    "answers to settings": frames.SETTINGS_ACK,
-    "priorities": frame(frames.PRIORITY, 0, 1, bytes(5)),
-    "resets": reset(1, 8),
-    "words of windows": window_update_frame(0, 1),
-    "words of the window of a stream": window_update_frame(1, 1),
-    "words of the window of a stream that say nothing": window_update_frame(1, 0),
-    "empty data": data(1, b""),
-    "only padding": frame(frames.DATA, frames.PADDED, 1, b"\x01\0"),
-    "headers that say wait": headers(1, (b":status", b"103")),
-    "malformed headers": headers(1, (b"X", b"")),
-    "goodbyes": goaway(9),
-    "unknown frames": frame(77, 0, 0, b"what"),
-    "oversized headers": frame(frames.HEADERS, 4, 1, b"\x90" * 2000),
-}
-
-
 @pytest.mark.parametrize("name", FLOODS)
 def test_a_flood_is_hung_up_on(name: str) -> None:
     """After some ten thousand frames that say nothing the peer is told to be calm."""
-    made, flood = reader(), FLOODS[name] * 100
+    made, flood = reader(), FLOODS[name](1) * 100
     for _ in range(400):
         events = made.feed(flood)
         if made.is_broken:
@@ -400,6 +418,26 @@ def test_continuations_of_nothing_are_a_flood() -> None:
         if made.is_broken:
             break
     assert broken(events)[0] == frames.ENHANCE_YOUR_CALM
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        headers(1, (b":status", b"103"), (b"link", b"x" * 3000)),
+        headers(1, *HEAD, (b"X", b"x" * 3000)),
+        frame(frames.HEADERS, 4, 1, b"\x90" * 3000),
+    ],
+    ids=["that say wait", "malformed", "too large"],
+)
+def test_headers_weigh_what_it_takes_to_read_them(said: bytes) -> None:
+    """Some hundred large ones without use are as bad as ten thousand small ones."""
+    made = reader()
+    for _ in range(300):
+        events = made.feed(said * 20)
+        if made.is_broken:
+            break
+    assert broken(events)[0] == frames.ENHANCE_YOUR_CALM
+    assert made._idle < 10_100
 
 
 def test_a_quiet_connection_is_kept_for_ever() -> None:
@@ -442,4 +480,5 @@ def test_what_the_fuzzer_keeps_stays_right(kept: Path) -> None:
     size, stream = kept.read_bytes()[0] + 1, kept.read_bytes()[1:]
     made = reader(greeted=False)
     pieces = [event for at in range(0, len(stream), size) for event in made.feed(stream[at : at + size])]
-    assert list(map(repr, pieces)) == list(map(repr, reader(greeted=False).feed(stream)))
+    assert list(map(repr, apart(pieces))) == list(map(repr, apart(reader(greeted=False).feed(stream))))
+    assert fates_of(stream, size) == fates_of(stream, len(stream))

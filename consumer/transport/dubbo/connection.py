@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import logging
 import socket
-import ssl
 from concurrent.futures import CancelledError
 from enum import Enum
 from random import Random
@@ -23,6 +22,7 @@ from ..api import ConnectionCounts
 from ..tcp.call import Call
 from ..tcp.connecting import Connecting
 from ..tcp.counters import Counters
+from ..tcp.destination import Destination
 from ..tcp.io_thread import NEVER, IoThread
 from ..tcp.leading import Leading
 from ..tcp.loss import being_made, broken, closed, not_connected, wordless
@@ -69,15 +69,14 @@ class Connection:
 
     def __init__(
         self,
-        address: tuple[str, int],
+        destination: Destination,
         settings: ConnectionSettings,
         thread: IoThread,
         clock: Clock,
         random: Random,
         callbacks: CallbackExecutor,
-        tls: tuple[ssl.SSLContext, str] | None = None,
     ) -> None:
-        self.name = f"{address[0]}:{address[1]}"
+        self.name = destination.name
         self.providers: set[Provider] = set()
         self.stop_notice = StopNotice(self.providers)
         self.counters = Counters()
@@ -85,7 +84,7 @@ class Connection:
         self._settings = settings
         self._thread = thread
         self._clock = clock
-        self._is_tls = tls is not None
+        self._is_tls = destination.tls is not None
         self._owner = Ownership(thread)
         self._outbox: Outbox[Call] = Outbox()
         self._calls = calls = RunningCalls(self._outbox, settings, self.name)
@@ -108,7 +107,7 @@ class Connection:
             send=self._send, give_up=calls.give_up, adopt=self._adopt,
         )  # fmt: skip
         self._connecting = Connecting(
-            address, tls, settings.connect_timeout, thread, clock, random,
+            destination, settings.connect_timeout, thread, clock, random,
             opened=self._opened, failed=self._not_opened,
         )  # fmt: skip
         self._redial = Redial(self.providers, self._dial_again, thread, clock, random)
@@ -305,6 +304,7 @@ class Connection:
     def _open(self, opened: socket.socket) -> None:
         self.state = State.OPEN
         self.counters.connects += 1
+        self._connecting.proved()
         self._redial.opened()
         self._stream.open(opened, self)
         if not self._is_tls:  # which may hold bytes that a leader would wait for in vain

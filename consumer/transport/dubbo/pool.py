@@ -7,8 +7,8 @@ from callahead.config.policy import ReferencePolicy
 from ..api import TransportParts
 from ..request_limit import Room
 from ..tcp import pool
+from ..tcp.destination import Destination
 from ..tcp.io_thread import IoThread
-from ..tcp.pool import Address, Tls
 from .connection import Connection
 from .settings import ConnectionSettings
 
@@ -19,7 +19,7 @@ class DubboKind:
     """Makes connections of Dubbo's protocol; a `ConnectionKind`."""
 
     protocol = "dubbo"
-    alpn: tuple[str, ...] = ()
+    alpn = ""
 
     def settings(self, policy: ReferencePolicy, own: int) -> ConnectionSettings:
         """Take what the reference says of connections; see `ConnectionKind.settings`."""
@@ -33,7 +33,7 @@ class DubboKind:
         )
 
     def open(
-        self, address: Address, settings: ConnectionSettings, thread: IoThread, parts: TransportParts, tls: Tls | None
+        self, destination: Destination, settings: ConnectionSettings, thread: IoThread, parts: TransportParts
     ) -> Connection:
         """Make one; see `ConnectionKind.open`."""
-        return Connection(address, settings, thread, parts.clock, parts.random, parts.callbacks, tls)
+        return Connection(destination, settings, thread, parts.clock, parts.random, parts.callbacks)

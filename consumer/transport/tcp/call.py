@@ -150,7 +150,7 @@ class Call:
         if self.is_held:  # by that very thread
             self.answer(head, body, tail)
             return
-        read_elsewhere(partial(self.answer, head, body, tail), attempt.record, callbacks)
+        read_elsewhere(partial(self.answer, head, body, tail), attempt, callbacks)
 
     def fail(self, error: BaseException) -> None:
         """End with *error*."""

@@ -3,49 +3,57 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Callable
 from random import Random
+from typing import Final
 
 from ...runtime.deadline import Clock
 from ..trouble import Trouble
 from .backoff import Backoff
+from .destination import Destination
 from .dial import Dial
 from .io_thread import NEVER, IoThread
+from .resolve import Address, Resolve, resolve
+
+_MOST_UNWELCOME: Final = 64
 
 
 class Connecting:
-    """Dials one address, one `Dial` at a time, each bounded in time; lives on the I/O thread.
+    """Dials one destination, one `Dial` at a time, each bounded in time; lives on the I/O thread.
+
+    An address that was reached and turned the connection away is tried after all others from then on.
 
     Args:
-        address: Host and port.
-        tls: The context and the name to expect in the peer's certificate, or None for plain TCP.
-        timeout: Longest time of one attempt, TLS handshake included, in seconds.
+        destination: Where to.
+        timeout: Longest time of one attempt, TLS handshakes included, in seconds.
         thread: Serves the socket meanwhile.
         clock: Measures the attempt, and the wait after one that failed.
         random: Spreads these waits.
         opened: Called with the socket, which is non-blocking and served by nobody.
         failed: Called with what is wrong.
+        resolve: Looks the host up.
     """
 
     def __init__(
         self,
-        address: tuple[str, int],
-        tls: tuple[ssl.SSLContext, str] | None,
+        destination: Destination,
         timeout: float,
         thread: IoThread,
         clock: Clock,
         random: Random,
         opened: Callable[[socket.socket], None],
         failed: Callable[[Trouble], None],
+        resolve: Resolve = resolve,
     ) -> None:
-        self._address = address
-        self._tls = tls
+        self._destination = destination
         self._timeout = timeout
         self._thread = thread
         self._clock = clock
         self._opened = opened
         self._failed = failed
+        self._resolve = resolve
+        self._reached: Address | None = None
+        self._unwelcome: set[Address] = set()
         self._backoff = Backoff(random)
         self._dial: Dial | None = None
         self._is_for_calls = True
@@ -59,7 +67,10 @@ class Connecting:
         self._is_for_calls = is_for_calls
         self._due = self._clock() + self._timeout
         self._thread.tick_at(self, self._due)
-        self._dial = Dial(self._address, self._tls, self._thread, self._succeed, self._fail)
+        self._reached = None
+        self._dial = Dial(
+            self._destination, self._unwelcome, self._thread, self._clock, self._resolve, self._succeed, self._fail
+        )
         self._dial.start()
 
     @property
@@ -81,9 +92,9 @@ class Connecting:
         self._fail(Trouble(f"not within {self._timeout * 1000:.0f} ms (connect_timeout), {stage}", about))
         return NEVER
 
-    def _succeed(self, opened: socket.socket) -> None:
+    def _succeed(self, opened: socket.socket, address: Address) -> None:
         self._forget()
-        self._backoff.end()
+        self._reached = address
         self._opened(opened)
 
     def _fail(self, trouble: Trouble) -> None:
@@ -91,10 +102,21 @@ class Connecting:
         self.turned_away(trouble)
         self._failed(trouble)
 
+    def proved(self) -> None:
+        """Note that the peer is one of use; until that is noted waits go on to grow, though connections come about."""
+        self._backoff.end()
+
     def turned_away(self, trouble: Trouble) -> None:
         """Note that the peer ended the connection that had come about; the next one waits as after any *trouble*."""
+        if self._reached is not None:
+            self._put_last(self._reached)
         if self._is_for_calls:
             self._backoff.begin(trouble, self._clock())
+
+    def _put_last(self, address: Address) -> None:
+        if address in self._unwelcome or len(self._unwelcome) == _MOST_UNWELCOME:
+            self._unwelcome.clear()
+        self._unwelcome.add(address)
 
     def abandon(self) -> None:
         """Stop dialling, and tell nobody."""

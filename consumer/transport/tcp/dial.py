@@ -1,149 +1,157 @@
-"""Bringing one connection about: from a host name to an open socket, TLS included, without blocking."""
+"""Bringing one connection about: from a host name to an open socket, by whichever of its addresses is there first."""
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
-import ssl
-from collections.abc import Callable
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
 
+from ...runtime.deadline import Clock
+from ..shortage import is_shortage
 from ..trouble import Trouble
-from .handshake import first_bytes, too_slow, why_failed
-from .io_thread import IoThread
-from .poller import READ, WRITE
-from .resolve import Address, resolve
+from .approach import Approach
+from .destination import Destination
+from .io_thread import NEVER, IoThread
+from .resolve import Address, Resolve, in_turn, place
+
+_ALONE_S: Final = 0.25
+"""How long an address is tried before the next one is, too. Source: RFC 8305, 5, "Connection Attempt Delay"."""
+
+_MOST_AT_ONCE: Final = 16
+_MOST_REASONS: Final = 3
 
 
 class Dial:
-    """One attempt to connect, address after address; lives on the I/O thread and ends once, in one of three ways.
+    """One attempt to connect, by the first address that is reached; lives on the I/O thread and ends once, in one of
+    three ways.
+
+    The families of addresses take turns. The next address is tried after a quarter of a second, or at once where one
+    has failed; each is tried once. Reached is one that has accepted and, with TLS, shaken hands. Where sixteen are
+    being tried, the oldest of them gives way to the next.
+
+    Source: RFC 8305 ("happy eyeballs"), and gRPC core, which does so too. Differs: gRPC core waits for the first frame
+    of HTTP/2 before it counts an address as reached; here one that then turns out to be none is tried last afterwards.
 
     Args:
-        address: Host and port.
-        tls: The context and the name to expect in the peer's certificate, or None for plain TCP.
-        thread: Serves the socket meanwhile.
-        opened: Called with the socket, which is non-blocking and served by nobody.
-        failed: Called with what is wrong.
+        destination: Where to.
+        unwelcome: Addresses to try last.
+        thread: Serves the sockets meanwhile.
+        clock: Measures how long an address is tried alone.
+        resolve: Looks the host up.
+        opened: Called with the socket, which is non-blocking and served by nobody, and its address.
+        failed: Called with what is wrong, at each address.
 
     `abandon` is the third way.
-
-    Attributes:
-        stage: What it is at, and what may be wrong if that does not end.
     """
 
     def __init__(
         self,
-        address: tuple[str, int],
-        tls: tuple[ssl.SSLContext, str] | None,
+        destination: Destination,
+        unwelcome: Collection[Address],
         thread: IoThread,
-        opened: Callable[[socket.socket], None],
+        clock: Clock,
+        resolve: Resolve,
+        opened: Callable[[socket.socket, Address], None],
         failed: Callable[[Trouble], None],
     ) -> None:
-        self._address = address
-        self._tls = tls
+        self._destination = destination
+        self._unwelcome = unwelcome
         self._thread = thread
+        self._clock = clock
+        self._resolve = resolve
         self._opened = opened
         self._failed = failed
-        self._left: list[Address] = []
-        self._socket: socket.socket | None = None
-        self._shaking_hands = False
-        self._answer = b""
+        self._left: deque[Address] = deque()
+        self._running: list[Approach] = []
+        self._misses: list[tuple[Address, Trouble]] = []
+        self._due = NEVER
         self._over = False
-        self.stage = Trouble("looking the host up")
 
     def start(self) -> None:
         """Begin with the host's addresses."""
-        thread = self._thread
+        thread, to = self._thread, self._destination.proxy or self._destination
         name = f"callahead-{thread.protocol}-dns"
-        resolve(self._address, lambda found: thread.post(self._resolved, found), thread_name=name)
+        self._resolve((to.host, to.port), lambda found: thread.post(self._resolved, found), thread_name=name)
+
+    @property
+    def stage(self) -> Trouble:
+        """What it is at, at each address, and what may be wrong if that does not end."""
+        if not self._running:
+            return Trouble("looking the host up")
+        return _joined([*((one.address, one.stage) for one in self._running), *self._misses])
 
     def _resolved(self, found: list[Address] | OSError) -> None:
         if self._over:
             return
         if isinstance(found, OSError):
-            self._fail(Trouble(f"{self._address[0]} cannot be looked up: {found.strerror or found}"))
-            return
-        self._left = found
-        self._next("the host has no address")
-
-    def _next(self, problem: str) -> None:
-        if not self._left:
-            self._fail(Trouble(problem))
-            return
-        family, address = self._left.pop(0)
-        self.stage = Trouble("connecting")
-        try:
-            code = self._connect(family, address)
-        except OSError as error:  # no descriptor is left, or the system does not know the family
-            self._drop()
-            self._next(f"no socket: {error.strerror or error}")
-            return
-        if code:
-            self._drop()
-            self._next(os.strerror(code))
-
-    def _connect(self, family: int, address: Any) -> int:
-        """Begin to connect; returns the system's number of what is wrong, 0 for nothing."""
-        self._socket = opened = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        opened.setblocking(False)
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._thread.serve(opened.fileno(), self)
-        code = opened.connect_ex(address)
-        if code not in (0, errno.EINPROGRESS):
-            return code
-        self._watch(WRITE)
-        return 0
-
-    def on_ready(self, events: int) -> None:
-        """Go on; see `Handler.on_ready`."""
-        del events
-        if self._shaking_hands:
-            self._shake_hands()
-            return
-        assert self._socket is not None
-        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
-            self._drop()
-            self._next(os.strerror(code))
-        elif self._tls is None:
-            self._open()
+            proxy = self._destination.proxy
+            who = self._destination.host if proxy is None else proxy.name
+            self._fail(Trouble(f"{who} cannot be looked up: {found.strerror or found}"))
+        elif not found:
+            self._fail(Trouble("the host has no address"))
         else:
-            self._begin_tls(*self._tls)
+            self._left.extend(sorted(in_turn(found), key=lambda one: one in self._unwelcome))
+            self._try_next()
 
-    def _begin_tls(self, context: ssl.SSLContext, server_name: str) -> None:
-        assert self._socket is not None
-        self._thread.forget(self._socket.fileno())
-        self.stage = too_slow("shaking hands by TLS")
-        try:
-            self._socket = context.wrap_socket(self._socket, server_hostname=server_name, do_handshake_on_connect=False)
-        except (OSError, ValueError) as error:
-            self._fail(why_failed(error, b""))
+    def _try_next(self, _: None = None) -> None:
+        if self._over or not self._left:
             return
-        self._thread.serve(self._socket.fileno(), self)
-        self._shaking_hands = True
-        self._shake_hands()
-
-    def _shake_hands(self) -> None:
-        assert isinstance(self._socket, ssl.SSLSocket)
-        self._answer = self._answer or first_bytes(self._socket)
+        if len(self._running) == _MOST_AT_ONCE:
+            self._give_up(self._running.pop(0))
+        address = self._left.popleft()
+        approach = Approach(address, self._destination, self._thread, self._reached, self._missed)
+        self._running.append(approach)
+        self._wait()
         try:
-            self._socket.do_handshake()
-        except ssl.SSLWantReadError:
-            self._watch(READ)
-        except ssl.SSLWantWriteError:
-            self._watch(WRITE)
+            approach.start()
         except OSError as error:
-            self._fail(why_failed(error, self._answer))
-        else:
-            self._open()
+            self._running.remove(approach)
+            self._do_without(address, error)
 
-    def _open(self) -> None:
-        opened, self._socket = self._socket, None
-        assert opened is not None
-        self._over = True
-        self._thread.forget(opened.fileno())
-        self._opened(opened)
+    def _wait(self) -> None:
+        """Try the next one in a while, if one is left."""
+        self._due = self._clock() + _ALONE_S if self._left else NEVER
+        if self._left:
+            self._thread.tick_at(self, self._due)
+
+    def tick(self, now: float) -> float:
+        """Try one more address; see `Timed.tick`."""
+        if now >= self._due:
+            self._due = NEVER
+            self._try_next()
+        return self._due
+
+    def _do_without(self, address: Address, error: OSError) -> None:
+        """Go on though there is no socket for *address*."""
+        trouble = Trouble(f"no socket: {error.strerror or error}")
+        if not is_shortage(error):
+            self._note(address, trouble)
+        elif self._running:  # one of these gives its descriptor back, sooner or later
+            self._left.appendleft(address)
+            self._wait()
+        else:
+            self._fail(trouble)
+
+    def _missed(self, approach: Approach, trouble: Trouble) -> None:
+        self._running.remove(approach)
+        self._note(approach.address, trouble)
+
+    def _note(self, address: Address, trouble: Trouble) -> None:
+        self._misses.append((address, trouble))
+        if self._left:  # posted, since a thousand that fail at once must not hold up other connections
+            self._thread.post(self._try_next, None)
+        elif not self._running:
+            self._fail(_joined(self._misses))
+
+    def _give_up(self, approach: Approach) -> None:
+        approach.abandon()
+        self._misses.append((approach.address, Trouble(f"no answer while {approach.stage.text}", approach.stage.about)))
+
+    def _reached(self, approach: Approach, opened: socket.socket) -> None:
+        self._running.remove(approach)
+        self.abandon()
+        self._opened(opened, approach.address)
 
     def _fail(self, trouble: Trouble) -> None:
         self.abandon()
@@ -151,16 +159,26 @@ class Dial:
 
     def abandon(self) -> None:
         """Give up, and tell nobody."""
-        self._over = True
-        self._drop()
+        self._over, self._due = True, NEVER
+        self._thread.tick_never(self)
+        for approach in self._running:
+            approach.abandon()
 
-    def _watch(self, events: int) -> None:
-        assert self._socket is not None
-        assert self._thread.poller is not None
-        self._thread.poller.watch(self._socket.fileno(), events)
 
-    def _drop(self) -> None:
-        opened, self._socket = self._socket, None
-        if opened is not None:
-            self._thread.forget(opened.fileno())
-            opened.close()
+def _joined(troubles: Sequence[tuple[Address, Trouble]]) -> Trouble:
+    """Make one of all *troubles*, of which equal ones are told once; that of a sole address does without it."""
+    if len(troubles) == 1:
+        return troubles[0][1]
+    at: dict[str, list[Address]] = {}
+    about: dict[str, None] = {}
+    for address, trouble in troubles:
+        at.setdefault(trouble.text, []).append(address)
+        about |= dict.fromkeys(trouble.about)
+    told = [f"{text} ({_some(addresses)})" for text, addresses in at.items()]
+    more = [f"and {len(told) - _MOST_REASONS} more"] if len(told) > _MOST_REASONS else []
+    return Trouble("; ".join(told[:_MOST_REASONS] + more), tuple(about))
+
+
+def _some(addresses: list[Address]) -> str:
+    first = place(addresses[0])
+    return first if len(addresses) == 1 else f"{first} and {len(addresses) - 1} more"

@@ -49,6 +49,12 @@ def too_slow(stage: str) -> Trouble:
     return Trouble(f"{stage}, which the provider may not speak there", _WHERE)
 
 
+def disagreed(speaks: str) -> Trouble:
+    """Say that the peer has not agreed to speak *speaks* by TLS."""
+    text = f"the provider speaks TLS there, but not HTTP/2 as gRPC does: it agreed to no ALPN protocol {speaks}"
+    return Trouble(text, ("protocol", "urls"))
+
+
 def why_refused(error: Exception) -> Trouble | None:
     """Say why the peer refused what this side showed of itself; None where it did not."""
     if isinstance(error, ssl.SSLError) and _REFUSAL.search(error.reason or ""):

@@ -60,6 +60,7 @@ class Leading(Generic[LedT]):
         send: Sends a call, and notes it in *running*.
         give_up: Ends a call with the exception that was raised meanwhile.
         adopt: Called on the I/O thread with a call whose leader could not finish it.
+        rest: Called there, for who holds the connection, where nobody has led for some milliseconds.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Leading(Generic[LedT]):
         send: Callable[[LedT], None],
         give_up: Callable[[LedT, BaseException], None],
         adopt: Callable[[LedT], None],
+        rest: Callable[[], None] | None = None,
     ) -> None:
         self._owner = owner
         self._stream = stream
@@ -83,6 +85,7 @@ class Leading(Generic[LedT]):
         self._send = send
         self._give_up = give_up
         self._adopt = adopt
+        self._rest = rest
         self._resumes = False  # a tick is planned or due; belongs to whoever holds the connection
 
     def lead(self, call: LedT) -> bool:
@@ -157,6 +160,8 @@ class Leading(Generic[LedT]):
                     return until
                 self._stream.watch(READ)
             self._resumes = False
+            if self._rest is not None:
+                self._rest()
             return NEVER
         finally:
             self._owner.leave()

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from .io_thread import LONGEST_SLEEP_S, IoThread
@@ -49,6 +50,14 @@ class Ownership:
         if self._lock.acquire(False):  # the holder may have looked just before the lines above
             self.leave()
         return False
+
+    def hold(self, function: Callable[[Any], object], argument: Any) -> None:
+        """Take the state for ``function(argument)``, now or on the I/O thread once its holder has handed over."""
+        if self.enter(partial(self.hold, function), argument):
+            try:
+                function(argument)
+            finally:
+                self.leave()
 
     def leave(self) -> None:
         """Hand over."""

@@ -13,11 +13,10 @@ from ...call.provider import Provider
 from ..api import ConnectionCounts, Providers, TransportParts
 from ..bound import Bound, BoundT, Shared, SharedConnections
 from ..certificates import client_context
+from .destination import LOCAL, Destination, Tls, place_of
 from .io_thread import IoThread
 
 Address = tuple[str, int]
-Tls = tuple[ssl.SSLContext, str]
-"""With what to speak TLS, and whose certificate the provider has to show."""
 
 _OWN = itertools.count(1)
 
@@ -45,18 +44,16 @@ class ConnectionKind(Protocol[SettingsT, MadeT_co]):
 
     Attributes:
         protocol: Its name, for the thread and the log.
-        alpn: What TLS offers to speak, nothing for no choice.
+        alpn: To what the provider has to agree by TLS, "" for nothing.
     """
 
     protocol: str
-    alpn: tuple[str, ...]
+    alpn: str
 
     def settings(self, policy: ReferencePolicy, own: int) -> SettingsT:
         """Give the settings of a reference's connections; *own* is 0, or the number of one that it does not share."""
 
-    def open(
-        self, address: Address, settings: SettingsT, thread: IoThread, parts: TransportParts, tls: Tls | None
-    ) -> MadeT_co:
+    def open(self, destination: Destination, settings: SettingsT, thread: IoThread, parts: TransportParts) -> MadeT_co:
         """Make a connection, which connects at its first call."""
 
 
@@ -87,7 +84,7 @@ class Pool(Generic[SettingsT, PooledT]):
         if policy.ssl is not None and policy.ssl not in self._contexts:
             context = client_context(policy, policy.ssl)
             if self._kind.alpn:
-                context.set_alpn_protocols(self._kind.alpn)
+                context.set_alpn_protocols([self._kind.alpn])
             self._contexts[policy.ssl] = context
 
     def connections(self, provider: Provider, policy: ReferencePolicy) -> tuple[PooledT, ...]:
@@ -96,15 +93,19 @@ class Pool(Generic[SettingsT, PooledT]):
         return tuple(connection for connection in found if connection is not None)
 
     def _connection(self, provider: Provider, tls: SslPolicy | None, settings: SettingsT) -> PooledT | None:
-        address = (provider.endpoint.host, provider.endpoint.port)
+        address = place_of(provider.endpoint)
         connection = self._shared.get((address, settings, tls), provider, lambda: self._made(address, settings, tls))
         if connection is not None:
             connection.serve(provider)
         return connection
 
     def _made(self, address: Address, settings: SettingsT, tls: SslPolicy | None) -> PooledT:
-        named = None if tls is None else (self._contexts[tls], tls.server_name or address[0])
-        return self._kind.open(address, settings, self._thread, self._parts, named)
+        destination = Destination(*address, None if tls is None else self._tls(tls, address))
+        return self._kind.open(destination, settings, self._thread, self._parts)
+
+    def _tls(self, tls: SslPolicy, address: Address) -> Tls:
+        host, port = address
+        return Tls(self._contexts[tls], tls.server_name or (host if port else LOCAL), self._kind.alpn)
 
     def bound(self, bind: Callable[[Provider], BoundT], providers: Providers) -> Bound[BoundT]:
         """Make what keeps the work of *bind* for each provider; see `SharedConnections.bound`."""

@@ -120,16 +120,22 @@ class Stream(Generic[WatchedT]):
             return None
         return Trouble(f"the provider speaks no {self._speaks} there: it answers like {spoken}", ("protocol", "urls"))
 
-    def send(self, frame: bytes) -> int:
-        """Send *frame* where nothing waits, and return its number; only what does not leave at once is queued."""
+    def send(self, frame: bytes, before: bytes = b"") -> int:
+        """Send *before* and *frame* where nothing waits; only what does not leave at once is queued.
+
+        Returns:
+            The number of *frame*.
+        """
         assert self._socket is not None
         outbox = self._outbox
         try:
-            taken = self._socket.send(frame)
+            taken = self._socket.send(before + frame if before else frame)
         except OSError:  # `write` meets it again, and says what it means
             taken = 0
-        if taken == len(frame):
+        if taken == len(before) + len(frame):
             return outbox.pass_by()
+        if before:
+            outbox.put(before)
         number = outbox.put(frame)
         if taken:
             outbox.pending()

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import grpc
 
-from callahead.config.policy import TARGET, ReferencePolicy, SslPolicy
+from callahead.config.policy import ReferencePolicy, SslPolicy
+from callahead.config.values.text import is_target
 
 from ...call.provider import Provider
 from ...errors import ConsumerClosed, RpcError, TransportError
@@ -19,6 +20,7 @@ from ..api import Providers
 from ..bound import Bound, BoundT, SharedConnections
 from ..certificates import client_context, content
 from ..request_limit import Room
+from ..tcp.destination import LOCAL
 
 OpenChannel = Callable[[str, tuple[tuple[str, int | str], ...], grpc.ChannelCredentials | None], grpc.Channel]
 """Makes a channel to ``host:port`` of gRPC channel arguments and credentials, None for a plain one."""
@@ -33,6 +35,9 @@ _OWN = itertools.count(1)
 
 # Among the addresses that gRPC itself resolves; without it the first that can be reached takes all calls.
 _IN_TURN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
+
+# In place of the path of a Unix socket, escaped, which not every server takes for a host.
+_LOCAL = (("grpc.default_authority", LOCAL),)
 
 _FORK_SUPPORT = "GRPC_ENABLE_FORK_SUPPORT"
 _NO = ("0", "false", "no", "off", "f", "n")
@@ -115,7 +120,9 @@ def _options(policy: ReferencePolicy) -> tuple[tuple[str, int | str], ...]:
             ("grpc.keepalive_time_ms", policy.transport.keepalive_ms),
             ("grpc.keepalive_timeout_ms", policy.transport.keepalive_timeout_ms),
         ]
-    if any(TARGET in url for url in policy.urls) and policy.default.loadbalance == "roundrobin":
+    if not policy.transport.http_proxy:
+        options.append(("grpc.enable_http_proxy", 0))
+    if any(map(is_target, policy.urls)) and policy.default.loadbalance == "roundrobin":
         options.append(("grpc.service_config", _IN_TURN))
     if policy.ssl is not None and policy.ssl.server_name is not None:
         options.append(("grpc.ssl_target_name_override", policy.ssl.server_name))
@@ -317,7 +324,10 @@ class SharedChannels:
         if _Process.stuck:
             raise TransportError(f"gRPC cannot be used in this forked process, {_Process.stuck}", not_sent=True)
         _Process.used = True
-        return self._open_channel(address, kind.options + self._mark, kind.credentials)
+        options = kind.options + self._mark
+        if address.startswith("unix") and (kind.ssl is None or kind.ssl.server_name is None):
+            options += _LOCAL
+        return self._open_channel(address, options, kind.credentials)
 
     def bound(self, bind: Callable[[Provider], BoundT], providers: Providers) -> Bound[BoundT]:
         """Make what keeps the work of *bind* for each provider; see `SharedConnections.bound`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from callahead.config.policy import ReferencePolicy
 
@@ -17,6 +17,9 @@ from .remote import without_answer
 
 if TYPE_CHECKING:
     from ...interface.java import JavaSignature
+
+_SMALL: Final = 256  # what fewer bytes are made of weighs no more than the rest of a call
+_new = tuple.__new__
 
 Builder = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 """Makes a request of the arguments of a call."""
@@ -62,11 +65,17 @@ class Messages:
         self.types = types
         self._build = build
         self._policy = policy
+        self._most = policy.max_request_bytes
+        # A serializer that is not known may make little of much.
+        self._small = 0 if types.request_class is None else _SMALL
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> EncodedCall:
         """Serialize the arguments; see `MethodTransport.encode`."""
-        message = self.serialize(args, kwargs)
-        return EncodedCall(message, outweighs(len(message), args, kwargs))
+        message = self._serialize(self._build(args, kwargs))
+        size = len(message)
+        if size <= self._small or (len(args) == 1 and args[0] is message):
+            return _new(EncodedCall, (message, 0, None))
+        return EncodedCall(message, outweighs(size, args, kwargs))
 
     def serialize(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
         """Make the bytes of one request, which may be one of a stream."""
@@ -80,7 +89,8 @@ class Messages:
         except Exception as error:
             text = f"{type(request).__name__} cannot be serialized for {self.types.path}: {error}"
             raise SerializationError(text, not_sent=True) from error
-        check_request_size(len(data), self._policy)
+        if len(data) > self._most:
+            check_request_size(len(data), self._policy)
         return data
 
     def decode(self, data: bytes | None, attempt: Attempt, metadata: Mapping[str, Any]) -> Outcome:

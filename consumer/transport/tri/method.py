@@ -110,7 +110,7 @@ class TriMethod:
 
     def elsewhere(self, read: Callable[[], None], attempt: Attempt) -> None:
         """Call *read*, which reads a large answer to *attempt*, on a thread that serves no channel."""
-        read_elsewhere(read, attempt.record, self._parts.callbacks)
+        read_elsewhere(read, attempt, self._parts.callbacks)
 
     def soon(self, function: Callable[[], None]) -> None:
         """Call *function* on a thread that serves no channel."""

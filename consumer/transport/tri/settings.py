@@ -10,6 +10,7 @@ from callahead.config.settings import (
     Duration,
     DurationOrZero,
     File,
+    Flag,
     Folders,
     Module,
     Size,
@@ -24,7 +25,7 @@ _JAVA: Final = "describe the Java interface by stub, parameter_types or generic"
 class TriSettings(TransportSettings):
     """Who carries the calls, pings of the connection, a limit, and where the types of messages come from."""
 
-    targets: ClassVar[tuple[str, ...]] = ("dns", "xds")
+    targets: ClassVar[tuple[str, ...]] = ("dns", "unix", "unix-abstract", "xds")
     knows_sent: ClassVar[str] = "by http2 once it has left; by grpcio where sent is true, else with the answer"
 
     carrier: Annotated[str, *choice("grpcio", "http2")] = setting(
@@ -35,6 +36,7 @@ class TriSettings(TransportSettings):
         20_000, "longest wait for the answer to a ping; default 20s", key="keepalive_timeout"
     )
     max_metadata_bytes: Size = setting(65_536, "largest headers, or trailers, of an answer; default 64KiB")
+    http_proxy: Flag = setting(True, "obey the variables http_proxy, grpc_proxy and so on; default true")
     module: Module | None = setting(
         None, "module of generated messages, such as shop.foo_pb2", after="stub", instead=_JAVA, in_consumer=False
     )

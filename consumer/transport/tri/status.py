@@ -154,7 +154,8 @@ def _hint(ended: Ended, policy: ReferencePolicy) -> str:
 
 
 def _port_of(address: str) -> str:
-    return f":{address.rpartition(':')[2]}:"
+    """Give what gRPC core names of an address, between colons: its port, or the path of a Unix socket."""
+    return f":{address.rpartition(':')[2].removeprefix('//')}:"
 
 
 def _last_error(text: str) -> str:

@@ -49,6 +49,21 @@ class Data(NamedTuple):
     ended: bool
 
 
+class Answer(NamedTuple):
+    """Headers, one frame of data and trailers that came together: a whole answer, as nearly all are, in one event.
+
+    Attributes:
+        head: As that of `Headers`.
+        data: As that of `Data`, without padding, and not empty.
+        tail: What ``parse`` made of the trailers; the peer says no more.
+    """
+
+    stream: int
+    head: Any
+    data: bytes
+    tail: Any
+
+
 class Reset(NamedTuple):
     """The peer gave a stream up, by an error code."""
 
@@ -112,6 +127,7 @@ Event = (
     Headers
     | OversizedHeaders
     | Data
+    | Answer
     | Reset
     | WindowUpdate
     | Settings

@@ -7,6 +7,9 @@ from typing import Final, NamedTuple
 
 PREFIX: Final = struct.Struct(">BI")
 PREFIX_BYTES: Final = 5
+_SMALL_BYTES: Final = 512
+"""Pieces of a message that are smaller are joined at once: as objects they would take many times their bytes."""
+
 _unpack = PREFIX.unpack_from
 
 
@@ -62,7 +65,11 @@ class MessageReader:
             MessageTooLarge: As soon as its length is there.
             BadMessage: A flag is neither 0 nor 1.
         """
-        self._parts.append(data)
+        parts = self._parts
+        if parts and len(data) < _SMALL_BYTES and len(parts[-1]) < _SMALL_BYTES:
+            parts[-1] += data
+        else:
+            parts.append(data)
         self.held += len(data)
         return [] if self.held < self._needed else self._cut()
 

@@ -23,6 +23,9 @@ _INDEXED: Final = 0x80
 _WITH_INDEXING: Final = 0x40
 _TABLE_SIZE: Final = 0x20
 
+_MOST_RESIZES: Final = 2
+"""So often the size of the table may change before a block. Source: RFC 7541, 4.2."""
+
 _SHORT: Final = 12
 """Such strings are mostly names, which come again and again."""
 
@@ -49,19 +52,20 @@ def decode_block(block: bytes, most: int) -> Fields:
         TooLarge: With what has been read until then.
     """
     fields: list[Field] = []
-    at, size = 0, 0
+    at = size = resized = 0
     while at < len(block):
         first = block[at]
         if first & _INDEXED:
             index, at = _integer(block, at, 0x7F)
             field = _indexed(index)
         elif first & _WITH_INDEXING:
-            field, at = _literal(block, at, 0x3F)
+            field, at = _literal(block, at, first & 0x3F, 0x3F)
         elif first & _TABLE_SIZE:
-            at = _resize(block, at, is_late=bool(fields))
+            at = _resize(block, at, is_late=bool(fields) or resized == _MOST_RESIZES)
+            resized += 1
             continue
         else:
-            field, at = _literal(block, at, 0x0F)
+            field, at = _literal(block, at, first & 0x0F, 0x0F)
         size += len(field[0]) + len(field[1]) + FIELD_BYTES
         if size > most:
             raise TooLarge(size)
@@ -103,12 +107,13 @@ def _resize(block: bytes, at: int, *, is_late: bool) -> int:
     return at
 
 
-def _literal(block: bytes, at: int, mask: int) -> tuple[Field, int]:
-    index, at = _integer(block, at, mask)
+def _literal(block: bytes, at: int, index: int, mask: int) -> tuple[Field, int]:
+    """Read a field of which the name is new, or that of entry *index*, of which that are the bits of *mask*."""
     if index:
+        index, at = _integer(block, at, mask)
         name = _indexed(index)[0]
     else:
-        name, at = _string(block, at)
+        name, at = _string(block, at + 1)
     value, at = _string(block, at)
     return (name, value), at
 
@@ -116,13 +121,17 @@ def _literal(block: bytes, at: int, mask: int) -> tuple[Field, int]:
 def _string(block: bytes, at: int) -> tuple[bytes, int]:
     if at >= len(block):
         raise _wrong("it ends where a string should be")
-    is_huffman = block[at] & _HUFFMAN
-    length, at = _integer(block, at, 0x7F)
+    first = block[at]
+    length = first & 0x7F
+    if length == 0x7F:
+        length, at = _integer(block, at, 0x7F)
+    else:
+        at += 1
     end = at + length
     if end > len(block):
         raise _wrong(f"a string of {length} bytes goes beyond its end")
     text = block[at:end]
-    if not is_huffman:
+    if first < _HUFFMAN:
         return text, end
     return (_decode_short(text) if length <= _SHORT else decode_huffman(text)), end
 

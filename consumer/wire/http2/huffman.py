@@ -20,6 +20,12 @@ _LENGTHS: Final = (
 _END: Final = 256
 _LONGEST_PADDING: Final = 7
 _NOTHING: Final = -1
+_MOST_KNOWN: Final = 8192
+_KNOWN: Final[dict[int, tuple[int, bytes]]] = {}
+"""The state after one more byte and the symbols that it completes, by the state before and that byte.
+
+What ASCII text needs is some hundred of these; all would be as many as there are pairs of a state and a byte.
+"""
 
 _Step = tuple[int, int]
 """The state after four more bits, and the symbol that they complete, -1 for none."""
@@ -31,18 +37,25 @@ def decode_huffman(data: bytes) -> bytes:
     Raises:
         Violation: It holds the end's word, or what is left over at its end is no padding.
     """
-    steps, last = _table()
+    known = _KNOWN
     state, out = 0, bytearray()
     for byte in data:
-        state, symbol = steps[state | byte >> 4]
-        if symbol >= 0:
-            out.append(symbol)
-        state, symbol = steps[state | byte & 15]
-        if symbol >= 0:
-            out.append(symbol)
-    if state not in last:
+        state, symbols = known.get(state << 8 | byte) or _learn(state, byte)
+        out += symbols
+    if state not in _table()[1]:
         raise Violation(COMPRESSION_ERROR, "a string of a header ends in the midst of a Huffman word")
     return bytes(out)
+
+
+def _learn(state: int, byte: int) -> tuple[int, bytes]:
+    """Go a whole byte on from *state*, and keep how, as long as what is kept is little."""
+    steps = _table()[0]
+    half, first = steps[state | byte >> 4]
+    after, second = steps[half | byte & 15]
+    learnt = after, bytes(symbol for symbol in (first, second) if symbol >= 0)
+    if len(_KNOWN) < _MOST_KNOWN:
+        _KNOWN[state << 8 | byte] = learnt
+    return learnt
 
 
 @cache

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
-from .static_table import Field, Fields
+from .static_table import Fields
 
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _FORBIDDEN: Final = re.compile(rb"[\0\r\n]")
@@ -25,7 +26,13 @@ def malformed(fields: Fields) -> str:
         if _STATUSES.fullmatch(fields[0][1]) is None or fields[0][1] == b"101":
             return f"a status of {_shown(fields[0][1])}"
         rest = fields[1:]
-    return next((wrong for field in rest if (wrong := _wrong(field))), "")
+    for name, value in rest:
+        wrong = _known_name(name) if len(name) <= _SHOWN else _wrong_name(name)
+        if wrong:
+            return wrong
+        if _FORBIDDEN.search(value):
+            return f"a value of {_shown(name)} with a line break or NUL in it"
+    return ""
 
 
 def is_informational(fields: Fields) -> bool:
@@ -33,13 +40,13 @@ def is_informational(fields: Fields) -> bool:
     return bool(fields) and fields[0][0] == _STATUS and fields[0][1].startswith(b"1")
 
 
-def _wrong(field: Field) -> str:
-    name, value = field
+def _wrong_name(name: bytes) -> str:
     if _NAME.fullmatch(name) is None:
         return f"a header that is called {_shown(name)}"
-    if _FORBIDDEN.search(value):
-        return f"a value of {_shown(name)} with a line break or NUL in it"
     return f"a header {_shown(name)}, which HTTP/2 has not" if name in _OF_CONNECTIONS else ""
+
+
+_known_name = lru_cache(256)(_wrong_name)
 
 
 def _shown(text: bytes) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ...errors import RemoteProtocolError
 from .events import (
+    Answer,
     BadStream,
     Broken,
     Data,
@@ -60,9 +61,18 @@ _SKIPPED: Final = 16
 
 _KEPT_BLOCKS: Final = 256
 _KEPT_BLOCK_BYTES: Final = 1024
+_KEPT_BYTES: Final = 32 * 1024
+"""Of all blocks that are kept; what is made of one may take a hundred times as much."""
+
+_WEIGHED_BYTES: Final = 64
+"""Headers that were read for nothing weigh as much as a frame without use for each so many bytes of them."""
+
+_HEAVIEST: Final = 1000
+
 _SHOWN_BYTES: Final = 200
 _PING_BYTES: Final = 8
 _STREAM: Final = 0x7FFFFFFF
+_LAST: Final = END_HEADERS | END_STREAM
 _number = struct.Struct(">I").unpack_from
 _two = struct.Struct(">II").unpack_from
 _settings = struct.Struct(">HI").iter_unpack
@@ -76,6 +86,8 @@ _Payload = tuple[int, int, bytes]
 class Http2Reader:
     """Cuts one connection's bytes into frames, and says what each means; the same for any split of the bytes.
 
+    But for one thing: an answer whose three frames come together is one event, `Answer`, where its headers are known.
+
     A peer costs no more than it is worth: a frame is at most 16 KiB, headers at most what was allowed, and one that
     keeps on sending what says nothing is hung up on. Not for use by two threads at once.
 
@@ -86,11 +98,12 @@ class Http2Reader:
     Attributes:
         opened: The highest stream that this side has opened; the caller's to set.
         is_broken: `Broken` was given; everything that follows is dropped.
+        was_answered: The peer has sent headers of an answer.
     """
 
     __slots__ = (
-        "_block", "_block_flags", "_block_size", "_block_stream", "_continues", "_events", "_held", "_idle", "_known",
-        "_max_headers", "_parse", "_rare", "_useful", "_was_greeted", "is_broken", "opened",
+        "_block", "_block_flags", "_block_size", "_block_stream", "_continues", "_events", "_held", "_idle", "_kept",
+        "_known", "_max_headers", "_parse", "_rare", "_useful", "_was_greeted", "is_broken", "opened", "was_answered",
     )  # fmt: skip
 
     def __init__(self, parse: Callable[[Fields], Any], max_headers: int) -> None:
@@ -102,9 +115,9 @@ class Http2Reader:
         self._continues = self._was_greeted = False
         self._block: list[bytes] = []
         self._block_flags = self._block_stream = self._block_size = 0
-        self._idle = self._useful = 0
+        self._idle = self._useful = self._kept = 0
         self.opened = 0
-        self.is_broken = False
+        self.is_broken = self.was_answered = False
         self._rare: dict[int, Callable[[_Payload], None]] = {
             DATA: self._read_data,
             HEADERS: self._read_headers,
@@ -126,6 +139,14 @@ class Http2Reader:
     def credit(self, frames: int) -> None:
         """Note that this side has sent so many *frames* to which a peer may well say something."""
         self._useful += frames
+
+    def charge(self, frames: int) -> None:
+        """Note that what the peer said has cost as much as so many *frames* without use.
+
+        Raises:
+            Violation: It has cost too much by now.
+        """
+        self._count_idle(frames)
 
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes, and give the events that they complete, in order."""
@@ -167,11 +188,35 @@ class Http2Reader:
                     head = known.get(data[start:at])
                     if head is not None:
                         self._useful += 1
-                        append(new(Headers, (stream, head, flags != END_HEADERS)))
+                        if flags == END_HEADERS and (behind := self._join(data, at, stream, head)):
+                            at = behind
+                        else:
+                            append(new(Headers, (stream, head, flags != END_HEADERS)))
                         continue
             self._read_rare(kind, (flags, stream & _STREAM, data[start:at]))
             greeted = self._was_greeted
         return data[at:] if at else data
+
+    def _join(self, data: bytes, at: int, stream: int, head: Any) -> int:
+        """Take the rest of an answer that begins with *head*; returns where it ends, 0 where it is not whole or odd."""
+        end, start = len(data), at + FRAME_BYTES
+        if end < start:
+            return 0
+        word, flags, of = _unpack(data, at)
+        stop = start + (word >> 8)
+        last = stop + FRAME_BYTES
+        if of != stream or flags or word & 0xFF != DATA or not start < stop <= start + DEFAULT_FRAME or end < last:
+            return 0
+        word, flags, of = _unpack(data, stop)
+        behind: int = last + (word >> 8)
+        if of != stream or flags != _LAST or word & 0xFF != HEADERS or behind > end or behind > last + DEFAULT_FRAME:
+            return 0
+        block = data[last:behind]
+        if (tail := self._known.get(block)) is None and (tail := self._learn(block, flags)) is None:
+            return 0
+        self._useful += 2
+        self._events.append(_new(Answer, (stream, head, data[start:stop], tail)))
+        return behind
 
     def _read_rare(self, kind: int, frame: _Payload) -> None:
         if self._continues is not (kind == CONTINUATION) or (self._continues and frame[1] != self._block_stream):
@@ -184,11 +229,11 @@ class Http2Reader:
         else:
             read(frame)
 
-    def _count_idle(self) -> None:
+    def _count_idle(self, weight: int = 1) -> None:
         if self._useful:
             self._idle = max(0, self._idle - _WORTH * self._useful)
             self._useful = 0
-        self._idle += 1
+        self._idle += weight
         if self._idle > _MOST_IDLE:
             raise Violation(ENHANCE_YOUR_CALM, f"it has sent {_MOST_IDLE} frames that say nothing")
 
@@ -240,22 +285,39 @@ class Http2Reader:
                 self._read_block(stream, block, self._block_flags)
 
     def _read_block(self, stream: int, block: bytes, flags: int) -> None:
-        if (head := self._known.get(block)) is None:
-            try:
-                fields = decode_block(block, self._max_headers)
-            except TooLarge as error:
-                self._oversized(stream, error.size)
-                return
-            if wrong := malformed(fields):
-                self._blame(stream, PROTOCOL_ERROR, f"it answered with {wrong}")
-                return
-            if is_informational(fields) and not flags & END_STREAM:
-                self._count_idle()
-                return
-            head = self._parse(fields)
-            self._keep(block, head)
+        if (head := self._known.get(block)) is None and (head := self._learn(block, flags)) is None:
+            self._judge(stream, block)
+            return
         self._useful += 1
         self._events.append(Headers(stream, head, flags & END_STREAM != 0))
+
+    def _learn(self, block: bytes, flags: int) -> Any:
+        """Parse headers that are as they should be; None where `_judge` has something to say of them."""
+        try:
+            fields = decode_block(block, self._max_headers)
+        except (TooLarge, Violation):
+            return None
+        says_wait = is_informational(fields)
+        if malformed(fields) or (says_wait and not flags & END_STREAM):
+            return None
+        head = self._parse(fields)
+        if not says_wait:  # or the same where it is no end would be found, and taken for an answer
+            self._keep(block, head)
+        self.was_answered = True
+        return head
+
+    def _judge(self, stream: int, block: bytes) -> None:
+        """Say what is wrong with headers, or count those that say nothing yet."""
+        self._count_idle(min(len(block) // _WEIGHED_BYTES, _HEAVIEST))
+        try:
+            wrong = malformed(decode_block(block, self._max_headers))
+        except TooLarge as error:
+            self._oversized(stream, error.size)
+            return
+        if wrong:
+            self._blame(stream, PROTOCOL_ERROR, f"it answered with {wrong}")
+        else:
+            self._count_idle()
 
     def _oversized(self, stream: int, size: int) -> None:
         self._count_idle()
@@ -263,8 +325,10 @@ class Http2Reader:
 
     def _keep(self, block: bytes, head: Any) -> None:
         if len(block) <= _KEPT_BLOCK_BYTES:
-            if len(self._known) >= _KEPT_BLOCKS:
+            self._kept += len(block)
+            if len(self._known) >= _KEPT_BLOCKS or self._kept > _KEPT_BYTES:
                 self._known.clear()
+                self._kept = len(block)
             self._known[block] = head
 
     def _blame(self, stream: int, code: int, text: str) -> None:

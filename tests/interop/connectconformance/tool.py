@@ -5,18 +5,17 @@ Nothing of the suite is copied here: its Go module is fetched and built, once, i
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from tests.interop import built
 
 __all__ = ["CASES", "ConformanceFailed", "Summary", "missing", "run"]
 
@@ -45,7 +44,7 @@ CASES: Final = _HERE / "cases"
 
 
 class ConformanceFailed(RuntimeError):
-    """The suite could not be fetched, built or run; the message ends with what was said last."""
+    """The suite could not be run; the message ends with what was said last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,7 @@ def missing() -> str | None:
 
     Go is not needed any more once the suite was built.
     """
-    if _program().exists() or _go_program() is not None:
+    if _program().exists() or built.go_program() is not None:
         return None
     return f"connectconformance is built by {_INSTALL}"
 
@@ -86,7 +85,8 @@ def run(client: str, *arguments: str) -> Summary:
     """Run the suite over *client*, which ``client.py`` knows; *arguments* are more of the suite's own.
 
     Raises:
-        ConformanceFailed: It could not be built, or came to no summary.
+        BuildFailed: It could not be built.
+        ConformanceFailed: It came to no summary.
     """
     _build()
     command = [
@@ -140,8 +140,7 @@ def _count(pattern: re.Pattern[str], said: str) -> int:
 
 
 def _cache() -> Path:
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches) / "callahead" / f"connectconformance-{VERSION}"
+    return built.cache(f"connectconformance-{VERSION}")
 
 
 def _program() -> Path:
@@ -155,46 +154,17 @@ def _generated() -> Path:
 
 def _build() -> None:
     """Build what is not built yet; safe to call from several processes at once."""
-    _cache().mkdir(parents=True, exist_ok=True)
-    with _locked(_cache() / "build.lock"):
+    with built.building(_cache()):
         if not _program().exists():
-            _go("install", f"{_MODULE}/cmd/connectconformance@{VERSION}")
+            built.go(["install", f"{_MODULE}/cmd/connectconformance@{VERSION}"], _cache(), GOBIN=str(_cache()))
         if not (_generated() / "done").exists():
             _generate()
 
 
 def _generate() -> None:
-    sources = Path(json.loads(_go("mod", "download", "-json", f"{_MODULE}@{VERSION}"))["Dir"]) / "proto"
-    made = _generated()
+    said = built.go(["mod", "download", "-json", f"{_MODULE}@{VERSION}"], _cache())
+    sources, made = Path(json.loads(said)["Dir"]) / "proto", _generated()
     made.mkdir(exist_ok=True)
     options = [f"--proto_path={sources}", f"--python_out={made}", f"--grpc_python_out={made}"]
-    _said([sys.executable, "-m", "grpc_tools.protoc", *options, *_PROTOS])
+    built.run([sys.executable, "-m", "grpc_tools.protoc", *options, *_PROTOS], _cache())
     (made / "done").touch()
-
-
-def _go(*arguments: str) -> str:
-    return _said([_go_program() or "go", *arguments])
-
-
-def _go_program() -> str | None:
-    """Find Go on the path, or beside this Python, where a package may have brought it."""
-    return shutil.which("go") or shutil.which("go", path=Path(sys.executable).parent)
-
-
-def _said(command: Sequence[str]) -> str:
-    """Run *command* outside of any Go module, and return what it said."""
-    environment = os.environ | {"GOBIN": str(_cache()), "GOFLAGS": "-buildvcs=false"}
-    done = subprocess.run(
-        command, cwd=_cache(), env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        said = (done.stdout + done.stderr)[-4000:]
-        raise ConformanceFailed(f"{' '.join(command)} ended with {done.returncode}:\n{said}")
-    return done.stdout
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -138,7 +138,7 @@ EXPERIMENTS: Final = (
     ),
     Experiment(
         number=19, name="clock", run=processes.stopped,
-        fault="the client itself is stopped; over dubbo the time of day jumps by an hour whenever it is read",
+        fault="the client itself is stopped; but for tri the time of day jumps by an hour whenever it is read",
         holds="no call ends early or late",
     ),
     Experiment(

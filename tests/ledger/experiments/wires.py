@@ -104,7 +104,7 @@ def black_hole(run: Round) -> None:
     """Let an address take no connection and refuse none: beside a good provider, and alone."""
     provider = run.provider()
     with _black_hole() as port, network.black_route() as host:
-        nowhere = [f"{run.carrier.name}://{host}:{port}"] if host else []
+        nowhere = [f"{run.carrier.protocol}://{host}:{port}"] if host else []
         beside = Client(
             run.ledger, run.carrier, provider.url, provider.url_at(port), *nowhere, connect_timeout=300, timeout=900
         )

@@ -25,7 +25,9 @@ from callahead.config.check.models import (
 
 CONF = Path(__file__).parents[3] / "conf"
 GOLDEN = Path(__file__).parents[2] / "golden"
-TRIS = ["carrier", "keepalive", "keepalive_timeout", "max_metadata_bytes", "module", "proto", "proto_path"]
+TRIS = [
+    "carrier", "keepalive", "keepalive_timeout", "max_metadata_bytes", "http_proxy", "module", "proto", "proto_path",
+]  # fmt: skip
 SAMPLES = [CONF / "consumer.yml", CONF / "minimal.yml"]
 
 
@@ -205,9 +207,7 @@ def test_a_setting_of_one_protocol_says_so() -> None:
     properties = json_schema()["$defs"]["ReferenceModel"]["properties"]
     only = {key: schema["x-only-protocol"] for key, schema in properties.items() if "x-only-protocol" in schema}
     assert only == {
-        **dict.fromkeys(
-            ["carrier", "keepalive", "keepalive_timeout", "max_metadata_bytes", "module", "proto", "proto_path"], "tri"
-        ),
+        **dict.fromkeys(TRIS, "tri"),
         "heartbeat": "dubbo",
         **dict.fromkeys(["target", "arguments", "clients", "close", "threads", "queue"], "python"),
     }

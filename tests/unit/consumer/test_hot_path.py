@@ -9,29 +9,28 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
+from support.http2_frames import HEAD, OK, data, headers, message
+from support.http2_peer import Line, http2_peer, reply
+from support.python_calls import PythonCalls
 from support.shop import Shop
 
-from callahead import consumer
+from callahead.consumer import Consumer
 
 TESTS = Path(__file__).parents[2]
-OURS = str(Path(consumer.__file__).parent)
-TESTING = str(Path(OURS, "testing"))
 ROUNDS = 200
+AT_ONCE = 50
 # Whoever needs more for a feature lets those pay who use it.
-MOST = {"future": 28, "sync": 27}
+MOST = {"future": 28, "sync": 27, "http2 at once": 53, "http2 one by one": 75}
 
 
 @pytest.fixture(scope="module")
 def counts() -> dict[str, dict[str, int]]:
+    path = os.pathsep.join([str(TESTS), str(TESTS / "support" / "protos")])
     done = subprocess.run(
-        [sys.executable, __file__], env={**os.environ, "PYTHONPATH": str(TESTS)}, capture_output=True, check=True
+        [sys.executable, __file__], env={**os.environ, "PYTHONPATH": path}, capture_output=True, check=True
     )
     counts: dict[str, dict[str, int]] = json.loads(done.stdout)
     return counts
@@ -39,35 +38,55 @@ def counts() -> dict[str, dict[str, int]]:
 
 @pytest.mark.parametrize("way", MOST)
 def test_what_nobody_uses_costs_no_call(counts: dict[str, dict[str, int]], way: str) -> None:
-    """The parts of a plain call, from the reference to the transport and back."""
+    """The parts of a plain call, from the reference to the transport and back; over HTTP/2 to the socket and back."""
     assert sum(counts[way].values()) <= MOST[way], counts[way]
 
 
-def counted(function: Callable[[], Any]) -> dict[str, int]:
-    """Count the functions of the consumer that one call of *function* runs on this thread, by name."""
-    counts: Counter[str] = Counter()
+def scripted() -> dict[str, dict[str, int]]:
+    """Count what is above every transport."""
+    with Shop(lambda _: "answer") as shop:
+        method, calls = shop.foo.findFoo, PythonCalls()
+        future = calls.of(lambda: method.future(1).result(), 1, ROUNDS)
+        return {"future": future, "sync": calls.of(lambda: method.sync(1), 1, ROUNDS)}
 
-    def note(frame: FrameType, event: str, _: object) -> None:
-        code = frame.f_code
-        if event == "call" and code.co_filename.startswith(OURS) and not code.co_filename.startswith(TESTING):
-            counts[code.co_qualname] += 1
 
-    function()  # whatever is made once
-    sys.setprofile(note)
-    try:
-        for _ in range(ROUNDS):
-            function()
-    finally:
-        sys.setprofile(None)
-    return {name: count // ROUNDS for name, count in counts.items() if count >= ROUNDS}
+def over_http2() -> dict[str, dict[str, int]]:
+    """Count what is above the system."""
+    import helloworld_pb2 as pb  # where the process of its own finds it
+
+    calls = PythonCalls("callahead-tri-io")
+    with http2_peer(answer_together) as peer, Consumer(configuration(peer.url)) as consumer:
+        method = consumer.reference("greeter").say_hello
+        some, one = (pb.HelloRequest(name=name) for name in ("some", "one"))
+
+        def at_once() -> None:
+            futures = [method.future(some) for _ in range(AT_ONCE)]
+            for future in futures:
+                future.result()
+
+        together = calls.of(at_once, AT_ONCE, ROUNDS // AT_ONCE)
+        return {"http2 at once": together, "http2 one by one": calls.of(lambda: method(one), 1, ROUNDS)}
+
+
+def answer_together(line: Line) -> None:
+    """Answer so many calls at once, as who serves many does, or one whose request is another."""
+    waiting: list[bytes] = []
+    for stream in line.requests():
+        waiting += headers(stream, *HEAD), data(stream, message(reply("hello"))), headers(stream, *OK, ends=True)
+        if len(waiting) == 3 * AT_ONCE or line.read[-1].payload.endswith(b"one"):
+            line.send(*waiting)
+            waiting = []
+
+
+def configuration(url: str) -> dict[str, object]:
+    """One reference with nothing that is not there by default."""
+    greeter = {"interface": "helloworld.Greeter", "module": "helloworld_pb2", "url": url, "carrier": "http2"}
+    return {"references": {"greeter": greeter}}
 
 
 def main() -> None:
     """Print the counts of each way."""
-    with Shop(lambda _: "answer") as shop:
-        method = shop.foo.findFoo
-        ways = {"future": lambda: method.future(1).result(), "sync": lambda: method.sync(1)}
-        print(json.dumps({way: counted(call) for way, call in ways.items()}))
+    print(json.dumps({**scripted(), **over_http2()}))
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def test_what_call_sites_rely_on_and_names_of_code_cannot_be_changed(
     ruled.space.write(CONFIGURATORS, rule(f"timeout: 3000, {key}: 'os:abort'"))
     assert ruled.policy().timeout_ms == 3000
     assert (ruled.policy().is_async, ruled.policy().onreturn) == (before.is_async, before.onreturn)
-    assert f"rule {CONFIGURATORS}: passed over: {key}" in caplog.text
+    assert f"rule {CONFIGURATORS}: keys that have no effect here are passed over: {key}" in caplog.text
 
 
 def test_the_rule_of_the_service_goes_before_that_of_the_application(ruled: Ruled) -> None:

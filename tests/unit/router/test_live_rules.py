@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 from support.ruled import CONDITIONS, INTERFACE, Ruled
 
-from callahead.consumer import ConnectFailed, NoProviderAvailable
+from callahead.consumer import ConnectFailed, Consumer, NoProviderAvailable
 from callahead.consumer.router.live import keys_of, keys_of_provider
+from callahead.consumer.testing.scripted_transport import ScriptedTransport
+from callahead.registry import MemoryRegistry
 from callahead.registry.models import ServiceKey
 
 URLS = ("tri://h1:1?application=shop", "tri://h2:2?application=shop")
@@ -73,7 +75,7 @@ def test_keys_of_others_are_passed_over_and_told(ruled: Ruled, caplog: pytest.Lo
     assert ruled.asked()
     ruled.space.write(CONDITIONS, "conditions: ['=> port=2']\ntrafficDisable: true")
     assert ruled.asked() == {"h2:2"}
-    assert "keys that are not known here are passed over: trafficDisable" in caplog.text
+    assert "keys that have no effect here are passed over: trafficDisable" in caplog.text
 
 
 def test_where_rules_leave_nobody_the_error_says_which(ruled: Ruled) -> None:
@@ -188,8 +190,10 @@ def test_the_keys_are_those_of_dubbo() -> None:
         "web.configurators",
     }
     assert [key for *_, key in keys_of(ServiceKey("a.B"), "")] == ["a.B::.condition-router", "a.B::.configurators"]
-    assert [key for *_, key in keys_of_provider("shop", "web")] == ["shop.tag-router", "shop.condition-router"]
-    assert [key for *_, key in keys_of_provider("web", "web")] == ["web.tag-router"]
+    keys = ["shop.MESHAPPRULE", "shop.tag-router", "shop.script-router", "shop.condition-router"]
+    assert [key for *_, key in keys_of_provider("shop", "web")] == keys
+    keys_of_all = ["web.MESHAPPRULE", "web.tag-router", "web.script-router"]
+    assert [key for *_, key in keys_of_provider("web", "web")] == keys_of_all
 
 
 def test_what_is_obeyed_is_logged(ruled: Ruled, caplog: pytest.LogCaptureFixture) -> None:
@@ -199,6 +203,50 @@ def test_what_is_obeyed_is_logged(ruled: Ruled, caplog: pytest.LogCaptureFixture
     ruled.space.write(CONDITIONS, "conditions: ['=> port=2']")
     ruled.space.write(CONDITIONS, None)
     assert [one.getMessage() for one in caplog.records if one.name == "callahead.consumer.router"] == [
-        f"rule {INTERFACE}::.condition-router: obeyed from now on",
-        f"rule {INTERFACE}::.condition-router: gone",
+        f"registry main: rule {INTERFACE}::.condition-router: obeyed from now on",
+        f"registry main: rule {INTERFACE}::.condition-router: gone",
     ]
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [one.getMessage() for one in caplog.records if one.name == "callahead.consumer.router"]
+
+
+def test_what_many_references_obey_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A rule of an application concerns all of its references; the log names the registry, and tells each change."""
+    caplog.set_level(logging.INFO, "callahead.consumer.router")
+    key, names = "shop-web.configurators", ("one", "two", "three")
+    settings = {
+        "application": {"name": "shop-web"},
+        "registries": {"main": {"address": "memory://told-once"}},
+        "references": {name: {"interface": f"a.{name}"} for name in names},
+    }
+    transports = {"tri": ScriptedTransport()}
+    with MemoryRegistry.named("told-once") as space, Consumer(settings, transports=transports) as consumer:
+        for name in names:
+            consumer.providers(name)
+        for text in ("configs: []\nnew: 1", "configs: 1", "configs: []\nnew: 1"):
+            space.write(key, text)
+    passed_over = f"registry main: rule {key}: keys that have no effect here are passed over: new"
+    obeyed = f"registry main: rule {key}: obeyed from now on"
+    wrong = f"registry main: rule {key}: it cannot be understood, so the one before it stays: {key}:1: configs: must"
+    first, second, third, *others = told(caplog)
+    assert (first, second, others) == (passed_over, obeyed, [passed_over, obeyed])
+    assert third.startswith(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_told"),
+    [("script: '...'", True), ("enabled: false\nscript: '...'", False), (": [", True), (" ", False)],
+)
+def test_a_script_is_not_run_but_told(ruled: Ruled, caplog: pytest.LogCaptureFixture, text: str, is_told: bool) -> None:
+    """Unless it is switched off; ``callahead providers`` tells it, too."""
+    assert ruled.asked()
+    ruled.space.write("shop.script-router", text)
+    assert ruled.asked() == {"h1:1", "h2:2"}
+    problem = "scripts of a registry are not run here (conditions, tags and rules for meshes are obeyed)"
+    line = f"registry main: rule shop.script-router: it is not obeyed, since {problem}"
+    assert told(caplog) == [line] * is_told
+    assert list(ruled.consumer.providers("foo").problems) == [f"shop.script-router: {problem}"] * is_told
+    ruled.space.write("shop.script-router", None)
+    assert not ruled.consumer.providers("foo").problems

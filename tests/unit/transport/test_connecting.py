@@ -11,8 +11,10 @@ from support.clock import FakeClock
 from support.held_thread import HeldThread
 
 from callahead.consumer.transport.tcp.connecting import Connecting
+from callahead.consumer.transport.tcp.destination import Destination
 from callahead.consumer.transport.tcp.io_thread import NEVER
 from callahead.consumer.transport.tcp.poller import WRITE
+from callahead.consumer.transport.tcp.resolve import Found
 from callahead.consumer.transport.trouble import Trouble
 
 
@@ -20,22 +22,32 @@ class Dialling:
     """A `Connecting` to a listening socket, on a thread that stands still."""
 
     def __init__(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("0.0.0.0", 0))
         self.clock = FakeClock()
         self.thread = HeldThread(self.clock)
         self.opened: list[socket.socket] = []
         self.failed: list[Trouble] = []
+        self.hosts = ["127.0.0.1"]
         self.connecting = Connecting(
-            ("127.0.0.1", self.listener.getsockname()[1]), None, 2.0, self.thread, self.clock, Random(1),
-            self.opened.append, self.failed.append,
+            Destination("shop.test", self.listener.getsockname()[1]), 2.0, self.thread, self.clock, Random(1),
+            self.opened.append, self.failed.append, self._resolve,
         )  # fmt: skip
+
+    def _resolve(self, address: tuple[str, int], found: Found, *, thread_name: str) -> None:
+        del thread_name
+        found([(socket.AF_INET, (host, address[1])) for host in self.hosts])
 
     def connect(self) -> None:
         """Dial, and let the dial hear that its socket is ready."""
         self.connecting.begin()
         self.thread.run()
-        (dial,) = self.thread.handlers.values()
-        dial.on_ready(WRITE)
+        (approach,) = self.thread.handlers.values()
+        approach.on_ready(WRITE)
+
+    def connect_to(self) -> str:
+        """Dial, and give the host that was reached."""
+        self.connect()
+        return self.opened[-1].getpeername()[0]
 
     def time_out(self) -> None:
         """Dial, and let the time pass."""
@@ -94,15 +106,18 @@ def test_after_a_failure_calls_are_refused_for_a_while(dialling: Dialling) -> No
     assert dialling.connecting.refusal() is None
 
 
-def test_waits_begin_anew_once_a_connection_came_about(dialling: Dialling) -> None:
-    """After three failures and a success the next wait is as short as the first."""
+@pytest.mark.parametrize("is_of_use", [True, False])
+def test_waits_begin_anew_once_the_peer_was_of_use(dialling: Dialling, is_of_use: bool) -> None:
+    """After three failures the next wait is as short as the first; not so where there was only a connection."""
     for _ in range(3):
         dialling.time_out()
     dialling.connect()
+    if is_of_use:
+        dialling.connecting.proved()
     dialling.time_out()
     dialling.clock.advance(0.1)
 
-    assert dialling.connecting.refusal() is None
+    assert (dialling.connecting.refusal() is None) is is_of_use
 
 
 def test_an_abandoned_attempt_tells_nobody(dialling: Dialling) -> None:
@@ -113,3 +128,20 @@ def test_an_abandoned_attempt_tells_nobody(dialling: Dialling) -> None:
     dialling.connecting.tick(dialling.clock.now + 9.0)
 
     assert (dialling.opened, dialling.failed, dialling.thread.handlers) == ([], [], {})
+
+
+def test_who_turns_a_connection_away_is_tried_last_from_then_on(dialling: Dialling) -> None:
+    """Though it accepts connections, so that the others have their turn; once all have done so, all begin anew."""
+    dialling.hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+    reached = []
+    for _ in range(5):
+        reached.append(dialling.connect_to())
+        dialling.connecting.turned_away(Trouble("it speaks another protocol"))
+        dialling.clock.advance(60.0)
+    assert reached == ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.1", "127.0.0.2"]
+
+
+def test_who_is_there_stays_the_first(dialling: Dialling) -> None:
+    """A connection that is lost later says nothing against its address."""
+    dialling.hosts = ["127.0.0.1", "127.0.0.2"]
+    assert [dialling.connect_to() for _ in range(3)] == ["127.0.0.1"] * 3

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import zlib
+from collections.abc import Callable
 
 import pytest
 from support.policies import tri_policy
 
 from callahead.config.policy import MethodPolicy
 from callahead.consumer.errors import RemoteProtocolError
-from callahead.consumer.transport.tri.http2.encoding import TooLarge, plain
+from callahead.consumer.transport.tri.http2.encoding import TooLarge, compress, plain
 from callahead.consumer.transport.tri.http2.head import ResponseHead, joined
 from callahead.consumer.transport.tri.http2.keepalive import KeepAlive
 from callahead.consumer.transport.tri.http2.request import RequestHead, to_fields
@@ -18,6 +20,8 @@ from callahead.consumer.wire.http2.hpack import decode_block, size_of_fields
 
 POLICY = tri_policy(id="g", interface="a.G", default=MethodPolicy(reference="g", method="hello"))
 INFINITY = float("inf")
+PACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
+UNPACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.decompress, "deflate": zlib.decompress}
 
 
 def head(*fields: tuple[bytes, bytes]) -> ResponseHead:
@@ -117,19 +121,31 @@ def test_who_answers_without_grpc(fields: tuple[tuple[bytes, bytes], ...], statu
     assert (refusal and refusal[0]) == status
 
 
-def test_messages_are_unpacked_up_to_the_limit() -> None:
+@pytest.mark.parametrize("encoding", PACK)
+def test_messages_are_unpacked_up_to_the_limit(encoding: str) -> None:
     """One byte more is refused."""
-    packed = Message(True, gzip.compress(b"x" * 1000))
-    assert plain(packed, "gzip", 1000) == b"x" * 1000
+    packed = Message(True, PACK[encoding](b"x" * 1000))
+    assert plain(packed, encoding, 1000) == b"x" * 1000
     with pytest.raises(TooLarge):
-        plain(packed, "gzip", 999)
-    assert plain(Message(False, b"abc"), "gzip", 3) == b"abc"
+        plain(packed, encoding, 999)
+    assert plain(Message(False, b"abc"), encoding, 3) == b"abc"
 
 
-@pytest.mark.parametrize("data", [b"", b"abc", gzip.compress(b"x" * 100)[:-1]], ids=["nothing", "no gzip", "cut short"])
-def test_messages_that_cannot_be_unpacked(data: bytes) -> None:
+@pytest.mark.parametrize("encoding", PACK)
+def test_a_message_is_packed_as_others_read_it(encoding: str) -> None:
+    """The same bytes for equal messages."""
+    packed = compress(b"x" * 1000, encoding)
+    assert packed == compress(b"x" * 1000, encoding)
+    assert UNPACK[encoding](packed) == b"x" * 1000
+
+
+@pytest.mark.parametrize("encoding", PACK)
+@pytest.mark.parametrize("cut", [0, 3, -1], ids=["nothing", "its beginning", "cut short"])
+def test_messages_that_cannot_be_unpacked(encoding: str, cut: int) -> None:
     """Each is an error of its own call."""
-    assert isinstance(plain(Message(True, data), "gzip", 1000), RemoteProtocolError)
+    data = PACK[encoding](b"x" * 100)[:cut]
+    assert isinstance(plain(Message(True, data), encoding, 1000), RemoteProtocolError)
+    assert isinstance(plain(Message(True, b"abc"), encoding, 1000), RemoteProtocolError)
     assert isinstance(plain(Message(True, data), "identity", 1000), RemoteProtocolError)
 
 

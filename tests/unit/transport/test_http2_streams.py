@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.http2_calls import Made
 
-from callahead.consumer.errors import CallTimeout, ConnectionLost, LimitExceeded
+from callahead.consumer.errors import CallTimeout, ConnectionLost, LimitExceeded, RemoteProtocolError
 from callahead.consumer.transport.request_limit import Room
 from callahead.consumer.transport.tcp.io_thread import NEVER
 from callahead.consumer.transport.tcp.outbox import Outbox
+from callahead.consumer.transport.tri.http2.head import ResponseHead
 from callahead.consumer.transport.tri.http2.streams import Streams
 from callahead.consumer.transport.trouble import Trouble
 from callahead.consumer.wire.http2 import frames
+from callahead.consumer.wire.http2.body import Body
 from callahead.consumer.wire.http2.violation import Violation
 
 NOTHING = Trouble("")
@@ -88,7 +90,7 @@ def test_streams_run_out() -> None:
     last, late = Made(), Made()
     made.put(last)
     made.put(late)
-    assert (last.id, late.id, made.is_spent) == (frames.LARGEST_STREAM, 0, True)
+    assert (last.id, late.id, made.opened) == (frames.LARGEST_STREAM, 0, frames.LARGEST_STREAM)
     assert made.leave(frames.LARGEST_STREAM) == [late]
     assert made.by_id == {last.id: last}
 
@@ -119,6 +121,50 @@ def test_frames_are_as_large_as_the_peer_takes() -> None:
     made.peer.frame = 20_000
     made.put(Made(b"x" * 50_000))
     assert queued(outbox) == [(1, 4, 1, 1), (0, 0, 1, 20_000), (0, 0, 1, 20_000), (0, 1, 1, 10_005)]
+
+
+def test_where_the_peer_takes_nothing_most_calls_wait_for_a_stream() -> None:
+    """What is kept for each that has one is bounded, and the others are known not to be sent."""
+    made, outbox = streams(requests=9000)
+    calls = [Made(b"x" * 100) for _ in range(3000)]
+    for call in calls:
+        assert made.put(call) is None
+    opened = sum(call.id > 0 for call in calls)
+    assert 1000 < opened < 2000
+    assert made.is_stuck
+    queued(outbox)
+
+    made.allow(0, 10**6)
+    made.begin_waiting()
+    assert all(call.number for call in calls)
+    assert [call.id for call in calls] == [*range(1, 6000, 2)]
+
+
+def test_a_window_that_is_given_back_is_used() -> None:
+    """By a call that waits for it, once another has been taken back."""
+    made, _ = streams()
+    first, second = Made(b"x" * 10_000), Made(b"x" * 60_000)
+    made.put(first)
+    made.put(second)
+    assert second.number == 0
+    assert made.cancel(first)
+    made.begin_waiting()
+    assert second.number > 0
+
+
+def test_a_large_request_waits_until_others_have_left() -> None:
+    """Its headers do not go ahead of data that have no place yet, so that it is known not to be sent."""
+    made, outbox = streams(size=1 << 30)
+    made.set([(frames.INITIAL_WINDOW_SIZE, frames.LARGEST_WINDOW)])
+    made.allow(0, 1 << 30)
+    first, late, small = Made(b"x" * 1_500_000), Made(b"x" * 100_000), Made()
+    for call in (first, late, small):
+        made.put(call)
+    assert (first.id, late.id, small.id) == (1, 0, 0)
+    queued(outbox)
+    made.begin_waiting()
+    assert (late.id, small.id) == (3, 5)
+    assert len(queued(outbox)) > 7
 
 
 def test_large_requests_have_their_turns() -> None:
@@ -219,6 +265,75 @@ def test_windows_have_an_end() -> None:
     assert made.allow(call.id, 1) is call
     with pytest.raises(Violation, match="at most"):
         streams()[0].allow(0, frames.LARGEST_WINDOW)
+
+
+def test_windows_that_settings_open_have_an_end_too() -> None:
+    """The peer must know how much it has allowed a stream; the connection ends."""
+    made, _ = streams()
+    call = Made(b"x" * 100_000)
+    made.put(call)
+    made.allow(call.id, frames.LARGEST_WINDOW - 65_535)
+    with pytest.raises(Violation, match="its settings allow a stream") as caught:
+        made.set([(frames.INITIAL_WINDOW_SIZE, frames.LARGEST_WINDOW)])
+    assert caught.value.code == frames.FLOW_CONTROL_ERROR
+
+
+def test_the_end_of_a_request_needs_no_window() -> None:
+    """What says that no more comes goes out under a window that settings have made negative."""
+    made, outbox = streams()
+    call = Made()
+    call.frame = call.frame._replace(prefix=b"", message=b"")
+    call.body = Body()
+    made.put(call)
+    call.feed(b"x" * 60_000)
+    made.send(call)
+    queued(outbox)
+    made.set([(frames.INITIAL_WINDOW_SIZE, 10)])
+    call.feed(None)
+    made.send(call)
+    assert queued(outbox) == [(frames.DATA, frames.END_STREAM, 1, 0)]
+
+
+def test_a_window_that_was_made_negative_is_filled_first() -> None:
+    """What is allowed again goes towards what was sent already, and only what is beyond is sent."""
+    made, outbox = streams()
+    call = Made(b"x" * 100_000)
+    made.put(call)
+    made.allow(0, 1_000_000)
+    queued(outbox)
+    made.set([(frames.INITIAL_WINDOW_SIZE, 0)])
+    made.allow(call.id, 65_535)
+    assert queued(outbox) == []
+    made.allow(call.id, 7)
+    assert queued(outbox) == [(frames.DATA, 0, 1, 7)]
+    made.set([(frames.INITIAL_WINDOW_SIZE, 3)])
+    assert queued(outbox) == [(frames.DATA, 0, 1, 3)]
+
+
+def test_a_peer_that_takes_no_stream_gets_none() -> None:
+    """Nobody leads a call there, and what waits begins once it takes one."""
+    made, outbox = streams()
+    made.peer.streams = 0
+    assert bool(made)
+    call = Made()
+    made.put(call)
+    made.begin_waiting()
+    assert (call.id, outbox.count) == (0, 0)
+    made.set([(frames.MAX_CONCURRENT_STREAMS, 1)])
+    made.begin_waiting()
+    assert call.id == 1
+
+
+def test_a_call_that_was_answered_in_part_is_not_sent_again() -> None:
+    """A goodbye that denies it is no proof that the method has not run."""
+    made, _ = streams()
+    call = Made()
+    made.put(call)
+    call.on_head(ResponseHead(((b":status", b"200"), (b"content-type", b"application/grpc"))))
+    assert made.leave(0) == [call]
+    assert not call.begin_anew()
+    assert isinstance(call.error, RemoteProtocolError)
+    assert (call.error.not_sent, call.error.in_doubt) == (False, True)
 
 
 def test_headers_that_the_peer_does_not_take() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
@@ -60,9 +60,12 @@ class Line:
             self.outbox, self.thread, self.clock, self.receive, lambda _: None, self.lose,
             turned_away=lambda trouble: self.lose(trouble.text), speaks="nothing",
         )  # fmt: skip
-        self.leading = Leading(
+        self.leading = self.leading_that_rests()
+
+    def leading_that_rests(self, rest: Callable[[], None] | None = None) -> Leading[Question]:
+        return Leading(
             self.owner, self.stream, self.outbox, self.running, self.thread, self.clock,
-            self.send, self.give_up, self.adopted.append,
+            self.send, self.give_up, self.adopted.append, rest,
         )  # fmt: skip
 
     def open(self) -> None:
@@ -251,6 +254,20 @@ def test_the_io_thread_does_not_read_while_callers_lead_one_after_the_other(line
     line.clock.advance(0.005)
     assert line.leading.tick(line.clock.now) == NEVER
     assert line.watched == READ
+
+
+def test_the_end_of_the_pause_is_told_once(line: Line) -> None:
+    """Whatever a connection has put off while callers led is done then, by its holder."""
+    told: list[bool] = []
+    leading = line.leading_that_rests(lambda: told.append(line.owner.take()))
+    line.far.send(b"answer")
+    assert leading.lead(line.question())
+
+    assert leading.tick(line.clock.now) > line.clock.now
+    assert told == []
+    line.clock.advance(0.1)
+    assert leading.tick(line.clock.now) == NEVER
+    assert told == [False]
 
 
 def test_who_has_led_meanwhile_puts_the_end_of_the_pause_off(line: Line) -> None:

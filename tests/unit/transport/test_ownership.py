@@ -57,6 +57,22 @@ def test_who_does_not_get_the_state_is_called_later(line: Line) -> None:
     assert (line.thread.run(), spy.calls, len(line.owner.deferred)) == (1, [(7,)], 0)
 
 
+def test_what_holds_the_state_runs_once_with_it(line: Line) -> None:
+    """Now where it is free, or else on the I/O thread once it is; and whatever it raises, the state is free again."""
+    found: list[tuple[int, bool]] = []
+    note = lambda number: found.append((number, line.owner.take()))  # noqa: E731 - a function with an argument
+    line.owner.hold(note, 1)
+    assert line.owner.take()
+    line.owner.hold(note, 2)
+    line.owner.leave()
+    assert found == [(1, False)]
+    assert (line.thread.run(), found) == (1, [(1, False), (2, False)])
+
+    with pytest.raises(ZeroDivisionError):
+        line.owner.hold(lambda number: 1 / number, 0)
+    assert line.owner.take()
+
+
 def test_a_nudge_ends_one_wait_only(line: Line) -> None:
     """After a hand-over the next holder waits for its bytes as if nothing had been."""
     assert line.owner.take()

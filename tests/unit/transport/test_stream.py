@@ -112,6 +112,16 @@ def test_what_is_left_of_a_frame_sent_at_once_is_queued(line: Line) -> None:
     assert came == frame
 
 
+def test_what_is_sent_before_a_frame_is_one_of_its_own(line: Line) -> None:
+    """Together they leave in one send; else both are queued, so that the second can still be taken back."""
+    assert (line.stream.send(b"two", b"one"), line.peer.recv(100)) == (1, b"onetwo")
+
+    line.fill()
+    line.outbox.clear()
+    assert (line.stream.send(b"two", b"one"), line.outbox.count) == (2, 2)
+    assert line.outbox.drop(2)
+
+
 def test_bytes_are_handed_on_with_the_time_they_came(line: Line) -> None:
     """One read takes no more than it is allowed to."""
     line.clock.advance(3.0)

@@ -58,9 +58,10 @@ class StreamedCall(StreamCall):
         uploader: Feeds it with requests where these are a stream, too; else None.
     """
 
-    __slots__ = ("_came", "_ended", "_freed", "_hears", "_put", "_reader", "queue", "taken", "uploader")
+    __slots__ = ("_came", "_ended", "_freed", "_hears", "_put", "queue", "taken", "uploader")
 
     _method: AnsweringMethod
+    _reader: MessageReader
 
     def __init__(
         self,
@@ -88,6 +89,11 @@ class StreamedCall(StreamCall):
         if self._ended is not None:
             self._ended(outcome)
         self.queue.put(outcome)
+
+    @property
+    def can_be_moved(self) -> bool:
+        """Its one request is here, and no answer has come; requests that are a stream are read once."""
+        return self.uploader is None and not self._came
 
     def on_head(self, head: ResponseHead) -> RpcError | None:
         """Take the headers of the answers; see `StreamCall.on_head`."""
@@ -189,4 +195,5 @@ class AnswerStream(Iterator[Any]):
 
     def __del__(self) -> None:
         if not self._call.ended:
+            self._attempt.is_cancelled = True  # looked at where the call has yet to begin
             self._call.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ....call.attempt import Attempt
@@ -13,6 +14,7 @@ from ...large_answers import LARGE_BYTES
 from ...tcp.call import Call, CalledMethod
 from ...tcp.outbox import Watched
 from ..metadata import Metadata
+from ..options import GrpcOptions
 from .encoding import compress
 from .head import ResponseHead
 from .request import Request, prefix_of
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from ....wire.http2.window import ReceiveWindow
 
 _unpack = PREFIX.unpack_from
+_new = tuple.__new__
 _LED_BYTES: Final = 16_000
 """A larger request may need the peer's leave to go on, which the I/O thread waits for."""
 
@@ -49,8 +52,8 @@ class StreamedMethod(CalledMethod, Protocol):
     def refused(self, head: ResponseHead, attempt: Attempt, /) -> RpcError:
         """Make the error of an attempt that no gRPC server has answered, as *head* says."""
 
-    def reset(self, code: int, attempt: Attempt, /) -> RpcError:
-        """Make the error of an attempt whose stream the provider has reset by *code*."""
+    def reset(self, code: int, attempt: Attempt, /, *, answered: bool) -> RpcError:
+        """Make the error of an attempt whose stream the provider has reset by *code*, and has *answered* in part."""
 
 
 class StreamCall(Call):
@@ -59,16 +62,19 @@ class StreamCall(Call):
     Attributes:
         session: The `Session` that carries it; None until one does.
         first: Number of the frame that opens its stream; 0 until it has one.
-        pieces: Number and size of each frame of data behind it, where there may be several; else None.
+        pieces: Number and size of those frames of data behind it that wait, where there may be several; else None.
         body: What is still to be sent, where that did not leave with the headers; else None.
-        window: Bytes of *body* that the peer takes on this stream.
+        window: By how many bytes more than its settings say the peer takes *body* on this stream; mostly negative.
         incoming: The window of the answer; None until data have come.
         head: The headers of the answer, once they have come.
         was_sent: It had a stream before, at which the peer has not looked.
         was_moved: It was taken to another session once, though the peer had looked at no call on the one before.
     """
 
-    __slots__ = ("body", "first", "head", "incoming", "pieces", "session", "was_moved", "was_sent", "window")
+    __slots__ = (
+        "_message", "_reader", "body", "first", "head", "incoming", "pieces", "session", "was_moved", "was_sent",
+        "window",
+    )  # fmt: skip
 
     _method: StreamedMethod
     frame: Request
@@ -76,15 +82,17 @@ class StreamCall(Call):
     incoming: ReceiveWindow | None
 
     def __init__(self, request: Request, size: int, attempt: Attempt, method: StreamedMethod, done: Done) -> None:
-        super().__init__(0, request, size, True, attempt, method, done)
+        Call.__init__(self, 0, request, size, True, attempt, method, done)  # which is quicker than by `super`
         self.session: Any = None
         self.first = 0
-        self.pieces: list[tuple[int, int]] | None = None
+        self.pieces: deque[tuple[int, int]] | None = None
         self.body: Body | None = None
         self.window = 0
         self.incoming = None
         self.head = None
         self.was_sent = self.was_moved = False
+        self._message: Message | None = None
+        self._reader: MessageReader | None = None
 
     @property
     def can_be_led(self) -> bool:
@@ -96,11 +104,25 @@ class StreamCall(Call):
         """Its request can be sent again."""
         return False
 
-    def begin_anew(self) -> None:
-        """Forget what an earlier stream has left."""
-        self.was_sent = self.was_sent or self.first > 0
-        self.session, self.id, self.first, self.number = None, 0, 0, 0
-        self.pieces = self.body = self.head = self.incoming = None
+    @property
+    def is_patient(self) -> bool:
+        """Where no connection comes about it waits for the next attempt, as long as it has time: ``wait_for_ready``."""
+        attempt = self._attempt
+        options: GrpcOptions | None = None if attempt is None else attempt.invocation.options
+        return options is not None and bool(options.wait_for_ready)
+
+    def begin_anew(self) -> bool:
+        """Forget what an earlier stream has left; False where the peer has begun to answer, so that this ends."""
+        if self.head is not None:
+            self.fail(wrong_answer("the provider has begun to answer a call at which it says not to look", "INTERNAL"))
+            return False
+        if not self.first:  # what it was fed waits for the next one
+            self.session = None
+            return True
+        self.was_sent = True
+        self.session, self.id, self.first, self.number, self.window = None, 0, 0, 0, 0
+        self.pieces = self.body = self.incoming = None
+        return True
 
     def feed(self, message: bytes | None) -> None:
         """Take one more message for the peer, None where that was the last; for whoever holds its session."""
@@ -110,8 +132,8 @@ class StreamCall(Call):
             body.is_whole = True
         else:
             packs = self.frame.packs
-            data = compress(message) if packs else message
-            body.put(prefix_of(data, is_compressed=packs))
+            data = compress(message, packs) if packs else message
+            body.put(prefix_of(data, is_compressed=bool(packs)))
             body.put(data)
 
     def on_head(self, head: ResponseHead) -> RpcError | None:
@@ -127,6 +149,15 @@ class StreamCall(Call):
     def on_end(self, tail: ResponseHead | None, callbacks: CallbackExecutor) -> None:
         """Take the end of the answer, and end: with its trailers, or None where there were none."""
         raise NotImplementedError
+
+    def on_answer(
+        self, head: ResponseHead, data: bytes, tail: ResponseHead, callbacks: CallbackExecutor
+    ) -> RpcError | None:
+        """Take a whole answer and end, or return what is wrong with it."""
+        error = self.on_head(head) or self.on_data(data)
+        if error is None:
+            self.on_end(tail, callbacks)
+        return error
 
     def free(self, size: int) -> int:
         """Note that *size* bytes came, and tell how many of all that came are needed no more."""
@@ -144,18 +175,17 @@ class StreamCall(Call):
         """End by the provider's word that it gives the stream up."""
         attempt = self._attempt
         if attempt is not None:
-            self.fail(self._method.reset(code, attempt))
+            self.fail(self._method.reset(code, attempt, answered=self.head is not None))
+
+
+Fed = tuple[StreamCall, bytes | None]
+"""A call, and one more message for its peer; None where that was the last."""
 
 
 class UnaryCall(StreamCall):
     """An attempt whose answer is one message."""
 
-    __slots__ = ("_message", "_reader")
-
-    def __init__(self, request: Request, size: int, attempt: Attempt, method: StreamedMethod, done: Done) -> None:
-        super().__init__(request, size, attempt, method, done)
-        self._message: Message | None = None
-        self._reader: MessageReader | None = None
+    __slots__ = ()
 
     @property
     def can_be_led(self) -> bool:
@@ -167,11 +197,6 @@ class UnaryCall(StreamCall):
         """It is here as a whole."""
         return True
 
-    def begin_anew(self) -> None:
-        """Forget the answer, too."""
-        super().begin_anew()
-        self._message = self._reader = None
-
     def on_data(self, data: bytes) -> RpcError | None:
         """Take some of the answer, which mostly is whole."""
         if self._reader is None and self._message is None and len(data) >= PREFIX_BYTES:
@@ -180,6 +205,17 @@ class UnaryCall(StreamCall):
                 self._message = Message(flag == 1, data[PREFIX_BYTES:])
                 return None
         return self._read(data)
+
+    def on_answer(
+        self, head: ResponseHead, data: bytes, tail: ResponseHead, callbacks: CallbackExecutor
+    ) -> RpcError | None:
+        """Take a whole answer, which mostly is one message, and never large; see `StreamCall.on_answer`."""
+        if head.refusal is None and len(data) >= PREFIX_BYTES:
+            flag, size = _unpack(data)
+            if size + PREFIX_BYTES == len(data) and flag <= 1 and size <= self._method.most:
+                self.answer(head, _new(Message, (flag == 1, data[PREFIX_BYTES:])), tail)
+                return None
+        return StreamCall.on_answer(self, head, data, tail, callbacks)
 
     def _read(self, data: bytes) -> RpcError | None:
         if self._reader is None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from random import Random
@@ -22,17 +21,19 @@ from ....runtime.deadline import Clock
 from ...api import ConnectionCounts
 from ...tcp.connecting import Connecting
 from ...tcp.counters import Counters
+from ...tcp.destination import Destination
 from ...tcp.io_thread import IoThread
-from ...tcp.loss import not_connected
+from ...tcp.loss import being_made, not_connected
 from ...tcp.posted import Posted
 from ...tcp.redial import Redial
 from ...trouble import Trouble
-from .call import StreamCall
-from .session import Fed, Hears, Session
+from .call import Fed, StreamCall
+from .connectivity import Connectivity, Tell
+from .session import Hears, Session
 from .settings import ConnectionSettings
+from .state import State
 
 _LOG = logging.getLogger("callahead.consumer.tri")
-_ALPN = "h2"
 _MOST_IN_VAIN = 3
 _WHERE = ("protocol", "urls")
 
@@ -49,15 +50,14 @@ class Connection:
 
     def __init__(
         self,
-        address: tuple[str, int],
+        destination: Destination,
         settings: ConnectionSettings,
         thread: IoThread,
         clock: Clock,
         random: Random,
         callbacks: CallbackExecutor,
-        tls: tuple[ssl.SSLContext, str] | None = None,
     ) -> None:
-        self.name = f"{address[0]}:{address[1]}"
+        self.name = destination.name
         self.providers: set[Provider] = set()
         self.counters = Counters()
         self._settings = settings
@@ -65,17 +65,20 @@ class Connection:
         self._clock = clock
         self._callbacks = callbacks
         self._session: Session | None = None
+        self._needs_dial = True
+        self._connectivity = Connectivity()
+        self._trouble = Trouble("")
         self._old: list[Session] = []
         self._is_closed = self._is_draining = False
         self._due = 0.0
         self._in_vain = 0
         self._connecting = Connecting(
-            address, tls, settings.connect_timeout, thread, clock, random,
+            destination, settings.connect_timeout, thread, clock, random,
             opened=self._opened, failed=self._not_opened,
         )  # fmt: skip
         self._redial = Redial(self.providers, self._dial_again, thread, clock, random)
         self._hears = Hears(
-            lambda: self._connecting.stage, opened=self._session_opened, leaves=self._session_leaves,
+            self._why_none, opened=self._session_opened, leaves=self._session_leaves,
             ended=self._session_ended,
         )  # fmt: skip
         self._posted: Posted[StreamCall] = Posted(self, settings.room, self.name, thread, self._accept_posted)
@@ -157,6 +160,24 @@ class Connection:
     def serve(self, provider: Provider) -> None:
         """Be shared by *provider*, which has nothing to hear: what leaves takes no new call, whoever makes it."""
 
+    def watch(self, tell: Tell, *, connect: bool) -> None:
+        """Let *tell* hear of the state from now on, and with *connect* dial where that is due.
+
+        Raises:
+            ConnectFailed: The I/O thread cannot be started.
+        """
+        self._thread.post(self._begin_telling, (tell, connect))
+
+    def _begin_telling(self, asked: tuple[Tell, bool]) -> None:
+        tell, connect = asked
+        self._connectivity.add(tell)
+        if connect and self._connecting.refusal() is None:
+            self._dial_again()
+
+    def unwatch(self, tell: Tell) -> None:
+        """Let *tell* hear no more."""
+        self._thread.end(self._connectivity.remove, tell)
+
     def counts(self) -> ConnectionCounts:
         """Return what happened."""
         counters, session = self.counters, self._session
@@ -171,16 +192,19 @@ class Connection:
     # -- calls ------------------------------------------------------------------------------------------------------
 
     def _accept_posted(self, _: None) -> None:
-        self._accept(list(self._posted.take()))
+        session, calls = self._session, list(self._posted.take())
+        if session is None or self._is_closed:
+            self._accept(calls)
+        else:  # one that was given up meanwhile is stopped by what was posted behind it
+            session.accept(calls)
 
     def _accept(self, calls: Sequence[StreamCall]) -> None:
         wanted = [call for call in calls if not self._is_refused(call)]
         if not wanted:
             return
-        if self._session is None:
+        if self._needs_dial and self._connecting.refusal() is None:
             self._dial()
-        assert self._session is not None
-        self._session.accept(wanted)
+        self._made().accept(wanted)
 
     def _is_refused(self, call: StreamCall) -> bool:
         error = self._refusal(call)
@@ -191,68 +215,80 @@ class Connection:
     def _refusal(self, call: StreamCall) -> BaseException | None:
         if call.is_cancelled:
             return CancelledError()
-        if self._is_closed or (self._is_draining and self._session is None):
+        if self._is_closed or (self._is_draining and self._needs_dial):
             if self._is_draining:
                 return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)
             return ConsumerClosed("the connection was closed before the call", not_sent=True)
-        trouble = self._connecting.refusal() if self._session is None else None
-        return None if trouble is None else not_connected(trouble, call)
+        trouble = self._connecting.refusal() if self._needs_dial else None
+        return None if trouble is None or call.is_patient else not_connected(trouble, call)
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
+    def _made(self) -> Session:
+        """Return the session that takes new calls, where there is none one that waits to be dialled."""
+        if self._session is None:
+            more = (self._settings, self._thread, self._clock, self._callbacks, self.counters, self._hears)
+            self._session = Session(self.name, *more)
+        return self._session
+
+    def _lose(self, *, failed: bool) -> None:
+        """Have no session for new calls until the next dial, which comes by itself or with a call."""
+        self._session, self._needs_dial = None, True
+        self._connectivity.become("TRANSIENT_FAILURE" if failed else "IDLE")
+        self._redial.begin()
+
     def _dial_again(self) -> None:
-        if self._session is None and not self._is_closed:
+        if self._needs_dial and not self._is_closed:
             self._dial(is_for_calls=False)
 
     def _dial(self, *, is_for_calls: bool = True) -> None:
-        more = (self._settings, self._thread, self._clock, self._callbacks, self.counters, self._hears)
-        self._session = Session(self.name, *more)
+        self._made()
+        self._needs_dial = False
+        self._connectivity.become("CONNECTING")
         self._due = self._clock() + self._settings.connect_timeout
         self._connecting.begin(is_for_calls=is_for_calls)
 
     def _opened(self, opened: socket.socket) -> None:
-        session = self._session
-        assert session is not None
-        spoken = opened.selected_alpn_protocol() if isinstance(opened, ssl.SSLSocket) else _ALPN
-        if spoken == _ALPN:
-            session.greet(opened, self._due)
-            return
-        opened.close()
-        text = "the provider speaks TLS there, but not HTTP/2 as gRPC does: it agreed to no ALPN protocol h2"
-        trouble = Trouble(text, _WHERE)
-        self._connecting.turned_away(trouble)
-        self._not_opened(trouble)
+        assert self._session is not None
+        self._session.greet(opened, self._due)
 
     def _not_opened(self, trouble: Trouble) -> None:
-        session, self._session = self._session, None
-        self._redial.begin()
+        session, self._trouble = self._session, trouble
+        self._lose(failed=True)
         if session is not None:
             session.fail(trouble)
+
+    def _why_none(self) -> Trouble:
+        """Say why the session that takes new calls has no connection."""
+        if not self._needs_dial:
+            return being_made(State.DIALLING.value, self._connecting.stage)
+        return Trouble(f"; there is no connection: {self._trouble.text}", self._trouble.about)
 
     def _session_opened(self, session: Session) -> None:
         del session
         self.counters.connects += 1
+        self._connectivity.become("READY")
+        if not self._in_vain:
+            self._connecting.proved()
         self._redial.opened()
 
     def _session_leaves(self, session: Session, calls: list[StreamCall]) -> None:
         if self._session is session:
-            self._session = None
-            self._redial.begin()
+            self._lose(failed=False)
             self._old.append(session)
             if self._is_draining:
                 session.drain()
-            self._judge(session, calls)
+            self._judge(is_vain=bool(calls) and not session.was_of_use, text="before it looks at a call")
         was_of_use = session.was_of_use
         again = [call for call in calls if not call.ended and not self._is_given_up(call, was_of_use=was_of_use)]
         if again:
             self._accept(again)
 
-    def _judge(self, session: Session, calls: Sequence[StreamCall]) -> None:
-        """Wait before the next attempt, where one session after the other was ended without a look at its calls."""
-        self._in_vain = self._in_vain + 1 if calls and not session.was_of_use else 0
+    def _judge(self, *, is_vain: bool, text: str) -> None:
+        """Wait before the next attempt, ever longer, where one session after the other was in vain."""
+        self._in_vain = self._in_vain + 1 if is_vain else 0
         if self._in_vain >= _MOST_IN_VAIN:
-            self._in_vain = 0
-            self._connecting.turned_away(Trouble("the provider ends each connection before it looks at a call", _WHERE))
+            self._connecting.turned_away(Trouble(f"the provider ends each connection {text}", _WHERE))
 
     def _is_given_up(self, call: StreamCall, *, was_of_use: bool) -> bool:
         """End a call that cannot be sent again, or was twice where the peer looked at none; it has not looked at it."""
@@ -265,15 +301,20 @@ class Connection:
         call.fail(TransportError(text, not_sent=True, status="UNAVAILABLE"))
         return True
 
-    def _session_ended(self, session: Session, trouble: Trouble | None) -> None:
+    def _session_ended(self, session: Session, trouble: Trouble | None, patient: Sequence[StreamCall]) -> None:
         if self._session is session:
-            self._session = None
-            self._redial.begin()
+            self._lose(failed=trouble is not None)
+            if trouble is None and session.streams.opened > 0:
+                self._judge(is_vain=session.was_in_vain, text="before it answers a call")
         elif session in self._old:
             self._old.remove(session)
         if trouble is not None:
             _LOG.info("no connection to %s came about: %s", self.name, trouble.text)
             self._connecting.turned_away(trouble)
+            self._trouble = trouble
+        wanted = [call for call in patient if not self._is_refused(call)]
+        if wanted:
+            self._made().accept(wanted)
         if self._is_draining and self._session is None and not self._old:
             self._close()
 
@@ -285,7 +326,9 @@ class Connection:
 
     def _drain(self, _: None) -> None:
         self._is_draining = True
-        if self._session is not None:
+        if self._session is not None and self._needs_dial:
+            self._not_opened(Trouble("the provider has left the registry"))
+        elif self._session is not None:
             self._session.drain()
         elif not self._old:
             self._close()
@@ -301,6 +344,7 @@ class Connection:
         if self._is_closed:
             return
         self._is_closed = True
+        self._connectivity.become("SHUTDOWN")
         self._connecting.abandon()
         self._redial.stop()
         for session in [*self._old, *([self._session] if self._session is not None else [])]:
@@ -310,7 +354,8 @@ class Connection:
         """Close this process' copies of the parent's sockets, and forget the parent's calls."""
         for session in [*self._old, *([self._session] if self._session is not None else [])]:
             session.after_fork()
-        self._session, self._old = None, []
+        self._session, self._needs_dial, self._old = None, True, []
+        self._connectivity = Connectivity()  # who had subscribed did so in the parent
         self._connecting.abandon()
         self._posted.clear()
 

@@ -1,25 +1,27 @@
-"""Compressed messages: gzip and identity."""
+"""Compressed messages: by gzip, by deflate, or not at all."""
 
 from __future__ import annotations
 
-import gzip
 import zlib
+from collections.abc import Mapping
 from typing import Final
 
 from ....errors import RemoteProtocolError, RpcError
 from ....wire.http2.grpc import Message
 
-GZIP: Final = "gzip"
-_GZIP_WINDOW: Final = 31
+# As zlib knows them. gRPC's "deflate" is that of HTTP: deflate's own within the format of zlib.
+_WINDOWS: Final[Mapping[str, int]] = {"deflate": 15, "gzip": 31}
+_LEVEL: Final = 6
+_SHOWN: Final = 100
 
 
 class TooLarge(Exception):
     """A message that unpacks to more than is read."""
 
 
-def compress(message: bytes) -> bytes:
-    """Compress by gzip; the same bytes for equal messages."""
-    return gzip.compress(message, compresslevel=6, mtime=0)
+def compress(message: bytes, encoding: str) -> bytes:
+    """Compress by *encoding*, "deflate" or "gzip"; the same bytes for equal messages."""
+    return zlib.compress(message, _LEVEL, _WINDOWS[encoding])
 
 
 def plain(message: Message, encoding: str, most: int) -> bytes | RpcError:
@@ -30,17 +32,20 @@ def plain(message: Message, encoding: str, most: int) -> bytes | RpcError:
     """
     if not message.is_compressed:
         return message.data
-    if encoding != GZIP:
-        text = f'the answer is compressed, and its headers say "{encoding}" of how; this side reads gzip'
-        return _wrong(text)
+    window = _WINDOWS.get(encoding)
+    if window is None:
+        said = encoding[:_SHOWN]
+        return _wrong(
+            f'the answer is compressed, and its headers say "{said}" of how; this side reads deflate and gzip'
+        )
     try:
-        unpacking = zlib.decompressobj(_GZIP_WINDOW)
+        unpacking = zlib.decompressobj(window)
         data = unpacking.decompress(message.data, most + 1)
     except zlib.error as error:
-        return _wrong(f"the answer is said to be compressed by gzip, and is not: {error}")
+        return _wrong(f"the answer is said to be compressed by {encoding}, and is not: {error}")
     if len(data) > most:
         raise TooLarge
-    return data if unpacking.eof else _wrong("the answer is compressed by gzip, and its end is missing")
+    return data if unpacking.eof else _wrong(f"the answer is compressed by {encoding}, and its end is missing")
 
 
 def _wrong(text: str) -> RpcError:

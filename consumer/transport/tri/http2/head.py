@@ -33,6 +33,7 @@ class ResponseHead:
     """Headers or trailers of an answer.
 
     Attributes:
+        opens: They have a status of HTTP, as the first of an answer have and its trailers have not.
         status: Number of the status, or None where there is none; -1 for what is no number.
         text: What the provider says beside it.
         encoding: How its messages may be compressed.
@@ -41,13 +42,15 @@ class ResponseHead:
         refusal: gRPC's name of a status and a text, where no gRPC server answered so; else None.
     """
 
-    __slots__ = ("attachments", "encoding", "pairs", "refusal", "status", "text")
+    __slots__ = ("attachments", "encoding", "opens", "pairs", "refusal", "status", "text")
 
     def __init__(self, fields: Fields) -> None:
         found = {name.decode("latin-1"): value for name, value in reversed(fields)}
+        self.opens = ":status" in found
         status = found.get("grpc-status")
         self.status = None if status is None else _number(status)
-        self.text = unquote_to_bytes(found.get("grpc-message", b"")).decode("utf-8", "replace")
+        text = found.get("grpc-message")
+        self.text = unquote_to_bytes(text).decode("utf-8", "replace") if text else ""
         self.encoding = found.get("grpc-encoding", b"identity").decode("latin-1")
         self.pairs = _pairs(fields)
         self.attachments = join_metadata(self.pairs) if self.pairs else NO_ATTACHMENTS
@@ -103,7 +106,6 @@ def _text(value: bytes) -> str:
 
 def joined(head: ResponseHead | None, tail: ResponseHead | None) -> Mapping[str, Any]:
     """Join the metadata of both; a later value of a key wins."""
-    parts = [one.attachments for one in (head, tail) if one is not None and one.pairs]
-    if not parts:
-        return NO_ATTACHMENTS
-    return {key: value for part in parts for key, value in part.items()}  # a copy: heads are shared
+    if head is None or not head.pairs:
+        return dict(tail.attachments) if tail is not None and tail.pairs else NO_ATTACHMENTS  # a copy: heads are shared
+    return {**head.attachments, **({} if tail is None else tail.attachments)}

@@ -8,6 +8,7 @@ from typing import Any, Final
 from ....errors import RemoteProtocolError, RpcError
 from ....runtime.callbacks import CallbackExecutor
 from ....wire.http2.events import (
+    Answer,
     BadStream,
     Broken,
     Data,
@@ -24,6 +25,7 @@ from ....wire.http2.frames import (
     NO_ERROR,
     PROTOCOL_ERROR,
     SETTINGS_ACK,
+    STREAM_CLOSED,
     ping_frame,
     window_update_frame,
 )
@@ -36,6 +38,9 @@ from .greeting import CONNECTION_WINDOW, STREAM_WINDOW
 from .head import ResponseHead
 from .streams import Streams
 
+_WORD_BYTES: Final = 16 * 1024
+"""What headers, or the end, of a stream that is over count as: more than the two that an honest peer may still say."""
+
 
 class Inbox:
     """Reads what the peer says; for whoever holds the connection's `Ownership`.
@@ -46,7 +51,7 @@ class Inbox:
         counters: Where what reaches nobody is counted.
         callbacks: Reads large answers for which no thread waits.
         say: Called with a frame that is to be sent.
-        answer: Likewise with one that the peer has asked for, of which a peer that does not read gets not too many.
+        answer: Likewise with one that the peer has asked for; see `Replies.put`.
         rare: Called with each event that concerns the connection as a whole: the peer's settings after they were taken,
             its goodbye, the answer to a ping, and the end.
     """
@@ -69,7 +74,12 @@ class Inbox:
         self._rare = rare
         self._reader = Http2Reader(ResponseHead, max_metadata_bytes)
         self._window = ReceiveWindow(CONNECTION_WINDOW)
-        self._credited = 0
+        self._credited = self._dropped = 0
+
+    @property
+    def was_answered(self) -> bool:
+        """The peer has begun to answer a call."""
+        return self._reader.was_answered
 
     def take(self, data: bytes) -> None:
         """Hand on what *data* says, together with what came before."""
@@ -77,10 +87,13 @@ class Inbox:
         reader.opened = max(0, streams.opened)
         reader.credit(streams.sent - self._credited)
         self._credited = streams.sent
+        came = 0
         try:
             for event in reader.feed(data):
                 kind = type(event)
-                if kind is Headers:
+                if kind is Answer:
+                    came += self._take_answer(*event)
+                elif kind is Headers:
                     self._take_headers(*event)
                 elif kind is Data:
                     self._take_data(*event)
@@ -88,28 +101,53 @@ class Inbox:
                     self._take_other(event)
                     if kind is Broken:
                         return
+            if came:
+                self._open_connection(came)
         except Violation as violation:
+            reader.is_broken = True
             self._rare(Broken(violation.code, RemoteProtocolError(f"the provider breaks a rule: {violation.text}")))
+
+    def _take_answer(self, stream: int, head: ResponseHead, data: bytes, tail: ResponseHead) -> int:
+        """Hand on a whole answer, and return how many bytes of the connection's window are still to be counted."""
+        streams = self._streams
+        call = streams.by_id.get(stream)
+        if call is None or call.head is not None or not head.opens or tail.opens:
+            self._take_headers(stream, head, ended=False)
+            self._take_data(stream, data, len(data), ended=False)
+            self._take_headers(stream, tail, ended=True)
+            return 0
+        streams.end(call, NO_ERROR)  # a single frame fits in the window of a stream of which nothing has come
+        error = call.on_answer(head, data, tail, self._callbacks)
+        if error is not None:
+            call.fail(error)
+        return len(data)
+
+    def _open_connection(self, size: int) -> None:
+        """Count *size* bytes in the window of the connection, of which nothing is kept, and let the peer go on."""
+        self._window.take(size)
+        if more := self._window.read(size):
+            self._say(window_update_frame(0, more))
 
     def _take_headers(self, stream: int, head: ResponseHead, ended: bool) -> None:
         call = self._streams.by_id.get(stream)
         if call is None:
-            self._counters.unknown_answers += ended
+            self._drop(_WORD_BYTES, ended=ended)
+        elif head.opens is not (call.head is None):
+            what = "headers without a :status" if call.head is None else "headers in the midst of an answer"
+            self._fail(call, _wrong(what), PROTOCOL_ERROR)
         elif ended:
             self._streams.end(call, NO_ERROR)
             call.on_end(head, self._callbacks)
         elif call.head is not None:
-            self._fail(call, _wrong("headers in the midst of an answer"), PROTOCOL_ERROR)
+            self._fail(call, _wrong("trailers that are not the end of an answer"), PROTOCOL_ERROR)
         elif (error := call.on_head(head)) is not None:
             self._fail(call, error, CANCEL)
 
     def _take_data(self, stream: int, data: bytes, size: int, ended: bool) -> None:
-        self._window.take(size)
-        if more := self._window.read(size):
-            self._say(window_update_frame(0, more))
+        self._open_connection(size)
         call = self._streams.by_id.get(stream)
         if call is None:
-            self._counters.unknown_answers += ended
+            self._drop(max(size, _WORD_BYTES * ended), ended=ended)
             return
         if call.head is None:
             self._fail(call, _wrong("data before any headers"), PROTOCOL_ERROR)
@@ -122,6 +160,14 @@ class Inbox:
             call.on_end(None, self._callbacks)
         else:
             self.open_window(call, size)
+
+    def _drop(self, cost: int, *, ended: bool) -> None:
+        """Count what comes on a stream that is over, as it may until the peer hears that this side has ended it."""
+        self._counters.unknown_answers += ended
+        self._dropped += cost
+        if self._dropped > STREAM_WINDOW * (self._streams.resets + 1):
+            text = f"it goes on with streams that are over: {self._dropped} bytes after {self._streams.resets} resets"
+            raise Violation(STREAM_CLOSED, text)
 
     def _enter(self, call: StreamCall, size: int) -> RpcError | None:
         """Count *size* bytes in the window of *call*."""
@@ -153,7 +199,8 @@ class Inbox:
         elif kind is Ping:
             self._answer(ping_frame(event.data, ack=True))
         elif kind is Settings:
-            self._streams.set(event.values)
+            if cost := self._streams.set(event.values):
+                self._reader.charge(cost)
             self._answer(SETTINGS_ACK)
             self._rare(event)
         elif kind in _OF_STREAMS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from ....wire.http2.frames import ping_frame
@@ -25,13 +26,31 @@ class KeepAlive:
         self._patience = patience
         self._asked = 0.0
 
+    def look(
+        self,
+        now: float,
+        last_read: float,
+        *,
+        is_busy: bool,
+        ask: Callable[[bytes], object],
+        lost: Callable[[str], None],
+    ) -> float:
+        """Ask a peer on which calls wait, or count it as lost, where that is due; returns when to look again."""
+        if is_busy and (problem := self.lost(now, last_read)):
+            lost(problem)
+            return NEVER
+        if is_busy and self.is_due(now, last_read):
+            ask(PING)
+        return self.next(now, last_read, is_busy=is_busy)
+
     def first(self, now: float) -> float:
         """Return when to look first at a connection that is open since *now*."""
         return now + self._idle if self._idle else NEVER
 
-    def answered(self) -> None:
-        """Note that the peer has answered."""
-        self._asked = 0.0
+    def answered(self) -> bool:
+        """Note that the peer has answered; False where it was not asked."""
+        was_asked, self._asked = self._asked > 0, 0.0
+        return was_asked
 
     def is_due(self, now: float, last_read: float) -> bool:
         """Tell whether to ask now a peer of which the last bytes came at *last_read*."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from callahead.config.policy import ReferencePolicy
@@ -20,11 +21,13 @@ from ....errors import (
     TransportError,
 )
 from ....wire.http2.frames import CANCEL, ENHANCE_YOUR_CALM, REFUSED_STREAM, error_name
-from ....wire.http2.grpc import Message
+from ....wire.http2.grpc import PREFIX, Message
+from ....wire.http2.static_table import Fields
 from ...api import Providers, TransportParts
 from ...identity import ServiceIdentity
 from ...request_limit import check_request_size
 from ...tcp.call import timed_out
+from ...tcp.destination import authority_of
 from ...trouble import Trouble
 from ..messages import EncodedCall, Messages
 from ..metadata import Metadata, fixed_metadata, size_of, to_attachments, to_metadata
@@ -32,11 +35,12 @@ from ..options import GrpcOptions
 from ..remote import STATUSES, remote_error
 from ..requests import Requests
 from .answers import AnswerStream, StreamedCall
-from .call import Hears, UnaryCall
+from .call import Hears, StreamCall, UnaryCall
 from .connection import Connection
-from .encoding import GZIP, TooLarge, compress, plain
+from .encoding import TooLarge, compress, plain
 from .head import ResponseHead, joined
-from .options import is_compressed
+from .identifying import Identifying, PluginContext
+from .options import encoding_of, plugins_in
 from .pool import Pool
 from .request import Request, RequestHead, prefix_of, to_fields
 from .upload import UploadCall, Uploader
@@ -48,6 +52,8 @@ _EARLY_S: Final = 0.005
 """How much before the deadline a status must come to be the provider's own: two clocks measure it."""
 
 _INADEQUATE_SECURITY: Final = 12
+_prefix = PREFIX.pack
+_new = tuple.__new__
 # What gRPC makes of a reset stream. Source: gRPC's ``PROTOCOL-HTTP2.md``, "Errors".
 _OF_RESET: Final[Mapping[int, str]] = {
     REFUSED_STREAM: "UNAVAILABLE",
@@ -123,7 +129,7 @@ class Http2Method:
             raise ConsumerClosed("the consumer is closed", not_sent=True)
         endpoint, ssl = provider.endpoint, self._policy.ssl
         identity = ServiceIdentity.of(endpoint, self._policy)
-        authority = endpoint.address if ssl is None or ssl.server_name is None else ssl.server_name
+        authority = authority_of(endpoint) if ssl is None or ssl.server_name is None else ssl.server_name
         fixed = fixed_metadata(identity, self._parts.application) + self._constant
         path = identity.path_of(self._messages.types.path, self._policy.interface)
         return Route(connections, RequestHead(path, authority, self._policy, fixed))
@@ -138,30 +144,60 @@ class Http2Method:
             done(Outcome(error=error))
             return
         size = (len(encoded.message) + more) * _COPIES + encoded.more
-        UnaryCall(request, size, attempt, self, done).begin(self._connection(route))
+        call = UnaryCall(request, size, attempt, self, done)
+        options: GrpcOptions | None = attempt.invocation.options
+        if options is None or options.credentials is None:
+            call.begin(self._connection(route))
+        else:
+            self._identify(call, attempt, options, route.head, partial(call.begin, self._connection(route)))
 
     def _connection(self, route: Route) -> Connection:
-        connections = route.connections
+        connections = route[0]
         return connections[0] if len(connections) == 1 else connections[next(self._turn) % len(connections)]
 
     def _request(self, head: RequestHead, attempt: Attempt, message: bytes | None) -> tuple[Request, int]:
         """Make the request of *attempt*, None where messages follow, and return the bytes of its own metadata, too."""
-        prefix, data = (b"", b"") if message is None else (prefix_of(message), message)
         options: GrpcOptions | None = attempt.invocation.options
-        if not attempt.attachments and options is None:
-            return Request(*head.of(attempt.timeout), prefix, data), 0
-        own = to_metadata(attempt.attachments)
-        if options is not None:
-            own += options.metadata
-        more = size_of(own)
-        check_request_size(len(data) + more, self._policy)
-        if options is None or not is_compressed(options, self._policy):
-            return Request(*head.of(attempt.timeout, to_fields(own)), prefix, data), more
-        block, headers = head.of(attempt.timeout, (*to_fields(own), (b"grpc-encoding", GZIP.encode())))
-        if message is None:
-            return Request(block, headers, b"", b"", packs=True), more
-        packed = compress(message)
-        return Request(block, headers, prefix_of(packed, is_compressed=True), packed), more
+        if message is not None and options is None and not attempt.attachments:
+            block, headers = head.of(attempt.timeout)
+            return _new(Request, (block, headers, _prefix(False, len(message)), message, "")), 0
+        prefix, data = (b"", b"") if message is None else (prefix_of(message), message)
+        own = self._own(attempt, len(data))
+        encoding = encoding_of(options)
+        block, headers = head.of(attempt.timeout, _fields(own, encoding))
+        if message is None or not encoding:
+            return Request(block, headers, prefix, data, encoding), size_of(own)
+        packed = compress(message, encoding)
+        return Request(block, headers, prefix_of(packed, is_compressed=True), packed), size_of(own)
+
+    def _own(self, attempt: Attempt, size: int, more: Metadata = ()) -> Metadata:
+        """Make the metadata of *attempt* alone, *more* behind them; its message has *size* bytes."""
+        options: GrpcOptions | None = attempt.invocation.options
+        own = to_metadata(attempt.attachments) + (() if options is None else options.metadata) + more
+        check_request_size(size + size_of(own), self._policy)
+        return own
+
+    def _identify(
+        self, call: StreamCall, attempt: Attempt, options: GrpcOptions, head: RequestHead, begin: Callable[[], None]
+    ) -> None:
+        """Let *call* begin by *begin* once its credentials have said who makes it."""
+
+        def begin_as(metadata: Metadata) -> None:
+            request: Request = call.frame
+            fields = _fields(self._own(attempt, len(request.message), metadata), encoding_of(options))
+            block, headers = head.of(attempt.ends - self._parts.clock(), fields)
+            call.frame = request._replace(block=block, headers=headers)
+            call.size += size_of(metadata) * _COPIES
+            begin()
+
+        assert options.credentials is not None
+        try:
+            plugins = plugins_in(options.credentials, self._policy)
+        except RpcError as error:
+            call.fail(error)
+            return
+        context = PluginContext.of(head.authority, head.path)
+        Identifying(call, attempt, plugins, context, begin_as, self._parts).start()
 
     def stream(self, attempt: Attempt) -> AnswerStream:
         """Begin a streaming call; see `MethodTransport.stream`."""
@@ -184,9 +220,7 @@ class Http2Method:
             message = self._messages.serialize(attempt.args, attempt.kwargs)
         request, more = self._request(route.head, attempt, message)
         call = StreamedCall(request, len(request.message) + more, attempt, self, requests, hears, ended)
-        call.begin(connection)
-        if call.uploader is not None:
-            call.uploader.start(call, connection)
+        self._begin(call, attempt, route.head, connection, call.uploader)
         return AnswerStream(call, self, attempt, connection)
 
     def upload(self, attempt: Attempt, hears: Hears | None, done: Done) -> None:
@@ -205,8 +239,23 @@ class Http2Method:
         request, _ = self._request(route.head, attempt, None)
         connection, uploader = self._connection(route), Uploader(requests, done)
         call = UploadCall(request, uploader, attempt, self, hears)
-        call.begin(connection)
-        uploader.start(call, connection)
+        self._begin(call, attempt, route.head, connection, uploader)
+
+    def _begin(
+        self, call: StreamCall, attempt: Attempt, head: RequestHead, connection: Connection, uploader: Uploader | None
+    ) -> None:
+        """Begin a call that streams: now, or once its credentials have said who makes it."""
+
+        def begin() -> None:
+            call.begin(connection)
+            if uploader is not None:
+                uploader.start(call, connection)
+
+        options: GrpcOptions | None = attempt.invocation.options
+        if options is None or options.credentials is None:
+            begin()
+        else:
+            self._identify(call, attempt, options, head, begin)
 
     # -- what comes back --------------------------------------------------------------------------------------------
 
@@ -237,11 +286,11 @@ class Http2Method:
         error.protocol_trace = attempt.protocol_trace
         return error
 
-    def reset(self, code: int, attempt: Attempt) -> RpcError:
+    def reset(self, code: int, attempt: Attempt, *, answered: bool) -> RpcError:
         """Make the error of a stream that was reset by *code*; see `StreamedMethod`."""
         if code == CANCEL and not self._is_early(attempt):  # a provider may notice the end before this side does
             return timed_out(attempt, not_sent=False)
-        if code == REFUSED_STREAM:
+        if code == REFUSED_STREAM and not answered:
             text = "the provider refused the call before it looked at it"
             return _with_status(TransportError(text, not_sent=True), _OF_RESET[code], text)
         text = f"the provider reset the stream: {error_name(code)}"
@@ -255,10 +304,12 @@ class Http2Method:
     ) -> Outcome:
         """Read an answer; see `CalledMethod.decode`."""
         try:
-            self._note_metadata(head, tail, attempt)
+            if head is not None and tail is not None and body is not None and _is_bare(head, body, tail, attempt):
+                return self._messages.decode(body.data, attempt, NO_ATTACHMENTS)
+            metadata = self._note_metadata(head, tail, attempt)
             error = self._error(head, tail, attempt)
             if error is None:
-                return self._value(head, body, attempt, joined(head, tail))
+                return self._value(head, body, attempt, metadata)
         except Exception as raised:  # whatever happens here, the call must end
             error = SerializationError(f"the answer cannot be decoded: {raised!r}", in_doubt=True)
             error.__cause__ = raised
@@ -282,12 +333,16 @@ class Http2Method:
             raise outcome.error
         return outcome.value
 
-    def _note_metadata(self, head: ResponseHead | None, tail: ResponseHead | None, attempt: Attempt) -> None:
+    def _note_metadata(
+        self, head: ResponseHead | None, tail: ResponseHead | None, attempt: Attempt
+    ) -> Mapping[str, Any]:
+        """Note on *attempt* what came beside its answer, and return that."""
         metadata = joined(head, tail)
         if metadata:
             attempt.response_attachments = to_attachments(metadata)
         if attempt.invocation.options is not None:
             attempt.protocol_trace = tuple(() if one is None else one.pairs for one in (head, tail))
+        return metadata
 
     def _error(self, head: ResponseHead | None, tail: ResponseHead | None, attempt: Attempt) -> RpcError | None:
         """Make the error that the provider's last word is; None where it is OK."""
@@ -330,6 +385,17 @@ class Http2Upload(Http2Method):
             self._upload(attempt, attempt.request, None, done)
         except RpcError as error:
             done(Outcome(error=error))
+
+
+def _is_bare(head: ResponseHead, body: Message, tail: ResponseHead, attempt: Attempt) -> bool:
+    """Tell whether an answer is a value with nothing around it that anybody asks for, as most are."""
+    return (
+        tail.status == 0 and not (tail.pairs or head.pairs or body.is_compressed) and attempt.invocation.options is None
+    )
+
+
+def _fields(own: Metadata, encoding: str) -> Fields:
+    return (*to_fields(own), (b"grpc-encoding", encoding.encode())) if encoding else to_fields(own)
 
 
 def _refused(refusal: tuple[str, str]) -> RpcError:

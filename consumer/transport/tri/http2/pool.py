@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 from callahead.config.policy import ReferencePolicy
 
 from ...api import TransportParts
 from ...request_limit import Room
 from ...tcp import pool
+from ...tcp.destination import Destination
 from ...tcp.io_thread import IoThread
-from ...tcp.pool import Address, Tls
+from ...tcp.proxy import proxy_to
 from .connection import Connection
 from .settings import ConnectionSettings
 
@@ -19,7 +22,7 @@ class Http2Kind:
     """Makes connections that speak gRPC over HTTP/2; a `ConnectionKind`."""
 
     protocol = "tri"
-    alpn: tuple[str, ...] = ("h2",)
+    alpn = "h2"
 
     def settings(self, policy: ReferencePolicy, own: int) -> ConnectionSettings:
         """Take what the reference says of connections; see `ConnectionKind.settings`."""
@@ -29,11 +32,14 @@ class Http2Kind:
             keepalive_timeout=policy.transport.keepalive_timeout_ms / 1000,
             room=Room.of(policy),
             max_metadata_bytes=policy.transport.max_metadata_bytes,
+            http_proxy=policy.transport.http_proxy,
             own=own,
         )
 
     def open(
-        self, address: Address, settings: ConnectionSettings, thread: IoThread, parts: TransportParts, tls: Tls | None
+        self, destination: Destination, settings: ConnectionSettings, thread: IoThread, parts: TransportParts
     ) -> Connection:
-        """Make one; see `ConnectionKind.open`."""
-        return Connection(address, settings, thread, parts.clock, parts.random, parts.callbacks, tls)
+        """Make one, by way of the proxy that the environment names now; see `ConnectionKind.open`."""
+        if settings.http_proxy and destination.port:
+            destination = destination._replace(proxy=proxy_to(destination.host, os.environ))
+        return Connection(destination, settings, thread, parts.clock, parts.random, parts.callbacks)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
 from ....call.attempt import Attempt
 from ....call.invocation import Done
+from ....call.provider import Provider
+from ....errors import ConsumerClosed
 from ....interface.description import ServiceDescription
 from ....interface.proto.service import MethodTypes
 from ...api import Providers, TransportParts
@@ -16,9 +20,11 @@ from ..interface import OpenTo, TriInterface
 from ..messages import Builder, Messages
 from ..metadata import Metadata
 from .connection import Connection
+from .connectivity import Tell
 from .method import Http2Method, Http2Upload
 from .opening import Opening
 from .pool import Pool
+from .targets import check_targets
 
 
 class Http2Reference:
@@ -27,6 +33,7 @@ class Http2Reference:
     def __init__(
         self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, pool: Pool, open_to: OpenTo
     ) -> None:
+        check_targets(policy)
         self._policy = policy
         self._parts = parts
         self._providers = providers
@@ -46,6 +53,19 @@ class Http2Reference:
     def stub_method(self, types: MethodTypes, build: Builder) -> Http2Method:
         """Prepare a method whose types the caller has, as a generated stub does; nothing is kept of it."""
         return self._method(Messages(types, build, self._policy), ())
+
+    def watch(self, provider: Provider, tell: Tell, *, connect: bool) -> Callable[[], None]:
+        """Let *tell* hear of the state of the first connection to *provider*.
+
+        See `callahead.consumer.channel.parts.WatchedTransport`.
+        """
+        connections = self._pool.connections(provider, self._policy)
+        if provider not in self._providers():  # it left meanwhile, and nobody will release it any more
+            self._pool.release(provider)
+        if not connections:
+            raise ConsumerClosed("the consumer is closed", not_sent=True)
+        connections[0].watch(tell, connect=connect)
+        return partial(connections[0].unwatch, tell)
 
     def connect(self, attempt: Attempt, done: Done) -> None:
         """Wait until the provider has said its first word on each connection; see `ReferenceTransport.connect`."""

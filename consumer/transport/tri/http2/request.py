@@ -17,8 +17,8 @@ _USER_AGENT: Final = b"callahead"
 _KEPT_TIMEOUTS: Final = 256
 _MOST_DIGITS_MS: Final = 99_999_999
 _TIMEOUT: Final = b"grpc-timeout"
-ENCODINGS: Final = b"identity, gzip"
-"""How answers may be compressed."""
+ENCODINGS: Final = b"identity, deflate, gzip"
+"""How answers may be compressed; as grpcio has it."""
 
 
 class Request(NamedTuple):
@@ -29,14 +29,14 @@ class Request(NamedTuple):
         headers: Bytes of these, as a peer's limit counts them.
         prefix: What stands before the message; b"" where messages follow one after another.
         message: As serialized, and perhaps compressed; b"" likewise.
-        packs: The messages that follow are compressed by gzip.
+        packs: How the messages that follow are compressed; "" for not at all.
     """
 
     block: bytes
     headers: int
     prefix: bytes
     message: bytes
-    packs: bool = False
+    packs: str = ""
 
 
 class RequestHead:
@@ -47,9 +47,13 @@ class RequestHead:
         authority: Whom the provider is to be.
         policy: Of the reference.
         fixed: Metadata of every request.
+
+    Attributes:
+        path: As given.
+        authority: As given.
     """
 
-    __slots__ = ("_block", "_size", "_timed", "path")
+    __slots__ = ("_block", "_size", "_timed", "authority", "path")
 
     def __init__(self, path: str, authority: str, policy: ReferencePolicy, fixed: Metadata) -> None:
         fields: Fields = (
@@ -64,17 +68,19 @@ class RequestHead:
             *to_fields(fixed),
         )
         self.path = path
+        self.authority = authority
         self._block = encode_fields(fields)
         self._size = size_of_fields(fields)
         self._timed: dict[int, tuple[bytes, int]] = {}
 
     def of(self, timeout: float, own: Fields = ()) -> tuple[bytes, int]:
         """Give the headers of a call that has *timeout* seconds and headers of its *own*, and their size."""
-        milliseconds = 0 if timeout > _MOST_DIGITS_MS else max(1, int(timeout * 1000 + 0.5))
-        block, size = self._timed.get(milliseconds) or self._with_timeout(timeout, milliseconds)
+        milliseconds = 0 if timeout > _MOST_DIGITS_MS else int(timeout * 1000 + 0.5) or 1
+        timed = self._timed.get(milliseconds) or self._with_timeout(timeout, milliseconds)
         if own:
+            block, size = timed
             return block + encode_fields(own), size + size_of_fields(own)
-        return block, size
+        return timed
 
     def _with_timeout(self, timeout: float, milliseconds: int) -> tuple[bytes, int]:
         fields = _timeout_fields(timeout, milliseconds)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any, Final
 
 from ....runtime.callbacks import CallbackExecutor
@@ -26,10 +27,11 @@ from ...tcp.ownership import Ownership
 from ...tcp.poller import READ, WRITE
 from ...tcp.stream import Stream
 from ...trouble import Trouble
-from .call import StreamCall
+from .call import Fed, StreamCall
 from .greeting import greeting
 from .inbox import Inbox
-from .keepalive import PING, KeepAlive
+from .keepalive import KeepAlive
+from .replies import Replies
 from .settings import ConnectionSettings
 from .state import State
 from .streams import Streams
@@ -38,25 +40,21 @@ _READ_BYTES: Final = 64 * 1024
 _WHERE: Final = ("ssl", "protocol", "urls")
 
 
-Fed = tuple[StreamCall, bytes | None]
-"""A call, and one more message for its peer; None where that was the last."""
-
-
 @dataclass(frozen=True, slots=True)
 class Hears:
     """Whom a session tells of itself, always on the I/O thread.
 
     Attributes:
-        stage: Tells what the dial is at.
+        stage: Tells what calls wait for that no dial has brought a connection yet.
         opened: It is open.
         leaves: It takes no call any more; with those that the peer has not looked at.
-        ended: It is over; with why it never came about, or None where it had.
+        ended: It is over; with why it never came about, or None where it had, and the calls that wait for the next one.
     """
 
     stage: Callable[[], Trouble]
     opened: Callable[[Session], None]
     leaves: Callable[[Session, list[StreamCall]], None]
-    ended: Callable[[Session, Trouble | None], None]
+    ended: Callable[[Session, Trouble | None, Sequence[StreamCall]], None]
 
 
 class Session:
@@ -97,23 +95,24 @@ class Session:
         self._owner = Ownership(thread)
         self._outbox: Outbox[Any] = Outbox()
         self.streams = streams = Streams(self._outbox, settings.room, name)
+        self._replies = Replies(self._outbox, lambda: self._stream.is_led)
         self._inbox = Inbox(
             streams, settings.max_metadata_bytes, counters, callbacks,
-            say=self._outbox.put, answer=self._answer, rare=self._hear,
+            say=self._outbox.put, answer=self._replies.put, rare=self._hear,
         )  # fmt: skip
         self._stream: Stream[Any] = Stream(
             self._outbox,
             thread,
             clock,
             received=self._receive,
-            written=_written,
+            written=methodcaller("written"),
             lost=self._lost,
             turned_away=self._turn_away,
             speaks="HTTP/2",
         )
         self._leading: Leading[StreamCall] = Leading(
             self._owner, self._stream, self._outbox, streams, thread, clock,
-            send=self._send, give_up=self._give_up, adopt=self._adopt,
+            send=self._send, give_up=self._give_up, adopt=self._adopt, rest=self._settle,
         )  # fmt: skip
         self._is_tls = False
         self._is_flushing = False
@@ -122,6 +121,11 @@ class Session:
         self._greet_until = NEVER
         self._keepalive = KeepAlive(settings.keepalive, settings.keepalive_timeout)
         self._goodbye = ""
+
+    @property
+    def was_in_vain(self) -> bool:
+        """It had calls, and none of them was answered."""
+        return self.streams.opened > 0 and not self._inbox.was_answered
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
@@ -133,23 +137,19 @@ class Session:
             if self.state in (State.LEAVING, State.ENDED):
                 self._thread.post(self._give_back, calls)
                 return
+            streams = self.streams
             for call in calls:
-                self._accept(call)
+                call.session = self
+                if (refusal := streams.put(call)) is not None:
+                    call.fail(refusal)
+                elif call.expires < streams.next_expiry:
+                    self._thread.tick_at(self, streams.expect(call.expires))
             self._settle()
         finally:
             self._owner.leave()
 
     def _give_back(self, calls: list[StreamCall]) -> None:
         self._hears.leaves(self, calls)
-
-    def _accept(self, call: StreamCall) -> None:
-        call.session = self
-        streams = self.streams
-        refusal = streams.put(call)
-        if refusal is not None:
-            call.fail(refusal)
-        elif call.expires < streams.next_expiry:
-            self._thread.tick_at(self, streams.expect(call.expires))
 
     def lead(self, call: StreamCall) -> bool:
         """Carry *call* on the calling thread, where that can be; see `Leading.lead`."""
@@ -159,9 +159,12 @@ class Session:
         """Send a led call, which nearly always leaves whole."""
         call.session = self
         self.streams.size += call.size
-        self.streams.open(call, self._stream.send)
+        self.streams.open(call, self._send_owed if self._replies.owed else self._stream.send)
         if self._outbox.count:
             self._stream.write()
+
+    def _send_owed(self, frame: bytes) -> int:
+        return self._stream.send(frame, self._replies.take())
 
     def _give_up(self, call: StreamCall, error: BaseException) -> None:
         if not self.streams.give_up(call, error):
@@ -169,76 +172,65 @@ class Session:
 
     def _adopt(self, call: StreamCall) -> None:
         """Take over a call that its leader could not finish, or what it has left to be written."""
-        if not self._owner.enter(self._adopt, call):
-            return
-        try:
-            if not call.ended:
-                streams = self.streams
-                self._thread.tick_at(self, streams.expect(min(call.expires, streams.next_expiry)))
-            self._settle()
-        finally:
-            self._owner.leave()
+        self._owner.hold(self._adopt_now, call)
+
+    def _adopt_now(self, call: StreamCall) -> None:
+        if not call.ended:
+            streams = self.streams
+            self._thread.tick_at(self, streams.expect(min(call.expires, streams.next_expiry)))
+        self._settle()
 
     def give_up(self, given: tuple[StreamCall, BaseException]) -> None:
         """End a call with an error of this side, if it runs; on the I/O thread."""
-        if not self._owner.enter(self.give_up, given):
-            return
-        try:
-            if self.streams.give_up(*given):
-                self._settle()
-        finally:
-            self._owner.leave()
+        self._owner.hold(self._give_up_now, given)
+
+    def _give_up_now(self, given: tuple[StreamCall, BaseException]) -> None:
+        if self.streams.give_up(*given):
+            self._settle()
 
     def cancel(self, call: StreamCall) -> None:
         """Stop *call*, if it runs; on the I/O thread."""
-        if not self._owner.enter(self.cancel, call):
-            return
-        try:
-            if self.streams.cancel(call):
-                self._settle()
-        finally:
-            self._owner.leave()
+        self._owner.hold(self._cancel, call)
+
+    def _cancel(self, call: StreamCall) -> None:
+        if self.streams.cancel(call):
+            self._settle()
 
     def watch(self, call: StreamCall) -> None:
         """Tell *call* when its request is written; on the I/O thread."""
-        if self._owner.enter(self.watch, call):
-            self.streams.watch(call)
-            self._owner.leave()
+        self._owner.hold(self.streams.watch, call)
 
     def feed(self, fed: Fed) -> None:
         """Let a call send more, or no more; on the I/O thread."""
-        if not self._owner.enter(self.feed, fed):
-            return
+        self._owner.hold(self._feed, fed)
+
+    def _feed(self, fed: Fed) -> None:
         call, data = fed
-        try:
-            if not call.ended:
-                call.feed(data)
-            if self.streams.by_id.get(call.id) is call:
-                self.streams.send(call)
-                self._settle()
-        finally:
-            self._owner.leave()
+        if not call.ended:
+            call.feed(data)
+        if self.streams.by_id.get(call.id) is call:
+            self.streams.send(call)
+            self._settle()
 
     def read_on(self, call: StreamCall) -> None:
         """Let the peer of *call* send more, of which some was read; on the I/O thread."""
-        if not self._owner.enter(self.read_on, call):
-            return
-        try:
-            if self.streams.by_id.get(call.id) is call:
-                self._inbox.open_window(call, 0)
-                self._settle()
-        finally:
-            self._owner.leave()
+        self._owner.hold(self._read_on, call)
+
+    def _read_on(self, call: StreamCall) -> None:
+        if self.streams.by_id.get(call.id) is call:
+            self._inbox.open_window(call, 0)
+            self._settle()
 
     # -- what goes out and comes in ---------------------------------------------------------------------------------
 
     def _settle(self) -> None:
         """Do what follows from whatever has changed: let others go on, write, and end where nothing is left."""
         streams, outbox = self.streams, self._outbox
-        if streams.is_open:
-            streams.begin_waiting()
-            if streams.is_spent:
-                self._leave(LARGEST_STREAM)
+        if self._replies.owed and (streams.by_id or not self._stream.is_led):
+            outbox.put(self._replies.take())
+        streams.begin_waiting()
+        if streams.is_open and streams.opened >= LARGEST_STREAM:
+            self._leave(LARGEST_STREAM)
         if outbox.count:
             self._write_soon()
         elif (self._drains or self.state is State.LEAVING) and not len(streams):
@@ -248,9 +240,7 @@ class Session:
                 self._end()
 
     def _settle_later(self, _: None) -> None:
-        if self._owner.enter(self._settle_later, None):
-            self._settle()
-            self._owner.leave()
+        self._owner.hold(lambda _: self._settle(), None)
 
     def _write_soon(self) -> None:
         if self.state is State.ENDED:
@@ -295,10 +285,6 @@ class Session:
         if self._stream.is_led:
             self._settle()
 
-    def _answer(self, frame: bytes) -> None:
-        if self._outbox.size < self._settings.room.size:  # else the peer asks for more than it reads
-            self._outbox.put(frame)
-
     # -- time -------------------------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> float:
@@ -319,9 +305,11 @@ class Session:
     def _why_waiting(self) -> Trouble:
         """Say why calls may be waiting that have no stream."""
         if self.state is State.DIALLING:
-            return being_made(self.state.value, self._hears.stage())
+            return self._hears.stage()
         if self.state is State.GREETING:
-            return being_made(self.state.value, Trouble("", _WHERE))
+            return being_made(self.state.value, Trouble("as gRPC does at once", _WHERE))
+        if self.streams.is_stuck:
+            return Trouble("; the provider takes no more bytes until it has read what was sent")
         most = self.streams.peer.streams
         return Trouble(f"; the provider takes {most} calls at once" if len(self.streams.by_id) >= most else "")
 
@@ -331,16 +319,10 @@ class Session:
                 within = f"{self._settings.connect_timeout * 1000:.0f} ms (connect_timeout)"
                 self._lost(f"no word of HTTP/2 came within {within}")
             return self._greet_until
-        return NEVER if self.state is State.DIALLING else self._keep_alive(now)
-
-    def _keep_alive(self, now: float) -> float:
-        keepalive, last_read, is_busy = self._keepalive, self._stream.last_read, bool(self.streams.by_id)
-        if is_busy and (problem := keepalive.lost(now, last_read)):
-            self._lost(problem)
+        if self.state is State.DIALLING:
             return NEVER
-        if is_busy and keepalive.is_due(now, last_read):
-            self._outbox.put(PING)
-        return keepalive.next(now, last_read, is_busy=is_busy)
+        is_busy, ask = bool(self.streams.by_id), self._outbox.put
+        return self._keepalive.look(now, self._stream.last_read, is_busy=is_busy, ask=ask, lost=self._lost)
 
     # -- what the peer says of the connection -----------------------------------------------------------------------
 
@@ -354,8 +336,7 @@ class Session:
             self._outbox.put(goaway_frame(event.code, event.error.message))
             self._stream.write()
             self._lost(event.error.message)
-        elif isinstance(event, PingAnswer):
-            self._keepalive.answered()
+        elif isinstance(event, PingAnswer) and self._keepalive.answered():
             self._thread.post(self._tick_now, None)  # the next one may be due before the end of the patience
 
     def _open(self) -> None:
@@ -381,9 +362,7 @@ class Session:
             return
         self.state = State.LEAVING
         self.was_of_use = min(self.streams.opened, last) > 0
-        given_back = self.streams.leave(last)
-        for call in given_back:
-            call.begin_anew()
+        given_back = [call for call in self.streams.leave(last) if call.begin_anew()]
         if self._stream.is_led:  # its call may be among them, which nobody else may touch before it hands over
             self._owner.deferred.append((self._give_back, given_back))
         else:
@@ -404,12 +383,12 @@ class Session:
 
     def fail(self, trouble: Trouble) -> None:
         """End before there was a connection, because of *trouble*; on the I/O thread."""
-        self._drop(None)
+        self._drop(None, self.streams.take_patient())
         self.streams.fail_all(lambda call, _: not_connected(trouble, call))
 
     def _turn_away(self, trouble: Trouble) -> None:
         """End, where the peer cannot have read a request."""
-        self._drop(trouble)
+        self._drop(trouble, self.streams.take_patient())
         self.streams.fail_all(lambda call, _: not_connected(trouble, call))
 
     def _lost(self, problem: str) -> None:
@@ -423,36 +402,36 @@ class Session:
 
     def drain(self) -> None:
         """End once the last call has ended; on the I/O thread."""
-        if not self._owner.enter(lambda _: self.drain(), None):
-            return
+        self._owner.hold(self._drain, None)
+
+    def _drain(self, _: None) -> None:
         self._drains = True
         self._settle()
-        self._owner.leave()
 
     def close(self) -> None:
         """End now; running calls end as `ConsumerClosed`; on the I/O thread."""
-        if not self._owner.enter(lambda _: self.close(), None):
-            return
+        self._owner.hold(self._close, None)
+
+    def _close(self, _: None) -> None:
         self._drop(None)
         self.streams.fail_all(lambda _, begun: closed(begun=begun))
-        self._owner.leave()
 
     def _end(self) -> None:
         self._drop(None)
         self.streams.clear()
 
-    def _drop(self, trouble: Trouble | None) -> None:
+    def _drop(self, trouble: Trouble | None, patient: Sequence[StreamCall] = ()) -> None:
         if self.state is State.ENDED:
             return
         self.state = State.ENDED
         self._owner.forget()
         self._stream.drop()
-        self._thread.end(self._tell_ended, trouble)
+        self._thread.end(self._tell_ended, (trouble, patient))
 
-    def _tell_ended(self, trouble: Trouble | None) -> None:
+    def _tell_ended(self, told: tuple[Trouble | None, Sequence[StreamCall]]) -> None:
         self._owner.close()
         self._thread.tick_never(self)
-        self._hears.ended(self, trouble)
+        self._hears.ended(self, *told)
 
     def after_fork(self) -> None:
         """Close this process' copy of the socket, and forget the parent's calls."""
@@ -464,7 +443,3 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session with {self.name} {self.state.value}, {len(self.streams)} calls, {self._outbox.count} queued>"
-
-
-def _written(watched: Any) -> None:
-    watched.written()

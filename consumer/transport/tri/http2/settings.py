@@ -18,6 +18,7 @@ class ConnectionSettings:
         keepalive_timeout: Seconds after which the connection counts as lost that gave no answer to that.
         room: How much may be begun and not ended.
         max_metadata_bytes: Largest headers, or trailers, of an answer.
+        http_proxy: A proxy that the environment names is obeyed.
         own: 0 for a shared connection, else a number that no other has.
     """
 
@@ -26,4 +27,5 @@ class ConnectionSettings:
     keepalive_timeout: float
     room: Room
     max_metadata_bytes: int
+    http_proxy: bool = True
     own: int = 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
+from itertools import takewhile
 from typing import Any, Final
 
 from ....call.invocation import Outcome
@@ -37,11 +39,30 @@ _LOOK_S: Final = 2e-6
 """As `RunningCalls` of dubbo has it: so looking for expired calls takes a twentieth of the time at most."""
 
 _PIECE_BYTES: Final = 256 * 1024
-_KEPT_PIECES: Final = 16
+
+_AHEAD_BYTES: Final = 1024 * 1024
+_AHEAD_FRAMES: Final = 10_000
+"""Where so much waits to be written, no more data are queued: a peer that does not read needs no copies of them."""
+
+_MOST_STUCK: Final = 1000
+"""Once the peer takes no more bytes on a connection so many streams wait for that, and further calls for a stream.
+
+To keep where each is costs as much memory as the call itself, and who has no stream was not sent.
+"""
+
+_WORTHY_BYTES: Final = 1024
+"""A smaller frame that the peer's windows have cut is no reason for it to say something."""
+
+_NEEDLESS: Final = 32
+"""So many calls that are looked at in vain cost as much as a frame without use."""
+
 _pack = HEAD.pack
 
 Put = Callable[[bytes], int]
 """Puts a frame on the way, and gives its number."""
+
+Pieces = deque[tuple[int, int]]
+"""Number and size of each frame of data of one call that may not have begun to leave."""
 
 
 class Streams:
@@ -61,6 +82,7 @@ class Streams:
         peer: What the peer allows.
         opened: The highest stream that was opened; -1 for none.
         sent: Frames that a peer may answer by a word of its own.
+        resets: Streams that this side has ended, of which more may come until the peer hears of that.
         is_open: Streams may be opened: the peer has said what it allows, and is not about to go.
         next_expiry: Monotonic second before which none of the calls times out.
     """
@@ -70,13 +92,15 @@ class Streams:
         self._room = room
         self._name = name
         self.by_id: dict[int, StreamCall] = {}
-        self.waiting: dict[StreamCall, None] = {}
-        self._sending: dict[int, StreamCall] = {}
+        self.waiting: OrderedDict[StreamCall, None] = OrderedDict()  # whose first costs the same however many have gone
+        # Those that have more to send: as soon as all together may, and where each waits for its own window or data.
+        self._sending: OrderedDict[int, StreamCall] = OrderedDict()
+        self._paused: dict[int, StreamCall] = {}
         self.peer = PeerSettings()
         self._window = DEFAULT_WINDOW
         self.size = 0
         self.opened = -1
-        self.sent = 0
+        self.sent = self.resets = 0
         self.is_open = False
         self.next_expiry = NEVER
         self._next_look = 0.0
@@ -85,50 +109,65 @@ class Streams:
         return len(self.by_id) + len(self.waiting)
 
     def __bool__(self) -> bool:
-        return bool(self.by_id) or bool(self.waiting) or not self.is_open
-
-    @property
-    def is_spent(self) -> bool:
-        """No further stream has a number."""
-        return self.opened >= LARGEST_STREAM
+        return bool(self.by_id) or bool(self.waiting) or not self.is_open or not self.peer.streams
 
     # -- calls that begin -------------------------------------------------------------------------------------------
 
     def put(self, call: StreamCall) -> LimitExceeded | None:
         """Let *call* run from now on, or make the error of one that has no room."""
-        room, count = self._room, len(self)
+        room, count = self._room, len(self.by_id) + len(self.waiting)
         if count >= room.requests or (self.size + call.size > room.size and count):
             return room.refusal(self._name, count, self.size, call.size)
         self.size += call.size
-        if self.is_open and not self.waiting and len(self.by_id) < self.peer.streams and not self.is_spent:
-            self.open(call, self._outbox.put)
-        else:
+        if self.waiting or not self._has_place:
             self.waiting[call] = None
+        else:
+            self.open(call, self._outbox.put)
         return None
 
+    @property
+    def _has_place(self) -> bool:
+        """A stream may be opened now."""
+        return (
+            self.is_open
+            and len(self.by_id) < self.peer.streams
+            and self.opened < LARGEST_STREAM
+            and (self._window > 0 or len(self._sending) < _MOST_STUCK)
+        )
+
+    @property
+    def is_stuck(self) -> bool:
+        """The peer takes no more bytes, whoever sends them."""
+        return self._window <= 0
+
     def begin_waiting(self) -> None:
-        """Let those go on that wait: for room in the connection's window, or for a stream."""
+        """Let those go on that wait: for room in the connection's window, for a stream, or until others have left."""
         if self._sending:
             self._send_all()
         waiting = self.waiting
-        while waiting and self.is_open and len(self.by_id) < self.peer.streams and not self.is_spent:
-            call = next(iter(waiting))
-            del waiting[call]
-            self.open(call, self._outbox.put)
+        while waiting and self._has_place and not self._is_full:
+            self.open(waiting.popitem(last=False)[0], self._outbox.put)
 
     def open(self, call: StreamCall, put: Put) -> None:
-        """Open a stream for *call*, and send of its request what the peer takes; mostly that is all in one frame."""
+        """Open a stream for *call*, and send of its request what the peer takes; mostly that is all in one frame.
+
+        A large one waits where as much as may be is queued.
+        """
         block, headers, prefix, message, _ = call.frame
         peer = self.peer
         if headers > peer.headers:
             self._leave_unopened(call, headers)
             return
+        size = len(message) + PREFIX_BYTES
+        is_large = not prefix or size > self._window or size > peer.window or size > peer.frame
+        if is_large and self._is_full:  # headers that went ahead of their data would leave it in doubt
+            self.waiting[call] = None
+            return
         self.opened = stream = self.opened + 2
         call.id = stream
         self.by_id[stream] = call
         self.sent += 1
-        size = len(message) + PREFIX_BYTES
-        if not prefix or size > self._window or size > peer.window or size > peer.frame or len(block) > peer.frame:
+        if is_large or len(block) > peer.frame:
             self._open_large(call, put)
             return
         self._window -= size
@@ -148,7 +187,7 @@ class Streams:
 
     def _open_large(self, call: StreamCall, put: Put) -> None:
         block, _, prefix, message, _ = call.frame
-        call.pieces, call.window = [], self.peer.window
+        call.pieces = deque()
         call.first = put(headers_frames(call.id, block, self.peer.frame))
         if prefix:
             call.body = body = Body()
@@ -165,49 +204,66 @@ class Streams:
         stream, body, pieces = call.id, call.body, call.pieces
         assert body is not None
         assert pieces is not None
-        self._sending.pop(stream, None)
+        self._stop_sending(stream)
         while not (ended := self._send_piece(call, body, pieces)):
-            if ended is None:  # it goes to the end, so that all have their turn
-                self._sending[stream] = call
+            if ended is None:
                 self._pause(call, body, pieces)
                 return
         call.number = pieces[-1][0]
         if call.record.on_sent is not None:
             self._outbox.watch(call)
 
-    def _pause(self, call: StreamCall, body: Body, pieces: list[tuple[int, int]]) -> None:
-        """Forget what has left, and tell *call* where it has to be fed before it goes on."""
-        if len(pieces) > _KEPT_PIECES:
-            pieces[:-1] = [piece for piece in pieces[:-1] if piece[0] > self._outbox.begun]
+    def _stop_sending(self, stream: int) -> bool:
+        """Return whether the call on *stream* had more to send."""
+        return self._sending.pop(stream, None) is not None or self._paused.pop(stream, None) is not None
+
+    def _pause(self, call: StreamCall, body: Body, pieces: Pieces) -> None:
+        """Let *call* wait, and tell it where it has to be fed before it goes on."""
+        if body.size and self._window_of(call) > 0:  # it goes to the end, so that all have their turn
+            self._sending[call.id] = call
+        else:
+            self._paused[call.id] = call
         if pieces and not body.size and (watched := call.on_drained()) is not None:
             watched.number = pieces[-1][0]
             self._outbox.watch(watched)
 
-    def _send_piece(self, call: StreamCall, body: Body, pieces: list[tuple[int, int]]) -> bool | None:
+    def _window_of(self, call: StreamCall) -> int:
+        return self.peer.window + call.window
+
+    def _send_piece(self, call: StreamCall, body: Body, pieces: Pieces) -> bool | None:
         """Queue up to 256 KiB; returns whether that was the end, and None where nothing may be sent now."""
         frames: list[bytes | memoryview] = []
         taken, ends = 0, False
+        most = 0 if self._is_full else self.peer.frame
         while taken < _PIECE_BYTES and not ends:
-            size = min(body.size, call.window, self._window, self.peer.frame)
-            ends = body.is_whole and size == body.size
-            if size <= 0 and not ends:
+            left = body.size
+            size = max(0, min(left, self._window_of(call), self._window, most))
+            ends = body.is_whole and size == left  # an end without data needs no window
+            if not size and not ends:
                 break
             frames.append(data_head(call.id, size, ends=ends))
             frames += body.take(size)
             taken += size
             call.window -= size
             self._window -= size
-            self.sent += 1
+            self.sent += size == left or size >= _WORTHY_BYTES
         if not frames:
             return None
+        while pieces and pieces[0][0] <= self._outbox.begun:  # which can no more be taken back
+            pieces.popleft()
         pieces.append((self._outbox.put(b"".join(frames)), taken))
         return ends
 
+    @property
+    def _is_full(self) -> bool:
+        """The peer has to read before more data are queued."""
+        return self._outbox.size >= _AHEAD_BYTES or self._outbox.count >= _AHEAD_FRAMES
+
     def _send_all(self) -> None:
-        for call in list(self._sending.values()):
-            if self._window <= 0:
-                return
-            self.send(call)
+        """Let those go on that wait for what all share; each of them sends something, or ends the turn."""
+        sending = self._sending
+        while sending and self._window > 0 and not self._is_full:
+            self.send(next(iter(sending.values())))
 
     def allow(self, stream: int, increment: int) -> StreamCall | None:
         """Note that the peer takes more bytes; returns a call that it allowed more than there can be.
@@ -219,28 +275,40 @@ class Streams:
             self._window += increment
             if self._window > LARGEST_WINDOW:
                 raise Violation(FLOW_CONTROL_ERROR, f"it allows {self._window} bytes, and {LARGEST_WINDOW} at most")
-            self._send_all()
+            if self._sending:
+                self._send_all()
             return None
-        call = self._sending.get(stream)
+        call = self._paused.get(stream) or self._sending.get(stream)
         if call is None:
             return None
         call.window += increment
-        if call.window > LARGEST_WINDOW:
+        if self._window_of(call) > LARGEST_WINDOW:
             return call
         self.send(call)
         return None
 
-    def set(self, values: Iterable[tuple[int, int]]) -> None:
-        """Take the peer's settings.
+    def set(self, values: Iterable[tuple[int, int]]) -> int:
+        """Take the peer's settings; returns what they have cost, in frames without use.
 
         Raises:
-            Violation: One is out of its range.
+            Violation: One is out of its range, or allows a stream more than there can be.
         """
-        more = self.peer.update(values)
-        if more:
-            for call in self._sending.values():
-                call.window += more
-            self._send_all()
+        if self.peer.update(values) <= 0:
+            return 0
+        looked_at, sent = len(self._sending) + len(self._paused), self.sent
+        for call in (*self._sending.values(), *self._paused.values()):
+            self._let_on(call)
+        self._send_all()
+        return max(0, looked_at - (self.sent - sent)) // _NEEDLESS
+
+    def _let_on(self, call: StreamCall) -> None:
+        """Note that *call* may send more, as all may."""
+        window = self._window_of(call)
+        if window > LARGEST_WINDOW:
+            text = f"its settings allow a stream {window} bytes, and {LARGEST_WINDOW} at most"
+            raise Violation(FLOW_CONTROL_ERROR, text)
+        if window > 0 and call.body is not None and call.body.size and self._paused.pop(call.id, None) is not None:
+            self._sending[call.id] = call
 
     # -- calls that end ---------------------------------------------------------------------------------------------
 
@@ -253,21 +321,24 @@ class Streams:
 
     def end(self, call: StreamCall, code: int) -> None:
         """Let *call* run no more; where it has not sent all, or *code* is not 0, the peer hears that by *code*."""
-        if self.take(call.id) is not None and (code or self._sending.pop(call.id, None) is not None):
-            self.abandon(call, code)
+        if self.by_id.pop(call.id, None) is not None:
+            self.size -= call.size
+            if (call.pieces is not None and self._stop_sending(call.id)) or code:
+                self.abandon(call, code)
 
     def forget(self, call: StreamCall) -> None:
         """Let *call* run no more, whose stream the peer has ended by force."""
         self.take(call.id)
-        self._sending.pop(call.id, None)
+        self._stop_sending(call.id)
         self._withdraw(call)
 
     def abandon(self, call: StreamCall, code: int) -> bool:
         """Take back what of *call* has not begun to leave, or else tell the peer; True where nothing has."""
-        self._sending.pop(call.id, None)
+        self._stop_sending(call.id)
         if self._withdraw(call):
             return True
         self._outbox.put(reset_frame(call.id, code))
+        self.resets += 1
         return False
 
     def _withdraw(self, call: StreamCall) -> bool:
@@ -337,12 +408,23 @@ class Streams:
     def leave(self, last: int) -> list[StreamCall]:
         """Open no stream any more, and give out the calls above stream *last*, at which the peer has not looked."""
         self.is_open = False
-        left = [call for stream, call in self.by_id.items() if stream > last]
+        highest = reversed(self.by_id.values())  # they were opened in order, so that the others are not looked at
+        left = list(takewhile(lambda call: call.id > last, highest))[::-1]
         for call in left:
             self.forget(call)
-        waiting, self.waiting = list(self.waiting), {}
+        waiting = list(self.waiting)
+        self.waiting.clear()
         self.size -= sum(call.size for call in waiting)
         return left + waiting
+
+    def take_patient(self) -> list[StreamCall]:
+        """Give out the calls that wait for the next connection attempt where one has failed."""
+        patient = [call for call in self.waiting if call.is_patient]
+        for call in patient:
+            del self.waiting[call]
+            self.size -= call.size
+            call.begin_anew()
+        return patient
 
     def fail_all(self, make: Callable[[StreamCall, bool], RpcError]) -> None:
         """End every call; *make* gets it, and whether a byte of its request may have left."""
@@ -356,6 +438,7 @@ class Streams:
         self.by_id.clear()
         self.waiting.clear()
         self._sending.clear()
+        self._paused.clear()
         self._outbox.clear()
         self.size = 0
         self.is_open = False

@@ -126,6 +126,8 @@ class UploadCall(UnaryCall):
         self._uploader = uploader
         self._hears = hears
 
+    on_answer = StreamCall.on_answer  # which somebody may hear, piece by piece
+
     def on_head(self, head: ResponseHead) -> RpcError | None:
         """Take the headers of the answer; see `StreamCall.on_head`."""
         if self._hears is not None:

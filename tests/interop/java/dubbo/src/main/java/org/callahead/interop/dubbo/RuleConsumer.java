@@ -19,6 +19,7 @@ import org.callahead.interop.EchoService;
 /**
  * Calls EchoService through a registry and says who answered, for comparing rules. Each line of standard input is the
  * number of calls, the method, the argument, and attachments as key=value; each line of output is the answers, sorted.
+ * With the property interop.cluster=told nobody is called, and the answer is who might have been.
  */
 public final class RuleConsumer {
     private final EchoService echo;
@@ -44,12 +45,15 @@ public final class RuleConsumer {
         application.setQosEnable(false);
         RegistryConfig registry = new RegistryConfig(System.getProperty("interop.registry"));
         DubboBootstrap.getInstance().application(application).registry(registry).start();
+        ToldCluster.install();
         ReferenceConfig<EchoService> reference = new ReferenceConfig<>();
         reference.setInterface(EchoService.class);
         reference.setCheck(false);
         reference.setRetries(0);
         reference.setTimeout(10_000);
         reference.setLoadbalance("roundrobin");
+        reference.setCluster(System.getProperty("interop.cluster", "failover"));
+        reference.setLazy(true);
         reference.setParameters(Collections.singletonMap("migration.step", "FORCE_INTERFACE"));
         return reference;
     }
@@ -59,7 +63,7 @@ public final class RuleConsumer {
         for (int call = 0; call < Integer.parseInt(words[0]); call++) {
             for (int word = 3; word < words.length; word++) {
                 String[] pair = words[word].split("=", 2);
-                RpcContext.getClientAttachment().setAttachment(pair[0], pair[1]);
+                RpcContext.getContext().setAttachment(pair[0], pair[1]);
             }
             found.add(answer(words[1], words[2]));
         }

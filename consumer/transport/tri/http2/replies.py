@@ -1,0 +1,58 @@
+"""The frames that a peer asks for: answers to its pings and settings."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from ....wire.http2.frames import ENHANCE_YOUR_CALM
+from ....wire.http2.violation import Violation
+from ...tcp.outbox import Outbox
+
+_MOST: Final = 10_000
+"""As many as the HTTP/2 of Go lets wait."""
+
+_OWED_BYTES: Final = 256
+
+
+class Replies:
+    """Queues them, as long as the peer reads them.
+
+    Args:
+        outbox: Where they wait to be written.
+        may_wait: Tells whether one may go with the next led call, or soon: a leader has its own answer, whose caller
+            would wait for this.
+
+    Attributes:
+        owed: Those that do.
+    """
+
+    __slots__ = ("_may_wait", "_outbox", "_waiting", "owed")
+
+    def __init__(self, outbox: Outbox[Any], may_wait: Callable[[], bool]) -> None:
+        self._outbox = outbox
+        self._may_wait = may_wait
+        self._waiting: deque[int] = deque()  # numbers of frames, the first of which may have left
+        self.owed = b""
+
+    def put(self, frame: bytes) -> None:
+        """Queue one, or owe it.
+
+        Raises:
+            Violation: Too many wait.
+        """
+        if len(self.owed) < _OWED_BYTES and self._may_wait():
+            self.owed += frame
+            return
+        waiting, written = self._waiting, self._outbox.written
+        while waiting and waiting[0] <= written:
+            waiting.popleft()
+        if len(waiting) >= _MOST:
+            raise Violation(ENHANCE_YOUR_CALM, f"it does not read what it asks for: {_MOST} answers wait for it")
+        waiting.append(self._outbox.put(frame))
+
+    def take(self) -> bytes:
+        """Give out what is owed."""
+        owed, self.owed = self.owed, b""
+        return owed
