@@ -155,8 +155,8 @@ class _Union(_Joined):
                 failed[place] = error
         if len(failed) == len(registries) > 0:
             raise next(iter(failed.values()))
-        for place, error in failed.items():
-            self._go_on_without(place, error)
+        for place, why in failed.items():
+            self._go_on_without(place, why)
             self._attempts.add(partial(self._is_joined, place, registries[place]))
         self._queue.subscribe(self._key, listener)
 
