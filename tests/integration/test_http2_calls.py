@@ -18,7 +18,18 @@ import helloworld_pb2_grpc as pb_grpc
 import pytest
 from support import tri_peers
 from support.dubbo_peer import wait_until
-from support.http2_frames import HEAD, OK, data, goaway, headers, message, reset, settings_frame, window_update_frame
+from support.http2_frames import (
+    GREETING,
+    HEAD,
+    OK,
+    data,
+    goaway,
+    headers,
+    message,
+    reset,
+    settings_frame,
+    window_update_frame,
+)
 from support.http2_peer import Frame, Line, answering, http2_peer, reply
 from support.programs import Programs
 from support.tri_peers import Peer
@@ -667,6 +678,43 @@ def test_tls_without_http2(greeting: Greeting, certificates: Path) -> None:
         error = failing(greeting(peer.url, ssl={"ca": str(certificates / "ca.pem")}))
     assert isinstance(error, ConnectFailed)
     assert "not HTTP/2 as gRPC does" in error.message
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_blocking_calls_by_tls(greeting: Greeting, certificates: Path, is_cut: bool) -> None:
+    """Answers of any size come whole, in one record or many, and a ping that is in front of one is answered."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+    context.set_alpn_protocols(["h2"])
+    sizes = [0, 1, 100, 8_000, 16_300]
+    pings: list[int] = []
+
+    def answer(line: Line, stream: int, size: int) -> None:
+        said = [headers(stream, *HEAD), *pieces_of(stream, size), headers(stream, *OK, ends=True)]
+        said.insert(0, frames.ping_frame(b"12345678"))
+        for part in said if is_cut else [b"".join(said)]:
+            line.send(part)
+
+    def serve(connection: Any) -> None:
+        with context.wrap_socket(connection, server_side=True) as wrapped:
+            line = Line(wrapped, GREETING)
+            for stream, size in zip(line.requests(), sizes, strict=False):
+                answer(line, stream, size)
+            line.wait_closed()
+            pings.append(sum(frame.kind == frames.PING for frame in line.read))
+
+    with Peer(serve) as peer:
+        consumer = greeting(peer.url, ssl={"ca": str(certificates / "ca.pem")})
+        greeter = consumer.reference("greeter")
+        assert [len(greeter.say_hello(name="Ann").message) for _ in sizes] == sizes
+        consumer.close()
+        wait_until(lambda: pings == [len(sizes)])
+
+
+def pieces_of(stream: int, size: int) -> list[bytes]:
+    """A `HelloReply` of so many letters in frames of data."""
+    whole = message(pb.HelloReply(message="x" * size).SerializeToString())
+    return [data(stream, whole[at : at + 5000]) for at in range(0, len(whole), 5000)]
 
 
 def test_what_happened_on_a_connection(greeting: Greeting) -> None:

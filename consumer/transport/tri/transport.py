@@ -46,8 +46,14 @@ class TriTransport:
             from .http2.reference import Http2Reference
 
             return Http2Reference(policy, self._parts, providers, self._http2())
-        from .reference import TriReference
+        return self._open_by_grpcio(policy, providers)
 
+    def _open_by_grpcio(self, policy: ReferencePolicy, providers: Providers) -> ReferenceTransport:
+        try:
+            from .reference import TriReference
+        except ImportError as error:  # its extension may be there and not work, as on a system that it was not made for
+            text = f"grpcio cannot be imported: {error}"
+            raise policy.error("carrier", text, "mend that package, or set carrier: http2") from error
         return TriReference(policy, self._parts, providers, self._grpcio())
 
     def _made(self) -> tuple[SharedChannels | Pool, ...]:
