@@ -32,8 +32,8 @@ class TriSettings(TransportSettings):
     targets: ClassVar[tuple[str, ...]] = ("dns", "unix", "unix-abstract", "xds")
     knows_sent: ClassVar[str] = "by http2 once it has left; by grpcio where sent is true, else with the answer"
 
-    carrier: Annotated[str, *choice("grpcio", "http2")] = setting(
-        "grpcio", "who speaks HTTP/2: grpcio, or http2 of callahead's own; default grpcio", after="max_response_bytes"
+    carrier: Annotated[str, *choice("http2", "grpcio")] = setting(
+        "http2", "who speaks HTTP/2: http2 of callahead's own, or grpcio; default http2", after="max_response_bytes"
     )
     keepalive_ms: DurationOrZero = setting(0, "idle time before a ping, 0 for none; default 0", key="keepalive")
     keepalive_timeout_ms: Duration = setting(

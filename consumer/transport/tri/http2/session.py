@@ -344,8 +344,7 @@ class Session:
     def _open(self) -> None:
         self.state = State.OPEN
         self.streams.is_open = True
-        if not self._is_tls:  # which may hold bytes that a leader would wait for in vain
-            self._owner.watch(self._fd)
+        self._owner.watch(self._fd)  # by TLS, too: `Stream.read` leaves nothing for which a leader would wait in vain
         if (first := self._keepalive.first(self._clock())) < NEVER:
             self._thread.tick_at(self, first)
         self._hears.opened(self)
