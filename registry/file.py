@@ -61,8 +61,9 @@ class FileRegistry:
 
     A daemon thread, which the first subscription starts, looks every ``interval`` at modification time, size and inode.
     A list with a fault in it is never taken: the last good one stays, and `problem`, the log and each snapshot's reason
-    say why. So it is for a file that vanishes. An explicit ``[]`` is announced as an empty list. A forked child
-    looks by a thread of its own.
+    say why. So it is for a file that vanishes. One that cannot be read at the start is no error of `subscribe`: its
+    first snapshot is then empty, and the list comes when it can. An explicit ``[]`` is announced as an empty list. A
+    forked child looks by a thread of its own.
 
     Args:
         policy: Address ``file:///absolute.yml`` or ``file:relative.yml``, percent-encoded where need be; setting
@@ -100,22 +101,20 @@ class FileRegistry:
         """Tell *listener* of the providers of *key*, as `Registry.subscribe` promises.
 
         Raises:
-            RegistryUnavailable: The file cannot be read, or not be watched, and no earlier list is known.
-            ProviderDataError: The file has a fault, and no earlier list is known.
+            RegistryUnavailable: The system has no thread left.
             RegistryError: The registry is closed.
         """
-        if self._state is None or not self._state.is_known:
-            self._begin(self._first())
+        self._look_first()
         return self._queue.subscribe(key, listener)
 
     def watch(self, group: str, key: str, listener: Callable[[str | None], None], /) -> Subscription:
         """Tell *listener* of the text under *group* and *key*, as `ConfigurationCentre.watch` promises.
 
         Raises:
-            RegistryError: The registry is closed, or the file cannot be watched.
+            RegistryUnavailable: The system has no thread left.
+            RegistryError: The registry is closed.
         """
-        if self._state is None:
-            self._begin(self._first_or_nothing())
+        self._look_first()
         return self._texts.subscribe(TextKey(group, key), listener)
 
     def close(self) -> None:
@@ -131,30 +130,26 @@ class FileRegistry:
     def __repr__(self) -> str:
         return f"<FileRegistry {self._path}{': ' + self.problem if self.problem else ''}>"
 
+    def _look_first(self) -> None:
+        """Read the file where it was not read yet, and begin to watch it."""
+        with self._lock:
+            if self._closing.is_set() or self._state is not None:
+                return
+            try:
+                self._start(self._watch)
+            except RuntimeError as error:  # the system has no thread left: the next subscription tries again
+                raise RegistryUnavailable(f"{self._path} cannot be watched: {error}") from None
+            self._state = state = self._first()
+        if not state.is_known:
+            self._report(state)
+
     def _first(self) -> _State:
         try:
             signature = _signature(self._path)
             content = _content(self._path)
-        except RegistryUnavailable as error:
-            raise RegistryUnavailable(f"{error}{self._named_at}") from error.__cause__
-        return _State(read_listing(content, self._path), content, _trusted(signature))
-
-    def _first_or_nothing(self) -> _State:
-        try:
-            return self._first()
+            return _State(read_listing(content, self._path), content, _trusted(signature))
         except (RegistryUnavailable, ProviderDataError) as error:
             return _State(Catalogue(self._path), None, None, str(error), is_known=False)
-
-    def _begin(self, first: _State) -> None:
-        with self._lock:
-            if self._closing.is_set() or (self._state is not None and self._state.is_known):
-                return
-            if self._state is None:
-                try:
-                    self._start(self._watch)
-                except RuntimeError as error:  # the system has no thread left: the next subscription tries again
-                    raise RegistryUnavailable(f"{self._path} cannot be watched: {error}") from None
-            self._state = first
 
     def _start(self, watch: Callable[[], None]) -> None:
         watcher = Thread(target=watch, name=f"callahead-registry-{self._id}", daemon=True)
@@ -164,6 +159,8 @@ class FileRegistry:
     def _find(self, key: ServiceKey) -> Providers:
         assert self._state is not None
         found, problem = self._state.catalogue.find(key), self._state.problem
+        if not self._state.is_known:
+            return Providers((), f"{problem}{self._named_at}", is_known=False)
         return found._replace(reason=f"{found.reason}; not renewed: {problem}") if problem else found
 
     def _text(self, key: TextKey) -> str | None:
@@ -222,7 +219,9 @@ class FileRegistry:
 
     def _report(self, state: _State) -> None:
         count = counted(len(state.catalogue))
-        if state.problem:
+        if not state.is_known:
+            _log.warning("registry %s: %s; nothing is known yet, and it is looked at again", self._id, state.problem)
+        elif state.problem:
             text = "registry %s: %s; a list with a fault is not taken, so the last good one stays: %s"
             _log.warning(text, self._id, state.problem, count)
         else:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 
 from .api import ConfigurationCentre, NotifyListener, Registry, Subscription, UrlLists
+from .attempts import Attempts
 from .catalogue import Providers, TextKey
-from .errors import RegistryError
+from .errors import ProviderDataError, RegistryError, RegistryUnavailable
 from .models import Endpoint, Origin, ServiceKey, Snapshot, unique
 from .notify import NotifyQueue
 from .serial import SerialQueue
 from .url import Url
 from .url_lists import UrlsKey
+
+_log = logging.getLogger("callahead.registry")
 
 TextQueue = SerialQueue[TextKey, "str | None"]
 UrlQueue = SerialQueue[UrlsKey, tuple[Url, ...]]
@@ -23,7 +28,8 @@ class MergedRegistry:
     """The union of what several registries know; a provider that more than one of them knows is told once.
 
     Of one protocol and address the endpoint of the registry given first is kept. The order of the endpoints is that of
-    the registries, not that of their answers. A listener hears first when all of them have answered.
+    the registries, not that of their answers. A listener hears first when all of them have answered. One that cannot be
+    read costs nothing that another lists: it is logged, and asked again, after half a second and up to half a minute.
 
     Args:
         registries: They stay their owner's, so `close` ends only the subscriptions made here.
@@ -35,15 +41,16 @@ class MergedRegistry:
         self._origins = tuple(origins)
         self._lock = Lock()
         self._unions: set[_Joined] = set()
+        self._attempts = Attempts("merged")
         self._closed = False
 
     def subscribe(self, key: ServiceKey, listener: NotifyListener) -> Subscription:
         """Tell *listener* of the providers of *key* in any of the registries, as `Registry.subscribe` promises.
 
         Raises:
-            RegistryError: One of the registries cannot be read, or this one is closed; nothing stays subscribed.
+            RegistryError: None of the registries can be read, or this one is closed; nothing stays subscribed.
         """
-        union = _Union(key, self._origins, self._forget)
+        union = _Union(key, self._origins, self._attempts, self._forget)
         self._begin(union, lambda: union.begin(self._registries, listener))
         return union
 
@@ -87,6 +94,7 @@ class MergedRegistry:
             unions = tuple(self._unions)
         for union in unions:
             union.close()
+        self._attempts.close()
 
     def _forget(self, joined: _Joined) -> None:
         with self._lock:
@@ -103,29 +111,70 @@ class _Joined:
         self._forget = forget
         self._subscriptions: list[Subscription] = []
         self._told = queue
+        self._lock = Lock()
+        self._closed = False
 
     def close(self) -> None:
         self._forget(self)
         self._told.close()
-        for subscription in self._subscriptions:
+        with self._lock:
+            self._closed = True
+            subscriptions = tuple(self._subscriptions)
+        for subscription in subscriptions:
+            subscription.close()
+
+    def _keep(self, subscription: Subscription) -> None:
+        """Close *subscription* with this, and at once where that is closed already."""
+        with self._lock:
+            self._subscriptions.append(subscription)
+            closed = self._closed
+        if closed:
             subscription.close()
 
 
 class _Union(_Joined):
     """What each registry last said of one service."""
 
-    def __init__(self, key: ServiceKey, origins: Sequence[Origin], forget: Callable[[_Joined], None]) -> None:
+    def __init__(
+        self, key: ServiceKey, origins: Sequence[Origin], attempts: Attempts, forget: Callable[[_Joined], None]
+    ) -> None:
         self._key = key
         self._origins = origins
+        self._attempts = attempts
         self._parts: list[Snapshot] = []
         self._queue = NotifyQueue(f"union of {key}", self._find)
         super().__init__(self._queue, forget)
 
     def begin(self, registries: Sequence[Registry], listener: NotifyListener) -> None:
+        failed: dict[int, RegistryError] = {}
         for place, registry in enumerate(registries):
             self._parts.append(Snapshot(0, ()))
-            self._subscriptions.append(registry.subscribe(self._key, self._hearing(place)))
+            try:
+                self._subscriptions.append(registry.subscribe(self._key, self._hearing(place)))
+            except (RegistryUnavailable, ProviderDataError) as error:
+                failed[place] = error
+        if len(failed) == len(registries) > 0:
+            raise next(iter(failed.values()))
+        for place, why in failed.items():
+            self._go_on_without(place, why)
+            self._attempts.add(partial(self._is_joined, place, registries[place]))
         self._queue.subscribe(self._key, listener)
+
+    def _go_on_without(self, place: int, error: RegistryError) -> None:
+        _log.warning("%s is not had from one of its registries, and the others are asked: %s", self._key, error)
+        self._parts[place] = Snapshot(0, (), str(error), is_known=False)
+
+    def _is_joined(self, place: int, registry: Registry) -> bool:
+        """Ask again one that could not be read; True where that is done with."""
+        if self._closed:
+            return True
+        try:
+            subscription = registry.subscribe(self._key, self._hearing(place))
+        except Exception as error:  # whatever it is, the others go on
+            self._parts[place] = Snapshot(0, (), str(error), is_known=False)
+            return False
+        self._keep(subscription)
+        return True
 
     def _hearing(self, place: int) -> NotifyListener:
         def hear(snapshot: Snapshot, /) -> None:

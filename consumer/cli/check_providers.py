@@ -15,9 +15,11 @@ from callahead.registry import (
     RecordingListener,
     Registry,
     RegistryError,
+    RegistryUnavailable,
     ServiceKey,
     open_registry,
 )
+from callahead.registry.settings import named_at
 
 from ..bootstrap import Consumer
 from ..discovery.registries import Registries
@@ -69,6 +71,8 @@ class KnownProviders(AbstractContextManager["KnownProviders"]):
         registry = self._registries.seen(name, policy) if name else DirectRegistry.of(policy)
         with closing(self._stack.enter_context(closing(registry)).subscribe(key, listener)):
             snapshot = listener.snapshots[-1]
+        if not snapshot.is_known and not snapshot.endpoints:
+            raise RegistryUnavailable(snapshot.reason.removesuffix(named_at(self._config.registries[name])))
         return snapshot.endpoints, snapshot.reason
 
     def __enter__(self) -> Self:

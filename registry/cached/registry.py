@@ -120,7 +120,7 @@ class _Cached:
             if self._store.get(self._key) is None:
                 raise
             self._problem = str(error)
-            self._store.try_again(self._attempt)
+            self._store.attempts.add(self._attempt)
         self._queue.subscribe(self._key, listener)
 
     def close(self) -> None:

@@ -6,11 +6,11 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Callable
 from random import Random
 from threading import Condition, Thread, current_thread
 from typing import Final
 
+from ..attempts import Attempts
 from ..models import Endpoint, ServiceKey
 from .lists import Kept, ListFile
 
@@ -20,34 +20,33 @@ _STORES: weakref.WeakSet[ListStore] = weakref.WeakSet()
 
 # Changes come in crowds, of which only the last matters.
 _SETTLE_S: Final = 1.0
-_FIRST_DELAY_S, _MOST_DELAY_S, _JITTER = 0.5, 30.0, 0.3
-
-Attempt = Callable[[], bool]
-"""Tries something that has failed; True where it is done."""
+# After a failure to write.
+_REST_S: Final = 30.0
 
 
 class ListStore:
-    """Keeps the lists, writes them a moment after they have changed, and tries again what has failed.
+    """Keeps the lists, and writes them a moment after they have changed.
 
-    A daemon thread does both; it is started when there is something to do, and ended by `close`, which writes what is
+    A daemon thread does that; it is started when there is something to do, and ended by `close`, which writes what is
     not written yet. In a forked child nothing is written: its parent does that.
 
     Args:
         registry: Id of the registry, for the thread and the log.
         path: Of the file; it is read when first asked for.
-        random: The one source of chance.
+        random: Spreads further attempts at what has failed.
+
+    Attributes:
+        attempts: Tries again what could not be had from the registry; closed with this.
     """
 
     def __init__(self, registry: str, path: str, random: Random | None = None) -> None:
         self.path = path
+        self.attempts = Attempts(registry, random)
         self._id = registry
         self._file = ListFile(path)
-        self._random = random or Random()  # noqa: S311 - it spreads attempts
         self._changed = Condition()
         self._lists: dict[str, Kept] | None = None
         self._unwritten: dict[str, Kept] = {}
-        self._attempts: list[Attempt] = []
-        self._delay_s = _FIRST_DELAY_S
         self._problem = ""
         self._closing = self._is_forked = False
         self._thread: Thread | None = None
@@ -69,14 +68,9 @@ class ListStore:
             self._unwritten[str(key)] = kept
             self._wake()
 
-    def try_again(self, attempt: Attempt) -> None:
-        """Call *attempt* on the thread, less and less often, until it is done or this is closed."""
-        with self._changed:
-            self._attempts.append(attempt)
-            self._wake()
-
     def close(self) -> None:
         """End the thread, and write what is left to write. Idempotent."""
+        self.attempts.close()
         with self._changed:
             self._closing = True
             thread = self._thread
@@ -106,27 +100,10 @@ class ListStore:
     def _run(self) -> None:
         while not self._closing:
             with self._changed:
-                self._changed.wait_for(lambda: self._closing or self._unwritten or self._attempts)
-                self._changed.wait_for(lambda: self._closing, self._pause())
-            self._try_all()
+                self._changed.wait_for(lambda: self._closing or self._unwritten)
+                self._changed.wait_for(lambda: self._closing, _REST_S if self._problem else _SETTLE_S)
             self._write()
         self._write()
-
-    def _pause(self) -> float:
-        if not self._attempts:
-            return _MOST_DELAY_S if self._problem else _SETTLE_S
-        delay = self._delay_s * self._random.uniform(1 - _JITTER, 1 + _JITTER)
-        self._delay_s = min(self._delay_s * 2, _MOST_DELAY_S)
-        return delay
-
-    def _try_all(self) -> None:
-        with self._changed:
-            attempts, self._attempts = self._attempts, []
-        failed = [attempt for attempt in attempts if not self._closing and not attempt()]
-        with self._changed:
-            self._attempts += failed
-            if not self._attempts:
-                self._delay_s = _FIRST_DELAY_S
 
     def _write(self) -> None:
         with self._changed:
@@ -153,8 +130,6 @@ class ListStore:
         self._unwritten = {}
         if self._thread is not None and self._thread is not current_thread() and not self._closing:
             self._thread = None
-            if self._attempts:
-                self._start()
 
 
 def _after_fork_in_child() -> None:

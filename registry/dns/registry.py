@@ -181,7 +181,8 @@ class DnsRegistry:
         endpoints = state.endpoints or ()
         reason = f"{self._settings}: {counted(len(endpoints))} of {key}{self._passed_over.note}"
         problem = f"; not renewed: {state.problem}" if state.problem else "" if endpoints else _NOTHING
-        return Providers(endpoints, f"{reason}{problem}{self._named_at}" if problem else reason)
+        text = f"{reason}{problem}{self._named_at}" if problem else reason
+        return Providers(endpoints, text, is_known=state.endpoints is not None)
 
     def _after_fork(self) -> None:
         self._changed = Condition()

@@ -40,7 +40,7 @@ class Service(Watched, Generic[T]):
     """
 
     def __init__(self, name: str, settings: Settings, understand: Callable[[Instance], T | None]) -> None:
-        super().__init__(name)
+        super().__init__(settings.address, name)
         self.found: tuple[T, ...] = ()
         self._settings = settings
         self._understand = understand
@@ -100,7 +100,7 @@ class Service(Watched, Generic[T]):
                 faults[str(error)] = str(error)
             else:
                 found += [made] if made is not None else []
-        self.passed_over.tell(f"{self._settings.address}: {self.name}", faults)
+        self.passed_over.tell(f"{self.source}: {self.name}", faults)
         return instances, tuple(found)
 
 
@@ -120,7 +120,7 @@ class Names(Watched):
     """
 
     def __init__(self, settings: Settings, found: Callable[[list[str]], None]) -> None:
-        super().__init__("the list of services")
+        super().__init__(settings.address, "the list of services")
         self._settings = settings
         self._found = found
 

@@ -55,7 +55,7 @@ class Text(Watched):
     """
 
     def __init__(self, group: str, key: str, settings: Settings) -> None:
-        super().__init__(f"{group}/{key}")
+        super().__init__(settings.address, f"{group}/{key}")
         self.text: str | None = None
         self._settings = settings
         self._place = _place(group, key, settings)

@@ -19,7 +19,8 @@ class Watched(ABC):
     """What was said last stays where the servers cannot be asked, or say something that may not be so.
 
     Attributes:
-        name: For the log.
+        source: The address of the registry, for the log.
+        name: Of this, for the log.
         problem: Why what is known is not what the servers say now; "" where it is.
         is_answered: The servers were asked at least once, with whatever result.
         is_known: What they said was taken at least once.
@@ -29,7 +30,8 @@ class Watched(ABC):
         due_at: When they are to be asked again, on the monotonic clock; infinite where a change will be told.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, source: str, name: str) -> None:
+        self.source = source
         self.name = name
         self.problem = ""
         self.is_answered = False
@@ -72,6 +74,6 @@ class Watched(ABC):
     def fail(self, problem: str, now: float) -> None:
         """Keep what was read before, say why, and look again later."""
         if problem != self.problem:
-            _log.warning("%s: %s", self.name, problem)
+            _log.warning("%s: %s: %s", self.source, self.name, problem)
         self.problem = problem
         self.due_at = now + _RETRY_S

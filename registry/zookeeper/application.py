@@ -28,12 +28,11 @@ class Application(Watched):
     """
 
     def __init__(self, name: str, settings: Settings, outdated: Callable[[Watched], None]) -> None:
-        super().__init__(f"application {name}", outdated)
+        super().__init__(settings.address, f"application {name}", outdated)
         self.instances: tuple[ServiceInstance, ...] = ()
         self.is_known = False
         self._nodes = Parsed(lambda _node, data: _instance(name, data))
         self._application = name
-        self._source = settings.address
         self._path = application_path(settings.top, name)
 
     def read(self, session: Session) -> None:
@@ -50,13 +49,13 @@ class Application(Watched):
         count = len(self.instances)
         problem = trouble or self.problem
         told = f"{count or 'no'} instance{'' if count < 2 else 's'} of {self._application}{self.passed_over.note}"
-        reason = f"{self._source}: {told}"
+        reason = f"{self.source}: {told}"
         return Instances(self.instances, f"{reason}; not renewed: {problem}" if problem else reason)
 
     def _read(self, nodes: Mapping[str, bytes]) -> tuple[ServiceInstance, ...]:
         self._nodes.take(nodes)
         faults = {name: f"{name[:100]}: {fault}" for name, fault in self._nodes.faults.items()}
-        self.passed_over.tell(f"{self._source}: {self.name}", faults)
+        self.passed_over.tell(f"{self.source}: {self.name}", faults)
         return tuple(self._nodes.found)
 
 

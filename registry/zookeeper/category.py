@@ -23,10 +23,9 @@ class Category(Watched):
     """
 
     def __init__(self, key: UrlsKey, settings: Settings, outdated: Callable[[Watched], None]) -> None:
-        super().__init__(f"{key.interface}/{key.category}", outdated)
+        super().__init__(settings.address, f"{key.interface}/{key.category}", outdated)
         self.urls: tuple[Url, ...] = ()
         self.is_known = False
-        self._source = settings.address
         self._path = folder_of(settings.root, *key)
         self._nodes = Parsed(lambda name, _data: url_of(name))
 
@@ -44,6 +43,6 @@ class Category(Watched):
         if len(names) > MOST_URLS:
             raise TooManyNodes(f"it has {len(names)} nodes, and may have {MOST_URLS}; the last good list stays")
         self._nodes.take(dict.fromkeys(names, b""))
-        self.passed_over.tell(f"{self._source}: {self.name}", self._nodes.faults)
+        self.passed_over.tell(f"{self.source}: {self.name}", self._nodes.faults)
         self.is_guarded = False
         self.urls, self.problem, self.is_known = tuple(self._nodes.found), "", True

@@ -23,17 +23,16 @@ class Folder(Watched):
     """
 
     def __init__(self, interface: str, settings: Settings, outdated: Callable[[Watched], None]) -> None:
-        super().__init__(interface, outdated)
+        super().__init__(settings.address, interface, outdated)
         self.services: Mapping[ServiceKey, tuple[Endpoint, ...]] = {}
-        self._source = settings.address
         self._path = folder_of(settings.root, interface, "providers")
         self._nodes = Parsed(lambda name, _data: provider_of(interface, name))
 
     def read(self, session: Session) -> None:
         """Take over the names of the nodes, each of which is the URL of a provider."""
         self._nodes.take(dict.fromkeys(self.names_in(session, self._path), b""))
-        self.passed_over.tell(f"{self._source}: {self.name}", self._nodes.faults)
-        self.take(Catalogue.of(self._source, newest_first(self._nodes.found)))
+        self.passed_over.tell(f"{self.source}: {self.name}", self._nodes.faults)
+        self.take(Catalogue.of(self.source, newest_first(self._nodes.found)))
 
     def take(self, catalogue: Catalogue) -> None:
         """Take over what has been read, unless it is empty for a reason that may not be the providers'."""

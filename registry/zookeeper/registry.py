@@ -185,7 +185,7 @@ class ZookeeperRegistry:
         return found._replace(reason=f"{found.reason}{note}{renewed}") if note or renewed else found
 
     def _new_text(self, path: str) -> Text:
-        return Text(path, self._keeper.outdated)
+        return Text(self._settings.address, path, self._keeper.outdated)
 
     def _new_category(self, key: UrlsKey) -> Category:
         return Category(key, self._settings, self._keeper.outdated)

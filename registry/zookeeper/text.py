@@ -19,8 +19,8 @@ class Text(Watched):
         is_known: It was read once, and made sense.
     """
 
-    def __init__(self, path: str, outdated: Callable[[Watched], None]) -> None:
-        super().__init__(path, outdated)
+    def __init__(self, source: str, path: str, outdated: Callable[[Watched], None]) -> None:
+        super().__init__(source, path, outdated)
         self.text: str | None = None
         self.is_known = False
 

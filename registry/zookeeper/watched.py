@@ -28,7 +28,8 @@ class Watched(ABC):
     """One folder or node; what was read last stays where it cannot be read.
 
     Attributes:
-        name: For the log.
+        source: The address of the registry, for the log.
+        name: Of this, for the log.
         watch: Called by kazoo at each event; always the same object, of which kazoo keeps one.
         problem: Why what is known is not what stands there now; "" where it is.
         is_answered: It has been looked for at least once, with whatever result.
@@ -39,7 +40,8 @@ class Watched(ABC):
         passed_over: The nodes that make no sense.
     """
 
-    def __init__(self, name: str, outdated: Callable[[Watched], None]) -> None:
+    def __init__(self, source: str, name: str, outdated: Callable[[Watched], None]) -> None:
+        self.source = source
         self.name = name
         self.watch: Callable[[object], None] = lambda _event: outdated(self)
         self.problem = ""
@@ -81,5 +83,5 @@ class Watched(ABC):
     def fail(self, problem: str) -> None:
         """Keep what was read before, and say why."""
         if problem != self.problem:
-            _log.warning("%s: %s", self.name, problem)
+            _log.warning("%s: %s: %s", self.source, self.name, problem)
         self.problem = problem

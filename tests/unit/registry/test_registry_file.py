@@ -15,7 +15,6 @@ from callahead.config.errors import ConfigError
 from callahead.config.policy import RegistryPolicy
 from callahead.registry import (
     FileRegistry,
-    ProviderDataError,
     RecordingListener,
     RegistryError,
     RegistryUnavailable,
@@ -205,55 +204,54 @@ def make_pipe(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "kind", "message"),
+    ("spoil", "message"),
     [
-        (Path.unlink, RegistryUnavailable, "{}: the file does not exist"),
-        (lambda path: path.write_text(""), ProviderDataError, "{}:1: it is empty; write [] for no providers"),
-        (lambda path: path.write_text("[]\n- x"), ProviderDataError, None),
-        (lambda path: (path.unlink(), path.mkdir()), RegistryUnavailable, "{}: it is not a regular file"),
-        (make_pipe, RegistryUnavailable, "{}: it is not a regular file"),
-        (lambda path: (path.unlink(), path.symlink_to(path)), RegistryUnavailable, None),
+        (Path.unlink, "{}: the file does not exist"),
+        (lambda path: path.write_text(""), "{}:1: it is empty; write [] for no providers"),
+        (lambda path: path.write_text("[]\n- x"), None),
+        (lambda path: (path.unlink(), path.mkdir()), "{}: it is not a regular file"),
+        (make_pipe, "{}: it is not a regular file"),
+        (lambda path: (path.unlink(), path.symlink_to(path)), None),
     ],
     ids=["missing", "empty", "not YAML", "folder", "pipe", "link to itself"],
 )
-def test_a_first_read_that_fails_is_raised_and_the_next_may_succeed(
-    path: Path, registry: FileRegistry, spoil: object, kind: type[RegistryError], message: str | None
+def test_a_file_that_cannot_be_read_at_the_start_may_be_later(
+    path: Path, registry: FileRegistry, caplog: pytest.LogCaptureFixture, spoil: object, message: str | None
 ) -> None:
-    """With no earlier list there is nothing to go on with, and nothing is left running."""
+    """Nothing is known until then, which one line in the log and the snapshot say, as of any other registry."""
     assert callable(spoil)
     spoil(path)
-    with pytest.raises(kind) as caught:
-        registry.subscribe(KEY, RecordingListener())
-    assert str(caught.value).startswith(str(path) if message is None else message.format(path))
-    assert registry.problem is None
+    heard = RecordingListener()
+    registry.subscribe(KEY, heard)
+    (snapshot,) = heard.snapshots
+    assert (snapshot.endpoints, snapshot.is_known) == ((), False)
+    assert snapshot.reason.startswith(str(path) if message is None else message.format(path))
+    assert caplog.messages == [f"registry main: {registry.problem}; nothing is known yet, and it is looked at again"]
     if path.is_dir():
         path.rmdir()
     else:
         path.unlink(missing_ok=True)
-    path.write_text(GOOD)
-    heard = RecordingListener()
-    registry.subscribe(KEY, heard)
-    assert heard.addresses == ["h:1"]
+    replace(path, GOOD)
+    assert heard.wait_for("h:1").is_known
+
+
+def test_a_missing_file_is_named_with_the_line_that_named_it(tmp_path: Path) -> None:
+    """Who has mistyped the name finds it in the configuration, not in the folder."""
+    config, heard = tmp_path / "shop.yml", RecordingListener()
+    config.write_text("registries:\n  main:\n    address: file:gone.yml\n")
+    with closing(FileRegistry(load_file(config).registries["main"])) as registry:
+        registry.subscribe(KEY, heard)
+    where = f"(registries.main.address, {config}:3)"
+    assert heard.snapshots[0].reason == f"{tmp_path / 'gone.yml'}: the file does not exist {where}"
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that nobody can read, as Linux has")
-def test_a_missing_file_is_named_with_the_line_that_named_it(tmp_path: Path) -> None:
-    """Who has mistyped the name finds it in the configuration, not in the folder."""
-    config = tmp_path / "shop.yml"
-    config.write_text("registries:\n  main:\n    address: file:gone.yml\n")
-    policy = load_file(config).registries["main"]
-    with closing(FileRegistry(policy)) as registry, pytest.raises(RegistryUnavailable) as caught:
-        registry.subscribe(KEY, RecordingListener())
-    where = f"(registries.main.address, {config}:3)"
-    assert str(caught.value) == f"{tmp_path / 'gone.yml'}: the file does not exist {where}"
-
-
 def test_a_file_that_cannot_be_read_is_named_with_the_system_s_reason() -> None:
     """The message of the system is passed on."""
-    registry = FileRegistry(RegistryPolicy(id="main", address="file:///proc/self/mem"))
-    with pytest.raises(RegistryUnavailable) as caught:
-        registry.subscribe(KEY, RecordingListener())
-    assert str(caught.value) == "/proc/self/mem: the file cannot be read: Input/output error"
+    heard = RecordingListener()
+    with closing(FileRegistry(RegistryPolicy(id="main", address="file:///proc/self/mem"))) as registry:
+        registry.subscribe(KEY, heard)
+    assert heard.snapshots[0].reason == "/proc/self/mem: the file cannot be read: Input/output error"
 
 
 def test_a_listener_may_close_the_registry(path: Path, registry: FileRegistry) -> None:
@@ -342,12 +340,10 @@ def test_a_text_may_be_watched_before_there_is_a_good_list(tmp_path: Path) -> No
             heard.set()
 
     registry.watch("dubbo", "a.tag-router", listener)
-    with pytest.raises(RegistryUnavailable, match="does not exist"):
-        registry.subscribe(ServiceKey("a.B"), RecordingListener())
+    providers = RecordingListener()
+    registry.subscribe(ServiceKey("a.B"), providers)
     path.write_text("a.B: ['tri://h:1']\nrules: {a.tag-router: 'x: 1'}")
     assert heard.wait(20)
     assert told == [None, "x: 1"]
-    providers = RecordingListener()
-    registry.subscribe(ServiceKey("a.B"), providers)
-    assert providers.addresses == ["h:1"]
+    providers.wait_for("h:1")
     registry.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from threading import Thread
+from threading import enumerate as enumerate_threads
 
 import pytest
 
@@ -74,13 +75,45 @@ def test_a_change_in_any_registry_is_a_new_union(merged: MergedRegistry, one: Me
     assert [snapshot.version for snapshot in heard.snapshots] == [1, 2, 3, 4]
 
 
-def test_one_registry_that_cannot_be_read_fails_the_subscription(
+def test_one_that_cannot_be_read_costs_nothing_and_joins_later(
+    merged: MergedRegistry, one: MemorySpace, two: MemorySpace, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line in the log names it, and so does the reason; what it lists is told once it can be read."""
+    one.publish("a.B", ["tri://h:1"])
+    two.publish("a.B", ["tri://h:2"])
+    heard = RecordingListener()
+    with two.outage("down"):
+        merged.subscribe(KEY, heard)
+        (snapshot,) = heard.snapshots
+        assert (heard.addresses, snapshot.is_known) == (["h:1"], False)
+        assert snapshot.reason == "memory://merge-one: 1 provider of a.B; memory://merge-two: down"
+        (line,) = caplog.messages
+        assert line == "a.B is not had from one of its registries, and the others are asked: memory://merge-two: down"
+    assert heard.wait_for("h:1", "h:2").is_known
+
+
+def test_a_subscription_that_is_closed_meanwhile_is_not_joined(
     merged: MergedRegistry, one: MemorySpace, two: MemorySpace
 ) -> None:
-    """And nothing stays subscribed to the other."""
-    with two.outage("down"), pytest.raises(RegistryUnavailable, match=r"^memory://merge-two: down$"):
+    """Nor does the thread that would do it stay; the fixture looks for what is subscribed."""
+    with two.outage("down"):
+        merged.subscribe(KEY, RecordingListener()).close()
+    merged.close()
+    assert not [thread for thread in enumerate_threads() if thread.name == "callahead-registry-merged-again"]
+    assert one.subscriptions == two.subscriptions == 0
+
+
+def test_where_none_can_be_read_the_subscription_fails(
+    merged: MergedRegistry, one: MemorySpace, two: MemorySpace
+) -> None:
+    """As one registry alone does, and nothing stays subscribed."""
+    with (
+        one.outage("down"),
+        two.outage("down"),
+        pytest.raises(RegistryUnavailable, match=r"^memory://merge-one: down$"),
+    ):
         merged.subscribe(KEY, RecordingListener())
-    assert one.subscriptions == 0
+    assert one.subscriptions == two.subscriptions == 0
 
 
 def test_close_ends_its_own_subscriptions_only(merged: MergedRegistry, one: MemorySpace) -> None:

@@ -27,7 +27,7 @@ def read(text: Text, data: bytes | None) -> Text:
 
 @pytest.fixture
 def text() -> Text:
-    return Text("/dubbo/config/dubbo/k", lambda _watched: None)
+    return Text("zookeeper://h:1", "/dubbo/config/dubbo/k", lambda _watched: None)
 
 
 def test_a_text_of_the_greatest_size_is_taken(text: Text) -> None:
