@@ -254,3 +254,30 @@ def test_a_consumer_is_registered_though_the_connection_was_lost_meanwhile(opene
     with Proxy(server.port, lambda: next(ways, Plain())) as proxy:
         heard_from(opened(f"127.0.0.1:{proxy.port}", group="cut", session="10s"))
         assert count_of(server, "/cut/a.B/consumers", 1) == 1
+
+
+def test_ten_megabytes_of_nonsense_cost_a_provider_nothing(
+    opened: Callable[..., Registry], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told, and later changes as well; the log has a few lines of a bounded size, and the reason one."""
+    server, folder = shared(), "/nonsense/a.B/providers"
+    kinds = ("tri://h:1?weight={}", "tri://h:{}/a.B?weight=nan&pad=", "no url {}", "tri://[::{}?token=s3same", "%ff{}")
+    pad = "x" * 1000
+    names = [quote_plus(f"{kind.format(-1 - number)}{pad}") for number in range(2000) for kind in kinds]
+
+    def fill(client: KazooClient) -> None:
+        client.ensure_path(folder)
+        for answer in [client.create_async(f"{folder}/{name}") for name in names]:
+            answer.get(timeout=60)
+
+    change(server, fill)
+    add(server, "tri://good:1", "tri://good:1?weight=100", folder=folder)
+    with caplog.at_level(logging.WARNING, "callahead.registry"):
+        heard = heard_from(opened(server.address, group="nonsense", timeout="30s", session="30s"))
+        assert heard.addresses == ["good:1"]
+        add(server, "tri://good:2", folder=folder)
+        heard.wait_for("good:1", "good:2", timeout_s=30)
+    assert len(caplog.messages) == 11
+    assert max(map(len, caplog.messages)) < 2000
+    assert len(heard.snapshots[-1].reason) < 1000
+    assert "s3same" not in caplog.text + heard.snapshots[-1].reason
