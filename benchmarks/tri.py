@@ -2,64 +2,130 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 
 from callahead.consumer import Consumer
 
-from .echo_server import PATH
-from .measure import compare_calls
+from .echo_server import ECHO, REPEAT, TRACED
+from .loops import Loop, windowed
+from .measure import Row, compare, compare_calls
 from .report import RATIOS, Report
-from .servers import grpc_echo
+from .servers import Tls, certificate, grpc_echo, grpc_go_echo
 
-_SERVICE = PATH.split("/")[1]
+_SERVICE = ECHO.split("/")[1]
+_ARGUMENT = b"x" * 100
+_MESSAGES = 100
+SERVERS = {"python": grpc_echo, "go": grpc_go_echo}
+"""What starts each server, by its language."""
 
 
 class EchoStub:
     """What grpcio's code generator would make of an echo of bytes."""
 
     def __init__(self, channel: grpc.Channel) -> None:
-        self.echo = channel.unary_unary(PATH, request_serializer=bytes, response_deserializer=bytes)
+        self.echo = channel.unary_unary(ECHO, request_serializer=bytes, response_deserializer=bytes)
+        self.traced = channel.unary_unary(TRACED, request_serializer=bytes, response_deserializer=bytes)
+        self.repeat = channel.unary_stream(REPEAT, request_serializer=bytes, response_deserializer=bytes)
 
 
-def configuration(port: int, carrier: str = "grpcio") -> dict[str, Any]:
+def configuration(port: int, carrier: str = "grpcio", tls: Tls | None = None, **more: Any) -> dict[str, Any]:
     """Make the configuration of one echo reference by *carrier*, with everything on that is on by default."""
-    return {
-        "references": {
-            "echo": {
-                "interface": _SERVICE,
-                "stub": "benchmarks.tri:EchoStub",
-                "url": f"tri://127.0.0.1:{port}",
-                "timeout": "30s",
-                "carrier": carrier,
-            }
+    ssl = {} if tls is None else {"ssl": {"ca": str(tls.certificate)}}
+    reference = {
+        "interface": _SERVICE,
+        "stub": "benchmarks.tri:EchoStub",
+        "url": f"tri://127.0.0.1:{port}",
+        "timeout": "30s",
+        "carrier": carrier,
+    }
+    return {"references": {"echo": {**reference, **ssl, **more}}}
+
+
+class Peers(NamedTuple):
+    """The clients that are compared, each with the methods of `EchoStub`."""
+
+    http2: Any
+    grpcio: Any
+    raw: EchoStub
+    channel: EchoStub
+
+
+def run(calls: int, rounds: int, in_flight: int, streams: int, server: str, *, tls: bool) -> Report:
+    """Measure one call at a time, and *in_flight* at once, whose answers are waited for or come by callback.
+
+    Then calls whose trailers are never the same, and *streams* at once of 100 messages each.
+    """
+    with ExitStack() as stack:
+        peers = _peers(stack, server, stack.enter_context(certificate()) if tls else None)
+        parts = {
+            **_unary(peers, in_flight, calls, rounds),
+            f"{in_flight} in flight, each with a trailer of its own": compare(_traced(peers, in_flight), calls, rounds),
+            f"{streams:,} streams of {_MESSAGES} messages, for each message": _streams(peers, streams, rounds),
         }
+    return Report(parts, rounds, (RATIOS, f"against a server in {server.capitalize()}, {'TLS' if tls else 'plain'}"))
+
+
+def _peers(stack: ExitStack, server: str, tls: Tls | None) -> Peers:
+    port = stack.enter_context(SERVERS[server](tls)).port
+    consumers = [stack.enter_context(Consumer(configuration(port, one, tls))) for one in ("http2", "grpcio")]
+    http2, grpcio = (consumer.reference("echo") for consumer in consumers)
+    raw = EchoStub(stack.enter_context(_channel(f"127.0.0.1:{port}", tls)))
+    return Peers(http2, grpcio, raw, EchoStub(consumers[0].channel("echo")))
+
+
+def _channel(target: str, tls: Tls | None) -> grpc.Channel:
+    if tls is None:
+        return grpc.insecure_channel(target)
+    return grpc.secure_channel(target, grpc.ssl_channel_credentials(tls.certificate.read_bytes()))
+
+
+def _unary(peers: Peers, in_flight: int, calls: int, rounds: int) -> dict[str, list[Row]]:
+    http2, grpcio, raw, channel = peers
+    waits: dict[str, Callable[[], Any]] = {
+        "callahead http2": lambda: http2.echo(_ARGUMENT),
+        "callahead grpcio": lambda: grpcio.echo(_ARGUMENT),
+        "grpcio blocking": lambda: raw.echo(_ARGUMENT, timeout=30),
+        "callahead channel": lambda: channel.echo(_ARGUMENT),
+    }
+    begins: dict[str, Callable[[], Any]] = {
+        "callahead http2": lambda: http2.echo.future(_ARGUMENT),
+        "callahead grpcio": lambda: grpcio.echo.future(_ARGUMENT),
+        "grpcio .future()": lambda: raw.echo.future(_ARGUMENT, timeout=30),
+        "callahead channel": lambda: channel.echo.future(_ARGUMENT),
+    }
+    return compare_calls(waits, begins, in_flight, calls, rounds)
+
+
+def _traced(peers: Peers, in_flight: int) -> Mapping[str, Loop]:
+    return {
+        "callahead http2": windowed(lambda: peers.http2.traced.future(_ARGUMENT), in_flight),
+        "grpcio .future()": windowed(lambda: peers.raw.traced.future(_ARGUMENT, timeout=30), in_flight),
     }
 
 
-def run(calls: int, rounds: int, in_flight: int) -> Report:
-    """Measure one call at a time, and *in_flight* at once, whose answers are waited for or come by callback."""
-    argument = b"x" * 100
-    with ExitStack() as stack:
-        port = stack.enter_context(grpc_echo()).port
-        raw = EchoStub(stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}")))
-        consumer = stack.enter_context(Consumer(configuration(port)))
-        ours = consumer.reference("echo")
-        http2 = stack.enter_context(Consumer(configuration(port, "http2"))).reference("echo")
-        stub = EchoStub(consumer.channel("echo"))
-        waits: dict[str, Callable[[], Any]] = {
-            "callahead http2": lambda: http2.echo(argument),
-            "callahead grpcio": lambda: ours.echo(argument),
-            "grpcio blocking": lambda: raw.echo(argument, timeout=30),
-            "callahead channel": lambda: stub.echo(argument),
-        }
-        begins: dict[str, Callable[[], Any]] = {
-            "callahead http2": lambda: http2.echo.future(argument),
-            "callahead grpcio": lambda: ours.echo.future(argument),
-            "grpcio .future()": lambda: raw.echo.future(argument, timeout=30),
-            "callahead channel": lambda: stub.echo.future(argument),
-        }
-        return Report(compare_calls(waits, begins, in_flight, calls, rounds), rounds, (RATIOS,))
+def _streams(peers: Peers, count: int, rounds: int) -> list[Row]:
+    request = b"%d" % _MESSAGES
+    loops = {
+        "callahead http2": at_once(lambda: peers.http2.repeat(request), count),
+        "callahead grpcio": at_once(lambda: peers.grpcio.repeat(request), count),
+        "grpcio": at_once(lambda: peers.raw.repeat(request, timeout=30), count),
+    }
+    return compare(loops, count * _MESSAGES, rounds)
+
+
+def at_once(begin: Callable[[], Iterator[bytes]], count: int) -> Loop:
+    """Begin up to *count* streams before the first one is read, and read each to its end."""
+
+    def loop(messages: int) -> None:
+        begun = deque(begin() for _ in range(min(count, -(-messages // _MESSAGES))))
+        came = 0
+        while begun:
+            came += sum(1 for _ in begun.popleft())
+        assert came >= messages
+
+    return loop

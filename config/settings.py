@@ -176,12 +176,16 @@ def amount_of_time(word: str) -> WithJsonSchema:
     return _amount(1, quantity.LONGEST_MS, _UNITS_OF_TIME, f"^{word}$")
 
 
+def size(least: int, most: int) -> tuple[PlainValidator, WithJsonSchema]:
+    """Describe a size from *least* to *most* bytes: ``Annotated[int, *size(1024, 65536)]``."""
+    return PlainValidator(quantity.size_bytes(least, most)), _amount(least, most, "[bB]|[kKmMgG][iI]?[bB]")
+
+
 def _duration(least: int) -> tuple[PlainValidator, WithJsonSchema]:
     schema = _amount(least, quantity.LONGEST_MS, _UNITS_OF_TIME)
     return PlainValidator(quantity.duration_ms(least)), schema
 
 
-_BYTES: Final = _amount(1, quantity.LARGEST_BYTES, "[bB]|[kKmMgG][iI]?[bB]")
 _ARGUMENTS: Final[JsonDict] = {"type": ["object", "array"]}
 TEXTS: Final = WithJsonSchema(
     {"type": ["string", "array"], "items": {"type": "string", "description": "One of several"}}
@@ -190,7 +194,7 @@ TEXTS: Final = WithJsonSchema(
 Flag = Annotated[bool, PlainValidator(quantity.flag), or_placeholder(type="boolean")]
 Duration = Annotated[int, *_duration(1)]
 DurationOrZero = Annotated[int, *_duration(0)]
-Size = Annotated[int, PlainValidator(quantity.size_bytes), _BYTES]
+Size = Annotated[int, *size(1, quantity.LARGEST_BYTES)]
 Text = Annotated[str, PlainValidator(text.text), WithJsonSchema(_TEXT)]
 Word = Annotated[str, PlainValidator(text.word), WithJsonSchema(_TEXT)]
 Words = Annotated[tuple[str, ...], PlainValidator(text.words), TEXTS]

@@ -84,6 +84,7 @@ DUBBO: Mapping[str, Mapping[str, str]] = {
         "keepalive": NONE,
         "keepalive_timeout": NONE,
         "max_metadata_bytes": "``triple.max-header-list-size``",
+        "max_frame_bytes": "``triple.max-frame-size``",
         "http_proxy": NONE,
         "connect_timeout": "``connect.timeout``",
         "max_queued_requests": NONE,

@@ -1,7 +1,6 @@
 // Command grpc_go is a gRPC server in Go that gives each request back; it prints its port, and ends with its input.
 //
-// With a certificate and its key as arguments it speaks TLS. A call whose metadata have "trailer" gets a trailer of its
-// own, and one of "repeat" as many answers as its request, a number in text, says.
+// With a certificate and its key as arguments it speaks TLS. What it serves is what benchmarks/echo_server.py does.
 package main
 
 import (
@@ -17,14 +16,13 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 )
 
-const longest = 1 << 30 // of streams at once: a thousand of them are measured
+const answerBytes = 100
 
-var count atomic.Uint64
+var traces atomic.Uint64
 
 // raw hands messages on as the bytes that they are.
 type raw struct{}
@@ -40,48 +38,44 @@ func (raw) Unmarshal(data mem.BufferSlice, message any) error {
 
 func (raw) Name() string { return "raw" }
 
-func echo(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-	var request []byte
-	if err := decode(&request); err != nil {
-		return nil, err
-	}
-	if asked, _ := metadata.FromIncomingContext(ctx); len(asked.Get("trailer")) > 0 {
-		own := fmt.Sprintf("%016x-%016x", count.Add(1)*0x9E3779B97F4A7C15, count.Load())
-		if err := grpc.SetTrailer(ctx, metadata.Pairs("trace-id", own)); err != nil {
-			return nil, err
-		}
-	}
-	return &request, nil
+func echo(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+	request := new([]byte)
+	return request, decode(request)
 }
 
+// traced answers with a trailer that no other answer has.
+func traced(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+	request := new([]byte)
+	if err := decode(request); err != nil {
+		return nil, err
+	}
+	number := traces.Add(1)
+	trace := fmt.Sprintf("%016x-%016x", number*0x9E3779B97F4A7C15, number)
+	return request, grpc.SetTrailer(ctx, metadata.Pairs("trace-id", trace))
+}
+
+// repeat gives as many answers as its request, a number in text, says.
 func repeat(_ any, stream grpc.ServerStream) error {
-	var request []byte
-	if err := stream.RecvMsg(&request); err != nil {
+	request, answer := new([]byte), make([]byte, answerBytes)
+	if err := stream.RecvMsg(request); err != nil {
 		return err
 	}
-	times, err := strconv.Atoi(string(request))
-	if err != nil {
-		return err
+	times, err := strconv.Atoi(string(*request))
+	for ; err == nil && times > 0; times-- {
+		err = stream.SendMsg(&answer)
 	}
-	answer := make([]byte, 100)
-	for range times {
-		if err := stream.SendMsg(&answer); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 var service = grpc.ServiceDesc{
 	ServiceName: "callahead.bench.Echo",
 	HandlerType: (*any)(nil),
-	Methods:     []grpc.MethodDesc{{MethodName: "echo", Handler: echo}},
+	Methods:     []grpc.MethodDesc{{MethodName: "echo", Handler: echo}, {MethodName: "traced", Handler: traced}},
 	Streams:     []grpc.StreamDesc{{StreamName: "repeat", Handler: repeat, ServerStreams: true}},
 }
 
 func options() []grpc.ServerOption {
-	var codec encoding.CodecV2 = raw{}
-	options := []grpc.ServerOption{grpc.ForceServerCodecV2(codec), grpc.MaxConcurrentStreams(longest)}
+	options := []grpc.ServerOption{grpc.ForceServerCodecV2(raw{})}
 	if len(os.Args) < 3 {
 		return options
 	}

@@ -140,13 +140,17 @@ def percentile_or_duration(value: Any) -> int | str:
         raise Unfit(f"{error}", error.hint or "or p95, where it is to follow the method's latencies") from None
 
 
-def size_bytes(value: Any) -> int:
-    """Convert a size to bytes; a bare number is bytes, KB is 1000 and KiB is 1024."""
-    written = written_value(value)
-    amount = _amount(written, _UNITS_BYTES, 'a size such as 65536, "512KB" or "8MiB"')
-    if amount != int(amount):
-        raise Unfit(f"{show(written)} is not a whole number of bytes")
-    return _within(int(amount), 1, LARGEST_BYTES, " bytes")
+def size_bytes(least: int, most: int) -> Callable[[Any], int]:
+    """Make the conversion of a size from *least* to *most*; a bare number is bytes, KB is 1000 and KiB is 1024."""
+
+    def convert(value: Any) -> int:
+        written = written_value(value)
+        amount = _amount(written, _UNITS_BYTES, 'a size such as 65536, "512KB" or "8MiB"')
+        if amount != int(amount):
+            raise Unfit(f"{show(written)} is not a whole number of bytes")
+        return _within(int(amount), least, most, " bytes")
+
+    return convert
 
 
 def _amount(written: Any, units: dict[str, int], wanted: str) -> Decimal:

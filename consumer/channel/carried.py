@@ -18,9 +18,7 @@ from ..runtime.deadline import Clock, bound_of
 from ..transport.api import MethodTransport, ResponseStream
 from ..transport.tri.metadata import Metadata
 from ..transport.tri.options import GrpcOptions
-from .faces import Metadatum, grpc_error, status_of
-
-_CANCELLED = "Locally cancelled by application!"  # as grpcio has it
+from .faces import CANCELLED_HERE, grpc_error, status_of, told
 
 
 class Hears(Protocol):
@@ -70,12 +68,16 @@ class CarriedCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]
 
     def initial_metadata(self) -> Any:
         """Wait for the metadata before the answers."""
-        return _told(self._progress.wait_head())
+        return told(self._progress.wait_head())
 
     def trailing_metadata(self) -> Any:
         """Wait for the metadata behind the answers."""
         self._progress.wait()
-        return _told((self._attempt.protocol_trace or ((), ()))[1])
+        return told((self._attempt.protocol_trace or ((), ()))[1])
+
+    def debug_error_string(self) -> str:
+        """Wait for the end, and return callahead's message, which names the call, the provider and the time."""
+        return str(self._progress.error() or "")
 
     def is_active(self) -> bool:
         """Tell whether it runs."""
@@ -134,6 +136,11 @@ class CarriedCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]
         """Call ``fn(self)`` once it ends, or now."""
         if not self._progress.once_over(lambda: fn(self)):
             fn(self)
+
+    def __repr__(self) -> str:
+        if not self.done():
+            return f"<{self._attempt}, in flight>"
+        return f"<{self._attempt}, status = {self.code()}, details = {self.details()!r}>"
 
 
 class CarriedStream(CarriedCall, Iterator[Any]):
@@ -231,15 +238,13 @@ class Progress:
     def face(self, error: BaseException) -> Any:
         """Make gRPC's error of *error*; one who gave the call up sees CANCELLED."""
         if not isinstance(error, RpcError):
-            ours = TransportError(_CANCELLED, in_doubt=True, status="CANCELLED")
-            ours.status_text = _CANCELLED
+            ours = TransportError(CANCELLED_HERE, in_doubt=True, status="CANCELLED")
+            ours.status_text = CANCELLED_HERE
             error = ours
+        if error.protocol_trace is None:  # it is no word of the provider's, which may have said something before
+            error.protocol_trace = (self._head, ())
         self._attempt.blame(error, self._clock)
         return grpc_error(error)
-
-
-def _told(metadata: Metadata) -> tuple[Metadatum, ...]:
-    return tuple(Metadatum(*pair) for pair in metadata)
 
 
 def carry(

@@ -105,13 +105,15 @@ class ConsumerChannel(grpc.Channel):
             client, server = kind.startswith("stream_"), kind.endswith("_stream")
             streaming = replace(types, client_streaming=client, server_streaming=server)
             own = self._transport.stub_method(streaming, first)
-            return made(self.ensure_open, self._pipeline, own, types.name, by_http2(own, self._pipeline.runtime))
+            return made(
+                self.ensure_open, self.timed, self._pipeline, own, types.name, by_http2(own, self._pipeline.runtime)
+            )
 
         def bind(channel: grpc.Channel) -> Any:
             return getattr(channel, kind)(types.path, serialize, deserialize)
 
         carrier = passing.stub_method(types, first)
-        return made(self.ensure_open, self._pipeline, carrier, types.name, by_grpcio(passing, bind))
+        return made(self.ensure_open, self.timed, self._pipeline, carrier, types.name, by_grpcio(passing, bind))
 
     def subscribe(self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool = False) -> None:
         """Watch the connection to one of the providers; see `grpc.Channel.subscribe`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import CancelledError
 from functools import cache
 from typing import Any, NamedTuple, NoReturn
@@ -59,6 +59,15 @@ class Metadatum(NamedTuple):
 
     key: str
     value: str | bytes
+
+
+def told(metadata: Iterable[tuple[str, str | bytes]]) -> tuple[Metadatum, ...]:
+    """Return *metadata* as grpcio tells them."""
+    return tuple(Metadatum(*pair) for pair in metadata)
+
+
+CANCELLED_HERE = "Locally cancelled by application!"
+"""What grpcio says of a call that was given up."""
 
 
 class _ErrorFace(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
@@ -157,7 +166,7 @@ def grpc_error(error: RpcError) -> RpcError:
     if "details" in fields:
         fields["remote_details"] = fields.pop("details")
     if error.protocol_trace is not None:
-        fields["protocol_trace"] = tuple(tuple(Metadatum(*pair) for pair in part) for part in error.protocol_trace)
+        fields["protocol_trace"] = tuple(told(part) for part in error.protocol_trace)
     cause = error.__cause__
     if isinstance(error, AllAttemptsFailed):
         fields["failures"] = failures = tuple(grpc_error(failure) for failure in error.failures)
@@ -242,17 +251,19 @@ class ChannelFuture(InvocationFuture, grpc.Call, grpc.Future):  # type: ignore[m
     def details(self) -> str:
         """Wait for what the provider said."""
         error = self._ended()
+        if isinstance(error, CancelledError):
+            return CANCELLED_HERE
         return str(error.details()) if isinstance(error, _ErrorFace) else "" if error is None else str(error)
 
     def initial_metadata(self) -> Any:
         """Wait for the metadata that came before the answer."""
         self._ended()
-        return (self.record.protocol_trace or ((), ()))[0]
+        return told((self.record.protocol_trace or ((), ()))[0])
 
     def trailing_metadata(self) -> Any:
         """Wait for the metadata that came after the answer."""
         self._ended()
-        return (self.record.protocol_trace or ((), ()))[1]
+        return told((self.record.protocol_trace or ((), ()))[1])
 
     def _ended(self) -> BaseException | None:
         try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from ..runtime.callbacks import CallbackExecutor
+from ..runtime.forking import fork_safe_lock
 from .parts import PassingTransport, StubTransport, WatchedTransport
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Subscribers:
     def __init__(self, pipeline: Pipeline, transport: StubTransport) -> None:
         self._pipeline = pipeline
         self._transport = transport
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._provider: Provider | None = None
         self._stops: list[tuple[Callback, Callable[[], None]]] = []
 

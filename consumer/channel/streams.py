@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from callahead.config.policy import MethodPolicy
+
 from ..call.attempt import Attempt
 from ..call.invocation import Outcome
 from ..call.plain import plain_items
@@ -35,6 +37,7 @@ class PassedStream:
 
     Args:
         ensure_open: Raises where the stub's channel is closed.
+        timed: Gives a policy the time of a call.
         pipeline: Of the reference.
         carrier: Stands for the method towards the chain, of which it uses the head alone.
         name: Of the method.
@@ -42,9 +45,16 @@ class PassedStream:
     """
 
     def __init__(
-        self, ensure_open: Callable[[], None], pipeline: Pipeline, carrier: MethodTransport, name: str, carry: Carry
+        self,
+        ensure_open: Callable[[], None],
+        timed: Callable[[MethodPolicy, float], MethodPolicy],
+        pipeline: Pipeline,
+        carrier: MethodTransport,
+        name: str,
+        carry: Carry,
     ) -> None:
         self._ensure_open = ensure_open
+        self._timed = timed
         self._policy = pipeline.policy
         self._choose = pipeline.choose
         self._watcher = pipeline.stream_watcher
@@ -56,13 +66,17 @@ class PassedStream:
         self._ensure_open()
         try:
             options = grpc_options(self._policy, *more)
-            seconds = None if timeout is None else checked_timeout(timeout)
-            attempt = begin_stream(self._binding, self._carrier, self._choose, (request,), {}, seconds)
+            given = None if timeout is None else self._given(timeout)
+            attempt = begin_stream(self._binding, self._carrier, self._choose, (request,), {}, given)
             if attempt.record.collected is None and self._watcher is None:
                 return self._carry(attempt, view, options)
             return self._followed(attempt, lambda: self._carry(attempt, view, options))
         except RpcError as error:
             raise_face(error)
+
+    def _given(self, timeout: float) -> tuple[MethodPolicy, float]:
+        seconds = checked_timeout(timeout)
+        return self._timed(self._binding.policy, timeout), seconds
 
     def _followed(self, attempt: Attempt, pass_on: Callable[[], Any]) -> Any:
         """Begin a stream that is shown or counted, and note its end; now, where *pass_on* returns the answer."""

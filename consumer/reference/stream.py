@@ -40,18 +40,17 @@ def begin_stream(
     choose: Choose,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
-    timeout: float | None = None,
+    given: tuple[MethodPolicy, float] | None = None,
 ) -> Attempt:
     """Begin a streaming call, as every call begins, and choose its one provider.
 
-    The timeout of the attempt is *timeout* seconds, or where that is None what the configuration sets.
+    Its policy, and the timeout of the attempt in seconds, are those *given*, or where that is None the configured ones.
 
     Raises:
         ConsumerClosed: The consumer is closed.
         NoProviderAvailable: None is known.
     """
-    policy = binding.policy
-    seconds = _configured(policy) if timeout is None else timeout
+    policy, seconds = given or (binding.policy, _configured(binding.policy))
     invocation = binding.begin(policy, carrier, args, kwargs, blocking=True, timeout=seconds)
     record = invocation.record
     enter_call(record)

@@ -312,7 +312,7 @@ class _WatchedUrls(_Watched):
             return
         from .url_rules import is_for
 
-        old, ours = self._judged, {url.format(): url for url in urls if is_for(url, self._service)}
+        old, ours = self._judged, {url.format(): url for url in urls if is_for(url, self._service, self._urls.category)}
         self._judged = {text: old.get(text) or self._judge(url) for text, url in ours.items()}
         judged = sorted(self._judged.values(), key=lambda one: one.rank)
         before, self.rules = self.rules, tuple(one.rule for one in judged if one.rule is not None)

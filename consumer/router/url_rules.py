@@ -36,9 +36,14 @@ _OF_RULE: Final = frozenset(
 _OF_PROVIDER: Final = "~"
 
 
-def is_for(url: Url, service: ServiceKey) -> bool:
-    """Tell whether the rule is switched on, and speaks of *service*. Source: Dubbo's ``UrlUtils.isMatch``."""
-    return url.parameter("enabled", "true").lower() == "true" and service.accepts(url.service)
+def is_for(url: Url, service: ServiceKey, category: str) -> bool:
+    """Tell whether the rule is switched on, is one of *category* and speaks of *service*.
+
+    Source: Dubbo's ``UrlUtils.isMatch``, for which a URL that names no interface speaks of none.
+    """
+    is_on = url.parameter("enabled", "true").lower() == "true"
+    is_ours = bool(url.path or url.parameter("interface")) and service.accepts(url.service)
+    return is_on and is_ours and url.parameter("category", category) == category
 
 
 def origin_of(url: Url) -> str:

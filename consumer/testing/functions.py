@@ -8,7 +8,7 @@ from typing import Any
 
 from ..interface.proto.service import ServiceTypes
 from ..interface.spelling import folded
-from .script import wrong
+from .mistake import wrong
 
 
 def functions_of(given: Mapping[str, Any] | object | None) -> dict[str, Any]:

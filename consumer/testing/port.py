@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from .script import wrong
+from .mistake import wrong
 
 HOST = "127.0.0.1"
 

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Self
 from callahead.config.extension import load_object
 
 from ..errors import CallaheadError
-from .script import wrong
+from .mistake import wrong
 
 ONLY = "provider"
 

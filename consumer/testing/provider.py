@@ -16,10 +16,11 @@ from ..interface.spelling import folded
 from .dubbo.exporter import DubboExporter
 from .dubbo.server import DubboServer
 from .dubbo.service import ExportedMethod
+from .mistake import wrong
 from .port import HOST, Port
 from .provider_call import ProviderCall
 from .records import Records
-from .script import NO_ANSWER, Error, make_step, wrong
+from .script import NO_ANSWER, Error, make_step
 from .tri.exporter import TriExporter, TriServer
 from .tri.handler import MethodHandler
 from .tri.service import service_of

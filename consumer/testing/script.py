@@ -16,6 +16,7 @@ from callahead.config.values.quantity import Unfit, duration_ms
 
 from ..codec.hessian2 import JavaThrowable
 from ..errors import RemoteError, RpcError
+from .mistake import wrong
 
 STATUSES = frozenset(code.name for code in grpc.StatusCode) - {"OK"}
 NO_ANSWER = object()
@@ -142,8 +143,3 @@ def of_provider(error: ConfigError) -> ConfigError:
         for problem in error.problems
     ]
     return ConfigError(problems)
-
-
-def wrong(text: str, hint: str = "") -> ConfigError:
-    """Make the error of a provider that was set up wrongly."""
-    return ConfigError.one(text, file="EmbeddedProvider", hint=hint)

@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["callahead.consumer.wire.http2", "calla
     from callahead.consumer.wire.http2.frames import DEFAULT_FRAME, FRAME_BYTES
     from callahead.consumer.wire.http2.grpc import BadMessage, MessageReader, MessageTooLarge
     from callahead.consumer.wire.http2.reader import Http2Reader
-    from callahead.consumer.wire.http2.settings import PeerSettings
+    from callahead.consumer.wire.http2.settings import Limits, PeerSettings
     from callahead.consumer.wire.http2.violation import Violation
 
 CORPUS = Path(__file__).parent / "corpus" / "http2"
@@ -52,7 +52,7 @@ def one_input(data: bytes) -> None:
 
 def read(stream: bytes, size: int) -> list[Event]:
     """Give the events of *stream* in pieces of *size* bytes."""
-    reader = Http2Reader(lambda fields: fields, MOST)
+    reader = Http2Reader(lambda fields: fields, Limits(MOST))
     reader.opened = OPENED
     events: list[Event] = []
     for at in range(0, len(stream), size):

@@ -45,7 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def carrier() -> str:
     """The carrier of ``tri`` where a test runs over one alone."""
-    return "grpcio"
+    return "http2"
 
 
 @pytest.fixture

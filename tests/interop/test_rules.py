@@ -119,9 +119,10 @@ class Estate:
         for name, port in self.ports.items():
             url = provider_url(f"127.0.0.1:{port}", PARAMETERS[name])
             self.client.create(f"/dubbo/{ECHO}/providers/{quote_plus(url)}", ephemeral=True, makepath=True)
-        self.java = JavaConsumer(server)
+        registry = f"zookeeper://{server.address}"
+        self.java = JavaConsumer(registry)
         ends.callback(self.java.close)
-        self.echo = ends.enter_context(our_consumer(server)).reference("echo")
+        self.echo = ends.enter_context(our_consumer(registry)).reference("echo")
 
     def write(self, key: str, text: str) -> None:
         """Keep a rule, and no other."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.interop.rule_estate import ECHO, RuleEstate, provider_url, rule_estate
+from tests.interop.rule_estate import ECHO, ZookeeperEstate, provider_url, rule_estate
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("java", "bound")]
 
@@ -137,26 +137,26 @@ def named(expected: Mapping[str, str]) -> dict[str, set[str]]:
 
 
 @pytest.fixture(scope="module")
-def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuleEstate]:
+def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZookeeperEstate]:
     with rule_estate(tmp_path_factory.mktemp("zookeeper"), URLS.values()) as made:
         yield made
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_both_consumers_might_call_the_same_providers(estate: RuleEstate, case: str) -> None:
+def test_both_consumers_might_call_the_same_providers(estate: ZookeeperEstate, case: str) -> None:
     """Those that the rule means."""
     text, expected = CASES[case]
     estate.write({"shop.MESHAPPRULE": text})
     estate.check(named(expected))
 
 
-def test_rules_of_two_applications_add_up(estate: RuleEstate) -> None:
+def test_rules_of_two_applications_add_up(estate: ZookeeperEstate) -> None:
     """Each speaks of the providers of its own application."""
     estate.write({"shop.MESHAPPRULE": rule(route(to("west"))), "stock.MESHAPPRULE": rule(route(to("east")))})
     estate.check(named({"echo x": "bd"}))
 
 
-def test_a_rule_that_ends_leaves_all(estate: RuleEstate) -> None:
+def test_a_rule_that_ends_leaves_all(estate: ZookeeperEstate) -> None:
     """In a consumer that runs."""
     estate.write({"shop.MESHAPPRULE": rule(route(to("west")))})
     estate.check(named({"echo x": "b"}))

@@ -11,6 +11,7 @@ from callahead.consumer.transport.tri.http2.inbox import Inbox
 from callahead.consumer.transport.tri.http2.replies import Replies
 from callahead.consumer.transport.tri.http2.streams import Streams
 from callahead.consumer.wire.http2.events import Broken
+from callahead.consumer.wire.http2.settings import Limits
 
 from .http2_calls import Made
 from .http2_frames import GREETING
@@ -38,7 +39,9 @@ class Desk:
         self.rare: list[Any] = []
         self._reads = reads
         replies = Replies(self.outbox, lambda: False)
-        self._inbox = Inbox(self.streams, MOST, self.counters, NOBODY, self.outbox.put, replies.put, self.rare.append)
+        self._inbox = Inbox(
+            self.streams, Limits(MOST), self.counters, NOBODY, self.outbox.put, replies.put, self.rare.append
+        )
         self.hear(greeting)
 
     def hear(self, *said: bytes) -> None:

@@ -50,10 +50,10 @@ CONFIG_FLOORS = (
 # Facades name what is above them, lazily; the samples are data.
 FACADES = ("consumer", "consumer.codec.javaface", "conf")
 NETWORK = ("grpc", "socket", "ssl", "selectors")
-# Generated stubs are made on a channel, and reflection asks over one.
+# Generated stubs are made on a channel.
 NETWORK_ROOMS = (
     "consumer.transport", "consumer.testing", "consumer.channel",
-    "consumer.interface.proto.recording", "consumer.interface.proto.reflection",
+    "consumer.interface.proto.recording",
     "registry.dns.resolving", "registry.host", "registry.nacos.connection", "registry.nacos.login",
     "registry.zookeeper.handler", "registry.zookeeper.session",
 )  # fmt: skip

@@ -21,6 +21,7 @@ from support.http2_frames import GREETING, HEAD, OK, answer, apart, frame, heade
 from callahead.consumer.wire.http2 import events, frames
 from callahead.consumer.wire.http2.hpack import encode_fields
 from callahead.consumer.wire.http2.reader import Http2Reader
+from callahead.consumer.wire.http2.settings import Limits
 
 MOST = 200_000
 REQUEST = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/x"), (b":authority", b"y")]
@@ -175,7 +176,7 @@ def test_a_server_by_h2_is_understood_as_h2_does(seed: int) -> None:
     for _ in range(random.randrange(2, 120)):
         server.say()
     said = server.said()
-    reader = Http2Reader(lambda fields: fields, MOST)
+    reader = Http2Reader(lambda fields: fields, Limits(MOST))
     reader.opened = 9
     got: list[events.Event] = []
     at = 0

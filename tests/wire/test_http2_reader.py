@@ -46,6 +46,7 @@ from callahead.consumer.wire.http2.events import (
 )
 from callahead.consumer.wire.http2.hpack import encode_fields
 from callahead.consumer.wire.http2.reader import Http2Reader
+from callahead.consumer.wire.http2.settings import Limits
 from callahead.consumer.wire.http2.static_table import Fields
 
 MOST = 4000
@@ -54,7 +55,7 @@ EVERY_TYPE = range(12)
 
 
 def reader(*, greeted: bool = True, opened: int = 9) -> Http2Reader:
-    made = Http2Reader(lambda fields: fields, MOST)
+    made = Http2Reader(lambda fields: fields, Limits(MOST))
     made.opened = opened
     if greeted:
         made.feed(GREETING)
@@ -139,7 +140,7 @@ def test_padding_and_priority_are_left_out() -> None:
 def test_equal_headers_are_parsed_once() -> None:
     """What was made of them is shared, however often they come."""
     asked: list[Fields] = []
-    made = Http2Reader(lambda fields: asked.append(fields) or object(), MOST)
+    made = Http2Reader(lambda fields: asked.append(fields) or object(), Limits(MOST))
     made.opened = 99
     made.feed(GREETING)
     events = [event for stream in range(1, 99, 2) for event in made.feed(headers(stream, *HEAD))]

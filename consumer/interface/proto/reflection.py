@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import find_spec
 from queue import SimpleQueue
-from typing import Any, NoReturn
+from types import TracebackType
+from typing import Any, NoReturn, Protocol, Self
 
-import grpc
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.message import DecodeError
 
@@ -18,12 +19,29 @@ from callahead.config.errors import ConfigError
 from callahead.config.extension import nearest
 from callahead.config.policy import ReferencePolicy
 
-from ...errors import CallTimeout, ConnectFailed, RemoteError, RemoteProtocolError
+from ...errors import CallTimeout, ConnectFailed, RemoteError, RemoteProtocolError, RpcError
 from .descriptors import service_types
 from .protoc import find_service
 from .service import ServiceTypes
 
-OpenChannel = Callable[[], grpc.Channel]
+
+class Channel(Protocol):
+    """As much of a `grpc.Channel` as a conversation takes, whatever carries it.
+
+    What iterates the answers raises grpcio's errors, or `RpcError`.
+    """
+
+    def stream_stream(self, method: str, /) -> Any:
+        """See `grpc.Channel.stream_stream`; bytes both ways."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> bool | None: ...
+
+
+OpenChannel = Callable[[], Channel]
 """Opens a channel to a provider of the reference."""
 
 # Both versions have the same messages; older servers know only v1alpha, a few newer ones only v1.
@@ -31,7 +49,9 @@ PATHS = (
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 )
-NO_SUCH_SYMBOL = grpc.StatusCode.NOT_FOUND.value[0]
+NO_SUCH_SYMBOL = 5
+"""gRPC's number of NOT_FOUND."""
+
 MOST_FILES = 1000
 OTHER_SOURCES = "give stub:, module: or proto:"
 
@@ -63,9 +83,9 @@ def from_reflection(policy: ReferencePolicy, open_channel: OpenChannel) -> Servi
         for path in PATHS:
             try:
                 return _ask(policy, _Conversation(channel, path, policy.connect_timeout_ms / 1000))
-            except grpc.RpcError as error:
-                if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
-                    _fail(policy, error)
+            except _Ended as ended:
+                if ended.status != "UNIMPLEMENTED":
+                    _fail(policy, ended)
     text = f'the server cannot say what methods "{policy.interface}" has: it serves no reflection'
     raise NoReflection([policy.problem("interface", text, OTHER_SOURCES)])
 
@@ -104,30 +124,66 @@ def _no_file(policy: ReferencePolicy, services: list[str]) -> ConfigError:
     return NoReflection([policy.problem("interface", text, hint)])
 
 
-def _fail(policy: ReferencePolicy, error: grpc.RpcError) -> NoReturn:
-    code, details = error.code(), error.details()
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+class _Ended(Exception):
+    """A conversation has ended by a status of gRPC.
+
+    Attributes:
+        status: Its name.
+        text: What came with it.
+    """
+
+    def __init__(self, status: str, text: str) -> None:
+        super().__init__(status, text)
+        self.status = status
+        self.text = text
+
+
+@contextmanager
+def _conversing() -> Iterator[None]:
+    """Raise `_Ended` in the place of what a carrier raises where it has a status."""
+    try:
+        yield
+    except Exception as error:
+        ended = _ended(error)
+        if ended is None:
+            raise
+        raise ended from error
+
+
+def _ended(error: Any) -> _Ended | None:
+    code, details = getattr(error, "code", None), getattr(error, "details", None)
+    if callable(code) and callable(details):  # grpcio's own, and those of our channels, which have their face
+        return _Ended(code().name, details() or "")
+    if isinstance(error, CallTimeout):
+        return _Ended("DEADLINE_EXCEEDED", error.message)
+    if isinstance(error, ConnectFailed):
+        return _Ended("UNAVAILABLE", error.message)
+    return _Ended(error.status, error.status_text) if isinstance(error, RpcError) and error.status else None
+
+
+def _fail(policy: ReferencePolicy, ended: _Ended) -> NoReturn:
+    status, details = ended.status, ended.text
+    if status == "DEADLINE_EXCEEDED":
         limit = f"{policy.connect_timeout_ms} ms (connect_timeout, {policy.origin('connect_timeout_ms')})"
-        raise CallTimeout(f"the server's reflection did not answer within {limit}", not_sent=True) from error
-    if code is grpc.StatusCode.UNAVAILABLE:
+        raise CallTimeout(f"the server's reflection did not answer within {limit}", not_sent=True) from ended
+    if status == "UNAVAILABLE":
         text = f'cannot ask the server for the methods of "{policy.interface}" ({OTHER_SOURCES} not to ask): {details}'
-        raise ConnectFailed(text, not_sent=True, status=code.name) from error
-    text = f'the server\'s reflection refused to describe "{policy.interface}": {code.name}: {details}'
-    raise RemoteError(text, type_name=code.name, status=code.name) from error
+        raise ConnectFailed(text, not_sent=True, status=status) from ended
+    text = f'the server\'s reflection refused to describe "{policy.interface}": {status}: {details}'
+    raise RemoteError(text, type_name=status, status=status) from ended
 
 
 class _Conversation:
-    """One reflection stream; each question waits for its answer. Raises grpc.RpcError and DecodeError."""
+    """One reflection stream; each question waits for its answer. Raises `_Ended` and DecodeError."""
 
-    def __init__(self, channel: grpc.Channel, path: str, timeout_s: float) -> None:
-        from grpc_reflection.v1alpha import reflection_pb2
+    def __init__(self, channel: Channel, path: str, timeout_s: float) -> None:
+        from grpc_reflection.v1alpha import reflection_pb2  # which imports nothing of grpcio
 
         self._request: Any = reflection_pb2.ServerReflectionRequest
+        self._response: Any = reflection_pb2.ServerReflectionResponse
         self._questions = _Questions()
-        call = channel.stream_stream(
-            path, self._request.SerializeToString, reflection_pb2.ServerReflectionResponse.FromString
-        )
-        self._call: Any = call(self._questions, timeout=timeout_s)
+        with _conversing():
+            self._call: Any = channel.stream_stream(path)(self._questions, timeout=timeout_s)
 
     def end(self) -> None:
         self._questions.end()  # the channel is closed next, and the call with it
@@ -165,11 +221,12 @@ class _Conversation:
         return [] if own is None else [own]
 
     def _answer(self, **question: str) -> Any:
-        self._questions.put(self._request(**question))
-        answer = next(self._call, None)
+        self._questions.put(self._request(**question).SerializeToString())
+        with _conversing():
+            answer = next(self._call, None)
         if answer is None:
             raise LookupError("it ended the stream instead of an answer")
-        return answer
+        return self._response.FromString(answer)
 
 
 @cache
@@ -203,19 +260,19 @@ def _files(answer: Any) -> list[FileDescriptorProto]:
     return [FileDescriptorProto.FromString(data) for data in answer.file_descriptor_response.file_descriptor_proto]
 
 
-class _Questions(Iterator[Any]):
-    """The request side of the stream, read by a thread of grpcio's until `end`."""
+class _Questions(Iterator[bytes]):
+    """The request side of the stream, read by a thread of whoever carries it until `end`."""
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[Any] = SimpleQueue()
+        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
 
-    def put(self, question: Any) -> None:
+    def put(self, question: bytes) -> None:
         self._queue.put(question)
 
     def end(self) -> None:
         self._queue.put(None)
 
-    def __next__(self) -> Any:
+    def __next__(self) -> bytes:
         question = self._queue.get()
         if question is None:
             raise StopIteration

@@ -13,7 +13,8 @@ from ...codec.dubbo import encode_response, encode_text_body, make_throwable, th
 from ...codec.hessian2 import JavaThrowable
 from ...errors import RemoteError, RpcError, SerializationError
 from ...wire import OK, STATUSES
-from ..script import SCRIPTED, Error, wrong
+from ..mistake import wrong
+from ..script import SCRIPTED, Error
 
 _GENERIC_EXCEPTION = "org.apache.dubbo.rpc.service.GenericException"
 _BAD_RESPONSE = 50

@@ -11,8 +11,9 @@ from callahead.config.policy import SslPolicy
 
 from ...interface.spelling import folded
 from ..functions import functions_of
+from ..mistake import wrong
 from ..provider_call import ProviderCall
-from ..script import Error, wrong
+from ..script import Error
 from ..workers import Workers
 from .answer import make_dubbo_error
 from .server import DubboServer

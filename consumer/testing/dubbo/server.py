@@ -22,9 +22,9 @@ from ...wire import (
     read_only_frame,
     response_frame,
 )
+from ..mistake import wrong
 from ..port import HOST
 from ..provider_call import RUNNING, ProviderCall
-from ..script import wrong
 from ..workers import Workers
 from .answer import Reply, error_answer, text_answer, value_answer
 from .exchange import Exchange, takes_attachments

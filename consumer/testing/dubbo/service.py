@@ -24,8 +24,9 @@ from ...interface.java.convert import unchanged
 from ...interface.java.misfit import Convert
 from ...interface.spelling import folded
 from ..functions import accepts
+from ..mistake import wrong
 from ..provider_call import ProviderCall
-from ..script import Script, wrong
+from ..script import Script
 from .generic import descriptor_of, from_generic
 
 _BAD_REQUEST = "40"

@@ -14,7 +14,8 @@ from ...interface.java.declared import declared
 from ...interface.java.misfit import Convert
 from ...interface.spelling import folded
 from ..functions import functions_of
-from ..script import of_provider, wrong
+from ..mistake import wrong
+from ..script import of_provider
 from .service import ExportedMethod, Overload
 
 Overloads = dict[tuple[str, str | None], Overload]

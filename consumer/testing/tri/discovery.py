@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from ..script import wrong
+from ..mistake import wrong
 
 Handlers = Mapping[str, "grpc.RpcMethodHandler[Any, Any]"]
 

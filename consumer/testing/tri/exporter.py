@@ -14,9 +14,10 @@ from callahead.config.policy import SslPolicy
 
 from ...interface.proto.service import ServiceTypes
 from ..functions import functions_for
+from ..mistake import wrong
 from ..port import HOST
 from ..provider_call import ProviderCall
-from ..script import Error, make_error, wrong
+from ..script import Error, make_error
 from ..workers import Workers
 from .discovery import Handlers, health_handlers, reflection_handlers
 from .handler import MethodHandler, from_function, from_rpc_handler

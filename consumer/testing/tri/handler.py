@@ -12,8 +12,9 @@ from ...errors import RpcError, SerializationError
 from ...interface.proto.arguments import message_builder
 from ...interface.proto.service import MethodTypes
 from ..functions import accepts
+from ..mistake import wrong
 from ..provider_call import CANCELLED, RUNNING, ProviderCall
-from ..script import NO_ANSWER, Script, Step, status_of, wrong
+from ..script import NO_ANSWER, Script, Step, status_of
 from ..workers import Workers
 
 _log = logging.getLogger("callahead.testing")

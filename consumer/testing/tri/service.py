@@ -16,7 +16,8 @@ from ...interface.proto.descriptors import service_types
 from ...interface.proto.load import load_types
 from ...interface.proto.service import ServiceTypes
 from ...transport.tri.settings import TriSettings
-from ..script import of_provider, wrong
+from ..mistake import wrong
+from ..script import of_provider
 
 
 def service_of(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..trouble import Trouble
-from .destination import Destination, Tls
+from .destination import Destination, Tls, in_ascii
 from .handshake import disagreed, first_bytes, too_slow, why_failed
 from .io_thread import IoThread
 from .poller import READ, WRITE
@@ -96,7 +96,7 @@ class Approach:
             self._begin()
         else:
             self.stage = Trouble(f"waiting for {proxy.name} to connect")
-            self._tunnel = Tunnel(proxy, self._destination.name)
+            self._tunnel = Tunnel(proxy, in_ascii(self._destination.name))
             self._next = self._pass_proxy
             self._pass_proxy()
 

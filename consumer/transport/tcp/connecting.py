@@ -13,7 +13,7 @@ from .backoff import Backoff
 from .destination import Destination
 from .dial import Dial
 from .io_thread import NEVER, IoThread
-from .resolve import Address, Resolve, resolve
+from .resolve import Address, Resolve
 
 _MOST_UNWELCOME: Final = 64
 
@@ -31,7 +31,7 @@ class Connecting:
         random: Spreads these waits.
         opened: Called with the socket, which is non-blocking and served by nobody.
         failed: Called with what is wrong.
-        resolve: Looks the host up.
+        resolve: Looks the host up, in place of the thread's own way.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Connecting:
         random: Random,
         opened: Callable[[socket.socket], None],
         failed: Callable[[Trouble], None],
-        resolve: Resolve = resolve,
+        resolve: Resolve | None = None,
     ) -> None:
         self._destination = destination
         self._timeout = timeout
@@ -68,8 +68,9 @@ class Connecting:
         self._due = self._clock() + self._timeout
         self._thread.tick_at(self, self._due)
         self._reached = None
+        resolve = self._resolve or self._thread.look_ups
         self._dial = Dial(
-            self._destination, self._unwelcome, self._thread, self._clock, self._resolve, self._succeed, self._fail
+            self._destination, self._unwelcome, self._thread, self._clock, resolve, self._succeed, self._fail
         )
         self._dial.start()
 

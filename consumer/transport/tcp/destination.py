@@ -38,6 +38,14 @@ def authority_of(endpoint: Endpoint) -> str:
     return f"{bracketed(host)}:{port}" if port else LOCAL
 
 
+def in_ascii(host: str) -> bytes:
+    """Write a name, and its port, as peers read it: other letters by IDNA, and as they are where that has no name."""
+    try:
+        return host.encode("ascii" if host.isascii() else "idna")
+    except UnicodeError:
+        return host.encode()
+
+
 class Tls(NamedTuple):
     """How TLS is spoken.
 

@@ -13,7 +13,7 @@ from ..trouble import Trouble
 from .approach import Approach
 from .destination import Destination
 from .io_thread import NEVER, IoThread
-from .resolve import Address, Resolve, in_turn, place
+from .resolve import Address, Answer, Resolve, in_turn, place
 
 _ALONE_S: Final = 0.25
 """How long an address is tried before the next one is, too. Source: RFC 8305, 5, "Connection Attempt Delay"."""
@@ -71,8 +71,7 @@ class Dial:
     def start(self) -> None:
         """Begin with the host's addresses."""
         thread, to = self._thread, self._destination.proxy or self._destination
-        name = f"callahead-{thread.protocol}-dns"
-        self._resolve((to.host, to.port), lambda found: thread.post(self._resolved, found), thread_name=name)
+        self._resolve((to.host, to.port), lambda found: thread.post(self._resolved, found))
 
     @property
     def stage(self) -> Trouble:
@@ -81,7 +80,7 @@ class Dial:
             return Trouble("looking the host up")
         return _joined([*((one.address, one.stage) for one in self._running), *self._misses])
 
-    def _resolved(self, found: list[Address] | OSError) -> None:
+    def _resolved(self, found: Answer) -> None:
         if self._over:
             return
         if isinstance(found, OSError):
@@ -106,6 +105,7 @@ class Dial:
         try:
             approach.start()
         except OSError as error:
+            approach.abandon()
             self._running.remove(approach)
             self._do_without(address, error)
 

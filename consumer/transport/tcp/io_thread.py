@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from ...errors import ConnectFailed
 from ...runtime.deadline import Clock
 from .poller import Poller, open_poller
+from .resolve import LookUps
 
 NEVER = float("inf")
 LONGEST_SLEEP_S = 3600.0
@@ -53,6 +54,7 @@ class IoThread:
     Attributes:
         protocol: What is spoken on the sockets; stands in the names of threads and of the log.
         poller: Waits for the sockets; None until the thread starts.
+        look_ups: Find the addresses of hosts, on threads of their own.
     """
 
     def __init__(self, clock: Clock, protocol: str) -> None:
@@ -66,8 +68,12 @@ class IoThread:
         self._timed: dict[Timed, float] = {}
         self._thread: threading.Thread | None = None
         self.poller: Poller | None = None
+        self.look_ups = self._new_look_ups()
         self._asleep = False
         self._closed = False
+
+    def _new_look_ups(self) -> LookUps:
+        return LookUps(f"callahead-{self.protocol}-dns")
 
     def post(self, function: Callable[[Any], None], argument: Any) -> None:
         """Run ``function(argument)`` on the thread, soon and in order; from any thread, never blocks.
@@ -248,4 +254,5 @@ class IoThread:
         if self.poller is not None:
             self.poller.close()
         self.poller = None
+        self.look_ups = self._new_look_ups()
         self._asleep = False

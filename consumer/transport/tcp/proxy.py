@@ -40,16 +40,16 @@ class HttpProxy(NamedTuple):
         """Say for messages who it is, and who says so."""
         return f"the proxy {bracketed(self.host)}:{self.port} ({self.variable})"
 
-    def request(self, to: str) -> bytes:
+    def request(self, to: bytes) -> bytes:
         """Make what asks for a way *to* ``host:port``."""
-        login = b2a_base64(self.user.encode(), newline=False).decode()
+        login = b2a_base64(self.user.encode(), newline=False)
         lines = [
-            f"CONNECT {to} HTTP/1.1",
-            f"Host: {to}",
-            "User-Agent: callahead",
-            *([f"Proxy-Authorization: Basic {login}"] if self.user else []),
+            b"CONNECT %b HTTP/1.1" % to,
+            b"Host: %b" % to,
+            b"User-Agent: callahead",
+            *([b"Proxy-Authorization: Basic %b" % login] if self.user else []),
         ]
-        return "".join(f"{line}\r\n" for line in [*lines, ""]).encode()
+        return b"".join(line + b"\r\n" for line in [*lines, b""])
 
     def __repr__(self) -> str:
         return f"<{self.name}>"

@@ -28,7 +28,7 @@ class Tunnel:
         to: The peer, ``host:port``; where it is a name the proxy looks it up.
     """
 
-    def __init__(self, proxy: HttpProxy, to: str) -> None:
+    def __init__(self, proxy: HttpProxy, to: bytes) -> None:
         self._proxy = proxy
         self._unsent = proxy.request(to)
         self._read = b""

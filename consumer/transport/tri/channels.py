@@ -111,6 +111,7 @@ def _options(policy: ReferencePolicy) -> tuple[tuple[str, int | str], ...]:
         ("grpc.max_receive_message_length", policy.max_response_bytes),
         ("grpc.max_metadata_size", policy.transport.max_metadata_bytes),  # from here on core may refuse
         ("grpc.absolute_max_metadata_size", policy.transport.max_metadata_bytes),  # from here on it does
+        ("grpc.http2.max_frame_size", policy.transport.max_frame_bytes),
         ("grpc.min_reconnect_backoff_ms", policy.connect_timeout_ms),  # which is how gRPC core bounds one connect
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 5000),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy
 
+from ...call.provider import Provider
 from ...codec.dubbo import INVOKE_ATTACHMENTS
 from ...errors import CallTimeout, ConnectFailed, NoProviderAvailable, RpcError
 from ...interface.description import ServiceDescription
@@ -18,15 +19,16 @@ from ...runtime.forking import fork_safe_lock
 from ..api import Providers
 from .messages import Messages
 from .metadata import Metadata, to_metadata, travels
-from .unconnected import why_silent, why_unconnected
 
 if TYPE_CHECKING:
-    import grpc
-
     from ...interface.java import JavaInterface, JavaMethod
+    from ...interface.proto.reflection import Channel
 
-OpenTo = Callable[[str], "grpc.Channel"]
-"""Opens a channel of grpcio to ``host:port``, by which a provider is asked for its types; who takes it closes it."""
+OpenTo = Callable[[Provider], "Channel"]
+"""Opens a channel to a provider, by which it is asked for its types; who takes it closes it."""
+
+Explain = Callable[[RpcError, ReferencePolicy], RpcError]
+"""Adds to why a provider could not be asked which settings to look at, where its words do not say so."""
 
 
 class TriInterface:
@@ -37,16 +39,25 @@ class TriInterface:
         application: This program's name.
         providers: Those that are known.
         open_to: Called where a provider must be asked for its types.
+        explain: Called where it could not be asked.
 
     Raises:
         ConfigError: A name cannot travel with the requests.
     """
 
-    def __init__(self, policy: ReferencePolicy, application: str, providers: Providers, open_to: OpenTo) -> None:
+    def __init__(
+        self,
+        policy: ReferencePolicy,
+        application: str,
+        providers: Providers,
+        open_to: OpenTo,
+        explain: Explain = lambda error, _: error,
+    ) -> None:
         _check_identity(policy, application)
         self._policy = policy
         self._providers = providers
         self._open_to = open_to
+        self._explain = explain
         self._lock = fork_safe_lock()
         self._types: ServiceTypes | JavaInterface | None = None
 
@@ -85,25 +96,16 @@ class TriInterface:
                 try:
                     self._types = load_service(self._policy, self._open_channel)
                 except (ConnectFailed, CallTimeout) as error:
-                    raise self._worded(error) from error.__cause__
+                    raise self._explain(error, self._policy) from error.__cause__
             return self._types
 
-    def _worded(self, error: ConnectFailed | CallTimeout) -> RpcError:
-        """Add to *error*, of asking the provider for its types, which settings to look at."""
-        policy = self._policy
-        if isinstance(error, ConnectFailed):
-            text = why_unconnected(error.message, policy).of(policy)
-        else:
-            text = f"{error.message}; {why_silent(policy).of(policy)}"
-        return type(error)(text, not_sent=error.not_sent, status=error.status)
-
-    def _open_channel(self) -> grpc.Channel:
+    def _open_channel(self) -> Channel:
         providers = self._providers()
         if not providers:
             error = NoProviderAvailable("no provider is known that could be asked for its types", not_sent=True)
             error.reference, error.method = self._policy.id, "(reflection)"
             raise error
-        return self._open_to(providers[0].endpoint.address)
+        return self._open_to(providers[0])
 
 
 def _check_identity(policy: ReferencePolicy, application: str) -> None:

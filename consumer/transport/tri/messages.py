@@ -89,6 +89,9 @@ class Messages:
         except Exception as error:
             text = f"{type(request).__name__} cannot be serialized for {self.types.path}: {error}"
             raise SerializationError(text, not_sent=True) from error
+        if type(data) is not bytes:
+            text = f"the serializer of {self.types.path} gives {type(data).__name__}, and bytes are sent"
+            raise SerializationError(text, not_sent=True)
         if len(data) > self._most:
             check_request_size(len(data), self._policy)
         return data

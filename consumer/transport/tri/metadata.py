@@ -122,12 +122,16 @@ def to_attachments(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Source: ``StreamUtils.toAttachments``; differs: a key keeps its ``-bin``, and nothing but its case changes.
     """
-    if _PROTOCOLS.isdisjoint(metadata) and not any(key.startswith(_DUBBOS) for key in metadata):  # nearly always
+    if not any(map(_is_protocols, metadata)):  # nearly always
         return metadata
     spelled = _spellings(metadata.get(_CONVERT))
-    users = {key: value for key, value in metadata.items() if not key.startswith(_DUBBOS) and key not in _PROTOCOLS}
+    users = {key: value for key, value in metadata.items() if not _is_protocols(key)}
     found = {_spelled(key, spelled): value for key, value in users.items()}
     return found or NO_ATTACHMENTS
+
+
+def _is_protocols(key: str) -> bool:
+    return key in _PROTOCOLS or key.startswith(_DUBBOS)
 
 
 def _spellings(header: object) -> Mapping[str, Any]:

@@ -288,4 +288,6 @@ class UnaryCall:
 
     def _end(self, outcome: Outcome) -> None:
         self._connection.end(self)
+        if isinstance(outcome.error, RpcError):
+            outcome.error.protocol_trace = self._attempt.protocol_trace
         self._done(outcome)

@@ -27,6 +27,7 @@ from .metadata import Metadata, fixed_metadata, size_of, to_metadata
 from .method import TriMethod
 from .route import Routes
 from .stream import counted
+from .unconnected import explained
 
 
 class TriReference:
@@ -39,13 +40,13 @@ class TriReference:
         self._parts = parts
         self._providers = providers
         self._connections = connections
-        self._interface = TriInterface(policy, parts.application, providers, self._open_to)
+        self._interface = TriInterface(policy, parts.application, providers, self._open_to, explained)
         self._kinds: tuple[ConnectionKind, ...] = kinds_of(policy)
         self._lock = fork_safe_lock()
         self._routes: dict[str, Routes] = {}
 
-    def _open_to(self, address: str) -> grpc.Channel:
-        return self._connections.open(address, self._kinds[0])
+    def _open_to(self, provider: Provider) -> grpc.Channel:
+        return self._connections.open(provider.endpoint.address, self._kinds[0])
 
     def method(self, name: str, policy: MethodPolicy) -> TriMethod:
         """Prepare a method by its types; see `ReferenceTransport.method`."""

@@ -52,8 +52,14 @@ class Requests(Iterator[bytes]):
 
 def of_requests(error: Exception) -> RpcError:
     """Make the error of a stream whose requests raised *error*; those before it may have been worked upon."""
-    ours = error if isinstance(error, RpcError) else LocalProtocolError(f"the requests could not be read: {error!r}")
+    ours = error if isinstance(error, RpcError) else _unread(error)
     ours.not_sent, ours.in_doubt = False, True
-    if ours is not error:
-        ours.__cause__ = error
+    return ours
+
+
+def _unread(error: Exception) -> LocalProtocolError:
+    """Make the error of a user's iterator that raised *error*, with grpcio's status and words."""
+    ours = LocalProtocolError(f"the requests could not be read: {error!r}", status="UNKNOWN")
+    ours.status_text = "Exception iterating requests!"
+    ours.__cause__ = error
     return ours

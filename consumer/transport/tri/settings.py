@@ -17,9 +17,13 @@ from callahead.config.settings import (
     TransportSettings,
     choice,
     setting,
+    size,
 )
 
 _JAVA: Final = "describe the Java interface by stub, parameter_types or generic"
+
+_FRAMES: Final = (16_384, 262_144)
+"""From what a provider may send unasked, to what is still cheap to join where it comes in small pieces."""
 
 
 class TriSettings(TransportSettings):
@@ -28,14 +32,17 @@ class TriSettings(TransportSettings):
     targets: ClassVar[tuple[str, ...]] = ("dns", "unix", "unix-abstract", "xds")
     knows_sent: ClassVar[str] = "by http2 once it has left; by grpcio where sent is true, else with the answer"
 
-    carrier: Annotated[str, *choice("grpcio", "http2")] = setting(
-        "grpcio", "who speaks HTTP/2: grpcio, or http2 of callahead's own; default grpcio", after="max_response_bytes"
+    carrier: Annotated[str, *choice("http2", "grpcio")] = setting(
+        "http2", "who speaks HTTP/2: http2 of callahead's own, or grpcio; default http2", after="max_response_bytes"
     )
     keepalive_ms: DurationOrZero = setting(0, "idle time before a ping, 0 for none; default 0", key="keepalive")
     keepalive_timeout_ms: Duration = setting(
         20_000, "longest wait for the answer to a ping; default 20s", key="keepalive_timeout"
     )
     max_metadata_bytes: Size = setting(65_536, "largest headers, or trailers, of an answer; default 64KiB")
+    max_frame_bytes: Annotated[int, *size(*_FRAMES)] = setting(
+        _FRAMES[0], "largest frame of HTTP/2 that is read; 16KiB to 256KiB, default 16KiB"
+    )
     http_proxy: Flag = setting(True, "obey the variables http_proxy, grpc_proxy and so on; default true")
     module: Module | None = setting(
         None, "module of generated messages, such as shop.foo_pb2", after="stub", instead=_JAVA, in_consumer=False

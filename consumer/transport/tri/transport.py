@@ -5,15 +5,12 @@ Loading a configuration imports this module for the settings, so whatever carrie
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from ...runtime.forking import fork_safe_lock
 from .settings import TriSettings
 
 if TYPE_CHECKING:
-    import grpc
-
     from callahead.config.policy import ReferencePolicy
     from callahead.config.settings import TransportSettings
 
@@ -48,9 +45,15 @@ class TriTransport:
         if policy.transport.carrier == "http2":
             from .http2.reference import Http2Reference
 
-            return Http2Reference(policy, self._parts, providers, self._http2(), partial(self._open_to, policy))
-        from .reference import TriReference
+            return Http2Reference(policy, self._parts, providers, self._http2())
+        return self._open_by_grpcio(policy, providers)
 
+    def _open_by_grpcio(self, policy: ReferencePolicy, providers: Providers) -> ReferenceTransport:
+        try:
+            from .reference import TriReference
+        except ImportError as error:  # its extension may be there and not work, as on a system that it was not made for
+            text = f"grpcio cannot be imported: {error}"
+            raise policy.error("carrier", text, "mend that package, or set carrier: http2") from error
         return TriReference(policy, self._parts, providers, self._grpcio())
 
     def _made(self) -> tuple[SharedChannels | Pool, ...]:
@@ -76,12 +79,6 @@ class TriTransport:
                 if self._is_closed:
                     self._pool.close()
             return self._pool
-
-    def _open_to(self, policy: ReferencePolicy, address: str) -> grpc.Channel:
-        """Open a channel by which a provider is asked for its types, which only grpcio can."""
-        from .channels import kinds_of
-
-        return self._grpcio().open(address, kinds_of(policy)[0])
 
     def connections(self) -> tuple[ConnectionCounts, ...]:
         """Tell of each connection; grpcio keeps to itself what happened on it."""

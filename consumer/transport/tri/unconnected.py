@@ -7,6 +7,7 @@ from typing import Final
 
 from callahead.config.policy import ReferencePolicy
 
+from ...errors import ConnectFailed, RpcError
 from ..trouble import Trouble
 
 _WHERE: Final = ("protocol", "urls")
@@ -40,6 +41,15 @@ def why_unconnected(text: str, policy: ReferencePolicy) -> Trouble:
         if re.search(pattern, text):
             return Trouble(f"{text}; {meaning}" if meaning else text, about)
     return Trouble(text)
+
+
+def explained(error: RpcError, policy: ReferencePolicy) -> RpcError:
+    """Add to why a provider could not be asked for its types which settings to look at."""
+    if isinstance(error, ConnectFailed):
+        text = why_unconnected(error.message, policy).of(policy)
+    else:
+        text = f"{error.message}; {why_silent(policy).of(policy)}"
+    return type(error)(text, not_sent=error.not_sent, status=error.status)
 
 
 def why_silent(policy: ReferencePolicy) -> Trouble:

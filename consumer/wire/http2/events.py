@@ -117,10 +117,15 @@ class BadStream(NamedTuple):
 
 
 class Broken(NamedTuple):
-    """The connection cannot go on: say goodbye by *code*, and close it. Always the last event."""
+    """The connection cannot go on: say goodbye by *code*, and close it. Always the last event.
+
+    Attributes:
+        passes: As that of a `Violation`.
+    """
 
     code: int
     error: RemoteProtocolError
+    passes: str = ""
 
 
 Event = (

@@ -21,11 +21,6 @@ _END: Final = 256
 _LONGEST_PADDING: Final = 7
 _NOTHING: Final = -1
 _MOST_KNOWN: Final = 8192
-_KNOWN: Final[dict[int, tuple[int, bytes]]] = {}
-"""The state after one more byte and the symbols that it completes, by the state before and that byte.
-
-What ASCII text needs is some hundred of these; all would be as many as there are pairs of a state and a byte.
-"""
 
 _Step = tuple[int, int]
 """The state after four more bits, and the symbol that they complete, -1 for none."""
@@ -40,22 +35,30 @@ def decode_huffman(data: bytes) -> bytes:
     known = _KNOWN
     state, out = 0, bytearray()
     for byte in data:
-        state, symbols = known.get(state << 8 | byte) or _learn(state, byte)
+        state, symbols = known[state | byte]
         out += symbols
-    if state not in _table()[1]:
+    if state >> 8 not in _table()[1]:
         raise Violation(COMPRESSION_ERROR, "a string of a header ends in the midst of a Huffman word")
     return bytes(out)
 
 
-def _learn(state: int, byte: int) -> tuple[int, bytes]:
-    """Go a whole byte on from *state*, and keep how, as long as what is kept is little."""
-    steps = _table()[0]
-    half, first = steps[state | byte >> 4]
-    after, second = steps[half | byte & 15]
-    learnt = after, bytes(symbol for symbol in (first, second) if symbol >= 0)
-    if len(_KNOWN) < _MOST_KNOWN:
-        _KNOWN[state << 8 | byte] = learnt
-    return learnt
+class _Known(dict[int, tuple[int, bytes]]):
+    """The state after one more byte, shifted by 8, and the symbols completed, by the state before it and that byte.
+
+    What ASCII text needs is some hundred of these; all would be as many as there are pairs of a state and a byte.
+    """
+
+    def __missing__(self, key: int) -> tuple[int, bytes]:
+        steps, byte = _table()[0], key & 0xFF
+        half, first = steps[key >> 8 | byte >> 4]
+        after, second = steps[half | byte & 15]
+        learnt = after << 8, bytes(symbol for symbol in (first, second) if symbol >= 0)
+        if len(self) < _MOST_KNOWN:
+            self[key] = learnt
+        return learnt
+
+
+_KNOWN: Final = _Known()
 
 
 @cache

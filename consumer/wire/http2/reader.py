@@ -47,6 +47,7 @@ from .frames import (
 )
 from .hpack import TooLarge, decode_block
 from .message import is_informational, malformed
+from .settings import Limits
 from .static_table import Fields
 from .violation import Violation
 
@@ -88,12 +89,12 @@ class Http2Reader:
 
     But for one thing: an answer whose three frames come together is one event, `Answer`, where its headers are known.
 
-    A peer costs no more than it is worth: a frame is at most 16 KiB, headers at most what was allowed, and one that
+    A peer costs no more than it is worth: frames and headers are at most what was allowed, and one that
     keeps on sending what says nothing is hung up on. Not for use by two threads at once.
 
     Args:
         parse: Makes of well-formed headers whatever suits the caller; must not raise. It is asked once for equal ones.
-        max_headers: Largest headers that are read, each counted with its name and 32 bytes more.
+        limits: What is read.
 
     Attributes:
         opened: The highest stream that this side has opened; the caller's to set.
@@ -103,12 +104,13 @@ class Http2Reader:
 
     __slots__ = (
         "_block", "_block_flags", "_block_size", "_block_stream", "_continues", "_events", "_held", "_idle", "_kept",
-        "_known", "_max_headers", "_parse", "_rare", "_useful", "_was_greeted", "is_broken", "opened", "was_answered",
+        "_known", "_max_frame", "_max_headers", "_parse", "_rare", "_useful", "_was_greeted", "is_broken", "opened",
+        "was_answered",
     )  # fmt: skip
 
-    def __init__(self, parse: Callable[[Fields], Any], max_headers: int) -> None:
+    def __init__(self, parse: Callable[[Fields], Any], limits: Limits) -> None:
         self._parse = parse
-        self._max_headers = max_headers
+        self._max_headers, self._max_frame = limits
         self._held = b""
         self._events: list[Event] = []
         self._known: dict[bytes, Any] = {}
@@ -161,20 +163,21 @@ class Http2Reader:
             self.is_broken = True
             self._held, self._block = b"", []
             text = f"the provider breaks the rules of HTTP/2: {violation.text}"
-            events.append(Broken(violation.code, RemoteProtocolError(text)))
+            events.append(Broken(violation.code, RemoteProtocolError(text), violation.passes))
         return events
 
     def _cut(self, data: bytes) -> bytes:
         """Read all whole frames, the commonest here; give what is left."""
         at, end, known, opened = 0, len(data), self._known, self.opened
-        append, unpack, new, greeted = self._events.append, _unpack, _new, self._was_greeted
+        append, unpack, new, greeted, largest = self._events.append, _unpack, _new, self._was_greeted, self._max_frame
         while end - at >= FRAME_BYTES:
             word, flags, stream = unpack(data, at)
             size = word >> 8
             start = at + FRAME_BYTES
             at = start + size
-            if size > DEFAULT_FRAME:
-                raise Violation(FRAME_SIZE_ERROR, f"a frame has {size} bytes, more than the {DEFAULT_FRAME} allowed")
+            if size > largest:
+                text = f"a frame has {size} bytes, more than the {largest} allowed"
+                raise Violation(FRAME_SIZE_ERROR, text, "frame")
             if at > end:
                 at = start - FRAME_BYTES
                 break
@@ -271,7 +274,7 @@ class Http2Reader:
         self._block_size += len(payload)
         if self._block_size > self._max_headers * _SKIPPED:
             text = f"headers have more than {self._block_size} bytes, and {self._max_headers} are read"
-            raise Violation(ENHANCE_YOUR_CALM, text)
+            raise Violation(ENHANCE_YOUR_CALM, text, "headers")
         if self._block_size > self._max_headers:
             self._block = []
         else:

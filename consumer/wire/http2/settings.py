@@ -1,10 +1,10 @@
-"""What a peer allows this side."""
+"""What each side allows the other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from .frames import (
     DEFAULT_FRAME,
@@ -28,6 +28,18 @@ _ATTRIBUTES: Final = {
     MAX_FRAME_SIZE: "frame",
     MAX_HEADER_LIST_SIZE: "headers",
 }
+
+
+class Limits(NamedTuple):
+    """What this side reads of a peer.
+
+    Attributes:
+        headers: Largest headers, each counted with its name and 32 bytes more.
+        frame: Largest frame.
+    """
+
+    headers: int
+    frame: int = DEFAULT_FRAME
 
 
 @dataclass(slots=True)

@@ -9,9 +9,11 @@ class Violation(Exception):
     Attributes:
         code: HTTP/2's number of what is wrong, for the goodbye.
         text: The same in words.
+        passes: Which of this side's `Limits` it passes, by name; "" for none.
     """
 
-    def __init__(self, code: int, text: str) -> None:
+    def __init__(self, code: int, text: str, passes: str = "") -> None:
         super().__init__(text)
         self.code = code
         self.text = text
+        self.passes = passes

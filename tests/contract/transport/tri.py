@@ -23,7 +23,7 @@ MODULE = "support.protos.helloworld_pb2"
 
 
 class TriKind(EmbeddedKind):
-    """`TriTransport` over sockets of this machine."""
+    """`TriTransport` by grpcio."""
 
     name = protocol = "tri"
     # Not "ends while it writes": gRPC's core ends no call whose bytes it is writing, and the watchdog has to.
@@ -31,7 +31,7 @@ class TriKind(EmbeddedKind):
     can = frozenset(
         {*EmbeddedKind.can, "tells of cancel", "limits requests", "limits answers", "limits its queue"},
     )
-    reference: ClassVar[Mapping[str, Any]] = {"interface": INTERFACE, "module": MODULE}
+    reference: ClassVar[Mapping[str, Any]] = {"interface": INTERFACE, "module": MODULE, "carrier": "grpcio"}
     method = "SayHello"
     serving: ClassVar[Mapping[str, Any]] = {"interface": INTERFACE, "module": MODULE}
 

@@ -60,10 +60,10 @@ def _timeout(request: Any) -> dict[str, Any]:
 
 CLIENTS: dict[str, Callable[[Path], CarryOut]] = {
     "grpcio": _grpcio,
-    "channel": _channel,
-    "futures": partial(_channel, futures=True),
-    "sent": partial(_channel, futures=True, sent=True),
-    "reference": _reference,
+    "channel": partial(_channel, carrier="grpcio"),
+    "futures": partial(_channel, futures=True, carrier="grpcio"),
+    "sent": partial(_channel, futures=True, sent=True, carrier="grpcio"),
+    "reference": partial(_reference, carrier="grpcio"),
     "http2": partial(_reference, carrier="http2"),
     "http2-channel": partial(_channel, carrier="http2"),
     "http2-futures": partial(_channel, futures=True, carrier="http2"),

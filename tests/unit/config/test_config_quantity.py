@@ -22,6 +22,7 @@ from callahead.config.values.quantity import (
 
 MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 BYTES = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+SIZE = size_bytes(1, LARGEST_BYTES)
 
 
 @given(st.integers(1, LONGEST_MS))
@@ -45,13 +46,13 @@ def test_fractions_of_a_second_are_exact(thousandths: int) -> None:
 @given(st.sampled_from(sorted(BYTES)), st.integers(1, 1))
 def test_a_size_is_its_number_times_its_unit(unit: str, number: int) -> None:
     """KB counts by thousands, KiB by 1024; capitals do not matter."""
-    assert size_bytes(f"{number}{unit}") == size_bytes(f"{number}{unit.lower()}") == BYTES[unit]
+    assert SIZE(f"{number}{unit}") == SIZE(f"{number}{unit.lower()}") == BYTES[unit]
 
 
 @given(st.integers(1, LARGEST_BYTES))
 def test_a_bare_number_is_bytes(number: int) -> None:
     """A size without a unit is taken as it is."""
-    assert size_bytes(number) == number
+    assert SIZE(number) == number
 
 
 _ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()) | st.binary()
@@ -60,12 +61,18 @@ _ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() 
 @given(_ANYTHING)
 def test_a_conversion_gives_a_value_in_range_or_is_unfit(value: object) -> None:
     """No other exception comes out of any value."""
-    for convert, most in ((duration_ms(0), LONGEST_MS), (size_bytes, LARGEST_BYTES), (count(0, 7), 7), (flag, True)):
+    for convert, most in (
+        (duration_ms(0), LONGEST_MS),
+        (SIZE, LARGEST_BYTES),
+        (size_bytes(1, 9), 9),
+        (count(0, 7), 7),
+        (flag, True),
+    ):
         with suppress(Unfit):
             assert 0 <= convert(value) <= most
 
 
-@pytest.mark.parametrize("convert", [duration_ms(0), size_bytes, count(0, 7)])
+@pytest.mark.parametrize("convert", [duration_ms(0), SIZE, count(0, 7)])
 def test_true_is_not_the_number_one(convert: object) -> None:
     """A bool is refused where a number is meant, although Python would take it."""
     with pytest.raises(Unfit, match="not true"):

@@ -26,7 +26,8 @@ from callahead.config.check.models import (
 CONF = Path(__file__).parents[3] / "conf"
 GOLDEN = Path(__file__).parents[2] / "golden"
 TRIS = [
-    "carrier", "keepalive", "keepalive_timeout", "max_metadata_bytes", "http_proxy", "module", "proto", "proto_path",
+    "carrier", "keepalive", "keepalive_timeout", "max_metadata_bytes", "max_frame_bytes", "http_proxy", "module",
+    "proto", "proto_path",
 ]  # fmt: skip
 SAMPLES = [CONF / "consumer.yml", CONF / "minimal.yml"]
 

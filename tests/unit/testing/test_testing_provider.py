@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 from typing import Any
 
@@ -20,6 +21,12 @@ def refused(action: Any) -> str:
     with pytest.raises(ConfigError) as caught:
         action()
     return str(caught.value)
+
+
+def test_a_process_of_providers_is_started_without_grpc() -> None:
+    """It is imported there, and who starts the process need not wait for that."""
+    code = "import sys; from callahead.consumer.testing import ProviderProcess; print('grpc' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 
 
 def test_an_unknown_method_is_refused() -> None:

@@ -33,8 +33,7 @@ class Dialling:
             self.opened.append, self.failed.append, self._resolve,
         )  # fmt: skip
 
-    def _resolve(self, address: tuple[str, int], found: Found, *, thread_name: str) -> None:
-        del thread_name
+    def _resolve(self, address: tuple[str, int], found: Found) -> None:
         found([(socket.AF_INET, (host, address[1])) for host in self.hosts])
 
     def connect(self) -> None:

@@ -41,14 +41,17 @@ class Dialling:
         self.thread = HeldThread(self.clock)
         self.opened: list[tuple[socket.socket, Address]] = []
         self.failed: list[Trouble] = []
+        self.found: Found = lambda _: None
         self._dial: Dial | None = None
 
     def begin(self, *places: Place | Address, unwelcome: Sequence[Place] = ()) -> Dial:
-        """Dial to a host that has these addresses."""
+        """Dial to a host that has these addresses, or whose look-up goes on."""
 
-        def resolve(address: tuple[str, int], found: Found, *, thread_name: str) -> None:
-            assert (address, thread_name) == (("shop.test", 50051), "callahead-test-dns")
-            found([address_of(one) for one in places])
+        def resolve(address: tuple[str, int], found: Found) -> None:
+            assert address == ("shop.test", 50051)
+            self.found = found
+            if places:
+                found([address_of(one) for one in places])
 
         self._dial = dial = Dial(
             Destination("shop.test", 50051), [address_of(one) for one in unwelcome], self.thread, self.clock, resolve,
@@ -244,7 +247,19 @@ def test_the_unwelcome_are_tried_last(dialling: Dialling, places: Callable[..., 
 def test_a_host_without_any_address(dialling: Dialling) -> None:
     """A resolver that finds nothing has found that."""
     dialling.begin()
+    dialling.found([])
+    dialling.thread.run()
     assert dialling.failed == [Trouble("the host has no address")]
+
+
+def test_a_name_that_is_found_too_late(dialling: Dialling, places: Callable[..., Place]) -> None:
+    """Nothing is dialled for a dial that was given up meanwhile, as at the end of the consumer."""
+    dial = dialling.begin()
+    assert dial.stage == Trouble("looking the host up")
+    dial.abandon()
+    dialling.found([address_of(places(listening))])
+    dialling.thread.run()
+    assert (dialling.thread.handlers, dialling.opened, dialling.failed) == ({}, [], [])
 
 
 def test_an_abandoned_dial_closes_every_socket(dialling: Dialling, places: Callable[..., Place]) -> None:

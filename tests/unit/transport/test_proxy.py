@@ -120,11 +120,11 @@ def test_no_secret_is_shown() -> None:
 
 def test_what_a_proxy_is_asked() -> None:
     """For a way to a host, which the proxy looks up, with user and password as RFC 7617 writes them."""
-    assert HttpProxy("proxy", 1, "grpc_proxy", "us@er:p:w").request("foo.internal:50051") == (
+    assert HttpProxy("proxy", 1, "grpc_proxy", "us@er:p:w").request(b"foo.internal:50051") == (
         b"CONNECT foo.internal:50051 HTTP/1.1\r\n"
         b"Host: foo.internal:50051\r\n"
         b"User-Agent: callahead\r\n"
         b"Proxy-Authorization: Basic dXNAZXI6cDp3\r\n"
         b"\r\n"
     )
-    assert b"Authorization" not in HttpProxy("proxy", 1, "grpc_proxy").request("foo.internal:50051")
+    assert b"Authorization" not in HttpProxy("proxy", 1, "grpc_proxy").request(b"foo.internal:50051")

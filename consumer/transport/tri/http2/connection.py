@@ -133,7 +133,7 @@ class Connection:
         session = call.session
         if session is not None:
             session.feed(fed)
-        elif not call.ended:
+        elif call.body is not None and not call.ended:  # else it is about to be given up
             call.feed(message)
 
     def give_up(self, call: StreamCall, error: BaseException) -> None:
@@ -287,7 +287,9 @@ class Connection:
     def _judge(self, *, is_vain: bool, text: str) -> None:
         """Wait before the next attempt, ever longer, where one session after the other was in vain."""
         self._in_vain = self._in_vain + 1 if is_vain else 0
-        if self._in_vain >= _MOST_IN_VAIN:
+        if not is_vain:
+            self._connecting.proved()
+        elif self._in_vain >= _MOST_IN_VAIN:
             self._connecting.turned_away(Trouble(f"the provider ends each connection {text}", _WHERE))
 
     def _is_given_up(self, call: StreamCall, *, was_of_use: bool) -> bool:

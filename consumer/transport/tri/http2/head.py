@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from ....call.invocation import NO_ATTACHMENTS
 from ....wire.http2.static_table import Fields
-from ..metadata import Metadata, join_metadata
+from ..metadata import Metadata
 
 _OWN: Final = frozenset({"content-type", "grpc-accept-encoding", "grpc-encoding", "grpc-message", "grpc-status", "te"})
 _GRPC: Final = "application/grpc"
@@ -45,15 +46,24 @@ class ResponseHead:
     __slots__ = ("attachments", "encoding", "opens", "pairs", "refusal", "status", "text")
 
     def __init__(self, fields: Fields) -> None:
-        found = {name.decode("latin-1"): value for name, value in reversed(fields)}
+        found: dict[str, bytes] = {}
+        pairs: list[tuple[str, str | bytes]] = []
+        for raw, value in fields:
+            name, is_own, is_binary = _known_name(raw) if len(raw) <= _SHOWN else _read_name(raw)
+            if is_own:
+                found.setdefault(name, value)
+            elif is_binary:
+                pairs += [(name, _unbase64(part)) for part in value.split(b",")]
+            else:
+                pairs.append((name, _text(value)))
         self.opens = ":status" in found
         status = found.get("grpc-status")
         self.status = None if status is None else _number(status)
         text = found.get("grpc-message")
         self.text = unquote_to_bytes(text).decode("utf-8", "replace") if text else ""
         self.encoding = found.get("grpc-encoding", b"identity").decode("latin-1")
-        self.pairs = _pairs(fields)
-        self.attachments = join_metadata(self.pairs) if self.pairs else NO_ATTACHMENTS
+        self.pairs: Metadata = tuple(pairs)
+        self.attachments: Mapping[str, Any] = dict(pairs) if pairs else NO_ATTACHMENTS
         self.refusal = None if self.status is not None else _refusal(found)
 
 
@@ -75,17 +85,13 @@ def _refusal(found: Mapping[str, bytes]) -> tuple[str, str] | None:
     return "UNKNOWN", f'the provider answers with content-type "{kind[:_SHOWN]}", which is not gRPC\'s'
 
 
-def _pairs(fields: Fields) -> Metadata:
-    pairs: list[tuple[str, str | bytes]] = []
-    for raw, value in fields:
-        name = raw.decode("latin-1")
-        if name.startswith(":") or name in _OWN:
-            continue
-        if name.endswith("-bin"):
-            pairs += [(name, _unbase64(part)) for part in value.split(b",")]
-        else:
-            pairs.append((name, _text(value)))
-    return tuple(pairs)
+def _read_name(raw: bytes) -> tuple[str, bool, bool]:
+    """Return the name, whether it is gRPC's own, and whether its values are binary."""
+    name = raw.decode("latin-1")
+    return name, name in _OWN or name.startswith(":"), name.endswith("-bin")
+
+
+_known_name = lru_cache(256)(_read_name)
 
 
 def _unbase64(value: bytes) -> bytes:

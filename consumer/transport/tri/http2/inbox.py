@@ -30,6 +30,7 @@ from ....wire.http2.frames import (
     window_update_frame,
 )
 from ....wire.http2.reader import Http2Reader
+from ....wire.http2.settings import Limits
 from ....wire.http2.violation import Violation
 from ....wire.http2.window import ReceiveWindow
 from ...tcp.counters import Counters
@@ -47,7 +48,7 @@ class Inbox:
 
     Args:
         streams: Has the calls.
-        max_metadata_bytes: Largest headers, or trailers, of an answer.
+        limits: What is read of the peer.
         counters: Where what reaches nobody is counted.
         callbacks: Reads large answers for which no thread waits.
         say: Called with a frame that is to be sent.
@@ -59,7 +60,7 @@ class Inbox:
     def __init__(
         self,
         streams: Streams,
-        max_metadata_bytes: int,
+        limits: Limits,
         counters: Counters,
         callbacks: CallbackExecutor,
         say: Callable[[bytes], Any],
@@ -72,7 +73,7 @@ class Inbox:
         self._say = say
         self._answer = answer
         self._rare = rare
-        self._reader = Http2Reader(ResponseHead, max_metadata_bytes)
+        self._reader = Http2Reader(ResponseHead, limits)
         self._window = ReceiveWindow(CONNECTION_WINDOW)
         self._credited = self._dropped = 0
 

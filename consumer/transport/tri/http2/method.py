@@ -88,6 +88,8 @@ class Http2Method:
     """
 
     is_upload = False
+    is_of_service = True
+    """Its requests say which service, of which group and version, and who asks."""
 
     def __init__(
         self,
@@ -130,7 +132,7 @@ class Http2Method:
         endpoint, ssl = provider.endpoint, self._policy.ssl
         identity = ServiceIdentity.of(endpoint, self._policy)
         authority = authority_of(endpoint) if ssl is None or ssl.server_name is None else ssl.server_name
-        fixed = fixed_metadata(identity, self._parts.application) + self._constant
+        fixed = fixed_metadata(identity, self._parts.application) + self._constant if self.is_of_service else ()
         path = identity.path_of(self._messages.types.path, self._policy.interface)
         return Route(connections, RequestHead(path, authority, self._policy, fixed))
 
@@ -309,7 +311,7 @@ class Http2Method:
             metadata = self._note_metadata(head, tail, attempt)
             error = self._error(head, tail, attempt)
             if error is None:
-                return self._value(head, body, attempt, metadata)
+                return _traced(self._value(head, body, attempt, metadata), attempt)
         except Exception as raised:  # whatever happens here, the call must end
             error = SerializationError(f"the answer cannot be decoded: {raised!r}", in_doubt=True)
             error.__cause__ = raised
@@ -392,6 +394,13 @@ def _is_bare(head: ResponseHead, body: Message, tail: ResponseHead, attempt: Att
     return (
         tail.status == 0 and not (tail.pairs or head.pairs or body.is_compressed) and attempt.invocation.options is None
     )
+
+
+def _traced(outcome: Outcome, attempt: Attempt) -> Outcome:
+    """Return *outcome*, an answer or why it is none, whose error tells what came around it."""
+    if isinstance(outcome.error, RpcError):
+        outcome.error.protocol_trace = attempt.protocol_trace
+    return outcome
 
 
 def _fields(own: Metadata, encoding: str) -> Fields:

@@ -6,6 +6,7 @@ import os
 
 from callahead.config.policy import ReferencePolicy
 
+from ....wire.http2.settings import Limits
 from ...api import TransportParts
 from ...request_limit import Room
 from ...tcp import pool
@@ -31,7 +32,7 @@ class Http2Kind:
             keepalive=policy.transport.keepalive_ms / 1000,
             keepalive_timeout=policy.transport.keepalive_timeout_ms / 1000,
             room=Room.of(policy),
-            max_metadata_bytes=policy.transport.max_metadata_bytes,
+            limits=Limits(policy.transport.max_metadata_bytes, policy.transport.max_frame_bytes),
             http_proxy=policy.transport.http_proxy,
             own=own,
         )

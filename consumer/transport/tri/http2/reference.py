@@ -16,9 +16,10 @@ from ....interface.description import ServiceDescription
 from ....interface.proto.service import MethodTypes
 from ...api import Providers, TransportParts
 from ...tcp.greeting import greet
-from ..interface import OpenTo, TriInterface
+from ..interface import TriInterface
 from ..messages import Builder, Messages
 from ..metadata import Metadata
+from .asking import AskedProvider
 from .connection import Connection
 from .connectivity import Tell
 from .method import Http2Method, Http2Upload
@@ -30,16 +31,17 @@ from .targets import check_targets
 class Http2Reference:
     """The HTTP/2 side of one reference; a `ReferenceTransport` and a `callahead.consumer.channel.StubTransport`."""
 
-    def __init__(
-        self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, pool: Pool, open_to: OpenTo
-    ) -> None:
+    def __init__(self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, pool: Pool) -> None:
         check_targets(policy)
         self._policy = policy
         self._parts = parts
         self._providers = providers
         self._pool = pool
-        self._interface = TriInterface(policy, parts.application, providers, open_to)
+        self._interface = TriInterface(policy, parts.application, providers, self._open_to)
         pool.prepare(policy)
+
+    def _open_to(self, provider: Provider) -> AskedProvider:
+        return AskedProvider(provider, self._policy, self._parts, self._pool, self._providers)
 
     def method(self, name: str, policy: MethodPolicy) -> Http2Method:
         """Prepare a method by its types; see `ReferenceTransport.method`."""

@@ -11,6 +11,7 @@ from ....runtime.deadline import bound_of
 from ....wire.http2.grpc import PREFIX
 from ....wire.http2.hpack import encode_fields, size_of_fields
 from ....wire.http2.static_table import Field, Fields
+from ...tcp.destination import in_ascii
 from ..metadata import Metadata
 
 _USER_AGENT: Final = b"callahead"
@@ -60,7 +61,7 @@ class RequestHead:
             (b":method", b"POST"),
             (b":scheme", b"http" if policy.ssl is None else b"https"),
             (b":path", path.encode()),
-            (b":authority", authority.encode("idna" if not authority.isascii() else "ascii")),
+            (b":authority", in_ascii(authority)),
             (b"te", b"trailers"),
             (b"content-type", b"application/grpc"),
             (b"user-agent", _USER_AGENT),

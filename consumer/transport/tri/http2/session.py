@@ -38,6 +38,8 @@ from .streams import Streams
 
 _READ_BYTES: Final = 64 * 1024
 _WHERE: Final = ("ssl", "protocol", "urls")
+_LIMITS: Final = {"frame": ("max_frame_bytes",), "headers": ("max_metadata_bytes",)}
+"""The settings that decide what is read of a peer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Session:
         self.streams = streams = Streams(self._outbox, settings.room, name)
         self._replies = Replies(self._outbox, lambda: self._stream.is_led)
         self._inbox = Inbox(
-            streams, settings.max_metadata_bytes, counters, callbacks,
+            streams, settings.limits, counters, callbacks,
             say=self._outbox.put, answer=self._replies.put, rare=self._hear,
         )  # fmt: skip
         self._stream: Stream[Any] = Stream(
@@ -335,15 +337,14 @@ class Session:
         elif isinstance(event, Broken):
             self._outbox.put(goaway_frame(event.code, event.error.message))
             self._stream.write()
-            self._lost(event.error.message)
+            self._lost(event.error.message, _LIMITS.get(event.passes, ()))
         elif isinstance(event, PingAnswer) and self._keepalive.answered():
             self._thread.post(self._tick_now, None)  # the next one may be due before the end of the patience
 
     def _open(self) -> None:
         self.state = State.OPEN
         self.streams.is_open = True
-        if not self._is_tls:  # which may hold bytes that a leader would wait for in vain
-            self._owner.watch(self._fd)
+        self._owner.watch(self._fd)  # by TLS, too: `Stream.read` leaves nothing for which a leader would wait in vain
         if (first := self._keepalive.first(self._clock())) < NEVER:
             self._thread.tick_at(self, first)
         self._hears.opened(self)
@@ -376,7 +377,7 @@ class Session:
         self._is_tls = isinstance(opened, ssl.SSLSocket)
         self._fd = opened.fileno()
         self._greet_until = until
-        self._outbox.put(greeting(self._settings.max_metadata_bytes))
+        self._outbox.put(greeting(self._settings.limits))
         self._stream.open(opened, self)
         self._thread.tick_at(self, until)
         self._stream.write()
@@ -391,12 +392,12 @@ class Session:
         self._drop(trouble, self.streams.take_patient())
         self.streams.fail_all(lambda call, _: not_connected(trouble, call))
 
-    def _lost(self, problem: str) -> None:
+    def _lost(self, problem: str, about: tuple[str, ...] = ()) -> None:
         if self.state is State.GREETING:
             is_new = self._stream.is_new
             self._turn_away(wordless(problem, "gRPC", is_tls=self._is_tls) if is_new else Trouble(problem, _WHERE))
             return
-        trouble = Trouble(self._goodbye or problem)
+        trouble = Trouble(self._goodbye) if self._goodbye else Trouble(problem, about)
         self._drop(None)
         self.streams.fail_all(lambda call, begun: broken(trouble, call, begun=begun))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ....wire.http2.settings import Limits
 from ...request_limit import Room
 
 
@@ -17,7 +18,7 @@ class ConnectionSettings:
             0 for never.
         keepalive_timeout: Seconds after which the connection counts as lost that gave no answer to that.
         room: How much may be begun and not ended.
-        max_metadata_bytes: Largest headers, or trailers, of an answer.
+        limits: What is read of the peer.
         http_proxy: A proxy that the environment names is obeyed.
         own: 0 for a shared connection, else a number that no other has.
     """
@@ -26,6 +27,6 @@ class ConnectionSettings:
     keepalive: float
     keepalive_timeout: float
     room: Room
-    max_metadata_bytes: int
+    limits: Limits
     http_proxy: bool = True
     own: int = 0

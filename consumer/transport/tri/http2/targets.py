@@ -11,6 +11,7 @@ from callahead.registry.models import Endpoint
 from ...tcp.destination import place_of
 
 _GRPCS_ALONE: Final = "xds"
+_HAS_MANY: Final = "dns"
 
 
 def check_targets(policy: ReferencePolicy) -> None:
@@ -24,6 +25,10 @@ def check_targets(policy: ReferencePolicy) -> None:
         if scheme == _GRPCS_ALONE:
             text = f"{scheme}:/// is for carrier: grpcio alone (carrier, {policy.origin('carrier')})"
             raise policy.error("urls", text, "set carrier: grpcio for this reference")
+        if scheme == _HAS_MANY and policy.default.loadbalance == "roundrobin":
+            text = f"the addresses of {scheme}:/// take turns by carrier: grpcio alone (loadbalance: roundrobin, "
+            text += f"{policy.default.origin('loadbalance')}; carrier, {policy.origin('carrier')})"
+            raise policy.error("urls", text, "set carrier: grpcio for this reference, or use a dns registry")
         try:
             place_of(Endpoint(protocol=policy.protocol, host=url, port=0))
         except ValueError:

@@ -2,6 +2,7 @@ package org.callahead.interop.dubbo;
 
 import java.util.List;
 import java.util.stream.Collectors;
+import org.apache.dubbo.common.URL;
 import org.apache.dubbo.common.extension.ExtensionLoader;
 import org.apache.dubbo.rpc.AsyncRpcResult;
 import org.apache.dubbo.rpc.Invocation;
@@ -13,7 +14,10 @@ import org.apache.dubbo.rpc.cluster.LoadBalance;
 import org.apache.dubbo.rpc.cluster.support.AbstractClusterInvoker;
 import org.apache.dubbo.rpc.cluster.support.wrapper.AbstractCluster;
 
-/** Calls nobody: the answer is the addresses that the routers left, so that providers need not be there. */
+/**
+ * Calls nobody: the answer is the addresses that the routers left, so that providers need not be there. Where the first
+ * argument is ?key each address is followed by =value, what holds for the method there.
+ */
 public final class ToldCluster extends AbstractCluster {
     static final String NAME = "told";
 
@@ -33,11 +37,22 @@ public final class ToldCluster extends AbstractCluster {
 
         @Override
         protected Result doInvoke(Invocation invocation, List<Invoker<T>> invokers, LoadBalance loadBalance) {
-            String addresses = invokers.stream()
-                    .map(invoker -> invoker.getUrl().getAddress())
+            String told = invokers.stream()
+                    .map(invoker -> told(invocation, invoker.getUrl()))
                     .sorted()
                     .collect(Collectors.joining(","));
-            return AsyncRpcResult.newDefaultAsyncResult(addresses.isEmpty() ? "nobody" : addresses, invocation);
+            return AsyncRpcResult.newDefaultAsyncResult(told.isEmpty() ? "nobody" : told, invocation);
+        }
+
+        private String told(Invocation invocation, URL provider) {
+            String asked = String.valueOf(invocation.getArguments()[0]);
+            if (!asked.startsWith("?")) {
+                return provider.getAddress();
+            }
+            String key = asked.substring(1);
+            // The cluster takes the number of attempts from the consumer's URL, all else is the provider's.
+            URL url = key.equals("retries") ? getUrl() : provider;
+            return provider.getAddress() + "=" + url.getMethodParameter(invocation.getMethodName(), key, "unset");
         }
     }
 }
