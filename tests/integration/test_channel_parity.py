@@ -154,13 +154,13 @@ def first_and_cancelled(stream: Any) -> tuple[Any, ...]:
     )
 
 
-def heard(call: Any, wait: Callable[[Any], Any]) -> tuple[Any, ...]:
+def heard(call: Any) -> tuple[Any, ...]:
     """What those hear who want to know of the end: each once, and the one with the call."""
     over = threading.Semaphore(0)
     who: list[bool] = []
     is_added = call.add_callback(over.release)
     call.add_done_callback(lambda done: (who.append(done is call), over.release()))
-    wait(call)
+    call.cancel()
     return is_added, over.acquire(timeout=SOON), over.acquire(timeout=SOON), who
 
 
@@ -229,11 +229,6 @@ def result_of(stream: Any) -> tuple[Any, ...]:
     return list(stream), stream.exception(SOON), stream.traceback(SOON), stream.done()
 
 
-def result(call: Any) -> Any:
-    """Wait for it."""
-    return call.result(SOON)
-
-
 def back(pair: tuple[Any, Any]) -> Any:
     """What the server got."""
     return pairs(pair[1].trailing_metadata())
@@ -248,21 +243,21 @@ SCENARIOS: dict[str, Scenario] = {
     "an error of a future": lambda one: ended(unary(one).future(b"gone")),
     "a future given up": lambda one: cancelled(unary(one).future(b"held")),
     "a future not waited for": lambda one: not_waited_for(unary(one).future(b"held")),
-    "who hears of a future": lambda one: heard(unary(one).future(b"hi"), result),
+    "who hears of a future": lambda one: heard(unary(one).future(b"held")),
     "no such method": lambda one: one.unary_unary("/a.B/No")(b""),
     "metadata of bytes": lambda one: back(unary(one).with_call(b"", metadata=[("x-a", b"abc")])),
     "large metadata": lambda one: back(unary(one).with_call(b"", metadata=[("x-a", "y" * 3000)])),
     "answers": lambda one: all_of(answers(one)(b"hi", metadata=SENT)),
     "answers and an error": lambda one: all_of(answers(one)(b"gone")),
     "answers given up": lambda one: first_and_cancelled(answers(one)(b"held")),
-    "who hears of answers": lambda one: heard(answers(one)(b"hi"), list),
+    "who hears of answers": lambda one: heard(answers(one)(b"held")),
     "the result of answers": lambda one: result_of(answers(one)(b"hi")),
     "an upload": lambda one: upload(one)(iter([b"a", b"b"])),
     "an upload with its call": lambda one: with_told(upload(one).with_call(iter([b"a"]), metadata=SENT)),
     "an upload's future": lambda one: ended(upload(one).future(iter([b"a"]))),
     "an upload's error": lambda one: upload(one)(iter([b"gone"])),
     "an upload given up": lambda one: cancelled(upload(one).future(iter([b"held"]))),
-    "who hears of an upload": lambda one: heard(upload(one).future(iter([b"a"])), result),
+    "who hears of an upload": lambda one: heard(upload(one).future(iter([b"held"]))),
     "both ways": lambda one: all_of(both(one)(iter([b"a", b"b"]))),
     "both ways and an error": lambda one: all_of(both(one)(iter([b"a", b"gone"]))),
     "both ways given up": lambda one: first_and_cancelled(both(one)(iter([b"a", b"held"]))),

@@ -282,7 +282,7 @@ def test_an_endless_chain_of_imports_is_given_up(ask: Ask) -> None:
         return file_answer(file.SerializeToString())
 
     with serving(answer) as provider, pytest.raises(RemoteProtocolError) as caught:
-        ask(provider)
+        ask(provider, timeout_ms=20_000)
     assert str(caught.value) == (
         'the server\'s reflection of "callahead.tests.Kinds" makes no service: it imports more than 1000 files'
     )
