@@ -39,7 +39,7 @@ def echoing(over: str) -> Iterator[tuple[Server, Any, Any]]:
             settings = dubbo.configuration(server.port)
         else:
             server, argument = stack.enter_context(grpc_go_echo()), dubbo.TEXT.encode()
-            settings = tri.configuration(server.port, "http2")
+            settings = tri.configuration(server.port, "http2", timeout="300s")  # a busy machine needs long for so many
         yield server, stack.enter_context(Consumer(settings)).reference("echo").echo, argument
 
 

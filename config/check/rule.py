@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 M = TypeVar("M", bound=BaseModel)
+
+# What should stand there, where something of another kind does.
+_WANTED: Final = {"model_type": "mapping", "dict_type": "mapping", "mapping_type": "mapping", "tuple_type": "list"}
 
 
 def rule_of(model: type[M], entry: Entry, report: Report, passed_over: list[str] | None = None) -> M | None:
@@ -69,8 +72,8 @@ def _note(fault: ErrorDetails, model: type[BaseModel], entry: Entry, report: Rep
         report.at(place, "unknown key", f'did you mean "{respell(near, spelt)}"?' if near else "")
     elif fault["type"] == "missing":
         report.at(place, f"needs {fault['loc'][-1]}")
-    elif fault["type"] == "model_type":
-        report.at(place, f"must be a mapping, not {kind(place.value)}")
+    elif fault["type"] in _WANTED:
+        report.at(place, f"must be a {_WANTED[fault['type']]}, not {kind(place.value)}")
     elif fault["type"] == "too_long":
         report.at(place, f"has more than {fault['ctx']['max_length']} entries")
     else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,7 +41,9 @@ def providers(file: str, reference: str, method: str, attachments: tuple[str, ..
     given = attachments_of(attachments)
     try:
         with Consumer.from_file(file) as consumer:
+            told: set[str] = set()
             for found in _looks(consumer, reference, method, given, again=watch):
+                _tell(found.problems, told)
                 _show(reference, found, as_json=as_json, as_line=watch)
     except ConfigError:
         raise
@@ -55,17 +58,25 @@ def _looks(
 ) -> Iterator[SeenProviders]:
     last = consumer.providers(reference, method, attachments)
     yield last
-    while again:
-        time.sleep(_LOOK_S)
-        found = consumer.providers(reference, method, attachments)
-        if _document(reference, found) != _document(reference, last):
-            last = found
-            yield found
+    with suppress(KeyboardInterrupt):  # as a watch is ended
+        while again:
+            time.sleep(_LOOK_S)
+            found = consumer.providers(reference, method, attachments)
+            if _document(reference, found) != _document(reference, last):
+                last = found
+                yield found
+
+
+def _tell(problems: Sequence[str], told: set[str]) -> None:
+    """Say what is wrong with rules, each once while it is so: of a watch each line would repeat it."""
+    for problem in problems:
+        if problem not in told:
+            click.echo(problem, err=True)
+    told.clear()
+    told.update(problems)
 
 
 def _show(reference: str, found: SeenProviders, *, as_json: bool, as_line: bool) -> None:
-    for problem in found.problems:
-        click.echo(problem, err=True)
     if as_json:
         click.echo(json.dumps(_document(reference, found), indent=None if as_line else 2))
     else:

@@ -70,7 +70,8 @@ class RouterKind(Protocol):
     """One kind of rule; found in the entry-point group ``callahead.router``, and never made an instance of.
 
     Attributes:
-        rule: A pydantic model of its rule, in snake_case, as ``routers`` in the YAML and registries give it.
+        rule: A pydantic model of its rule, in snake_case, as ``routers`` in the YAML and registries give it. Keys under
+            those that its ``as_written`` names, where it has that, are the author's own and keep their spelling.
         order: Routers of a lower one are asked first; Dubbo's are 100 for tags, 140 to 150 for conditions.
     """
 

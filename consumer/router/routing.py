@@ -24,7 +24,7 @@ class Narrowed(NamedTuple):
 
     Attributes:
         router: Its name.
-        dropped: Providers that it took out; of those that chance chose among, the ones of the other parts.
+        dropped: Providers that it took out; none of those that chance chooses among.
     """
 
     router: str
@@ -103,12 +103,13 @@ class Routing:
         return answer
 
     def explain(self, providers: Providers, invocation: Invocation) -> list[Narrowed]:
-        """Tell which router drops which of *providers*, in order; of what chance decides the first part goes on."""
+        """Tell which router drops which of *providers*, in order; whom chance may choose is not dropped."""
         told: list[Narrowed] = []
         for router in self._rules.routers:
             left = _asked(router, providers, invocation) if providers else providers
             if isinstance(left, Split):
-                left = left.parts[0]
+                chosen = {one for part in left.parts for one in part}
+                left = tuple(one for one in providers if one in chosen)
             if len(left) < len(providers):
                 told.append(Narrowed(router.name, tuple(one for one in providers if one not in left)))
             providers = left

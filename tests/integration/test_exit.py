@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -135,8 +136,9 @@ def test_what_is_given_up_is_said(programs: Programs, greeter: EmbeddedProvider)
     """
     done = programs.run(program, greeter.url)
     [line] = said(done)
-    assert line.startswith("the interpreter exits and gives up 4 calls after 3")
-    assert line.endswith(" ms: 4 of ahead.SayHello")
+    found = re.fullmatch(r"the interpreter exits and gives up 4 calls after (\d+) ms: 4 of ahead\.SayHello", line)
+    assert found is not None, line
+    assert int(found[1]) >= 300
     assert done.returncode == 0
 
 

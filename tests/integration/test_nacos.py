@@ -12,17 +12,16 @@ from typing import Any
 
 import pytest
 from support.nacos_server import PASSWORD, USER, NacosServer, Publisher, require, shared
+from support.registries import KEY, Open, heard_from, opening
 
-from callahead.config.policy import RegistryPolicy
 from callahead.consumer import Consumer, NoProviderAvailable
 from callahead.consumer.testing import EmbeddedProvider
-from callahead.registry import RecordingListener, ServiceKey, open_registry
+from callahead.registry import ServiceKey
 from callahead.registry.nacos import NacosRegistry
 from callahead.registry.nacos.names import name_of
 
 pytestmark = pytest.mark.long
 
-KEY = ServiceKey("a.B")
 NAME = name_of(KEY)
 TRI = {"protocol": "tri", "path": "a.B"}
 FOO = "com.alibaba.foo.FooService"
@@ -52,35 +51,11 @@ def publisher(request: pytest.FixtureRequest) -> Iterator[Publisher]:
         yield one
 
 
-Open = Callable[..., NacosRegistry]
-
-
 @pytest.fixture
 def opened() -> Iterator[Open]:
     """Make a registry of an address; closed at the end of the test."""
-    made: list[NacosRegistry] = []
-
-    def make(address: str, **settings: str) -> NacosRegistry:
-        policy = RegistryPolicy(
-            id="main",
-            address=f"nacos://{address}",
-            parameters={"timeout": "2s", "settle": "500ms", **settings},
-            origins={"address": "conf/x.yml:3"},
-        )
-        registry = open_registry(policy)
-        assert isinstance(registry, NacosRegistry)
-        made.append(registry)
-        return registry
-
-    yield make
-    for registry in made:
-        registry.close()
-
-
-def heard_from(registry: NacosRegistry, key: ServiceKey = KEY) -> RecordingListener:
-    heard = RecordingListener()
-    registry.subscribe(key, heard)
-    return heard
+    with opening("nacos", timeout="2s", settle="500ms") as make:
+        yield make
 
 
 class Texts:
@@ -320,7 +295,7 @@ def test_a_log_in_is_needed_where_the_server_asks_for_one(
             opened(f"{USER}:wrong@{guarded_server.address}")
         )
         heard = heard_from(opened(f"{USER}:{PASSWORD}@{guarded_server.address}"))
-    assert heard.addresses == ["h:1"]
+    heard.wait_for("h:1")
     assert PASSWORD not in caplog.text
 
 

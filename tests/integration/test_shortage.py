@@ -16,6 +16,7 @@ from callahead.consumer.testing import ProviderProcess
 
 Consume = Callable[..., Consumer]
 
+TRI = pytest.mark.parametrize("carrier", ["grpcio", "http2"])
 SHORTAGES = pytest.mark.parametrize("shortage", [no_descriptors, no_threads])
 
 
@@ -44,7 +45,6 @@ def test_the_first_calls_over_http2(
     greeting: Consume, server: ProviderProcess, shortage: Shortage, carrier: str
 ) -> None:
     """As over dubbo: a call of any mode ends at once as not sent, and the next ones are answered."""
-    del carrier  # read by what makes the consumer
     greeter = greeting(server.url).reference("greeter")
     hello = greeter.say_hello
     with shortage():
@@ -145,7 +145,8 @@ def test_the_first_steps_without_a_descriptor(programs: Programs, protocol: str,
 
 
 @pytest.mark.long
-def test_grpcio_without_a_thread(programs: Programs, server: ProviderProcess) -> None:
+@pytest.mark.parametrize("carrier", ["grpcio"])  # HTTP/2 of our own needs no further thread
+def test_grpcio_without_a_thread(programs: Programs, server: ProviderProcess, carrier: str) -> None:
     """What grpcio leaves without an outcome ends all the same, nothing is said to be not sent, and close returns."""
     program = """
     with greeter(module="support.protos.helloworld_pb2", timeout=200) as consumer:
@@ -165,7 +166,8 @@ def test_grpcio_without_a_thread(programs: Programs, server: ProviderProcess) ->
 
 
 @pytest.mark.long
-def test_grpcio_without_a_descriptor(programs: Programs, server: ProviderProcess) -> None:
+@TRI
+def test_a_connection_without_a_descriptor(programs: Programs, server: ProviderProcess, carrier: str) -> None:
     """A connection that cannot be made is told as such in every mode, and is made once there is room."""
     program = """
     with greeter(module="support.protos.helloworld_pb2", timeout=5000) as consumer:
@@ -182,7 +184,8 @@ def test_grpcio_without_a_descriptor(programs: Programs, server: ProviderProcess
 
 
 @pytest.mark.long
-def test_reflection_without_a_thread(programs: Programs, server: ProviderProcess) -> None:
+@TRI
+def test_reflection_without_a_thread(programs: Programs, server: ProviderProcess, carrier: str) -> None:
     """That the server cannot be asked for its methods is said, and it can be asked later on."""
     program = """
     with greeter() as consumer:

@@ -24,12 +24,16 @@ def greeter(**settings):
     return Consumer({{"references": {{"greeter": reference}}}})
 """
 pytestmark = pytest.mark.slow
-SOURCES = {"module": '{"module": "helloworld_pb2"}', "proto": f'{{"proto": {str(PROTO)!r}}}'}
+SOURCES = {
+    "module": '{"module": "helloworld_pb2"}',
+    "proto": f'{{"proto": {str(PROTO)!r}}}',
+    "reflection": "{}",
+}
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_kind_of_call(programs: Programs, server: ProviderProcess, source: str) -> None:
-    """By default, and whichever way the types are known that needs no server."""
+    """By default, and whichever way the types are known."""
     program = f"""
     with greeter(timeout=20000, **{SOURCES[source]}) as consumer:
         greeter = consumer.reference("greeter")

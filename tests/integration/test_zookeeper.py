@@ -16,18 +16,17 @@ from urllib.parse import quote_plus, unquote_plus
 import pytest
 from kazoo.client import KazooClient
 from kazoo.security import make_digest_acl
+from support.registries import Open, heard_from, opening
 from support.zookeeper_server import ZookeeperServer, change, require
 
-from callahead.config.policy import RegistryPolicy
 from callahead.consumer import Consumer, NoProviderAvailable
 from callahead.consumer.testing import EmbeddedProvider
-from callahead.registry import RecordingListener, Registry, ServiceKey, open_registry
+from callahead.registry import ServiceKey
 from callahead.registry.api import ApplicationRegistry, ConfigurationCentre
 from callahead.registry.instance import Instances
 
 pytestmark = pytest.mark.long
 
-KEY = ServiceKey("a.B")
 FOLDER = "/dubbo/a.B/providers"
 FOO = "com.alibaba.foo.FooService"
 
@@ -47,28 +46,11 @@ def own_server(tmp_path: Path) -> Iterator[ZookeeperServer]:
         yield one
 
 
-Open = Callable[..., Registry]
-
-
 @pytest.fixture
 def opened() -> Iterator[Open]:
     """Make a registry of an address; closed at the end of the test."""
-    made: list[Registry] = []
-
-    def make(address: str, **settings: str) -> Registry:
-        policy = RegistryPolicy(
-            id="main",
-            address=f"zookeeper://{address}",
-            parameters={"timeout": "1s", **settings},
-            application="shop",
-            origins={"address": "conf/x.yml:3"},
-        )
-        made.append(open_registry(policy))
-        return made[-1]
-
-    yield make
-    for registry in made:
-        registry.close()
+    with opening("zookeeper", timeout="1s") as make:
+        yield make
 
 
 def add(server: ZookeeperServer, *urls: str, folder: str = FOLDER) -> None:
@@ -77,12 +59,6 @@ def add(server: ZookeeperServer, *urls: str, folder: str = FOLDER) -> None:
 
 def remove(server: ZookeeperServer, url: str) -> None:
     change(server, lambda zk: zk.delete(f"{FOLDER}/{quote_plus(url)}"))
-
-
-def heard_from(registry: Registry, key: ServiceKey = KEY) -> RecordingListener:
-    heard = RecordingListener()
-    registry.subscribe(key, heard)
-    return heard
 
 
 def test_an_outage_keeps_the_list_and_misses_no_change(own_server: ZookeeperServer, opened: Open) -> None:

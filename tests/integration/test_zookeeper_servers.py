@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -14,40 +13,25 @@ import pytest
 from kazoo.client import KazooClient
 from kazoo.security import OPEN_ACL_UNSAFE, make_digest_acl
 from support.proxy import UP, Cut, Plain, Proxy
+from support.registries import Open, heard_from, opening
 from support.zookeeper_server import ZookeeperServer, change, require, shared
 
-from callahead.config.policy import RegistryPolicy, SslPolicy
-from callahead.registry import RecordingListener, Registry, ServiceKey, open_registry
+from callahead.config.policy import SslPolicy
 
 pytestmark = pytest.mark.long
 
-KEY = ServiceKey("a.B")
 FOLDER = "/dubbo/a.B/providers"
 
 
 @pytest.fixture
-def opened() -> Iterator[Callable[..., Registry]]:
+def opened() -> Iterator[Open]:
     """Make a registry of an address; closed at the end of the test."""
-    with contextlib.ExitStack() as ends:
-
-        def make(address: str, ssl: SslPolicy | None = None, **settings: str) -> Registry:
-            given = {"timeout": "2s", "session": "2s", **settings}
-            policy = RegistryPolicy(id="main", address=f"zookeeper://{address}", ssl=ssl, parameters=given)
-            registry = open_registry(policy)
-            ends.callback(registry.close)
-            return registry
-
+    with opening("zookeeper", timeout="2s", session="2s") as make:
         yield make
 
 
 def add(server: ZookeeperServer, *urls: str, folder: str = FOLDER) -> None:
     change(server, lambda zk: [zk.create(f"{folder}/{quote_plus(url)}", makepath=True) for url in urls])
-
-
-def heard_from(registry: Registry, key: ServiceKey = KEY) -> RecordingListener:
-    heard = RecordingListener()
-    registry.subscribe(key, heard)
-    return heard
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +42,13 @@ def secure_server(tmp_path_factory: pytest.TempPathFactory, certificates: Path) 
         yield server
 
 
-def test_a_server_is_asked_over_tls(
-    secure_server: ZookeeperServer, certificates: Path, opened: Callable[..., Registry]
-) -> None:
+def test_a_server_is_asked_over_tls(secure_server: ZookeeperServer, certificates: Path, opened: Open) -> None:
     """With a certificate of our own, which it asks for, and a list of more than one record; changes are heard."""
     ssl = SslPolicy(
         ca=str(certificates / "ca.pem"), cert=str(certificates / "client.pem"), key=str(certificates / "client.key")
     )
     heard = heard_from(opened(secure_server.secure_address, ssl))
-    assert len(heard.snapshots[-1].endpoints) == 500
+    heard.wait(lambda one: len(one.endpoints) == 500)
     add(secure_server, "tri://new:1")
     heard.wait(lambda one: len(one.endpoints) == 501)
 
@@ -85,7 +67,7 @@ def test_a_server_is_asked_over_tls(
 def test_tls_that_fails_says_why(
     secure_server: ZookeeperServer,
     certificates: Path,
-    opened: Callable[..., Registry],
+    opened: Open,
     ssl: dict[str, str] | None,
     why: str,
 ) -> None:
@@ -99,7 +81,7 @@ def test_tls_that_fails_says_why(
     assert why in heard.snapshots[-1].reason
 
 
-def test_another_server_takes_over(tmp_path: Path, opened: Callable[..., Registry]) -> None:
+def test_another_server_takes_over(tmp_path: Path, opened: Open) -> None:
     """What it says is taken, since it knows providers; when it is gone too, its list stays."""
     require()
     servers: list[ZookeeperServer] = []
@@ -119,7 +101,7 @@ def test_another_server_takes_over(tmp_path: Path, opened: Callable[..., Registr
         assert len(heard.addresses) == 1
 
 
-def test_an_expired_session_is_followed_by_another(tmp_path: Path, opened: Callable[..., Registry]) -> None:
+def test_an_expired_session_is_followed_by_another(tmp_path: Path, opened: Open) -> None:
     """A server that was frozen for longer than the session has forgotten it; no change is missed, nobody is lost."""
     require()
     with ZookeeperServer(tmp_path, settings={"minSessionTimeout": 1000}) as server:
@@ -145,7 +127,7 @@ def expire(_client: KazooClient, server: ZookeeperServer, session: Any) -> None:
     thief.close()
 
 
-def test_a_folder_of_many_providers_is_read_as_a_whole(tmp_path: Path, opened: Callable[..., Registry]) -> None:
+def test_a_folder_of_many_providers_is_read_as_a_whole(tmp_path: Path, opened: Open) -> None:
     """Ten thousand nodes are some megabytes in one answer, which a server gives whatever its ``jute.maxbuffer``."""
     require()
     with ZookeeperServer(tmp_path) as server:
@@ -164,7 +146,7 @@ def test_a_folder_of_many_providers_is_read_as_a_whole(tmp_path: Path, opened: C
         heard.wait(lambda one: len(one.endpoints) == 9_999, 30)
 
 
-def test_two_registries_of_a_process_enrol_apart(tmp_path: Path, opened: Callable[..., Registry]) -> None:
+def test_two_registries_of_a_process_enrol_apart(tmp_path: Path, opened: Open) -> None:
     """The first that is closed takes nothing from the other."""
     require()
     with ZookeeperServer(tmp_path) as server:
@@ -193,7 +175,7 @@ def count_of(server: ZookeeperServer, path: str, wanted: int) -> int:
 
 
 def test_an_application_without_permission_says_so(
-    tmp_path: Path, opened: Callable[..., Any], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, opened: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nobody is told of anything, and the log has the reason; once it may be read, it is."""
     require()
@@ -226,7 +208,7 @@ class _Mute:
         return b"" if direction == UP else data
 
 
-def test_a_connection_that_is_never_greeted_is_soon_left_for_another(opened: Callable[..., Registry]) -> None:
+def test_a_connection_that_is_never_greeted_is_soon_left_for_another(opened: Open) -> None:
     """A server that is just starting takes some that it never answers; a session would wait for a minute."""
     server = shared()
     add(server, "tri://h:1", folder="/mute/a.B/providers")
@@ -246,7 +228,7 @@ class _CutAtCreate:
         return data
 
 
-def test_a_consumer_is_registered_though_the_connection_was_lost_meanwhile(opened: Callable[..., Registry]) -> None:
+def test_a_consumer_is_registered_though_the_connection_was_lost_meanwhile(opened: Open) -> None:
     """Its session goes on, and so nothing else would make the node."""
     server = shared()
     add(server, "tri://h:1", folder="/cut/a.B/providers")
@@ -254,3 +236,28 @@ def test_a_consumer_is_registered_though_the_connection_was_lost_meanwhile(opene
     with Proxy(server.port, lambda: next(ways, Plain())) as proxy:
         heard_from(opened(f"127.0.0.1:{proxy.port}", group="cut", session="10s"))
         assert count_of(server, "/cut/a.B/consumers", 1) == 1
+
+
+def test_ten_megabytes_of_nonsense_cost_a_provider_nothing(opened: Open, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told, and later changes as well; the log has a few lines of a bounded size, and the reason one."""
+    server, folder = shared(), "/nonsense/a.B/providers"
+    kinds = ("tri://h:1?weight={}", "tri://h:{}/a.B?weight=nan&pad=", "no url {}", "tri://[::{}?token=s3same", "%ff{}")
+    pad = "x" * 1000
+    names = [quote_plus(f"{kind.format(-1 - number)}{pad}") for number in range(2000) for kind in kinds]
+
+    def fill(client: KazooClient) -> None:
+        client.ensure_path(folder)
+        for answer in [client.create_async(f"{folder}/{name}") for name in names]:
+            answer.get(timeout=60)
+
+    change(server, fill)
+    add(server, "tri://good:1", "tri://good:1?weight=100", folder=folder)
+    with caplog.at_level(logging.WARNING, "callahead.registry"):
+        heard = heard_from(opened(server.address, group="nonsense", timeout="30s", session="30s"))
+        assert heard.addresses == ["good:1"]
+        add(server, "tri://good:2", folder=folder)
+        heard.wait_for("good:1", "good:2", timeout_s=30)
+    assert len(caplog.messages) == 11
+    assert max(map(len, caplog.messages)) < 2000
+    assert len(heard.snapshots[-1].reason) < 1000
+    assert "s3same" not in caplog.text + heard.snapshots[-1].reason

@@ -37,7 +37,7 @@ def plots() -> Any:
     return module_of_docs("plots")
 
 
-@pytest.fixture(params=["loadbalance", "speed"])
+@pytest.fixture(params=["http2", "loadbalance", "speed"])
 def plotted(request: pytest.FixtureRequest) -> str:
     """The text of a page that has plots."""
     return (DOCS / f"{request.param}.rst").read_text("utf-8")

@@ -137,3 +137,12 @@ def test_which_router_drops_whom_is_told() -> None:
         ("counting", [3]),
         ("counting", [2]),
     ]
+
+
+def test_nobody_whom_chance_may_choose_is_told_to_be_dropped() -> None:
+    """Each of them gets calls."""
+    (shares,) = condition_routers(
+        "configVersion: v3.1\nconditions: [{from: {}, to: [{match: port=1, weight: 3}, {match: port=2, weight: 1}]}]"
+    )
+    (told,) = routing(shares).explain(LISTED, call())
+    assert [dropped.endpoint.port for dropped in told.dropped] == [3]

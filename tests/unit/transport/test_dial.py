@@ -12,6 +12,7 @@ from support.clock import FakeClock
 from support.held_thread import HeldThread
 from support.places import Place, black_hole, refusing
 from support.shortage import no_descriptors
+from support.sockets import sockets
 
 from callahead.consumer.transport.tcp.destination import Destination
 from callahead.consumer.transport.tcp.dial import Dial
@@ -264,10 +265,13 @@ def test_a_name_that_is_found_too_late(dialling: Dialling, places: Callable[...,
 
 def test_an_abandoned_dial_closes_every_socket(dialling: Dialling, places: Callable[..., Place]) -> None:
     """Nobody is told, and no time is asked for."""
-    dial = dialling.begin(places(black_hole), places(black_hole))
+    holes = places(black_hole), places(black_hole)
+    before = sockets()
+    dial = dialling.begin(*holes)
     dialling.pass_time(0.25)
-    assert dialling.tried() == 2
+    assert len(sockets() - before) == 2
     dial.abandon()
+    assert sockets() == before
 
     assert (dialling.thread.handlers, dialling.thread.due) == ({}, {})
     assert dial.tick(dialling.clock.now + 9) == NEVER

@@ -13,9 +13,10 @@ from callahead.consumer.transport.request_limit import Room
 from callahead.consumer.transport.tcp.destination import Destination
 from callahead.consumer.transport.tri.http2.connection import Connection
 from callahead.consumer.transport.tri.http2.settings import ConnectionSettings
+from callahead.consumer.wire.http2.settings import Limits
 
 SETTINGS = ConnectionSettings(
-    connect_timeout=1.0, keepalive=0.0, keepalive_timeout=1.0, room=Room(100, 1 << 20), max_metadata_bytes=1 << 14
+    connect_timeout=1.0, keepalive=0.0, keepalive_timeout=1.0, room=Room(100, 1 << 20), limits=Limits(1 << 14)
 )
 
 

@@ -40,7 +40,13 @@ from .head import ResponseHead
 from .streams import Streams
 
 _WORD_BYTES: Final = 16 * 1024
-"""What headers, or the end, of a stream that is over count as: more than the two that an honest peer may still say."""
+"""What headers, or the end, of a stream that is over count as."""
+
+_LATE_BYTES: Final = STREAM_WINDOW + 2 * _WORD_BYTES
+"""So much an honest peer may say on a stream until it hears that this side has ended it."""
+
+_SPARED_BYTES: Final = 16 * _WORD_BYTES
+"""So much may come where nothing may: a provider that errs now and then keeps its connection."""
 
 
 class Inbox:
@@ -166,7 +172,7 @@ class Inbox:
         """Count what comes on a stream that is over, as it may until the peer hears that this side has ended it."""
         self._counters.unknown_answers += ended
         self._dropped += cost
-        if self._dropped > STREAM_WINDOW * (self._streams.resets + 1):
+        if self._dropped > _LATE_BYTES * self._streams.resets + _SPARED_BYTES:
             text = f"it goes on with streams that are over: {self._dropped} bytes after {self._streams.resets} resets"
             raise Violation(STREAM_CLOSED, text)
 
