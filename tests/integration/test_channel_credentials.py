@@ -19,7 +19,15 @@ from support.dubbo_peer import wait_until
 from support.sockets import sockets_to
 
 from callahead.config.policy import SslPolicy
-from callahead.consumer import Consumer, ConsumerClosed, LimitExceeded, Rejected, TransportError, call_credentials
+from callahead.consumer import (
+    Consumer,
+    ConsumerClosed,
+    LimitExceeded,
+    Rejected,
+    RpcContext,
+    TransportError,
+    call_credentials,
+)
 from callahead.consumer.testing import EmbeddedProvider
 from callahead.registry.memory import MemoryRegistry
 
@@ -329,6 +337,37 @@ def test_a_call_by_grpcio_takes_the_place_of_another(
     assert held.code() is grpc.StatusCode.CANCELLED
     next_one = partial(stub.SayHello.future, pb.HelloRequest(name="Ann"), credentials=of_grpcio())
     wait_until(lambda: next_one().exception(SOON) is None)
+
+
+@pytest.mark.parametrize("mode", [{"async": True}, {"async": "lazy"}, {"sent": True}, {"return": False}])
+def test_a_call_by_grpcio_obeys_the_configuration(
+    greeting: Callable[..., Consumer], tls: EmbeddedProvider, certificates: Path, mode: dict[str, Any]
+) -> None:
+    """What a stub's plain call gives is what the method's settings say."""
+    consumer = greeting(tls.url, ssl={"ca": str(certificates / "ca.pem")}, methods={"SayHello": mode})
+    given = Shop(pb_grpc.GreeterStub(consumer.channel("greeter")), tls, consumer).greet(credentials=of_grpcio())
+    if mode.get("async") is True:
+        assert given is None
+        given = RpcContext.get_context().get_future().result(SOON)
+    tls.wait_for_calls("SayHello", 1)
+    assert given is None if mode == {"return": False} else given.message == "Ann"
+    assert tls.calls[0].metadata["x-who"] == "ann"
+
+
+class Passing(grpc.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]
+    """What `grpc.intercept_channel` is given; with it, grpcio asks the channel anew for every call."""
+
+    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        return continuation(details, request)
+
+
+def test_a_call_by_grpcio_from_within_an_interceptor(shop: Shop) -> None:
+    """It has the credentials that the stub was called with."""
+    stub = pb_grpc.GreeterStub(grpc.intercept_channel(shop.consumer.channel("greeter"), Passing()))
+    for _ in range(2):
+        stub.SayHello(pb.HelloRequest(name="Ann"), credentials=of_grpcio())
+        assert shop.seen("authorization", "x-who") == ["Bearer t", "ann"]
+    assert sockets_to(shop.provider.url) == 1
 
 
 def test_calls_by_grpcio_share_one_connection(shop: Shop, carrier: str) -> None:

@@ -88,9 +88,9 @@ class Http2Reference:
         """
         with self._lock:
             if self._by_grpcio is None:
+                self._by_grpcio = self._open_by_grpcio()
                 text = "%s: grpcio carries its calls with credentials that grpcio has made, beside carrier: http2 (%s)"
                 _LOG.info(text, self._policy.id, self._policy.origin("carrier"))
-                self._by_grpcio = self._open_by_grpcio()
             return self._by_grpcio
 
     def watch(self, provider: Provider, tell: Tell, *, connect: bool) -> Callable[[], None]:
