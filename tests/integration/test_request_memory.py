@@ -84,7 +84,10 @@ def _resident() -> int:
     ("payloads", "type_name"),
     [(texts, "java.lang.String"), pytest.param(numbers, "java.util.List", marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)
+@pytest.mark.parametrize(
+    "wire",
+    [pytest.param(wire, id=name, marks=[pytest.mark.long] if name == "grpcio" else []) for name, wire in WIRES.items()],
+)
 def test_requests_to_a_peer_that_never_answers_are_bounded_by_bytes(
     wire: dict[str, str], silent: tri_peers.Peer, payloads: Callable[[], Iterator[Any]], type_name: str
 ) -> None:
