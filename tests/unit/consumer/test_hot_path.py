@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ TESTS = Path(__file__).parents[2]
 ROUNDS = 200
 AT_ONCE = 50
 # Whoever needs more for a feature lets those pay who use it.
-MOST = {"future": 28, "sync": 27, "http2 at once": 53, "http2 one by one": 75}
+MOST = {"future": 28, "sync": 27, "http2 at once": 53, "http2 by callback": 65, "http2 one by one": 75}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def over_http2() -> dict[str, dict[str, int]]:
     """Count what is above the system."""
     import helloworld_pb2 as pb  # where the process of its own finds it
 
-    calls = PythonCalls("callahead-tri-io")
+    calls = PythonCalls("callahead-tri-io", "callahead-callback")
     with http2_peer(answer_together) as peer, Consumer(configuration(peer.url)) as consumer:
         method = consumer.reference("greeter").say_hello
         some, one = (pb.HelloRequest(name=name) for name in ("some", "one"))
@@ -64,8 +65,18 @@ def over_http2() -> dict[str, dict[str, int]]:
             for future in futures:
                 future.result()
 
-        together = calls.of(at_once, AT_ONCE, ROUNDS // AT_ONCE)
-        return {"http2 at once": together, "http2 one by one": calls.of(lambda: method(one), 1, ROUNDS)}
+        def by_callback() -> None:
+            ended = threading.Semaphore(0)
+            for _ in range(AT_ONCE):
+                method.future(some).add_done_callback(lambda _: ended.release())
+            for _ in range(AT_ONCE):
+                ended.acquire()
+
+        return {
+            "http2 at once": calls.of(at_once, AT_ONCE, ROUNDS // AT_ONCE),
+            "http2 by callback": calls.of(by_callback, AT_ONCE, ROUNDS // AT_ONCE),
+            "http2 one by one": calls.of(lambda: method(one), 1, ROUNDS),
+        }
 
 
 def answer_together(line: Line) -> None:
