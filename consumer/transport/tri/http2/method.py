@@ -306,8 +306,9 @@ class Http2Method:
     ) -> Outcome:
         """Read an answer; see `CalledMethod.decode`."""
         try:
-            if head is not None and tail is not None and body is not None and _is_bare(head, body, tail, attempt):
-                return self._messages.decode(body.data, attempt, NO_ATTACHMENTS)
+            if head is not None and tail is not None and body is not None and _is_plain(body, tail, attempt):
+                beside = self._note_metadata(head, tail, attempt) if tail.pairs or head.pairs else NO_ATTACHMENTS
+                return self._messages.decode(body.data, attempt, beside)
             metadata = self._note_metadata(head, tail, attempt)
             error = self._error(head, tail, attempt)
             if error is None:
@@ -389,11 +390,9 @@ class Http2Upload(Http2Method):
             done(Outcome(error=error))
 
 
-def _is_bare(head: ResponseHead, body: Message, tail: ResponseHead, attempt: Attempt) -> bool:
-    """Tell whether an answer is a value with nothing around it that anybody asks for, as most are."""
-    return (
-        tail.status == 0 and not (tail.pairs or head.pairs or body.is_compressed) and attempt.invocation.options is None
-    )
+def _is_plain(body: Message, tail: ResponseHead, attempt: Attempt) -> bool:
+    """Tell whether an answer is a value as it is, of which nobody asks how it came, as most are."""
+    return tail.status == 0 and not body.is_compressed and attempt.invocation.options is None
 
 
 def _traced(outcome: Outcome, attempt: Attempt) -> Outcome:
