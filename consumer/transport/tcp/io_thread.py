@@ -214,15 +214,20 @@ class IoThread:
         timed = self._timed
         if timed:
             now = self._clock()
-            for due in [one for one, when in timed.items() if when <= now]:
-                when = due.tick(now)
-                if when < NEVER:
-                    timed[due] = when
-                else:
-                    timed.pop(due, None)
-        if self._tasks or self._dirty or self._is_over:
+            if min(timed.values()) <= now:
+                self._tick(now)
+        if self._tasks or self._dirty or (self._closed and self._is_over):
             return 0
         return max(0.0, min(min(timed.values()) - now, LONGEST_SLEEP_S)) if timed else None
+
+    def _tick(self, now: float) -> None:
+        timed = self._timed
+        for due in [one for one, when in timed.items() if when <= now]:
+            when = due.tick(now)
+            if when < NEVER:
+                timed[due] = when
+            else:
+                timed.pop(due, None)
 
     def is_current(self) -> bool:
         """Tell whether the caller is on this thread."""

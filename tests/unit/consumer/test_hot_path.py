@@ -27,10 +27,10 @@ AT_ONCE = 50
 MOST = {
     "future": 28,
     "sync": 27,
-    "http2 at once": 53,
-    "http2 by callback": 65,
-    "http2 each its own trailer": 70,
-    "http2 one by one": 75,
+    "http2 at once": 52,
+    "http2 by callback": 64,
+    "http2 each its own trailer": 69,
+    "http2 one by one": 70,
 }
 
 
