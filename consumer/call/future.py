@@ -160,8 +160,8 @@ class InvocationFuture(SettlingFuture[T]):
 
     def _wait(self, timeout: float | None) -> Outcome | None:
         """Wait for the end, which comes soon after the deadline at the latest, whoever fails to bring it."""
-        collected = self.record.collected
-        if collected is None or self.done():
+        collected = self.invocation.record.collected
+        if collected is None or self._outcome is not None:
             return self._wait_until_due(timeout)
         since = collected.now()
         try:
@@ -435,7 +435,7 @@ class InvocationFuture(SettlingFuture[T]):
         """Forget the lock, which a thread that the child does not have may hold."""
         for future in (self, self.record.written or self):
             future.__dict__.pop("_condition", None)
-            future._is_awaited = False
+            future._is_awaited, future._gates = False, None
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait in the running loop of asyncio or trio; cancelling the waiting task, or scope, cancels the call."""

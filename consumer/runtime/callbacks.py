@@ -147,7 +147,9 @@ class CallbackExecutor:
 
     def is_current(self) -> bool:
         """Tell whether the caller is on one of the threads, in a callback elsewhere, or on the loop that runs them."""
-        return threading.get_ident() in self._members or self.elsewhere.is_current() or is_here(self._place)
+        thread = threading.get_ident()
+        is_ours = thread in self._members or thread in self.elsewhere.members
+        return is_ours or (self._place is not None and is_here(self._place))
 
     def wait(self, over: threading.Event, needs: Needs, timeout: float | None) -> bool:
         """Wait on one of the threads until *over* is set, for at most *timeout* seconds.

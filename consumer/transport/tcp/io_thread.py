@@ -174,7 +174,7 @@ class IoThread:
         self._timed.pop(timed, None)
 
     def _run(self, poller: Poller) -> None:
-        while not self._is_over:
+        while not (self._closed and self._is_empty):
             try:
                 self._round(poller)
             except Exception:
@@ -184,9 +184,9 @@ class IoThread:
         self._run_late()  # what came just before that line
 
     @property
-    def _is_over(self) -> bool:
-        """Told to end, and nothing is left: a connection that a caller holds is closed only once that hands over."""
-        return self._closed and not self._handlers and not self._tasks
+    def _is_empty(self) -> bool:
+        """Nothing is left to do; a connection that a caller holds is closed only once that hands over."""
+        return not self._handlers and not self._tasks
 
     def _round(self, poller: Poller) -> None:
         tasks = self._tasks
@@ -216,7 +216,7 @@ class IoThread:
             now = self._clock()
             if min(timed.values()) <= now:
                 self._tick(now)
-        if self._tasks or self._dirty or (self._closed and self._is_over):
+        if self._tasks or self._dirty or (self._closed and self._is_empty):
             return 0
         return max(0.0, min(min(timed.values()) - now, LONGEST_SLEEP_S)) if timed else None
 
