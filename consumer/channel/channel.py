@@ -113,7 +113,8 @@ class ConsumerChannel(grpc.Channel):
             return getattr(channel, kind)(types.path, serialize, deserialize)
 
         carrier = passing.stub_method(types, first)
-        return made(self.ensure_open, self.timed, self._pipeline, carrier, types.name, by_grpcio(passing, bind))
+        carry = by_grpcio(passing, bind, self._pipeline.runtime)
+        return made(self.ensure_open, self.timed, self._pipeline, carrier, types.name, carry)
 
     def subscribe(self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool = False) -> None:
         """Watch the connection to one of the providers; see `grpc.Channel.subscribe`."""

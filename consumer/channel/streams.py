@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -19,6 +20,7 @@ from ..transport.api import MethodTransport
 from ..transport.tri.compression import with_compression
 from ..transport.tri.metadata import Metadata
 from ..transport.tri.options import GrpcOptions
+from ..transport.tri.stream import with_end
 from .carried import StreamingMethod
 from .carried import carry as carry_own
 from .faces import raise_face
@@ -176,8 +178,9 @@ class PassedStreamUnary(PassedStream, grpc.StreamUnaryMultiCallable):  # type: i
         return self._begin("future", requests, timeout, metadata, credentials, wait_for_ready, compression)
 
 
-def by_grpcio(transport: PassingTransport, bind: Callable[[grpc.Channel], Any]) -> Carry:
+def by_grpcio(transport: PassingTransport, bind: Callable[[grpc.Channel], Any], runtime: Runtime) -> Carry:
     """Let grpcio carry the calls of the callable that *bind* finds on a channel."""
+    keep = partial(_let_go, runtime)
 
     def carry(attempt: Attempt, view: str, options: GrpcOptions) -> Any:
         bound, metadata, compression = bound_of(attempt.timeout), options.metadata, options.compression
@@ -189,15 +192,19 @@ def by_grpcio(transport: PassingTransport, bind: Callable[[grpc.Channel], Any]) 
             more = (options.credentials, options.wait_for_ready, compression)
             return call(attempt.args[0], bound, own + metadata or None, *more)
 
-        return transport.pass_on(attempt, begin)
+        return with_end(transport.pass_on(attempt, begin), keep)
 
     return carry
+
+
+def _let_go(_: Runtime) -> None:
+    """Do nothing: until a stream of grpcio's ends it holds this call, and by that its consumer."""
 
 
 def by_http2(method: StreamingMethod, runtime: Runtime) -> Carry:
     """Let HTTP/2 of our own carry the calls of *method*."""
 
     def carry(attempt: Attempt, view: str, options: GrpcOptions) -> Any:
-        return carry_own(method, attempt, view, options, lambda face: face(attempt, runtime.clock, runtime.callbacks))
+        return carry_own(method, attempt, view, options, lambda face: face(attempt, runtime))
 
     return carry
