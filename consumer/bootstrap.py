@@ -7,6 +7,7 @@ import math
 import os
 import threading
 import time
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,11 +16,10 @@ from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from callahead.config import load_file, load_mapping
+from callahead.config import load_file
 from callahead.config.errors import ConfigError
 from callahead.config.extension import TRANSPORT, load, nearest
 from callahead.config.policy import ConsumerConfig, ReferencePolicy, SslPolicy
-from callahead.config.values.quantity import show
 from callahead.registry.api import Registry
 
 from .call.invocation import CallRecord
@@ -27,6 +27,7 @@ from .call.unseen import report_unseen
 from .cluster.health import HealthCounts
 from .discovery.registries import Registries
 from .errors import ConsumerClosed
+from .given import callbacks_of, configuration_of
 from .interceptor.metrics import MethodCounts
 from .limit import Gate, limits_of
 from .reference.declared import require_declared
@@ -35,8 +36,8 @@ from .reference.given_up import say_given_up
 from .reference.pipeline import Pipeline, Surroundings
 from .reference.reference import Reference
 from .router.telling import RuleLog
-from .runtime.callbacks import CallbackExecutor
 from .runtime.deadline import Clock
+from .runtime.dropped import close_soon, finish_closing
 from .runtime.elsewhere import Place
 from .transport.api import ConnectionCounts, Transport, TransportParts
 from .transport.shortage import preparing
@@ -54,22 +55,6 @@ S = TypeVar("S")
 _NAMED = 10
 
 _CONSUMERS: weakref.WeakSet[Consumer] = weakref.WeakSet()
-
-
-def _configuration(given: Any) -> ConsumerConfig:
-    if isinstance(given, str | os.PathLike):
-        text = f"a Consumer is made of settings, and {show(os.fspath(given))} is the name of a file"
-        raise ConfigError.one(text, hint=f"write Consumer.from_file({os.fspath(given)!r})")
-    return given if isinstance(given, ConsumerConfig) else load_mapping(given)
-
-
-def _callbacks(config: ConsumerConfig, place: Place | None) -> CallbackExecutor:
-    policy = config.callback_executor
-    blocks = policy.overflow == "block"
-    callbacks = CallbackExecutor(policy.threads, queue=policy.queue, blocks=blocks, origin=policy.origin)
-    if place is not None:
-        callbacks.move_to(place)
-    return callbacks
 
 
 class Consumer:
@@ -91,7 +76,9 @@ class Consumer:
         random: The one source of chance, for tests.
 
     Use it in a ``with`` block, or call `close`. Where nobody did, the interpreter waits at its exit for the one-way and
-    async calls that still run, for at most ``shutdown_timeout``; a warning says which were given up.
+    async calls that still run, for at most ``shutdown_timeout``; a warning says which were given up. One that nobody
+    can reach any more, not by a reference, a stub, a stream or a pending future either, is closed once Python's
+    collector finds it, and a `ResourceWarning` says so.
     """
 
     def __init__(
@@ -105,8 +92,8 @@ class Consumer:
         clock: Clock = time.monotonic,
         random: Random | None = None,
     ) -> None:
-        self.config = _configuration(config)
-        self._runtime = Runtime(clock, _callbacks(self.config, callback_executor), on_drop)
+        self.config = configuration_of(config)
+        self._runtime = Runtime(clock, callbacks_of(self.config, callback_executor), on_drop)
         self._runtime.gates = [Gate(limit, self._runtime.timer) for limit in limits_of(self.config)]
         self._random = Random() if random is None else random  # noqa: S311 - it spreads load, it keeps no secret
         self._lock = threading.RLock()
@@ -438,6 +425,17 @@ class Consumer:
         for transport in self._transports.values():
             transport.after_fork()
 
+    def __del__(self) -> None:
+        # Absent where `__init__` has raised; empty where nothing was opened.
+        if getattr(self, "_transports", None) and not self._runtime.closed:
+            close_soon(self._close_dropped)
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=1, source=self)
+
+    def _close_dropped(self) -> None:
+        """Close what nobody can reach any more, and so neither calls nor waits for an answer."""
+        _CONSUMERS.add(self)  # which the collector has taken out, and a fork may come now
+        self.close()
+
     def __repr__(self) -> str:
         state = "closed" if self._runtime.closed else f"{len(self._runtime.running)} calls running"
         names = ", ".join(self.references[:_NAMED]) or "no references"
@@ -456,6 +454,7 @@ def _flush_at_exit() -> None:
     Threads that are no daemons have ended by now, so whatever they called is known, and the daemons of the transports
     still run.
     """
+    finish_closing()
     began = time.monotonic()
     consumers = list(_CONSUMERS)
     for consumer in consumers:

@@ -13,6 +13,7 @@ import grpc
 from ..call.attempt import Attempt
 from ..call.invocation import Done, Outcome
 from ..errors import RpcError, TransportError
+from ..reference.ending import Runtime
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import Clock, bound_of
 from ..transport.api import MethodTransport, ResponseStream
@@ -43,14 +44,13 @@ class CarriedCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]
 
     Args:
         attempt: Which it is.
-        clock: By which its time is measured.
-        callbacks: Runs what it is given to call.
+        runtime: Of the consumer, which lives as long as whoever holds this may iterate it.
     """
 
-    def __init__(self, attempt: Attempt, clock: Clock, callbacks: CallbackExecutor) -> None:
+    def __init__(self, attempt: Attempt, runtime: Runtime) -> None:
         self._attempt = attempt
-        self._clock = clock
-        self._progress = Progress(attempt, clock, callbacks)
+        self._runtime = runtime
+        self._progress = Progress(attempt, runtime.clock, runtime.callbacks)
 
     @property
     def progress(self) -> Progress:
@@ -85,7 +85,7 @@ class CarriedCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]
 
     def time_remaining(self) -> Any:
         """Return the seconds that it has left, None where it has no bound."""
-        bound = bound_of(self._attempt.ends - self._clock())
+        bound = bound_of(self._attempt.ends - self._runtime.clock())
         return None if bound is None else max(0.0, bound)
 
     def cancel(self) -> bool:

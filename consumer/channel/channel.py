@@ -113,15 +113,15 @@ class ConsumerChannel(grpc.Channel):
         def bind(channel: grpc.Channel) -> Any:
             return getattr(channel, kind)(types.path, serialize, deserialize)
 
-        passing, lending = self._passing_transport, self._lending_transport
+        passing, lending, runtime = self._passing_transport, self._lending_transport, self._pipeline.runtime
         if passing is not None:
             carrier: Any = passing.stub_method(types, first)
-            carry = by_grpcio(lambda: passing, bind)
+            carry = by_grpcio(lambda: passing, bind, runtime)
         else:
             assert lending is not None
             client, server = kind.startswith("stream_"), kind.endswith("_stream")
             carrier = lending.stub_method(replace(types, client_streaming=client, server_streaming=server), first)
-            carry = by_http2(carrier, self._pipeline.runtime, by_grpcio(lending.by_grpcio, bind))
+            carry = by_http2(carrier, runtime, by_grpcio(lending.by_grpcio, bind, runtime))
         return made(self.ensure_open, self.timed, self._pipeline, carrier, types.name, carry)
 
     def subscribe(self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -20,6 +21,7 @@ from ..transport.tri.compression import with_compression
 from ..transport.tri.credentials import plugins_of
 from ..transport.tri.metadata import Metadata
 from ..transport.tri.options import GrpcOptions
+from ..transport.tri.stream import with_end
 from .carried import StreamingMethod
 from .carried import carry as carry_own
 from .faces import raise_face
@@ -177,8 +179,9 @@ class PassedStreamUnary(PassedStream, grpc.StreamUnaryMultiCallable):  # type: i
         return self._begin("future", requests, timeout, metadata, credentials, wait_for_ready, compression)
 
 
-def by_grpcio(find: Callable[[], PassingTransport], bind: Callable[[grpc.Channel], Any]) -> Carry:
+def by_grpcio(find: Callable[[], PassingTransport], bind: Callable[[grpc.Channel], Any], runtime: Runtime) -> Carry:
     """Let grpcio carry the calls of what *bind* finds on a channel, over the transport that *find* returns."""
+    keep = partial(_let_go, runtime)
 
     def carry(attempt: Attempt, view: str, options: GrpcOptions) -> Any:
         bound, metadata, compression = bound_of(attempt.timeout), options.metadata, options.compression
@@ -190,9 +193,13 @@ def by_grpcio(find: Callable[[], PassingTransport], bind: Callable[[grpc.Channel
             more = (options.credentials, options.wait_for_ready, compression)
             return call(attempt.args[0], bound, own + metadata or None, *more)
 
-        return find().pass_on(attempt, begin)
+        return with_end(find().pass_on(attempt, begin), keep)
 
     return carry
+
+
+def _let_go(_: Runtime) -> None:
+    """Do nothing: until a stream of grpcio's ends it holds this call, and by that its consumer."""
 
 
 def by_http2(method: StreamingMethod, runtime: Runtime, carry_by_grpcio: Carry) -> Carry:
@@ -201,6 +208,6 @@ def by_http2(method: StreamingMethod, runtime: Runtime, carry_by_grpcio: Carry) 
     def carry(attempt: Attempt, view: str, options: GrpcOptions) -> Any:
         if options.credentials is not None and plugins_of(options.credentials) is None:
             return carry_by_grpcio(attempt, view, options)
-        return carry_own(method, attempt, view, options, lambda face: face(attempt, runtime.clock, runtime.callbacks))
+        return carry_own(method, attempt, view, options, lambda face: face(attempt, runtime))
 
     return carry

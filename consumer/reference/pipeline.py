@@ -27,6 +27,7 @@ from ..interface.description import MethodDescription
 from ..router.ruling import Ruling
 from ..router.telling import RuleLog
 from ..runtime.forking import fork_safe_lock
+from ..runtime.weakly import weakly
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
 from .caller import Caller, Chain, MethodBinding
@@ -87,17 +88,19 @@ class Pipeline:
         self._hearing = fork_safe_lock()  # held while rules or providers are taken over, one after the other
         self._heard: Snapshot | None = None
         self._changes = 0
-        self._ruling = Ruling(policy, key, around.application, around.random, self._obey, around.rule_log)
+        self._ruling = Ruling(policy, key, around.application, around.random, weakly(self._obey), around.rule_log)
         transport = around.transport
-        self.directory = Directory(policy.protocol, transport.release, runtime.clock, transport.refresh)
+        self.directory = directory = Directory(policy.protocol, transport.release, runtime.clock, transport.refresh)
         self.health = Health(self.directory, policy.outlier, runtime.clock)
-        self.transport: ReferenceTransport = transport.open(policy, lambda: self.directory.providers)
+        # Not by this pipeline: the future of a call that has ended leads here, and is to keep no consumer open.
+        self.transport: ReferenceTransport = transport.open(policy, lambda: directory.providers)
         self._policies = PoliciesInForce(policy, self._ruling)
         self._folding = Folding(self._footing())
         self._stream_balance = self._folding.balance(policy.default, "")
         self.stream_watcher = watcher_in(self._stream_balance)
         self._streamed = streamed(self.choose, self.health, self.stream_watcher, runtime.clock)
-        self._subscription: Subscription = around.registry.subscribe(key, self._notify)
+        # Weakly: a registry lasts, by a thread or since the program has it, and a consumer that nobody holds shall not.
+        self._subscription: Subscription = around.registry.subscribe(key, weakly(self._notify))
         try:
             self._ruling.watch(around.registry)
         except BaseException:

@@ -14,9 +14,10 @@ from ..call.attempt import Attempt
 from ..call.current import enter_call
 from ..call.invocation import Outcome
 from ..loadbalance.api import AttemptWatcher
-from ..runtime.deadline import UNBOUNDED_S, Clock
+from ..runtime.deadline import UNBOUNDED_S
 from ..transport.api import MethodTransport, ResponseStream
 from .caller import MethodBinding
+from .ending import Runtime
 from .prompt import Describe, Overloads, show_types
 from .stages import Choose
 
@@ -104,7 +105,7 @@ class StreamMethod:
         while self._dropped:
             self._dropped.popleft().end(CancelledError())
         attempt = begin_stream(self._binding, self._carrier, self._choose, args, kwargs)
-        with _Watch(attempt, self._binding.runtime.clock, self._watcher) as watch:
+        with _Watch(attempt, self._binding.runtime, self._watcher) as watch:
             return Answers(self._carrier.stream(attempt), watch, None if self._watcher is None else self._dropped)
 
     def __repr__(self) -> str:
@@ -125,9 +126,9 @@ class _Watch:
     In a step the code stands still, which is noted where the calls of its context are collected.
     """
 
-    def __init__(self, attempt: Attempt, clock: Clock, watcher: AttemptWatcher | None) -> None:
+    def __init__(self, attempt: Attempt, runtime: Runtime, watcher: AttemptWatcher | None) -> None:
         self._attempt = attempt
-        self._clock = clock
+        self._runtime = runtime  # by which the consumer lives as long as its streams
         self._watcher = watcher
         if watcher is not None:
             watcher.attempt_began(attempt)
@@ -143,7 +144,7 @@ class _Watch:
         if self._collected is not None:
             self._collected.waited(self._since)
         if error is not None:
-            self._attempt.blame(error, self._clock)
+            self._attempt.blame(error, self._runtime.clock)
             self.end(None if isinstance(error, StopIteration) else error)
 
     def end(self, error: BaseException | None = None) -> None:
@@ -152,7 +153,7 @@ class _Watch:
         if record.ended is not None:
             return
         self._attempt.decide()
-        record.end(self._clock())
+        record.end(self._runtime.clock())
         if self._watcher is not None:
             self._watcher.attempt_ended(self._attempt, Outcome(error=error))
         if self._collected is not None:

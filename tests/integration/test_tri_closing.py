@@ -154,17 +154,3 @@ def test_an_abandoned_stream_is_reset(greeting: Greeting, provider: EmbeddedProv
         assert provider.calls[0].wait_ended(5) == "CANCELLED"
     finally:
         go.set()
-
-
-@pytest.mark.grpcio  # over http2, as over dubbo, the I/O thread serves on; see test_exit for that
-def test_a_collected_consumer_is_no_error(provider: EmbeddedProvider, carrier: str) -> None:
-    """A consumer that nobody closes and nobody holds raises nothing when it is collected."""
-    import gc
-
-    reference = {"interface": "helloworld.Greeter", "module": "helloworld_pb2", "url": provider.url}
-    config = {"references": {"greeter": {**reference, "carrier": carrier}}}
-    consumer: Consumer | None = Consumer(config)
-    assert consumer is not None
-    assert consumer.reference("greeter").say_hello(name="a").message == "Hello, a"
-    consumer = None
-    gc.collect()

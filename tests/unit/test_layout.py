@@ -38,7 +38,14 @@ FLOORS = (
     ("consumer.cluster", "consumer.transport"),
     ("consumer.reference",),
     ("consumer.scope",),
-    ("consumer.bootstrap", "consumer.channel", "consumer.discovery", "consumer.testing", "consumer.cli"),
+    (
+        "consumer.bootstrap",
+        "consumer.given",
+        "consumer.channel",
+        "consumer.discovery",
+        "consumer.testing",
+        "consumer.cli",
+    ),
 )
 # Rooms inside config, likewise; its other modules are its doors, which import any of them.
 CONFIG_FLOORS = (

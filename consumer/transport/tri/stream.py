@@ -50,10 +50,10 @@ def counted(connection: SharedChannel, begin: Callable[[], Any]) -> Any:
     except BaseException as error:
         connection.not_begun(token, error)
         raise
-    return _with_end(call, lambda: connection.end(token))
+    return with_end(call, lambda: connection.end(token))
 
 
-def _with_end(call: Any, end: Callable[[], None]) -> Any:
+def with_end(call: Any, end: Callable[[], None]) -> Any:
     """Return *call*, or what stands for it, and call *end* once it has ended: now, where it is the answer of one."""
     if isinstance(call, Iterator) and not isinstance(call, grpc.RpcContext):  # made by an interceptor
         if isinstance(call, Generator):

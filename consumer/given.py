@@ -1,0 +1,40 @@
+"""What a `Consumer` makes of what it is given."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from callahead.config import load_mapping
+from callahead.config.errors import ConfigError
+from callahead.config.policy import ConsumerConfig
+from callahead.config.values.quantity import show
+
+from .runtime.callbacks import CallbackExecutor
+from .runtime.elsewhere import Place
+
+
+def configuration_of(given: Any) -> ConsumerConfig:
+    """Return the configuration that *given* is, or describes as the YAML would.
+
+    Raises:
+        ConfigError: It cannot be obeyed, or is the name of a file.
+    """
+    if isinstance(given, str | os.PathLike):
+        text = f"a Consumer is made of settings, and {show(os.fspath(given))} is the name of a file"
+        raise ConfigError.one(text, hint=f"write Consumer.from_file({os.fspath(given)!r})")
+    return given if isinstance(given, ConsumerConfig) else load_mapping(given)
+
+
+def callbacks_of(config: ConsumerConfig, place: Place | None) -> CallbackExecutor:
+    """Make what runs callbacks, at *place* where one is given.
+
+    Raises:
+        TypeError: *place* is neither an executor nor an event loop.
+    """
+    policy = config.callback_executor
+    blocks = policy.overflow == "block"
+    callbacks = CallbackExecutor(policy.threads, queue=policy.queue, blocks=blocks, origin=policy.origin)
+    if place is not None:
+        callbacks.move_to(place)
+    return callbacks
