@@ -27,8 +27,17 @@ from ..interface.proto.load import streaming_problems
 from ..interface.proto.service import MethodTypes
 from ..reference.caller import Caller
 from ..runtime.deadline import UNBOUNDED_S
+from ..transport.tri.credentials import plugins_of
 from .faces import ChannelFuture, EndedCall, raise_face
-from .parts import PassingTransport, StubTransport, checked_timeout, first, grpc_options, unchanged
+from .parts import (
+    LendingTransport,
+    PassingTransport,
+    StubTransport,
+    checked_timeout,
+    first,
+    grpc_options,
+    unchanged,
+)
 from .state import Subscribers
 from .streams import PassedStream, PassedStreamStream, PassedStreamUnary, PassedUnaryStream, by_grpcio, by_http2
 
@@ -46,9 +55,10 @@ class ConsumerChannel(grpc.Channel):
             raise _without_stubs(pipeline.policy)
         self._pipeline = pipeline
         transport: Any = pipeline.transport
-        is_passing = isinstance(transport, PassingTransport)
+        is_passing, is_lending = isinstance(transport, PassingTransport), isinstance(transport, LendingTransport)
         self._transport: StubTransport = transport
         self._passing_transport: PassingTransport | None = transport if is_passing else None
+        self._lending_transport: LendingTransport | None = transport if is_lending else None
         self._subscribers = Subscribers(pipeline, transport)
         self._closed = False
         self._timed: dict[tuple[str, float], tuple[MethodPolicy, MethodPolicy]] = {}
@@ -62,7 +72,7 @@ class ConsumerChannel(grpc.Channel):
     ) -> Any:
         """Make the callable of a unary method; see `grpc.Channel.unary_unary`."""
         types = _types(method, request_serializer, response_deserializer)
-        return _UnaryUnary(self, self._pipeline, self._transport, types)
+        return _UnaryUnary(self, self._pipeline, self._transport, self._lending_transport, types)
 
     def unary_stream(
         self,
@@ -100,20 +110,18 @@ class ConsumerChannel(grpc.Channel):
         if problems:
             raise ConfigError(problems)
 
-        passing = self._passing_transport
-        if passing is None:
-            client, server = kind.startswith("stream_"), kind.endswith("_stream")
-            streaming = replace(types, client_streaming=client, server_streaming=server)
-            own = self._transport.stub_method(streaming, first)
-            return made(
-                self.ensure_open, self.timed, self._pipeline, own, types.name, by_http2(own, self._pipeline.runtime)
-            )
-
         def bind(channel: grpc.Channel) -> Any:
             return getattr(channel, kind)(types.path, serialize, deserialize)
 
-        carrier = passing.stub_method(types, first)
-        carry = by_grpcio(passing, bind, self._pipeline.runtime)
+        passing, lending, runtime = self._passing_transport, self._lending_transport, self._pipeline.runtime
+        if passing is not None:
+            carrier: Any = passing.stub_method(types, first)
+            carry = by_grpcio(lambda: passing, bind, runtime)
+        else:
+            assert lending is not None
+            client, server = kind.startswith("stream_"), kind.endswith("_stream")
+            carrier = lending.stub_method(replace(types, client_streaming=client, server_streaming=server), first)
+            carry = by_http2(carrier, runtime, by_grpcio(lending.by_grpcio, bind, runtime))
         return made(self.ensure_open, self.timed, self._pipeline, carrier, types.name, carry)
 
     def subscribe(self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool = False) -> None:
@@ -187,11 +195,28 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
     """What a generated stub has as the attribute of a unary method."""
 
     def __init__(
-        self, channel: ConsumerChannel, pipeline: Pipeline, transport: StubTransport, types: MethodTypes
+        self,
+        channel: ConsumerChannel,
+        pipeline: Pipeline,
+        transport: StubTransport,
+        lending: LendingTransport | None,
+        types: MethodTypes,
     ) -> None:
         self._channel = channel
         self._reference = pipeline.policy
+        self._lending = lending
+        self._types = types
         self._caller = Caller(pipeline.bind(types.name), transport.stub_method(types, first), ChannelFuture)
+        self._caller_by_grpcio: Caller | None = None
+
+    def _caller_with(self, credentials: grpc.CallCredentials) -> Caller:
+        """Return who calls with *credentials*: grpcio where only gRPC core can ask them."""
+        if self._lending is None or plugins_of(credentials) is not None:
+            return self._caller
+        if self._caller_by_grpcio is None:
+            carrier: Any = self._lending.by_grpcio().stub_method(self._types, first)
+            self._caller_by_grpcio = Caller(self._caller.binding, carrier, ChannelFuture)
+        return self._caller_by_grpcio
 
     def _policy_for(self, timeout: float | None) -> MethodPolicy:
         """Let gRPC's ``timeout``, in seconds, bound the whole call and each of its attempts."""
@@ -211,7 +236,8 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
         self._channel.ensure_open()
         try:
             options = grpc_options(self._reference, metadata, credentials, wait_for_ready, compression)
-            return self._caller.call(self._policy_for(timeout), (request,), {}, sys._getframe(1), options)
+            caller = self._caller if credentials is None else self._caller_with(credentials)
+            return caller.call(self._policy_for(timeout), (request,), {}, sys._getframe(1), options)
         except RpcError as error:
             raise_face(error)
 
@@ -245,7 +271,8 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
         frame = sys._getframe(2)
         try:
             given = grpc_options(self._reference, *options)
-            future = self._caller.future(self._policy_for(timeout), (request,), {}, frame, given)
+            caller = self._caller if given.credentials is None else self._caller_with(given.credentials)
+            future = caller.future(self._policy_for(timeout), (request,), {}, frame, given)
         except RpcError as error:
             raise_face(error)
         assert isinstance(future, ChannelFuture)

@@ -43,13 +43,25 @@ class WatchedTransport(StubTransport, Protocol):
 
 @runtime_checkable
 class PassingTransport(StubTransport, Protocol):
-    """What it must have to serve their streaming methods, too."""
+    """What it must have to let grpcio serve their streaming methods, too."""
 
     def channel_to(self, provider: Provider) -> grpc.Channel:
         """Return the channel to *provider*."""
 
     def pass_on(self, attempt: Attempt, begin: Callable[[grpc.Channel, Metadata], Any]) -> Any:
         """Return what *begin* makes of a channel to the provider and of the metadata; it runs there until it ends."""
+
+
+@runtime_checkable
+class LendingTransport(StubTransport, Protocol):
+    """What it must have where it cannot ask the credentials that grpcio has made."""
+
+    def by_grpcio(self) -> PassingTransport:
+        """Return what lets grpcio carry a call of the same reference.
+
+        Raises:
+            ConfigError: A file of ``ssl`` cannot be used any more.
+        """
 
 
 def grpc_options(

@@ -18,6 +18,7 @@ from ..reference.stream import begin_stream
 from ..runtime.deadline import bound_of
 from ..transport.api import MethodTransport
 from ..transport.tri.compression import with_compression
+from ..transport.tri.credentials import plugins_of
 from ..transport.tri.metadata import Metadata
 from ..transport.tri.options import GrpcOptions
 from ..transport.tri.stream import with_end
@@ -178,8 +179,8 @@ class PassedStreamUnary(PassedStream, grpc.StreamUnaryMultiCallable):  # type: i
         return self._begin("future", requests, timeout, metadata, credentials, wait_for_ready, compression)
 
 
-def by_grpcio(transport: PassingTransport, bind: Callable[[grpc.Channel], Any], runtime: Runtime) -> Carry:
-    """Let grpcio carry the calls of the callable that *bind* finds on a channel."""
+def by_grpcio(find: Callable[[], PassingTransport], bind: Callable[[grpc.Channel], Any], runtime: Runtime) -> Carry:
+    """Let grpcio carry the calls of what *bind* finds on a channel, over the transport that *find* returns."""
     keep = partial(_let_go, runtime)
 
     def carry(attempt: Attempt, view: str, options: GrpcOptions) -> Any:
@@ -192,7 +193,7 @@ def by_grpcio(transport: PassingTransport, bind: Callable[[grpc.Channel], Any], 
             more = (options.credentials, options.wait_for_ready, compression)
             return call(attempt.args[0], bound, own + metadata or None, *more)
 
-        return with_end(transport.pass_on(attempt, begin), keep)
+        return with_end(find().pass_on(attempt, begin), keep)
 
     return carry
 
@@ -201,10 +202,12 @@ def _let_go(_: Runtime) -> None:
     """Do nothing: until a stream of grpcio's ends it holds this call, and by that its consumer."""
 
 
-def by_http2(method: StreamingMethod, runtime: Runtime) -> Carry:
-    """Let HTTP/2 of our own carry the calls of *method*."""
+def by_http2(method: StreamingMethod, runtime: Runtime, carry_by_grpcio: Carry) -> Carry:
+    """Let HTTP/2 of our own carry the calls of *method*, but for those with credentials that only gRPC core can ask."""
 
     def carry(attempt: Attempt, view: str, options: GrpcOptions) -> Any:
+        if options.credentials is not None and plugins_of(options.credentials) is None:
+            return carry_by_grpcio(attempt, view, options)
         return carry_own(method, attempt, view, options, lambda face: face(attempt, runtime))
 
     return carry

@@ -154,7 +154,12 @@ def _in_flight(transport: Any) -> int:
 
 
 def _calls_on(connection: Any) -> int:
-    return len(connection._calls.by_id) if hasattr(connection, "_calls") else connection.is_busy
+    if hasattr(connection, "is_busy"):  # grpcio's
+        return connection.is_busy
+    if hasattr(connection, "_calls"):
+        return len(connection._calls.by_id)
+    sessions = (connection._session, *connection._old)
+    return sum(len(session.streams) for session in sessions if session is not None)
 
 
 def load_on(consumer: Consumer, per_second: float) -> Load:

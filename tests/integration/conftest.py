@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -75,6 +76,13 @@ def greeting(consume: Callable[..., Consumer]) -> Callable[..., Consumer]:
         return consume({"references": {"greeter": reference}}, **(options or {}))
 
     return make
+
+
+@pytest.fixture
+def socket_folder() -> Iterator[Path]:
+    """A folder whose path is short, wherever temporary ones lie: that of a Unix socket has about a hundred bytes."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="callahead-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

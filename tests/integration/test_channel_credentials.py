@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextvars
+import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +15,21 @@ import grpc
 import helloworld_pb2 as pb
 import helloworld_pb2_grpc as pb_grpc
 import pytest
+from support.dubbo_peer import wait_until
+from support.sockets import sockets_to
 
 from callahead.config.policy import SslPolicy
-from callahead.consumer import Consumer, LocalProtocolError, Rejected, RpcError, TransportError, call_credentials
+from callahead.consumer import (
+    Consumer,
+    ConsumerClosed,
+    LimitExceeded,
+    Rejected,
+    RpcContext,
+    TransportError,
+    call_credentials,
+)
 from callahead.consumer.testing import EmbeddedProvider
+from callahead.registry.memory import MemoryRegistry
 
 CARRIERS = ("grpcio", "http2")
 SOON = 10.0
@@ -251,16 +265,162 @@ def test_a_plugin_runs_in_a_context(shop: Shop) -> None:
     assert seen == ["maker"]
 
 
-@pytest.mark.parametrize("made", [grpc.access_token_call_credentials("t"), grpc.metadata_call_credentials(saying())])
-def test_credentials_that_grpcio_has_made(shop: Shop, carrier: str, made: grpc.CallCredentials) -> None:
-    """Only gRPC core can ask them: over http2 the call is not sent, and its error says what to do."""
-    if carrier == "grpcio":
-        assert shop.greet(credentials=made).message == "Ann"
-        return
-    with pytest.raises(LocalProtocolError, match=r"that grpcio has made is not for .*yml:.*call_credentials") as caught:
-        shop.greet(credentials=made)
-    assert isinstance(caught.value, RpcError)
-    assert caught.value.not_sent
+def of_grpcio(*pairs: tuple[str, Any]) -> grpc.CallCredentials:
+    """Credentials that grpcio has made of all that it makes them of: a token, a plugin and others, such as ours."""
+    token, plugin = grpc.access_token_call_credentials("t"), grpc.metadata_call_credentials(saying(("x-who", "ann")))
+    return grpc.composite_call_credentials(token, plugin, call_credentials(saying(*pairs)))
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_credentials_that_grpcio_has_made(shop: Shop, carrier: str, call: str) -> None:
+    """Only gRPC core can ask them, so it carries the call, and no other one."""
+    assert CALLS[call](shop.stub, credentials=of_grpcio(("x-ours", "1")), metadata=[("x-own", "2")])
+    assert shop.seen("authorization", "x-who", "x-ours", "x-own") == ["Bearer t", "ann", "1", "2"]
+    assert shop.seen("user-agent")[0].startswith("grpc-python")
+    assert CALLS[call](shop.stub, credentials=call_credentials("t"))
+    assert shop.seen("user-agent")[0].startswith("grpc-python" if carrier == "grpcio" else "callahead")
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_plugin_that_fails_at_grpcio(shop: Shop, call: str) -> None:
+    """Its call fails as ever, in every kind of call."""
+
+    def fail(context: Any, answer: Any) -> None:
+        answer(None, ValueError("no token"))
+
+    with pytest.raises(grpc.RpcError) as caught:
+        CALLS[call](shop.stub, credentials=grpc.metadata_call_credentials(fail))
+    assert isinstance(caught.value, grpc.Call)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert caught.value.details() == "Getting metadata from plugin failed with error: no token"
+    assert shop.provider.count() == 0
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_silent_plugin_at_grpcio(shop: Shop, call: str) -> None:
+    """The call's own time ends the wait for it."""
+    with pytest.raises(grpc.RpcError) as caught:
+        CALLS[call](shop.stub, credentials=grpc.metadata_call_credentials(silent), timeout=0.2)
+    assert isinstance(caught.value, grpc.Call)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_a_call_by_grpcio_runs_through_the_chain(
+    greeting: Callable[..., Consumer], tls: EmbeddedProvider, certificates: Path
+) -> None:
+    """It is tried again and counted as any other, and its credentials are asked for each attempt."""
+    tls.script("SayHello", error="UNAVAILABLE", times=1)
+    consumer = greeting(tls.url, ssl={"ca": str(certificates / "ca.pem")}, retries=1, idempotent=True)
+    tokens = iter("ab")
+    made = grpc.metadata_call_credentials(lambda context, answer: answer([("x-token", next(tokens))], None))
+    shop = Shop(pb_grpc.GreeterStub(consumer.channel("greeter")), tls, consumer)
+    assert shop.greet(credentials=made).message == "Ann"
+    assert [call.metadata["x-token"] for call in tls.calls] == ["a", "b"]
+    shop.greet()
+    counts = consumer.counts()["greeter"]["SayHello"]
+    assert (counts.calls, counts.attempts) == (2, 3)
+
+
+def test_a_call_by_grpcio_takes_the_place_of_another(
+    greeting: Callable[..., Consumer], tls: EmbeddedProvider, certificates: Path
+) -> None:
+    """The limit of a method is one for all its calls; a cancelled one gives its place back."""
+    methods = {"SayHello": {"actives": 1}}
+    ssl = {"ca": str(certificates / "ca.pem")}
+    stub = pb_grpc.GreeterStub(greeting(tls.url, ssl=ssl, methods=methods).channel("greeter"))
+    tls.script("SayHello", hang=True, times=1)
+    held = stub.SayHello.future(pb.HelloRequest(name="Ann"), credentials=of_grpcio())
+    tls.wait_for_calls("SayHello", 1)
+    with pytest.raises(LimitExceeded, match="actives"):
+        stub.SayHello(pb.HelloRequest(name="Ann"))
+    assert held.cancel()
+    assert held.code() is grpc.StatusCode.CANCELLED
+    next_one = partial(stub.SayHello.future, pb.HelloRequest(name="Ann"), credentials=of_grpcio())
+    wait_until(lambda: next_one().exception(SOON) is None)
+
+
+@pytest.mark.parametrize("mode", [{"async": True}, {"async": "lazy"}, {"sent": True}, {"return": False}])
+def test_a_call_by_grpcio_obeys_the_configuration(
+    greeting: Callable[..., Consumer], tls: EmbeddedProvider, certificates: Path, mode: dict[str, Any]
+) -> None:
+    """What a stub's plain call gives is what the method's settings say."""
+    consumer = greeting(tls.url, ssl={"ca": str(certificates / "ca.pem")}, methods={"SayHello": mode})
+    given = Shop(pb_grpc.GreeterStub(consumer.channel("greeter")), tls, consumer).greet(credentials=of_grpcio())
+    if mode.get("async") is True:
+        assert given is None
+        given = RpcContext.get_context().get_future().result(SOON)
+    tls.wait_for_calls("SayHello", 1)
+    assert given is None if mode == {"return": False} else given.message == "Ann"
+    assert tls.calls[0].metadata["x-who"] == "ann"
+
+
+class Passing(grpc.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]
+    """What `grpc.intercept_channel` is given; with it, grpcio asks the channel anew for every call."""
+
+    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        return continuation(details, request)
+
+
+def test_a_call_by_grpcio_from_within_an_interceptor(shop: Shop) -> None:
+    """It has the credentials that the stub was called with."""
+    stub = pb_grpc.GreeterStub(grpc.intercept_channel(shop.consumer.channel("greeter"), Passing()))
+    for _ in range(2):
+        stub.SayHello(pb.HelloRequest(name="Ann"), credentials=of_grpcio())
+        assert shop.seen("authorization", "x-who") == ["Bearer t", "ann"]
+    assert sockets_to(shop.provider.url) == 1
+
+
+def test_calls_by_grpcio_share_one_connection(shop: Shop, carrier: str) -> None:
+    """Those of all stubs, in every kind of call; it is opened by the first of them, and closed with the consumer."""
+    shop.greet(credentials=call_credentials("t"))
+    assert sockets_to(shop.provider.url) == 1
+    for call in CALLS.values():
+        stub = pb_grpc.GreeterStub(shop.consumer.channel("greeter"))
+        assert call(stub, credentials=of_grpcio())
+    assert sockets_to(shop.provider.url) == (1 if carrier == "grpcio" else 2)
+    pending = stub.SayHello.future(pb.HelloRequest(name="Ann"), credentials=grpc.metadata_call_credentials(silent))
+    shop.consumer.close(timeout=0)
+    assert isinstance(pending.exception(SOON), ConsumerClosed)
+    wait_until(lambda: sockets_to(shop.provider.url) == 0)
+    wait_until(lambda: not any(re.search("callahead-(tri|timer)|channel_spin", name) for name in thread_names()))
+
+
+def thread_names() -> list[str]:
+    """Names of all threads of this process."""
+    return [thread.name for thread in threading.enumerate()]
+
+
+def test_a_provider_that_leaves_is_left_by_grpcio_too(
+    consume: Callable[..., Consumer], tls: EmbeddedProvider, certificates: Path
+) -> None:
+    """Its connections end with its last call, whoever carried that, and it is connected anew when it comes back."""
+    reference = {"interface": "helloworld.Greeter", "registry": "main", "check": False, "timeout": 10000}
+    reference["ssl"] = {"ca": str(certificates / "ca.pem")}
+    with MemoryRegistry.named("credentials") as space:
+        space.publish("helloworld.Greeter", [tls.url])
+        consumer = consume(
+            {"registries": {"main": {"address": "memory://credentials"}}, "references": {"greeter": reference}}
+        )
+        shop = Shop(pb_grpc.GreeterStub(consumer.channel("greeter")), tls, consumer)
+        for _ in range(2):
+            shop.greet()
+            shop.greet(credentials=of_grpcio())
+            space.publish("helloworld.Greeter", [])
+            wait_until(lambda: sockets_to(tls.url) == 0)
+            space.publish("helloworld.Greeter", [tls.url])
+            wait_until(lambda: consumer.providers("greeter"))
+
+
+def test_the_log_tells_once_that_grpcio_carries_calls(
+    shop: Shop, carrier: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the place of the setting that says otherwise."""
+    with caplog.at_level(logging.INFO, "callahead.consumer.tri"):
+        for _ in range(2):
+            shop.greet(credentials=of_grpcio())
+    told = [record.getMessage() for record in caplog.records if "credentials" in record.getMessage()]
+    assert len(told) == (carrier == "http2")
+    assert all(re.search(r"^greeter: .*consumer0\.yml:\d+\)$", text) for text in told)
 
 
 @pytest.mark.parametrize("part", [3, b"token", grpc.access_token_call_credentials("t")])

@@ -26,14 +26,14 @@ def failing(consumer: Consumer) -> str:
     return caught.value.message
 
 
-def test_a_path_that_is_too_long(greeting: Greeting, tmp_path: Path) -> None:
+def test_a_path_that_is_too_long(greeting: Greeting, socket_folder: Path) -> None:
     """The system allows some hundred bytes."""
-    assert failing(greeting(f"unix://{tmp_path}/{'a' * 120}")) == "no connection: AF_UNIX path too long"
+    assert failing(greeting(f"unix://{socket_folder}/{'a' * 120}")) == "no connection: AF_UNIX path too long"
 
 
-def test_a_server_that_accepts_nothing(greeting: Greeting, tmp_path: Path) -> None:
+def test_a_server_that_accepts_nothing(greeting: Greeting, socket_folder: Path) -> None:
     """It has let so many connections wait that one more is refused, without any wait of our own."""
-    place = str(tmp_path / "foo.sock")
+    place = str(socket_folder / "foo.sock")
     with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as stack:
         listener.bind(place)
         listener.listen(0)

@@ -256,11 +256,10 @@ def test_sigterm(programs: Programs, provider: EmbeddedProvider, where: str) -> 
     assert all("gives up 1 calls" in line for line in handled_err.splitlines())
 
 
-@pytest.mark.grpcio
 def test_call_credentials(
     programs: Programs, make_provider: Callable[..., EmbeddedProvider], certificates: Path
 ) -> None:
-    """Credentials that a stub's call gives travel with it over TLS, whichever way it is called.
+    """Credentials of grpcio that a stub's call gives travel with it over TLS, in every way to call, and in a child.
 
     In a process of its own, since gRPC core asks for them on a thread of its own, which Python then lists for ever.
     """
@@ -276,10 +275,12 @@ def test_call_credentials(
         stub.SayHello.with_call(pb.HelloRequest(name="a"), **options)
         stub.SayHello.future(pb.HelloRequest(name="a"), **options).result()
         list(stub.SpellHello(pb.HelloRequest(name="a"), **options))
+        say(in_child(lambda: stub.SayHello(pb.HelloRequest(name="child"), **options)))
+        stub.SayHello(pb.HelloRequest(name="parent again"), **options)
     """
     done = programs.run(program, provider.url, TEST_CA=str(certificates / "ca.pem"))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert [call.metadata["authorization"] for call in provider.calls] == ["Bearer secret"] * 4
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "0\n")
+    assert [call.metadata["authorization"] for call in provider.calls] == ["Bearer secret"] * 6
 
 
 @pytest.mark.grpcio

@@ -29,13 +29,13 @@ def greet(consumer: Consumer) -> str:
 
 
 @pytest.mark.parametrize("form", ["unix://{folder}/foo.sock", "unix:{folder}/foo.sock", "unix://{folder}/a%20space"])
-def test_a_provider_at_a_unix_socket(greeting: Greeting, raw_server: RawServer, tmp_path: Path, form: str) -> None:
+def test_a_provider_at_a_unix_socket(greeting: Greeting, raw_server: RawServer, socket_folder: Path, form: str) -> None:
     """Named by its path, in either form of gRPC, with the escapes of a URL."""
-    url = raw_server(hello, at=form.format(folder=tmp_path))
+    url = raw_server(hello, at=form.format(folder=socket_folder))
     consumer = greeting(url)
     assert greet(consumer) == "hello"
     (provider,) = consumer.providers("greeter").providers
-    assert provider.provider == f"tri://unix://{tmp_path}/{url.rpartition('/')[2]}"
+    assert provider.provider == f"tri://unix://{socket_folder}/{url.rpartition('/')[2]}"
 
 
 def test_a_provider_at_an_abstract_socket(greeting: Greeting, raw_server: RawServer) -> None:
@@ -44,20 +44,22 @@ def test_a_provider_at_an_abstract_socket(greeting: Greeting, raw_server: RawSer
     assert greet(greeting(url)) == "hello"
 
 
-def test_tls_at_a_unix_socket(greeting: Greeting, raw_server: RawServer, tmp_path: Path, certificates: Path) -> None:
+def test_tls_at_a_unix_socket(
+    greeting: Greeting, raw_server: RawServer, socket_folder: Path, certificates: Path
+) -> None:
     """The certificate's name is for the configuration to say, since a path is none."""
     key, cert = ((certificates / f"server.{kind}").read_bytes() for kind in ("key", "pem"))
-    url = raw_server(hello, at=f"unix://{tmp_path}/foo.sock", tls=grpc.ssl_server_credentials([(key, cert)]))
+    url = raw_server(hello, at=f"unix://{socket_folder}/foo.sock", tls=grpc.ssl_server_credentials([(key, cert)]))
     consumer = greeting(url, ssl={"ca": str(certificates / "ca.pem"), "server_name": "foo.internal"})
     assert greet(consumer) == "hello"
 
 
 def test_no_proxy_is_asked_for_a_unix_socket(
-    greeting: Greeting, raw_server: RawServer, tmp_path: Path, proxy_environment: Callable[..., None]
+    greeting: Greeting, raw_server: RawServer, socket_folder: Path, proxy_environment: Callable[..., None]
 ) -> None:
     """Whatever the environment says."""
     proxy_environment(grpc_proxy="http://127.0.0.1:9")
-    assert greet(greeting(raw_server(hello, at=f"unix://{tmp_path}/foo.sock"))) == "hello"
+    assert greet(greeting(raw_server(hello, at=f"unix://{socket_folder}/foo.sock"))) == "hello"
 
 
 def failing(consumer: Consumer) -> ConnectFailed:
@@ -67,25 +69,25 @@ def failing(consumer: Consumer) -> ConnectFailed:
     return caught.value
 
 
-def test_nothing_there(greeting: Greeting, tmp_path: Path, carrier: str) -> None:
+def test_nothing_there(greeting: Greeting, socket_folder: Path, carrier: str) -> None:
     """Not sent, in the system's words."""
-    error = failing(greeting(f"unix://{tmp_path}/foo.sock"))
+    error = failing(greeting(f"unix://{socket_folder}/foo.sock"))
     assert "No such file or directory" in error.message
-    assert error.endpoint == f"tri://unix://{tmp_path}/foo.sock"
+    assert error.endpoint == f"tri://unix://{socket_folder}/foo.sock"
     if carrier == "http2":
         assert error.message == "no connection: No such file or directory"
 
 
-def test_a_file_that_is_no_socket(greeting: Greeting, tmp_path: Path, carrier: str) -> None:
+def test_a_file_that_is_no_socket(greeting: Greeting, socket_folder: Path, carrier: str) -> None:
     """Where the system says only that nobody listens."""
-    (tmp_path / "file").touch()
-    error = failing(greeting(f"unix://{tmp_path}/file"))
+    (socket_folder / "file").touch()
+    error = failing(greeting(f"unix://{socket_folder}/file"))
     if carrier == "http2":
         assert error.message == "no connection: it is a file, and no socket"
 
 
-def test_a_socket_that_nobody_serves(greeting: Greeting, tmp_path: Path) -> None:
+def test_a_socket_that_nobody_serves(greeting: Greeting, socket_folder: Path) -> None:
     """As a provider leaves it behind that was killed."""
     with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(tmp_path / "foo.sock"))
-    assert "Connection refused" in failing(greeting(f"unix://{tmp_path}/foo.sock")).message
+        left.bind(str(socket_folder / "foo.sock"))
+    assert "Connection refused" in failing(greeting(f"unix://{socket_folder}/foo.sock")).message

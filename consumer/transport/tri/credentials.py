@@ -1,7 +1,7 @@
 """Call credentials that say what they are made of.
 
 A `grpc.CallCredentials` has no interface: only gRPC core can ask it for metadata. So what is made here is grpcio's own,
-and beside it is kept of which plugins, for a carrier that has no core.
+and beside it is kept of which plugins, for a carrier that has no core. Calls with any others are carried by grpcio.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def call_credentials(*parts: Plugin | str | grpc.CallCredentials) -> grpc.CallCr
     """Make credentials that a stub's call takes as ``credentials``, whoever carries it, of all *parts* together.
 
     Use it in the place of `grpc.metadata_call_credentials`, `grpc.access_token_call_credentials` and
-    `grpc.composite_call_credentials`, whose credentials only ``carrier: grpcio`` can ask.
+    `grpc.composite_call_credentials`: calls with credentials of theirs are carried by grpcio, and by nothing else.
 
     Args:
         parts: Plugins, which are asked for each call, one after the other, on a thread of gRPC core or for callbacks;

@@ -5,6 +5,7 @@ Loading a configuration imports this module for the settings, so whatever carrie
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from ...runtime.forking import fork_safe_lock
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..api import ConnectionCounts, Providers, ReferenceTransport, TransportParts
     from .channels import OpenChannel, SharedChannel, SharedChannels
     from .http2.pool import Pool
+    from .reference import TriReference
 
 
 class TriTransport:
@@ -45,10 +47,11 @@ class TriTransport:
         if policy.transport.carrier == "http2":
             from .http2.reference import Http2Reference
 
-            return Http2Reference(policy, self._parts, providers, self._http2())
+            by_grpcio = partial(self._open_by_grpcio, policy, providers)
+            return Http2Reference(policy, self._parts, providers, self._http2(), by_grpcio)
         return self._open_by_grpcio(policy, providers)
 
-    def _open_by_grpcio(self, policy: ReferencePolicy, providers: Providers) -> ReferenceTransport:
+    def _open_by_grpcio(self, policy: ReferencePolicy, providers: Providers) -> TriReference:
         try:
             from .reference import TriReference
         except ImportError as error:  # its extension may be there and not work, as on a system that it was not made for

@@ -40,7 +40,7 @@ from .connection import Connection
 from .encoding import TooLarge, compress, plain
 from .head import ResponseHead, joined
 from .identifying import Identifying, PluginContext
-from .options import encoding_of, plugins_in
+from .options import encoding_of
 from .pool import Pool
 from .request import Request, RequestHead, prefix_of, to_fields
 from .upload import UploadCall, Uploader
@@ -192,12 +192,11 @@ class Http2Method:
             call.size += size_of(metadata) * _COPIES
             begin()
 
+        from ..credentials import plugins_of  # imports grpc, as whoever has credentials has done
+
         assert options.credentials is not None
-        try:
-            plugins = plugins_in(options.credentials, self._policy)
-        except RpcError as error:
-            call.fail(error)
-            return
+        plugins = plugins_of(options.credentials)
+        assert plugins is not None  # a channel lets grpcio carry a call with any others
         context = PluginContext.of(head.authority, head.path)
         Identifying(call, attempt, plugins, context, begin_as, self._parts).start()
 

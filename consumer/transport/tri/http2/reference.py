@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 
@@ -14,6 +15,7 @@ from ....call.provider import Provider
 from ....errors import ConsumerClosed
 from ....interface.description import ServiceDescription
 from ....interface.proto.service import MethodTypes
+from ....runtime.forking import fork_safe_lock
 from ...api import Providers, TransportParts
 from ...tcp.greeting import greet
 from ..interface import TriInterface
@@ -27,17 +29,40 @@ from .opening import Opening
 from .pool import Pool
 from .targets import check_targets
 
+if TYPE_CHECKING:
+    from ..reference import TriReference
+
+_LOG = logging.getLogger("callahead.consumer.tri")
+
 
 class Http2Reference:
-    """The HTTP/2 side of one reference; a `ReferenceTransport` and a `callahead.consumer.channel.StubTransport`."""
+    """The HTTP/2 side of one reference; a `ReferenceTransport` and a `callahead.consumer.channel.StubTransport`.
 
-    def __init__(self, policy: ReferencePolicy, parts: TransportParts, providers: Providers, pool: Pool) -> None:
+    Args:
+        policy: Of the reference.
+        parts: What the transport may use.
+        providers: Those that are known.
+        pool: All connections.
+        open_by_grpcio: Opens the side of grpcio of the same reference; called once at most.
+    """
+
+    def __init__(
+        self,
+        policy: ReferencePolicy,
+        parts: TransportParts,
+        providers: Providers,
+        pool: Pool,
+        open_by_grpcio: Callable[[], TriReference],
+    ) -> None:
         check_targets(policy)
         self._policy = policy
         self._parts = parts
         self._providers = providers
         self._pool = pool
         self._interface = TriInterface(policy, parts.application, providers, self._open_to)
+        self._open_by_grpcio = open_by_grpcio
+        self._by_grpcio: TriReference | None = None
+        self._lock = fork_safe_lock()
         pool.prepare(policy)
 
     def _open_to(self, provider: Provider) -> AskedProvider:
@@ -55,6 +80,18 @@ class Http2Reference:
     def stub_method(self, types: MethodTypes, build: Builder) -> Http2Method:
         """Prepare a method whose types the caller has, as a generated stub does; nothing is kept of it."""
         return self._method(Messages(types, build, self._policy), ())
+
+    def by_grpcio(self) -> TriReference:
+        """Give what lets grpcio carry calls that this cannot; see `callahead.consumer.channel.parts.LendingTransport`.
+
+        It is opened, and the log told, when this is first asked for.
+        """
+        with self._lock:
+            if self._by_grpcio is None:
+                self._by_grpcio = self._open_by_grpcio()
+                text = "%s: grpcio carries its calls with credentials that grpcio has made, beside carrier: http2 (%s)"
+                _LOG.info(text, self._policy.id, self._policy.origin("carrier"))
+            return self._by_grpcio
 
     def watch(self, provider: Provider, tell: Tell, *, connect: bool) -> Callable[[], None]:
         """Let *tell* hear of the state of the first connection to *provider*.
