@@ -140,6 +140,13 @@ def enter_callback(record: CallRecord, future: object | None) -> None:
     _set_future(None if future is None else weakref.ref(future))
 
 
+def call_back(record: CallRecord, future: object, function: Callable[..., object], *args: Any) -> None:
+    """Call ``function(*args)`` as a callback of *future*, that of *record*; see `enter_callback`."""
+    _set_record(record)  # one call less of each callback than by that
+    _set_future(weakref.ref(future))
+    function(*args)
+
+
 def take_attachments() -> Mapping[str, Any]:
     """Return what the next call takes along, and forget it."""
     attachments = next_attachments()

@@ -15,10 +15,11 @@ from typing import Any, TypeVar, overload
 from ..errors import ConsumerClosed
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import GRACE_S
+from ..runtime.due import CallbackName
 from ..runtime.elsewhere import Place, require_place
 from ..runtime.loops import runs_loop
 from .awaiting import waiter_of
-from .current import enter_callback
+from .current import call_back
 from .invocation import CallEnding, CallRecord, Done, Invocation, Outcome
 from .lean_future import Due, SettlingFuture, raise_error
 from .owing import owing
@@ -28,6 +29,7 @@ from .unseen import Unseen, look_at
 
 U = TypeVar("U")
 
+_new = tuple.__new__
 _LOG = logging.getLogger("callahead.consumer.callbacks")
 # `asyncio.create_task` takes no future, and shows it in the error.
 _A_TASK = "; await it, or make a task of it by asyncio.ensure_future"
@@ -158,8 +160,8 @@ class InvocationFuture(SettlingFuture[T]):
 
     def _wait(self, timeout: float | None) -> Outcome | None:
         """Wait for the end, which comes soon after the deadline at the latest, whoever fails to bring it."""
-        collected = self.record.collected
-        if collected is None or self.done():
+        collected = self.invocation.record.collected
+        if collected is None or self._outcome is not None:
             return self._wait_until_due(timeout)
         since = collected.now()
         try:
@@ -230,12 +232,9 @@ class InvocationFuture(SettlingFuture[T]):
     def _submit(
         self, what: str, function: Callable[..., Any], *args: Any, brings: object = None, at: Place | None = None
     ) -> None:
-        what = f"{what} of {self.record.name}"
-        self._callbacks.submit(self._context, what, self._in_context, function, args, brings=brings, at=at)
-
-    def _in_context(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        enter_callback(self.record, self)
-        function(*args)
+        record = self.invocation.record
+        name = _new(CallbackName, (what, record))
+        self._callbacks.submit(self._context, name, call_back, record, self, function, *args, brings=brings, at=at)
 
     @overload
     def then(self, on_value: Callable[[T], InvocationFuture[U]]) -> InvocationFuture[U]: ...
@@ -436,7 +435,7 @@ class InvocationFuture(SettlingFuture[T]):
         """Forget the lock, which a thread that the child does not have may hold."""
         for future in (self, self.record.written or self):
             future.__dict__.pop("_condition", None)
-            future._is_awaited = False
+            future._is_awaited, future._gates = False, None
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait in the running loop of asyncio or trio; cancelling the waiting task, or scope, cancels the call."""

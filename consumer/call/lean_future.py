@@ -2,8 +2,9 @@
 
 The base class makes a condition, a deque and three lists with each future: 1.4 KB and a microsecond, for the rare
 thread that comes to wait before the answer does. Here a change of state takes one short lock that all futures share,
-and the future's own condition, too, once a waiter has asked for it. What the standard library does to futures from
-outside (``wait``, ``as_completed``) goes on working: it reads ``_state`` and adds to ``_waiters`` under ``_condition``.
+and who waits does so at a lock of its own. The future's condition is taken, too, once somebody has asked for it: what
+the standard library does to futures from outside (``wait``, ``as_completed``) goes on working, which reads ``_state``
+and adds to ``_waiters`` under ``_condition``.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class SettlingFuture(Future[T]):
     _outcome: Outcome | None = None
     _due: list[Due] | None = None
     _is_awaited = False
+    _gates: list[threading.Lock] | None = None  # each holds up a thread that waits
 
     def __init__(self) -> None:  # the base class' would make what this one is here to spare
         pass
@@ -92,6 +94,11 @@ class SettlingFuture(Future[T]):
         if not is_first:
             look_at(outcome)  # whoever was told of the end that counts
             return False
+        gates = self._gates
+        if gates is not None:  # to which none is added any more
+            self._gates = None
+            for gate in gates:
+                gate.release()
         due = self._due
         if due is not None:
             self._due = None
@@ -185,10 +192,30 @@ class SettlingFuture(Future[T]):
 
     def _wait(self, timeout: float | None) -> Outcome | None:
         """Wait for the end; None where *timeout* seconds were not enough."""
-        if self._outcome is None:
-            with self._condition:
-                self._condition.wait_for(self.done, timeout)
+        if self._outcome is None and (timeout is None or timeout > 0):
+            self._wait_before(threading.Lock(), timeout)
         return self._outcome
+
+    def _wait_before(self, gate: threading.Lock, timeout: float | None) -> None:
+        """Wait for the end, which opens *gate*; a condition would take ten times as long to make, and to tell."""
+        gate.acquire()
+        with _CHANGES:
+            if self._outcome is not None:
+                return
+            if self._gates is None:
+                self._gates = []
+            self._gates.append(gate)
+        try:
+            gate.acquire(timeout=-1 if timeout is None else timeout)
+        finally:
+            if self._outcome is None:
+                self._leave(gate)
+
+    def _leave(self, gate: threading.Lock) -> None:
+        """Wait at *gate* no more, before the end has come."""
+        with _CHANGES:
+            if self._outcome is None and self._gates is not None:
+                self._gates.remove(gate)
 
 
 def _carried(error: StopIteration) -> RuntimeError:

@@ -17,6 +17,9 @@ from .due import DueCallback, run
 from .elsewhere import Elsewhere, Place, is_here, require_place, threads_of
 from .overflow import Overflow
 
+_REST_S = 0.02
+"""A thread of the pool with nothing to do waits so long for more: to wake it costs a tenth of what the pool takes."""
+
 Needs = Callable[[Iterable[object]], bool]
 """Tells whether a wait ends by one of the callbacks that are due, each given as what it ``brings``."""
 
@@ -39,8 +42,9 @@ class CallbackExecutor:
     What a callback raises is logged with the call that it belongs to, and goes no further.
 
     Callbacks come in bursts, a whole read's worth of answers at once, and to give a pool one piece of work costs more
-    than most of them. So what the pool gets is rounds, each of which runs whatever is due until nothing is. A place of
-    the program gets each callback by itself, for it has other work to do.
+    than most of them. So what the pool gets is rounds, each of which runs whatever is due until nothing is, and then
+    rests a while before it ends. One thread is woken for a burst; that one wakes another before it begins a callback,
+    where more are due. A place of the program gets each callback by itself, for it has other work to do.
 
     A callback may wait for something that another one brings. Where every thread does so for what is only due, nothing
     would ever come of it, and one of them is told.
@@ -72,6 +76,8 @@ class CallbackExecutor:
         self._pool: ThreadPoolExecutor | None = None
         self._due: deque[DueCallback] = deque()
         self._rounds = 0
+        self._resting: list[threading.Lock] = []  # each holds up a round that has nothing to do
+        self._is_called = False  # a round is about to look at what is due
         self._members: set[int] = set()
         self._waits: dict[int, _Wait] = {}
         self._closed = False
@@ -98,7 +104,7 @@ class CallbackExecutor:
     def submit(
         self,
         context: Context,
-        what: str,
+        what: object,
         function: Callable[..., Any],
         *args: Any,
         brings: object = None,
@@ -106,10 +112,10 @@ class CallbackExecutor:
     ) -> None:
         """Run ``function(*args)``, which is code of the user, in a copy of *context*, soon.
 
-        *what* names the callback and its call in the log, such as ``"done callback of foo.findFoo"``. Never blocks and
-        never raises what *function* raises. Somebody may wait for what it *brings*: the end of a future or a call. It
-        runs *at* another place than the others do where one is given. On threads of our own it runs at once after
-        `close`, on the calling thread.
+        *what* names the callback and its call in the log, such as ``"done callback of foo.findFoo"``, by `str`. Never
+        blocks and never raises what *function* raises. Somebody may wait for what it *brings*: the end of a future or a
+        call. It runs *at* another place than the others do where one is given. On threads of our own it runs at once
+        after `close`, on the calling thread.
         """
         due = (context, what, function, args, brings)
         place = self._place if at is None else at
@@ -128,7 +134,7 @@ class CallbackExecutor:
     def _put(self, due: DueCallback) -> None:
         self._due.append(due)
         # Looked at once it is due, as a round that ends looks again once it is counted: one of the two sees the other.
-        if self._rounds < self._threads and not self._begin_round():
+        if not self._is_called and self._rounds < self._threads and not self._begin_round():
             self.run_due()
         if self._waits:
             self._look_for_vain()
@@ -141,7 +147,9 @@ class CallbackExecutor:
 
     def is_current(self) -> bool:
         """Tell whether the caller is on one of the threads, in a callback elsewhere, or on the loop that runs them."""
-        return threading.get_ident() in self._members or self.elsewhere.is_current() or is_here(self._place)
+        thread = threading.get_ident()
+        is_ours = thread in self._members or thread in self.elsewhere.members
+        return is_ours or (self._place is not None and is_here(self._place))
 
     def wait(self, over: threading.Event, needs: Needs, timeout: float | None) -> bool:
         """Wait on one of the threads until *over* is set, for at most *timeout* seconds.
@@ -191,14 +199,25 @@ class CallbackExecutor:
         with self._lock:
             if self._closed:
                 return False
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(self._threads, self._name, initializer=self._join)
+            self._is_called = True  # before the round can begin, which takes it back
             try:
-                self._pool.submit(self._round)
+                self._call_round()
             except RuntimeError:  # the interpreter is shutting down, or the system has no thread left
+                self._is_called = False
                 return self._is_served()
+            except BaseException:  # a signal handler broke in: the next callback must call a round, if this did not
+                self._is_called = False
+                raise
             self._rounds += 1
             return True
+
+    def _call_round(self) -> None:
+        if self._resting:
+            self._resting.pop().release()
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, self._name, initializer=self._join)
+        self._pool.submit(self._round)
 
     def _is_served(self) -> bool:
         """Tell whether a round runs, which will see what is due; without any, late is worse than on this thread."""
@@ -210,15 +229,35 @@ class CallbackExecutor:
         return False
 
     def _round(self) -> None:
-        while True:
-            self.run_due()
-            with self._lock:
-                # A round that was not counted, since no thread could be started for it, may be run by another's.
-                self._rounds = max(0, self._rounds - 1)
-                if not self._due:
-                    break
-                self._rounds += 1
+        gate = threading.Lock()
+        gate.acquire()
+        goes_on = True
+        while goes_on:
+            self._is_called = False  # before it looks: who has something due after this line calls anew
+            self._run(shares=True)
+            goes_on = self._rest(gate)
+
+    def _rest(self, gate: threading.Lock) -> bool:
+        """Wait a while before *gate* until more is due, where nothing is; False where the round is to end."""
+        with self._lock:
+            if self._due:
+                return True
+            # A round that was not counted, since no thread could be started for it, may be run by another's.
+            self._rounds = max(0, self._rounds - 1)
+            is_over = self._closed
+            if not is_over:
+                self._resting.append(gate)
         self._told_idle()
+        return not is_over and self._is_woken(gate)
+
+    def _is_woken(self, gate: threading.Lock) -> bool:
+        if gate.acquire(timeout=_REST_S):
+            return True
+        with self._lock:
+            if gate in self._resting:
+                self._resting.remove(gate)
+                return False
+        return gate.acquire()  # it was woken just then
 
     def _told_idle(self) -> None:
         tell_idle = self.tell_idle
@@ -227,7 +266,7 @@ class CallbackExecutor:
 
     def leave_to(self, wake: Callable[[], object]) -> None:
         """Start no thread any more, and use no other: call *wake* where something is due, for others to `run_due`."""
-        self._wake, self._place = wake, None
+        self._wake, self._place, self._is_called = wake, None, False
         self.elsewhere.take_back_all()
 
     def has_due(self) -> bool:
@@ -236,12 +275,18 @@ class CallbackExecutor:
 
     def run_due(self) -> None:
         """Run all that is due, on the calling thread."""
+        self._run(shares=False)
+
+    def _run(self, *, shares: bool) -> None:
+        """Run all that is due here; who *shares* calls another round for what is due behind the next callback."""
         due = self._due
         while due:
             try:
                 one = due.popleft()
             except IndexError:  # another thread was quicker
                 return
+            if shares and due and not self._is_called and self._rounds < self._threads:
+                self._begin_round()
             if self.overflow.awaited:
                 self.overflow.look_again()
             run(*one)
@@ -255,6 +300,9 @@ class CallbackExecutor:
         self.elsewhere.take_back_lost()
         with self._lock:
             self._closed, pool = True, self._pool
+            self._rounds += len(self._resting)  # each of which looks once more, and ends
+            while self._resting:
+                self._resting.pop().release()
         if pool is not None:
             # A callback that closes its own consumer must not wait for itself.
             pool.shutdown(wait=wait and threading.get_ident() not in self._members)
@@ -267,6 +315,7 @@ class CallbackExecutor:
         self._pool = None
         self._due = deque()
         self._rounds = 0
+        self._resting, self._is_called = [], False
         self._members = set()
         self._waits = {}
         self.owed = set()

@@ -101,6 +101,7 @@ class Elsewhere:
 
     Attributes:
         timer: Looks now and then for loops that are closed by now; None before there is one.
+        members: The threads that run one of them.
     """
 
     timer: Timer | None = None
@@ -109,7 +110,7 @@ class Elsewhere:
         self._back = back
         self._tell_idle = tell_idle
         self._waiting: dict[_Turn, DueCallback] = {}
-        self._members: set[int] = set()
+        self.members: set[int] = set()
         self._is_looking = False
         self._is_warned = False
 
@@ -139,13 +140,13 @@ class Elsewhere:
         if due is None:
             return
         thread = threading.get_ident()
-        is_outermost = thread not in self._members  # an executor may run what it is given at once, within another
-        self._members.add(thread)
+        is_outermost = thread not in self.members  # an executor may run what it is given at once, within another
+        self.members.add(thread)
         try:
             run(*due)
         finally:
             if is_outermost:
-                self._members.discard(thread)
+                self.members.discard(thread)
         if self.is_idle:
             self._tell_idle()
 
@@ -188,11 +189,7 @@ class Elsewhere:
     @property
     def is_idle(self) -> bool:
         """Nothing waits, and nothing runs."""
-        return not self._waiting and not self._members
-
-    def is_current(self) -> bool:
-        """Tell whether the caller is in one of these callbacks."""
-        return threading.get_ident() in self._members
+        return not self._waiting and not self.members
 
     def brought(self) -> Iterator[object]:
         """Give what those that wait bring."""
@@ -200,5 +197,5 @@ class Elsewhere:
 
     def after_fork(self) -> None:
         """Forget what the parent's threads were to run."""
-        self._waiting, self._members = {}, set()
+        self._waiting, self.members = {}, set()
         self._is_looking = False

@@ -455,7 +455,7 @@ def test_words_that_answer_what_was_sent_are_no_flood() -> None:
     """A peer may say something to each frame of ours."""
     made = reader()
     for _ in range(40):
-        made.credit(1000)
+        made.sent += 1000
         made.feed(window_update_frame(0, 16_384) * 1000)
     assert not made.is_broken
 

@@ -174,7 +174,7 @@ class IoThread:
         self._timed.pop(timed, None)
 
     def _run(self, poller: Poller) -> None:
-        while not self._is_over:
+        while not (self._closed and self._is_empty):
             try:
                 self._round(poller)
             except Exception:
@@ -184,9 +184,9 @@ class IoThread:
         self._run_late()  # what came just before that line
 
     @property
-    def _is_over(self) -> bool:
-        """Told to end, and nothing is left: a connection that a caller holds is closed only once that hands over."""
-        return self._closed and not self._handlers and not self._tasks
+    def _is_empty(self) -> bool:
+        """Nothing is left to do; a connection that a caller holds is closed only once that hands over."""
+        return not self._handlers and not self._tasks
 
     def _round(self, poller: Poller) -> None:
         tasks = self._tasks
@@ -214,15 +214,20 @@ class IoThread:
         timed = self._timed
         if timed:
             now = self._clock()
-            for due in [one for one, when in timed.items() if when <= now]:
-                when = due.tick(now)
-                if when < NEVER:
-                    timed[due] = when
-                else:
-                    timed.pop(due, None)
-        if self._tasks or self._dirty or self._is_over:
+            if min(timed.values()) <= now:
+                self._tick(now)
+        if self._tasks or self._dirty or (self._closed and self._is_empty):
             return 0
         return max(0.0, min(min(timed.values()) - now, LONGEST_SLEEP_S)) if timed else None
+
+    def _tick(self, now: float) -> None:
+        timed = self._timed
+        for due in [one for one, when in timed.items() if when <= now]:
+            when = due.tick(now)
+            if when < NEVER:
+                timed[due] = when
+            else:
+                timed.pop(due, None)
 
     def is_current(self) -> bool:
         """Tell whether the caller is on this thread."""

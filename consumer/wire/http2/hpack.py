@@ -23,11 +23,17 @@ _INDEXED: Final = 0x80
 _WITH_INDEXING: Final = 0x40
 _TABLE_SIZE: Final = 0x20
 
+_NEW_NAMES: Final = frozenset({0, 0x10, _WITH_INDEXING})
+"""What literals begin with that have a name of their own."""
+
 _MOST_RESIZES: Final = 2
 """So often the size of the table may change before a block. Source: RFC 7541, 4.2."""
 
 _SHORT: Final = 12
 """Such strings are mostly names, which come again and again."""
+
+_SHORT_FIELD: Final = 24
+"""Such fields, too, such as the status of gRPC."""
 
 _decode_short = lru_cache(256)(decode_huffman)
 
@@ -55,7 +61,9 @@ def decode_block(block: bytes, most: int) -> Fields:
     at = size = resized = 0
     while at < len(block):
         first = block[at]
-        if first & _INDEXED:
+        if first in _NEW_NAMES and (end := _short_end(block, at)):
+            field, at = _read_short(block[at:end]), end
+        elif first & _INDEXED:
             index, at = _integer(block, at, 0x7F)
             field = _indexed(index)
         elif first & _WITH_INDEXING:
@@ -116,6 +124,20 @@ def _literal(block: bytes, at: int, index: int, mask: int) -> tuple[Field, int]:
         name, at = _string(block, at + 1)
     value, at = _string(block, at)
     return (name, value), at
+
+
+def _short_end(block: bytes, at: int) -> int:
+    """Tell where a field with a name of its own ends that is short; 0 for another."""
+    most = min(len(block), at + _SHORT_FIELD)
+    if at + 1 < most and (middle := at + 2 + (block[at + 1] & 0x7F)) < most:
+        end = middle + 1 + (block[middle] & 0x7F)
+        return end if end <= most else 0
+    return 0
+
+
+@lru_cache(256)
+def _read_short(field: bytes) -> Field:
+    return _literal(field, 0, 0, 0)[0]
 
 
 def _string(block: bytes, at: int) -> tuple[bytes, int]:

@@ -32,33 +32,45 @@ def decode_huffman(data: bytes) -> bytes:
     Raises:
         Violation: It holds the end's word, or what is left over at its end is no padding.
     """
-    known = _KNOWN
-    state, out = 0, bytearray()
+    state, out = _state(0), []
     for byte in data:
-        state, symbols = known[state | byte]
-        out += symbols
-    if state >> 8 not in _table()[1]:
+        state, symbols = state[byte]
+        out.append(symbols)
+    if not state.may_end:
         raise Violation(COMPRESSION_ERROR, "a string of a header ends in the midst of a Huffman word")
-    return bytes(out)
+    return b"".join(out)
 
 
-class _Known(dict[int, tuple[int, bytes]]):
-    """The state after one more byte, shifted by 8, and the symbols completed, by the state before it and that byte.
+class _State(dict[int, tuple["_State", bytes]]):
+    """What a byte makes of one state: the state after it, and the symbols that it completes.
 
-    What ASCII text needs is some hundred of these; all would be as many as there are pairs of a state and a byte.
+    What ASCII text needs is some hundred of these bytes; all would be as many as there are pairs of a state and a byte.
+
+    Attributes:
+        learnt: How many bytes are known of all states together.
+        may_end: A string may end here.
     """
 
-    def __missing__(self, key: int) -> tuple[int, bytes]:
-        steps, byte = _table()[0], key & 0xFF
-        half, first = steps[key >> 8 | byte >> 4]
+    __slots__ = ("_number", "may_end")
+
+    learnt = 0
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self.may_end = number in _table()[1]
+
+    def __missing__(self, byte: int) -> tuple[_State, bytes]:
+        steps = _table()[0]
+        half, first = steps[self._number | byte >> 4]
         after, second = steps[half | byte & 15]
-        learnt = after << 8, bytes(symbol for symbol in (first, second) if symbol >= 0)
-        if len(self) < _MOST_KNOWN:
-            self[key] = learnt
-        return learnt
+        found = _state(after), bytes(symbol for symbol in (first, second) if symbol >= 0)
+        if _State.learnt < _MOST_KNOWN:
+            _State.learnt += 1
+            self[byte] = found
+        return found
 
 
-_KNOWN: Final = _Known()
+_state: Final = cache(_State)
 
 
 @cache

@@ -98,14 +98,15 @@ class Http2Reader:
 
     Attributes:
         opened: The highest stream that this side has opened; the caller's to set.
+        sent: How many frames this side has sent to which a peer may well say something; likewise.
         is_broken: `Broken` was given; everything that follows is dropped.
         was_answered: The peer has sent headers of an answer.
     """
 
     __slots__ = (
-        "_block", "_block_flags", "_block_size", "_block_stream", "_continues", "_events", "_held", "_idle", "_kept",
-        "_known", "_max_frame", "_max_headers", "_parse", "_rare", "_useful", "_was_greeted", "is_broken", "opened",
-        "was_answered",
+        "_block", "_block_flags", "_block_size", "_block_stream", "_continues", "_credited", "_events", "_held",
+        "_idle", "_kept", "_known", "_max_frame", "_max_headers", "_parse", "_rare", "_useful", "_was_greeted",
+        "is_broken", "opened", "sent", "was_answered",
     )  # fmt: skip
 
     def __init__(self, parse: Callable[[Fields], Any], limits: Limits) -> None:
@@ -118,7 +119,7 @@ class Http2Reader:
         self._block: list[bytes] = []
         self._block_flags = self._block_stream = self._block_size = 0
         self._idle = self._useful = self._kept = 0
-        self.opened = 0
+        self.opened = self.sent = self._credited = 0
         self.is_broken = self.was_answered = False
         self._rare: dict[int, Callable[[_Payload], None]] = {
             DATA: self._read_data,
@@ -138,10 +139,6 @@ class Http2Reader:
         """Bytes that are kept until the rest of their frame or header block comes."""
         return len(self._held) + sum(map(len, self._block))
 
-    def credit(self, frames: int) -> None:
-        """Note that this side has sent so many *frames* to which a peer may well say something."""
-        self._useful += frames
-
     def charge(self, frames: int) -> None:
         """Note that what the peer said has cost as much as so many *frames* without use.
 
@@ -154,7 +151,8 @@ class Http2Reader:
         """Take the next bytes, and give the events that they complete, in order."""
         if self.is_broken:
             return []
-        self._useful += 1
+        self._useful += 1 + self.sent - self._credited
+        self._credited = self.sent
         events: list[Event] = []
         self._events = events
         try:

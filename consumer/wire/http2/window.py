@@ -30,6 +30,15 @@ class ReceiveWindow:
             text = f"it has sent {-self._left} bytes more than the window of {self._size} bytes allowed"
             raise Violation(FLOW_CONTROL_ERROR, text)
 
+    def pass_on(self, size: int) -> int:
+        """Note that *size* bytes came, and are needed no more; see `take` and `read`."""
+        if size > self._left or (self._read + size) * 2 >= self._size:
+            self.take(size)
+            return self.read(size)
+        self._left -= size
+        self._read += size
+        return 0
+
     def read(self, size: int) -> int:
         """Note that *size* of them are needed no more; returns how many to allow the peer anew, mostly 0."""
         self._read += size

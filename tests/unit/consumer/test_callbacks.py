@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -84,6 +85,27 @@ def test_each_callback_has_a_context_of_its_own(callbacks: CallbackExecutor) -> 
     callbacks.close(wait=True)
     assert seen == [0] * 10
     assert context.run(variable.get) == 0
+
+
+def test_callbacks_run_while_threads_rest_and_after(callbacks: CallbackExecutor) -> None:
+    """Each runs, whether a thread still rests when it is submitted, is about to stop, or has stopped."""
+    ran = threading.Semaphore(0)
+    for pause in (0, 0.001, 0.019, 0.02, 0.0205, 0.021, 0.06) * 2:
+        time.sleep(pause)
+        callbacks.submit(CONTEXT, "the test", ran.release)
+        assert ran.acquire(timeout=5)
+
+
+def test_close_waits_for_no_thread_that_rests(callbacks: CallbackExecutor) -> None:
+    """They end, and none of them is left."""
+    together = threading.Barrier(4)
+    for _ in range(3):
+        callbacks.submit(CONTEXT, "the test", together.wait, 5)
+    together.wait(5)
+    before = set(threading.enumerate())
+    callbacks.close(wait=True)
+    assert callbacks.is_idle
+    assert not [one for one in before if one.name.startswith("callahead-callback") and one.is_alive()]
 
 
 def test_after_close_callbacks_run_at_once(callbacks: CallbackExecutor) -> None:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from support.dubbo_peer import wait_until
 from support.shop import Background, Shop, Spy
 
 from callahead.consumer import CallTimeout, ConnectFailed, InvocationFuture, RemoteError, RpcContext, answer
@@ -58,6 +59,18 @@ def test_it_has_every_field_of_its_base_class(shop: Shop, how: str) -> None:
     ours, base = settled(shop.foo.findFoo.future(1), how), settled(concurrent.futures.Future(), how)
     for name, value in vars(base).items():
         assert name == "_condition" or repr(getattr(ours, name)) == repr(value), name
+
+
+def test_whoever_waits_is_told(shop: Shop) -> None:
+    """Each of several threads, when the answer comes, and nobody who gave up before."""
+    future = shop.foo.findFoo.future(1)
+    for timeout in (0, 0.001, -1):
+        with pytest.raises(TimeoutError):
+            future.result(timeout)
+    waiting = [Background(future.result, timeout) for timeout in (None, 20, 20)]
+    wait_until(lambda: len(future._gates or ()) == len(waiting))
+    shop.next_call().reply("there")
+    assert [one.join() for one in waiting] == ["there"] * 3
 
 
 def test_wait_and_as_completed(shop: Shop) -> None:

@@ -154,7 +154,7 @@ def test_it_notes_the_line_that_waited() -> None:
     with Shop(methods=AHEAD) as one, one.consumer.scope() as calls:
         future = one.foo.findFoo.future(1)
         waiting = Background(take_result, future)
-        while not future._is_awaited:
+        while not future._gates:
             pass
         one.next_call().reply("there")
         assert waiting.join() == "there"
@@ -228,7 +228,7 @@ def test_a_lazy_result_is_waited_for_where_it_is_used() -> None:
 
 
 def reply_once_awaited(call: Any, future: Any) -> None:
-    while not future._is_awaited:
+    while not future._gates:
         pass
     call.reply("there")
 

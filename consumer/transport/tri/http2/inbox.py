@@ -81,7 +81,7 @@ class Inbox:
         self._rare = rare
         self._reader = Http2Reader(ResponseHead, limits)
         self._window = ReceiveWindow(CONNECTION_WINDOW)
-        self._credited = self._dropped = 0
+        self._dropped = 0
 
     @property
     def was_answered(self) -> bool:
@@ -92,8 +92,7 @@ class Inbox:
         """Hand on what *data* says, together with what came before."""
         streams, reader = self._streams, self._reader
         reader.opened = max(0, streams.opened)
-        reader.credit(streams.sent - self._credited)
-        self._credited = streams.sent
+        reader.sent = streams.sent
         came = 0
         try:
             for event in reader.feed(data):
@@ -131,8 +130,7 @@ class Inbox:
 
     def _open_connection(self, size: int) -> None:
         """Count *size* bytes in the window of the connection, of which nothing is kept, and let the peer go on."""
-        self._window.take(size)
-        if more := self._window.read(size):
+        if more := self._window.pass_on(size):
             self._say(window_update_frame(0, more))
 
     def _take_headers(self, stream: int, head: ResponseHead, ended: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -67,11 +67,11 @@ class Route(NamedTuple):
     """One method at one provider.
 
     Attributes:
-        connections: Used in turn.
+        turns: Gives the connection of the next call, each in turn.
         head: The headers of its requests.
     """
 
-    connections: tuple[Connection, ...]
+    turns: Iterator[Connection]
     head: RequestHead
 
 
@@ -106,7 +106,6 @@ class Http2Method:
         self._parts = parts
         self._pool = pool
         self._bound = pool.bound(self._bind, providers)
-        self._turn = itertools.count()
         self.most = policy.max_response_bytes
 
     @property
@@ -134,7 +133,7 @@ class Http2Method:
         authority = authority_of(endpoint) if ssl is None or ssl.server_name is None else ssl.server_name
         fixed = fixed_metadata(identity, self._parts.application) + self._constant if self.is_of_service else ()
         path = identity.path_of(self._messages.types.path, self._policy.interface)
-        return Route(connections, RequestHead(path, authority, self._policy, fixed))
+        return Route(itertools.cycle(connections), RequestHead(path, authority, self._policy, fixed))
 
     def send(self, attempt: Attempt, done: Done) -> None:
         """Make one attempt; see `MethodTransport.send`."""
@@ -149,13 +148,9 @@ class Http2Method:
         call = UnaryCall(request, size, attempt, self, done)
         options: GrpcOptions | None = attempt.invocation.options
         if options is None or options.credentials is None:
-            call.begin(self._connection(route))
+            call.begin(next(route[0]))
         else:
-            self._identify(call, attempt, options, route.head, partial(call.begin, self._connection(route)))
-
-    def _connection(self, route: Route) -> Connection:
-        connections = route[0]
-        return connections[0] if len(connections) == 1 else connections[next(self._turn) % len(connections)]
+            self._identify(call, attempt, options, route.head, partial(call.begin, next(route.turns)))
 
     def _request(self, head: RequestHead, attempt: Attempt, message: bytes | None) -> tuple[Request, int]:
         """Make the request of *attempt*, None where messages follow, and return the bytes of its own metadata, too."""
@@ -213,7 +208,7 @@ class Http2Method:
         if attempt.timeout <= 0:
             raise timed_out(attempt, not_sent=True)
         route, types = self._bound[attempt.provider], self._messages.types
-        connection = self._connection(route)
+        connection = next(route.turns)
         requests = message = None
         if types.client_streaming:
             requests = Requests.of(types.path, attempt.args, attempt.kwargs, self._messages.serialize)
@@ -238,7 +233,7 @@ class Http2Method:
     def _upload(self, attempt: Attempt, requests: Requests, hears: Hears | None, done: Done) -> None:
         route = self._bound[attempt.provider]
         request, _ = self._request(route.head, attempt, None)
-        connection, uploader = self._connection(route), Uploader(requests, done)
+        connection, uploader = next(route.turns), Uploader(requests, done)
         call = UploadCall(request, uploader, attempt, self, hears)
         self._begin(call, attempt, route.head, connection, uploader)
 
@@ -305,8 +300,9 @@ class Http2Method:
     ) -> Outcome:
         """Read an answer; see `CalledMethod.decode`."""
         try:
-            if head is not None and tail is not None and body is not None and _is_bare(head, body, tail, attempt):
-                return self._messages.decode(body.data, attempt, NO_ATTACHMENTS)
+            if head is not None and tail is not None and body is not None and _is_plain(body, tail, attempt):
+                beside = self._note_metadata(head, tail, attempt) if tail.pairs or head.pairs else NO_ATTACHMENTS
+                return self._messages.decode(body.data, attempt, beside)
             metadata = self._note_metadata(head, tail, attempt)
             error = self._error(head, tail, attempt)
             if error is None:
@@ -388,11 +384,9 @@ class Http2Upload(Http2Method):
             done(Outcome(error=error))
 
 
-def _is_bare(head: ResponseHead, body: Message, tail: ResponseHead, attempt: Attempt) -> bool:
-    """Tell whether an answer is a value with nothing around it that anybody asks for, as most are."""
-    return (
-        tail.status == 0 and not (tail.pairs or head.pairs or body.is_compressed) and attempt.invocation.options is None
-    )
+def _is_plain(body: Message, tail: ResponseHead, attempt: Attempt) -> bool:
+    """Tell whether an answer is a value as it is, of which nobody asks how it came, as most are."""
+    return tail.status == 0 and not body.is_compressed and attempt.invocation.options is None
 
 
 def _traced(outcome: Outcome, attempt: Attempt) -> Outcome:

@@ -75,6 +75,7 @@ class Session:
         state: Where it stands.
         streams: Its calls.
         was_of_use: The peer has looked at a call, as far as it says when it leaves.
+        lead: Carries a call on the calling thread, where that can be; see `Leading.lead`.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Session:
             self._owner, self._stream, self._outbox, streams, thread, clock,
             send=self._send, give_up=self._give_up, adopt=self._adopt, rest=self._settle,
         )  # fmt: skip
+        self.lead = self._leading.lead
         self._is_tls = False
         self._is_flushing = False
         self._drains = False
@@ -152,10 +154,6 @@ class Session:
 
     def _give_back(self, calls: list[StreamCall]) -> None:
         self._hears.leaves(self, calls)
-
-    def lead(self, call: StreamCall) -> bool:
-        """Carry *call* on the calling thread, where that can be; see `Leading.lead`."""
-        return self._leading.lead(call)
 
     def _send(self, call: StreamCall) -> None:
         """Send a led call, which nearly always leaves whole."""
@@ -230,7 +228,8 @@ class Session:
         streams, outbox = self.streams, self._outbox
         if self._replies.owed and (streams.by_id or not self._stream.is_led):
             outbox.put(self._replies.take())
-        streams.begin_waiting()
+        if streams.waiting or streams.sending:
+            streams.begin_waiting()
         if streams.is_open and streams.opened >= LARGEST_STREAM:
             self._leave(LARGEST_STREAM)
         if outbox.count:

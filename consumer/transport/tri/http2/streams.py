@@ -79,6 +79,7 @@ class Streams:
         by_id: The calls that have a stream.
         waiting: Those that wait for one, in order.
         size: Bytes that the requests of both hold.
+        sending: Those that have a stream, and send more as soon as all together may.
         peer: What the peer allows.
         opened: The highest stream that was opened; -1 for none.
         sent: Frames that a peer may answer by a word of its own.
@@ -93,8 +94,8 @@ class Streams:
         self._name = name
         self.by_id: dict[int, StreamCall] = {}
         self.waiting: OrderedDict[StreamCall, None] = OrderedDict()  # whose first costs the same however many have gone
-        # Those that have more to send: as soon as all together may, and where each waits for its own window or data.
-        self._sending: OrderedDict[int, StreamCall] = OrderedDict()
+        self.sending: OrderedDict[int, StreamCall] = OrderedDict()
+        # Those that have more to send, too, and wait for room in their own window, or for data.
         self._paused: dict[int, StreamCall] = {}
         self.peer = PeerSettings()
         self._window = DEFAULT_WINDOW
@@ -132,7 +133,7 @@ class Streams:
             self.is_open
             and len(self.by_id) < self.peer.streams
             and self.opened < LARGEST_STREAM
-            and (self._window > 0 or len(self._sending) < _MOST_STUCK)
+            and (self._window > 0 or len(self.sending) < _MOST_STUCK)
         )
 
     @property
@@ -142,7 +143,7 @@ class Streams:
 
     def begin_waiting(self) -> None:
         """Let those go on that wait: for room in the connection's window, for a stream, or until others have left."""
-        if self._sending:
+        if self.sending:
             self._send_all()
         waiting = self.waiting
         while waiting and self._has_place and not self._is_full:
@@ -215,12 +216,12 @@ class Streams:
 
     def _stop_sending(self, stream: int) -> bool:
         """Return whether the call on *stream* had more to send."""
-        return self._sending.pop(stream, None) is not None or self._paused.pop(stream, None) is not None
+        return self.sending.pop(stream, None) is not None or self._paused.pop(stream, None) is not None
 
     def _pause(self, call: StreamCall, body: Body, pieces: Pieces) -> None:
         """Let *call* wait, and tell it where it has to be fed before it goes on."""
         if body.size and self._window_of(call) > 0:  # it goes to the end, so that all have their turn
-            self._sending[call.id] = call
+            self.sending[call.id] = call
         else:
             self._paused[call.id] = call
         if pieces and not body.size and (watched := call.on_drained()) is not None:
@@ -261,7 +262,7 @@ class Streams:
 
     def _send_all(self) -> None:
         """Let those go on that wait for what all share; each of them sends something, or ends the turn."""
-        sending = self._sending
+        sending = self.sending
         while sending and self._window > 0 and not self._is_full:
             self.send(next(iter(sending.values())))
 
@@ -275,10 +276,10 @@ class Streams:
             self._window += increment
             if self._window > LARGEST_WINDOW:
                 raise Violation(FLOW_CONTROL_ERROR, f"it allows {self._window} bytes, and {LARGEST_WINDOW} at most")
-            if self._sending:
+            if self.sending:
                 self._send_all()
             return None
-        call = self._paused.get(stream) or self._sending.get(stream)
+        call = self._paused.get(stream) or self.sending.get(stream)
         if call is None:
             return None
         call.window += increment
@@ -295,8 +296,8 @@ class Streams:
         """
         if self.peer.update(values) <= 0:
             return 0
-        looked_at, sent = len(self._sending) + len(self._paused), self.sent
-        for call in (*self._sending.values(), *self._paused.values()):
+        looked_at, sent = len(self.sending) + len(self._paused), self.sent
+        for call in (*self.sending.values(), *self._paused.values()):
             self._let_on(call)
         self._send_all()
         return max(0, looked_at - (self.sent - sent)) // _NEEDLESS
@@ -308,7 +309,7 @@ class Streams:
             text = f"its settings allow a stream {window} bytes, and {LARGEST_WINDOW} at most"
             raise Violation(FLOW_CONTROL_ERROR, text)
         if window > 0 and call.body is not None and call.body.size and self._paused.pop(call.id, None) is not None:
-            self._sending[call.id] = call
+            self.sending[call.id] = call
 
     # -- calls that end ---------------------------------------------------------------------------------------------
 
@@ -437,7 +438,7 @@ class Streams:
         """Forget all calls and frames, and tell nobody."""
         self.by_id.clear()
         self.waiting.clear()
-        self._sending.clear()
+        self.sending.clear()
         self._paused.clear()
         self._outbox.clear()
         self.size = 0
