@@ -15,6 +15,9 @@ _log = logging.getLogger("callahead.registry")
 # How long a request that runs may hold up the end, before its connection is cut.
 _GOODBYE_S = 1.0
 
+# Reasons without a session of which the log tells, until there is one again.
+_MOST_TOLD = 8
+
 
 class KeptSession(Protocol):
     """A session with servers, as the thread that keeps it sees it."""
@@ -78,6 +81,7 @@ class KeeperThread:
     ) -> None:
         self.changed = Condition()
         self.trouble = ""
+        self._told: set[str] = set()  # what the log has told since there was a session
         self.is_closing = False
         self._id = registry
         self._address = address
@@ -176,7 +180,14 @@ class KeeperThread:
             return
         self.trouble = trouble
         if trouble:
-            _log.warning("registry %s: %s: %s; known lists stay", self._id, self._address, trouble)
+            self._warn(trouble)
         else:
             _log.info("registry %s: %s: there is a session", self._id, self._address)
+            self._told.clear()
         self._announce()
+
+    def _warn(self, trouble: str) -> None:
+        """Log *trouble*, which a server that is down may have in turns: each once, and of many the first."""
+        if trouble not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(trouble)
+            _log.warning("registry %s: %s: %s; known lists stay", self._id, self._address, trouble)

@@ -277,7 +277,7 @@ def until(holds: Callable[[], bool]) -> bool:
 def test_the_others_providers_are_called_and_those_of_a_healed_one_join(
     fault: Fault, providers: tuple[EmbeddedProvider, EmbeddedProvider], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Though ``check`` is true, since one provider is known; the log says once what is wrong, and where."""
+    """Though ``check`` is true, since one provider is known; the log says each reason once, and where."""
     good, other = providers
     settings = {
         "registries": {"bad": {"address": fault.address}, "good": {"address": f"memory://{next(names)}"}},
@@ -291,9 +291,11 @@ def test_the_others_providers_are_called_and_those_of_a_healed_one_join(
         foo = consumer.reference("foo")
         assert foo.find_foo(foo_id=1).name == "good"
         assert until(lambda: any(fault.warns in line for line in caplog.messages)), caplog.text
-        (line,) = {record.getMessage() for record in caplog.records if record.levelname == "WARNING"}
-        assert "registry bad" in line or fault.address.rpartition("@")[2].partition("?")[0] in line
-        assert "wrong" not in line
+        lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert len(lines) == len(set(lines)) <= 2  # a peer that ends connections may be seen to do so in two ways
+        place = fault.address.rpartition("@")[2].partition("?")[0]
+        assert all("registry bad" in line or place in line for line in lines)
+        assert not any("wrong" in line for line in lines)
         with contextlib.suppress(NotImplementedError):
             fault.heal(other.url)
             assert until(lambda: {foo.find_foo(foo_id=1).name for _ in range(20)} == {"good", "other"}), caplog.text

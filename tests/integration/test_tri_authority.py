@@ -111,9 +111,9 @@ def unix(place: str) -> socket.socket:
     return listener
 
 
-def test_a_unix_socket_is_localhost(greeting: Greeting, tmp_path: Path) -> None:
+def test_a_unix_socket_is_localhost(greeting: Greeting, socket_folder: Path) -> None:
     """Whatever its path, which many servers do not take for a host."""
-    assert addressed(greeting, f"unix://{tmp_path}/s", unix(f"{tmp_path}/s"), None) == (None, "localhost")
+    assert addressed(greeting, f"unix://{socket_folder}/s", unix(f"{socket_folder}/s"), None) == (None, "localhost")
     name = f"callahead-authority-{os.getpid()}"
     assert addressed(greeting, f"unix-abstract:{name}", unix(f"\0{name}"), None) == (None, "localhost")
 
@@ -131,7 +131,8 @@ def test_the_server_name_is_for_both(greeting: Greeting, four: socket.socket, ce
     assert found == ("foo.internal", "foo.internal")
 
 
-def test_the_server_name_of_a_unix_socket(greeting: Greeting, tmp_path: Path, certificates: Path) -> None:
+def test_the_server_name_of_a_unix_socket(greeting: Greeting, socket_folder: Path, certificates: Path) -> None:
     """Likewise."""
-    found = addressed(greeting, f"unix://{tmp_path}/s", unix(f"{tmp_path}/s"), certificates, server_name="foo.internal")
+    place = f"{socket_folder}/s"
+    found = addressed(greeting, f"unix://{place}", unix(place), certificates, server_name="foo.internal")
     assert found == ("foo.internal", "foo.internal")

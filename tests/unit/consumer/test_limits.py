@@ -322,14 +322,19 @@ def test_ctrl_c_while_blocked_gives_everything_back() -> None:
         main = threading.main_thread().ident
         assert main is not None
 
+        heard = threading.Event()
+
         def interrupt() -> None:
             wait_until(lambda: one.consumer.counts()["foo"]["findFoo"].running == 2)
             time.sleep(0.1)  # a signal that comes just before the wait is only heard of after it, in CPython
             signal.pthread_kill(main, signal.SIGINT)
+            if not heard.wait(10):
+                signal.pthread_kill(main, signal.SIGINT)
 
         background = Background(interrupt)
         with pytest.raises(KeyboardInterrupt):
             one.foo.findFoo.sync(2)
+        heard.set()
         background.join()
         held.reply()
         assert one.consumer.counts()["foo"]["findFoo"].running == 0
