@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import threading
 import time
@@ -44,8 +45,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose how many examples a property is tried on, before a test is read."""
+    """Choose how many examples a property is tried on, before a test is read; let Ctrl-C be heard."""
     settings.load_profile("full" if config.getoption("--full") or os.environ.get("CALLAHEAD_CI") else "plain")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a script's shell starts what runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
