@@ -158,8 +158,7 @@ def _calls_on(connection: Any) -> int:
         return connection.is_busy
     if hasattr(connection, "_calls"):
         return len(connection._calls.by_id)
-    sessions = (connection._session, *connection._old)
-    return sum(len(session.streams) for session in sessions if session is not None)
+    return sum(len(session.streams) for session in connection.sessions())
 
 
 def load_on(consumer: Consumer, per_second: float) -> Load:

@@ -224,6 +224,10 @@ class Connection:
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
+    def sessions(self) -> list[Session]:
+        """List all that have not ended, the one that takes new calls last."""
+        return [*self._old, *([self._session] if self._session is not None else [])]
+
     def _made(self) -> Session:
         """Return the session that takes new calls, where there is none one that waits to be dialled."""
         if self._session is None:
@@ -349,12 +353,12 @@ class Connection:
         self._connectivity.become("SHUTDOWN")
         self._connecting.abandon()
         self._redial.stop()
-        for session in [*self._old, *([self._session] if self._session is not None else [])]:
+        for session in self.sessions():
             session.close()
 
     def after_fork(self) -> None:
         """Close this process' copies of the parent's sockets, and forget the parent's calls."""
-        for session in [*self._old, *([self._session] if self._session is not None else [])]:
+        for session in self.sessions():
             session.after_fork()
         self._session, self._needs_dial, self._old = None, True, []
         self._connectivity = Connectivity()  # who had subscribed did so in the parent

@@ -320,6 +320,11 @@ class Streams:
             self.size -= call.size
         return call
 
+    def _leave_queue(self, call: StreamCall) -> None:
+        """Let *call*, which waits for a stream, wait no more."""
+        del self.waiting[call]
+        self.size -= call.size
+
     def end(self, call: StreamCall, code: int) -> None:
         """Let *call* run no more; where it has not sent all, or *code* is not 0, the peer hears that by *code*."""
         if self.by_id.pop(call.id, None) is not None:
@@ -369,8 +374,7 @@ class Streams:
     def give_up(self, call: StreamCall, error: BaseException) -> bool:
         """End *call*, wherever it is, with *error*; False where it has ended."""
         if call in self.waiting:
-            del self.waiting[call]
-            self.size -= call.size
+            self._leave_queue(call)
         elif self.by_id.get(call.id) is call:
             self.take(call.id)
             self.abandon(call, CANCEL)
@@ -400,8 +404,7 @@ class Streams:
 
     def _expire(self, call: StreamCall, why: Trouble) -> None:
         if call in self.waiting:
-            del self.waiting[call]
-            self.size -= call.size
+            self._leave_queue(call)
             call.time_out(not_sent=True, why=why)
         elif self.take(call.id) is not None:
             call.time_out(not_sent=self.abandon(call, CANCEL), why=Trouble(""))
@@ -422,8 +425,7 @@ class Streams:
         """Give out the calls that wait for the next connection attempt where one has failed."""
         patient = [call for call in self.waiting if call.is_patient]
         for call in patient:
-            del self.waiting[call]
-            self.size -= call.size
+            self._leave_queue(call)
             call.begin_anew()
         return patient
 
