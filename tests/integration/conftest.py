@@ -16,6 +16,7 @@ import pytest
 import yaml
 from support.certificates import make_certificates
 from support.programs import Programs
+from support.sockets import free_port
 
 from callahead.consumer import Consumer
 from callahead.consumer.testing import EmbeddedProvider, ProviderProcess
@@ -217,6 +218,12 @@ def closed_port() -> Iterator[str]:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield f"tri://127.0.0.1:{holder.getsockname()[1]}"
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port at which nobody listens yet."""
+    return free_port()
 
 
 @pytest.fixture(scope="session")

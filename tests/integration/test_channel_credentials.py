@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import queue
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import helloworld_pb2 as pb
 import helloworld_pb2_grpc as pb_grpc
 import pytest
 from support.dubbo_peer import wait_until
+from support.echoing import serve_echoing_greeter
 from support.sockets import sockets_to
 
 from callahead.config.policy import SslPolicy
@@ -61,19 +63,27 @@ class Shop(NamedTuple):
         return [found.get(key) for key in keys]
 
 
+class Asked:
+    """A plugin that answers when the test does."""
+
+    def __init__(self) -> None:
+        self._answers: queue.Queue[Any] = queue.Queue()
+
+    def __call__(self, context: Any, answer: Any) -> None:
+        """Keep what is to be called with the answer."""
+        self._answers.put(answer)
+
+    def wait(self) -> Any:
+        """Wait until it was asked, and give what is to be called with the answer."""
+        return self._answers.get(timeout=SOON)
+
+
 @pytest.fixture
 def tls(certificates: Path) -> Iterator[EmbeddedProvider]:
     """A greeter that speaks TLS."""
     ssl = SslPolicy(cert=str(certificates / "server.pem"), key=str(certificates / "server.key"))
     with EmbeddedProvider(ssl=ssl) as provider:
-        provider.serve(
-            "helloworld.Greeter",
-            module="helloworld_pb2",
-            SayHello=lambda request: {"message": request.name},
-            SpellHello=lambda request: ({"message": letter} for letter in request.name),
-            GatherHellos=lambda requests: {"message": " ".join(request.name for request in requests)},
-            ChatHello=lambda requests: ({"message": request.name} for request in requests),
-        )
+        serve_echoing_greeter(provider)
         yield provider
 
 
@@ -142,17 +152,11 @@ def test_credentials_of_several_parts(shop: Shop) -> None:
 
 def test_a_plugin_answers_on_another_thread(shop: Shop) -> None:
     """Later, while nobody holds a thread for it."""
-    answers: list[Any] = []
-    asked = threading.Event()
-
-    def ask(context: Any, answer: Any) -> None:
-        answers.append(answer)
-        asked.set()
-
-    future = shop.stub.SayHello.future(pb.HelloRequest(name="Ann"), credentials=call_credentials(ask))
-    assert asked.wait(SOON)
+    plugin = Asked()
+    future = shop.stub.SayHello.future(pb.HelloRequest(name="Ann"), credentials=call_credentials(plugin))
+    answer = plugin.wait()
     assert not future.done()
-    threading.Thread(target=answers[0], args=([("x-late", "1")], None)).start()
+    threading.Thread(target=answer, args=([("x-late", "1")], None)).start()
     assert future.result(SOON).message == "Ann"
     assert shop.seen("x-late") == ["1"]
 
@@ -210,35 +214,23 @@ def test_a_silent_plugin_holds_the_call_for_its_time_alone(shop: Shop, call: str
 
 def test_a_call_is_cancelled_while_its_plugin_is_silent(shop: Shop) -> None:
     """It ends at once, and an answer that comes after that sends nothing."""
-    answers: list[Any] = []
-    asked = threading.Event()
-
-    def ask(context: Any, answer: Any) -> None:
-        answers.append(answer)
-        asked.set()
-
-    future = shop.stub.SayHello.future(pb.HelloRequest(name="Ann"), credentials=call_credentials(ask))
-    assert asked.wait(SOON)
+    plugin = Asked()
+    future = shop.stub.SayHello.future(pb.HelloRequest(name="Ann"), credentials=call_credentials(plugin))
+    answer = plugin.wait()
     assert future.cancel()
     assert future.code() is grpc.StatusCode.CANCELLED
-    answers[0]([("x-late", "1")], None)
+    answer([("x-late", "1")], None)
     shop.greet()
     assert shop.provider.count() == 1
 
 
 def test_a_stream_is_dropped_while_its_plugin_is_silent(shop: Shop) -> None:
     """An answer that comes after that sends nothing."""
-    answers: list[Any] = []
-    asked = threading.Event()
-
-    def ask(context: Any, answer: Any) -> None:
-        answers.append(answer)
-        asked.set()
-
-    stream = shop.stub.SpellHello(pb.HelloRequest(name="Ann"), credentials=call_credentials(ask))
-    assert asked.wait(SOON)
+    plugin = Asked()
+    stream = shop.stub.SpellHello(pb.HelloRequest(name="Ann"), credentials=call_credentials(plugin))
+    answer = plugin.wait()
     del stream
-    answers[0]([("x-late", "1")], None)
+    answer([("x-late", "1")], None)
     shop.greet()
     assert shop.provider.count() == 1
 

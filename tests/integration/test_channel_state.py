@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import socket
 import threading
 from collections.abc import Callable
 
@@ -45,14 +44,6 @@ class Seen:
             continue
 
 
-@pytest.fixture
-def free_port() -> int:
-    """A port at which nobody listens yet."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        return int(holder.getsockname()[1])
-
-
 def test_who_subscribes_hears_of_the_state_of_now(greeting: Greeting, provider: EmbeddedProvider) -> None:
     """Nothing is dialled for that, so it is idle."""
     seen = Seen()
@@ -73,13 +64,13 @@ def test_who_wants_a_connection_hears_that_it_is_ready(greeting: Greeting, provi
     assert set(first.states) <= {State.IDLE, State.CONNECTING, State.READY}
 
 
-def test_a_failure_passes(greeting: Greeting, free_port: int) -> None:
+def test_a_failure_passes(greeting: Greeting, unused_port: int) -> None:
     """Where nobody listens the state is TRANSIENT_FAILURE, and READY once somebody does, without any call."""
-    channel = greeting(f"tri://127.0.0.1:{free_port}").channel("greeter")
+    channel = greeting(f"tri://127.0.0.1:{unused_port}").channel("greeter")
     seen = Seen()
     channel.subscribe(seen, try_to_connect=True)
     seen.wait_for(State.TRANSIENT_FAILURE)
-    with EmbeddedProvider(port=free_port):
+    with EmbeddedProvider(port=unused_port):
         seen.wait_for(State.READY)
     channel.unsubscribe(seen)
 

@@ -13,6 +13,7 @@ import helloworld_pb2 as pb
 import helloworld_pb2_grpc as pb_grpc
 import pytest
 from support.dubbo_peer import wait_until
+from support.echoing import serve_echoing_greeter
 from support.http2_frames import GREETING
 from support.http2_peer import Line, answering
 from support.tri_peers import Peer
@@ -39,28 +40,13 @@ def waiting(stub: Any, **options: Any) -> Any:
 def greeter_at(port: int) -> EmbeddedProvider:
     """A greeter there, to be started."""
     provider = EmbeddedProvider(port=port)
-    provider.serve(
-        "helloworld.Greeter",
-        module="helloworld_pb2",
-        SayHello=lambda request: {"message": request.name},
-        SpellHello=lambda request: ({"message": letter} for letter in request.name),
-        GatherHellos=lambda requests: {"message": " ".join(request.name for request in requests)},
-        ChatHello=lambda requests: ({"message": request.name} for request in requests),
-    )
+    serve_echoing_greeter(provider)
     return provider
 
 
-@pytest.fixture
-def free_port() -> int:
-    """A port at which nobody listens yet."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        return int(holder.getsockname()[1])
-
-
-def test_a_call_waits_for_its_provider(greeting: Greeting, free_port: int) -> None:
+def test_a_call_waits_for_its_provider(greeting: Greeting, unused_port: int) -> None:
     """In every kind of call; each is answered once the provider is there."""
-    stub = stub_of(greeting(f"tri://127.0.0.1:{free_port}"))
+    stub = stub_of(greeting(f"tri://127.0.0.1:{unused_port}"))
     ann = pb.HelloRequest(name="Ann")
     unary = waiting(stub, timeout=SOON)
     answers = stub.SpellHello(ann, wait_for_ready=True, timeout=SOON)
@@ -68,7 +54,7 @@ def test_a_call_waits_for_its_provider(greeting: Greeting, free_port: int) -> No
     both = stub.ChatHello(iter([ann]), wait_for_ready=True, timeout=SOON)
     with pytest.raises(grpc.FutureTimeoutError):
         unary.result(timeout=0.3)
-    with greeter_at(free_port):
+    with greeter_at(unused_port):
         assert unary.result(SOON).message == "Ann"
         assert [one.message for one in answers] == ["A", "n", "n"]
         assert upload.result(SOON).message == "Ann Ann"

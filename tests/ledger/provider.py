@@ -7,7 +7,6 @@ them again.
 from __future__ import annotations
 
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from ledger.carriers import CARRIERS, Aborting, Carrier
 from ledger.lines import Writer
 from ledger.text import Asked, digest
+from support.sockets import free_port
 
 
 class Desk:
@@ -43,13 +43,6 @@ class Desk:
         self._ledger.write("executed", asked.id, answer=digest(asked.answer))
         self._ledger.write("replied", asked.id)
         return asked.answer
-
-
-def free_port() -> int:
-    """Find a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
 
 
 def main(name: str, path: str, port: str, threads: str) -> None:

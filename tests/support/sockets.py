@@ -1,8 +1,10 @@
-"""What this process has open, as the system sees it."""
+"""What this process has open, as the system sees it, and what nobody has."""
 
 from __future__ import annotations
 
 import os
+import random
+import socket
 from pathlib import Path
 
 
@@ -36,3 +38,12 @@ def sockets_to(url: str) -> int:
     inodes = {row[9] for row in rows if row[2].endswith(port) and row[3] == "01"}
     mine = sockets()
     return sum(f"socket:[{inode}]" in mine for inode in inodes)
+
+
+def free_port() -> int:
+    """Below the range that Linux uses for outgoing connections, so that none is taken while its server is down."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port

@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import random
 import shutil
 import signal
 import socket
@@ -24,6 +23,7 @@ import pytest
 from kazoo.client import KazooClient
 
 from .for_the_run import started
+from .sockets import free_port
 
 _PROJECT: Final = Path(__file__).parent / "zookeeper"
 _TARGET: Final = _PROJECT / "target"
@@ -73,15 +73,6 @@ def _build() -> None:
             (_TARGET / "built.sha256").write_text(_digest())
 
 
-def _free_port() -> int:
-    """Below the range that Linux uses for outgoing connections, so that none is taken while the server is down."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
-
-
 class ZookeeperServer:
     """One server with a port and a folder of data that stay over restarts.
 
@@ -99,8 +90,8 @@ class ZookeeperServer:
         settings: Mapping[str, object] | None = None,
         options: Sequence[str] = (),
     ) -> None:
-        self.port = _free_port()
-        self.secure_port = _free_port()
+        self.port = free_port()
+        self.secure_port = free_port()
         self._folder = folder
         self._settings = {**_SETTINGS, **(settings or {})}
         self._options = tuple(options)
