@@ -45,6 +45,7 @@ _START_S: Final = 30.0
 # An empty folder of data is used for a start that comes up broken once in four times.
 _MOST_STARTS: Final = 20
 _FORBIDDEN: Final = 403
+_NOT_READY: Final = 500
 _MOST_REFUSALS: Final = 6
 _PROBE: Final = {"dataId": "probe", "group": "probe"}
 
@@ -120,7 +121,7 @@ class NacosServer:
         for _ in range(_MOST_STARTS):
             self._launch()
             try:
-                if self._works():
+                if self._works(has_data=has_data):
                     return self
             except BaseException:
                 self.kill()
@@ -209,8 +210,11 @@ class NacosServer:
                 [found], cwd=self._folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
-    def _works(self) -> bool:
-        """Wait until it answers, write something, and look whether it can be read."""
+    def _works(self, *, has_data: bool) -> bool:
+        """Wait until it answers, write something, and look whether it can be read.
+
+        One that has data refuses for a moment, until it has read them.
+        """
         until, refusals = time.monotonic() + _START_S, 0
         while time.monotonic() < until:
             try:
@@ -218,6 +222,9 @@ class NacosServer:
                 self._http("POST", "cs/configs", {**_PROBE, "content": text})
                 return self._http("GET", "cs/configs", _PROBE) == text
             except HTTPError as error:
+                if has_data and error.code == _NOT_READY:
+                    time.sleep(0.1)
+                    continue
                 refusals += 1
                 if error.code != _FORBIDDEN or refusals == _MOST_REFUSALS:
                     return False
