@@ -225,7 +225,7 @@ def test_a_paused_provider(greeting: Greeting, own_server: Callable[..., Provide
     """A provider that stands still costs the timeout, and answers again once it goes on."""
     process = own_server("greeter")
     greeter = greeting(process.url, timeout=300).reference("greeter")
-    assert greeter.say_hello(name="Ann").message == "Hello, Ann"
+    assert greeter.say_hello.with_options(timeout=5000)(name="Ann").message == "Hello, Ann"
     process.pause()
     try:
         with pytest.raises(CallTimeout) as caught:
