@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
-from ledger.carriers import CARRIERS, Carrier
+from ledger.carriers import Carrier
 from ledger.experiments.table import RUNS, Experiment
 from ledger.process import environment
 
@@ -17,11 +17,11 @@ _MOST_S = 400
 
 
 class Running:
-    """All experiments over one transport, in a process that shares nothing with the tests."""
+    """Experiments over one transport, by their *numbers*, in a process that shares nothing with the tests."""
 
-    def __init__(self, carrier: str) -> None:
+    def __init__(self, carrier: str, numbers: Iterable[int]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ledger.run", "--over", carrier],
+            [sys.executable, "-m", "ledger.run", *map(str, numbers), "--over", carrier],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(),
         )  # fmt: skip
         self._said = ""
@@ -52,9 +52,14 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[dict[str, Running]]:
-    """Let them run over every transport at once, since they mostly wait."""
-    made = {carrier: Running(carrier) for carrier in CARRIERS}
+def running(request: pytest.FixtureRequest) -> Iterator[dict[str, Running]]:
+    """Let those that are to be tested run over every transport at once, since they mostly wait."""
+    numbers: dict[str, list[int]] = {}
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and item.path == request.path:
+            asked = item.callspec.params
+            numbers.setdefault(asked["carrier"].name, []).append(asked["experiment"].number)
+    made = {name: Running(name, of_carrier) for name, of_carrier in numbers.items()}
     yield made
     for one in made.values():
         one.close()
