@@ -260,6 +260,7 @@ def test_one_way_calls_that_are_given_up_are_said_once(programs: Programs, greet
 
 def test_a_reference_outlives_the_name_of_its_consumer(programs: Programs, greeter: EmbeddedProvider) -> None:
     """Who keeps a reference, a method or only a future needs to keep nothing else."""
+    greeter.script("SayHello", delay="500ms")  # so that the call still runs when the rest is forgotten
     program = """
     import gc
     method = consumer.reference("ahead").SayHello
