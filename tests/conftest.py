@@ -22,7 +22,8 @@ settings.register_profile("plain", settings.get_profile("full"), max_examples=25
 # Appended, so that no folder here hides a module: tests say ``from support.clock import FakeClock``.
 sys.path.append(str(Path(__file__).parent))
 
-from support.sockets import sockets  # noqa: E402 - found by the line above
+from support.order import rank  # noqa: E402 - found by the line above
+from support.sockets import sockets  # noqa: E402
 
 _LEFT_OUT = pytest.StashKey[int]()
 _PATIENCE_S = 10.0
@@ -53,16 +54,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Start no workers where they gain nothing, or where a test needs the machine for itself; else two for each core.
+    """Start no workers where they gain nothing; else two for each core, or one more than cores for what is long.
 
-    A single file would be one worker's, which needs longer to start than most files to run; what is long measures. Two,
-    since tests wait as often as they work, and for a fair share of cores that others keep busy.
+    A single file would be one worker's, which needs longer to start than most files to run. Two, since tests wait as
+    often as they work, and for a fair share of cores that others keep busy; what is long starts programs of its own.
     """
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     is_one_file = len(config.args) == 1 and ".py" in config.args[0]
     cores = len(os.sched_getaffinity(0))
-    return 0 if is_one_file or cores == 1 or config.getoption("--full") else 2 * cores
+    if is_one_file or cores == 1:
+        return 0
+    return cores + 1 if config.getoption("--full") else 2 * cores
 
 
 def _unasked(config: pytest.Config) -> list[str]:
@@ -73,13 +76,14 @@ def _unasked(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(trylast=True)  # the folders have marked theirs by then
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is long, unless it is asked for."""
+    """Leave out what is long, unless it is asked for; begin with what takes longest."""
     unasked = _unasked(config)
     left_out = [item for item in items if any(map(item.get_closest_marker, unasked))]
     if left_out:
         items[:] = [item for item in items if not any(map(item.get_closest_marker, unasked))]
         config.hook.pytest_deselected(items=left_out)
         config.stash[_LEFT_OUT] = len(left_out)
+    items.sort(key=lambda item: rank(item.path))
 
 
 def pytest_collection_finish() -> None:

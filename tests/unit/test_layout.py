@@ -17,6 +17,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from support.order import LONGEST, TESTS
 
 import callahead
 import callahead.config
@@ -345,3 +346,8 @@ def test_the_test_command_of_the_readme_is_the_one_that_ci_runs() -> None:
 
     assert 2 == len(commands)
     assert all(command in ci for command in commands)
+
+
+def test_the_tests_that_begin_first_are_there() -> None:
+    """Whoever gives one of these files another name does so in their list, too."""
+    assert [name for name in LONGEST if not (TESTS / name).is_file()] == []
