@@ -18,6 +18,13 @@ CONTEXT = RpcContext.get_context()
 ASYNC = {"findFoo": {"async": True}}
 
 
+@pytest.fixture(autouse=True)
+def _called_before() -> None:
+    """Make a synchronous call, so that no error tells of a future that a test elsewhere has left in this thread."""
+    with Shop(lambda _: 1) as shop:
+        shop.foo.findFoo(1)
+
+
 class Answer:
     """An answer that can be watched."""
 
