@@ -53,9 +53,14 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def full(session: nox.Session) -> None:
-    """Run all tests and what is long, too: Java providers, which need a JDK and Maven; benchmarks; the manual."""
+    """Run all tests and what is long, too: Java providers, which need a JDK and Maven; benchmarks; the manual.
+
+    The experiments of the ledger are judged by the clock, and so have the machine for themselves.
+    """
     session.install("--editable", ".[full]")
-    session.run("python", "-m", "pytest", "--full", *session.posargs)
+    parts = [session.posargs] if session.posargs else [["--ignore=tests/ledger"], ["-n", "0", "tests/ledger"]]
+    for part in parts:
+        session.run("python", "-m", "pytest", "--full", *part)
 
 
 @nox.session(default=False)
@@ -65,7 +70,7 @@ def estate(session: nox.Session) -> None:
     Each Java provider is restarted five times; "-- --rounds 1" is the short form, as CI runs it.
     """
     session.install("--editable", ".[full]")
-    long = ("--rounds", "5", "-rP", "--override-ini", "faulthandler_timeout=600")
+    long = ("--rounds", "5", "-n", "0", "-rP", "--override-ini", "faulthandler_timeout=600")
     session.run("python", "-m", "pytest", "--full", *long, "tests/estate", *session.posargs)
 
 
@@ -88,11 +93,14 @@ def _run_of_the_ledger(session: nox.Session, module: str, *arguments: str) -> No
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Run the quick tests on the built wheel, in a folder where the sources are not."""
-    session.install("build")
-    built = pathlib.Path(session.create_tmp()) / "dist"
-    shutil.rmtree(built, ignore_errors=True)
-    session.run("python", "-m", "build", "--wheel", "--outdir", str(built), str(ROOT))
+    """Run the quick tests on the built wheel, in a folder where the sources are not.
+
+    The wheel is built from the source distribution, and the tests are those that are in it: both are whole, or this
+    fails. What looks at the sources is left to the session ``sdist``.
+    """
+    unpacked = _unpacked_sdist(session)
+    built = unpacked.parent
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(built), str(unpacked))
     (found,) = built.glob("*.whl")
     session.install(f"callahead[test] @ {found.resolve().as_uri()}", "--force-reinstall", "--no-deps")
     session.install(f"callahead[test] @ {found.resolve().as_uri()}")
@@ -100,27 +108,35 @@ def wheel(session: nox.Session) -> None:
     shutil.rmtree(elsewhere, ignore_errors=True)
     elsewhere.mkdir()
     for part in ("tests", "conf", "benchmarks"):
-        shutil.copytree(
-            ROOT / part, elsewhere / part, ignore=shutil.ignore_patterns("__pycache__", "target", "*.py[co]")
-        )
+        shutil.copytree(unpacked / part, elsewhere / part)
     for part in ("setup.cfg", "README.rst"):
-        shutil.copy(ROOT / part, elsewhere)
+        shutil.copy(unpacked / part, elsewhere)
     session.chdir(elsewhere)
-    session.run("python", "-m", "pytest", "-m", "not source and not slow", "--ignore=tests/interop", *session.posargs)
+    kept = ("--override-ini", f"cache_dir={built.parent / 'cache'}")  # for "-- --last-failed"
+    quick = ("-m", "not source and not slow", "--ignore=tests/interop")
+    session.run("python", "-m", "pytest", *kept, *quick, *session.posargs)
 
 
 @nox.session
 def sdist(session: nox.Session) -> None:
-    """Run the quick unit tests of the source distribution where it was unpacked, as whoever downloads it would."""
+    """Run the quick unit tests of the source distribution where it was unpacked, as whoever downloads it would.
+
+    "-- -m source" runs only those that look at the sources, which the session ``wheel`` cannot; it runs the others.
+    """
+    session.chdir(_unpacked_sdist(session))
+    session.install("--editable", ".[test]")
+    session.run("python", "-m", "pytest", "-m", "not slow", "tests/unit", *session.posargs)
+
+
+def _unpacked_sdist(session: nox.Session) -> pathlib.Path:
+    """Build the source distribution into an empty folder, and give that in which it was unpacked there."""
     session.install("build")
-    built = pathlib.Path(session.create_tmp()) / "sdist"
+    built = pathlib.Path(session.create_tmp()).resolve() / "dist"
     shutil.rmtree(built, ignore_errors=True)
     session.run("python", "-m", "build", "--sdist", "--outdir", str(built), str(ROOT))
     (found,) = built.glob("*.tar.gz")
     shutil.unpack_archive(found, built, filter="data")
-    session.chdir(built / found.name.removesuffix(".tar.gz"))
-    session.install("--editable", ".[test]")
-    session.run("python", "-m", "pytest", "-m", "not slow", "tests/unit", *session.posargs)
+    return built / found.name.removesuffix(".tar.gz")
 
 
 @nox.session
