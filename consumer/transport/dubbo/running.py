@@ -31,6 +31,7 @@ class RunningCalls:
         by_id: The calls that were put and have not ended.
         size: Bytes that their requests hold.
         next_expiry: Monotonic second before which none of them times out.
+        youngest: See `Running` of `Pace`.
     """
 
     def __init__(self, outbox: Outbox[Call], settings: ConnectionSettings, name: str) -> None:
@@ -46,7 +47,11 @@ class RunningCalls:
         self._outbox.clear()
         self.size = 0
         self.next_expiry = NEVER
+        self.youngest = 0.0
         self._next_look = 0.0
+
+    def __len__(self) -> int:
+        return len(self.by_id)
 
     def put(self, call: Call) -> LimitExceeded | None:
         """Queue the frame of *call*, which runs from now on, or make the error of one that has no room."""
@@ -67,6 +72,8 @@ class RunningCalls:
         call = self.by_id.pop(number, None)
         if call is not None:
             self.size -= call.size
+            if (started := call.record.started) > self.youngest:
+                self.youngest = started
         return call
 
     def is_written(self, call: Call) -> bool:

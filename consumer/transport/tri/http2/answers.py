@@ -60,6 +60,8 @@ class StreamedCall(StreamCall):
 
     __slots__ = ("_came", "_ended", "_freed", "_hears", "_put", "queue", "taken", "uploader")
 
+    is_followed = True
+
     _method: AnsweringMethod
     _reader: MessageReader
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from ....call.attempt import Attempt
 from ....call.invocation import Done
@@ -75,6 +75,9 @@ class StreamCall(Call):
         "_message", "_reader", "body", "first", "head", "incoming", "pieces", "session", "was_moved", "was_sent",
         "window",
     )  # fmt: skip
+
+    is_followed: ClassVar[bool] = False
+    """Somebody may wait for each part of its answer."""
 
     _method: StreamedMethod
     frame: Request

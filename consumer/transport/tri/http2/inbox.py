@@ -34,6 +34,7 @@ from ....wire.http2.settings import Limits
 from ....wire.http2.violation import Violation
 from ....wire.http2.window import ReceiveWindow
 from ...tcp.counters import Counters
+from ...tcp.io_thread import NEVER
 from .call import StreamCall
 from .greeting import CONNECTION_WINDOW, STREAM_WINDOW
 from .head import ResponseHead
@@ -164,6 +165,8 @@ class Inbox:
             self._streams.end(call, NO_ERROR)
             call.on_end(None, self._callbacks)
         else:
+            if call.is_followed:
+                self._streams.youngest = NEVER
             self.open_window(call, size)
 
     def _drop(self, cost: int, *, ended: bool) -> None:

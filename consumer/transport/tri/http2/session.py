@@ -24,6 +24,7 @@ from ...tcp.leading import Leading
 from ...tcp.loss import being_made, broken, closed, not_connected, wordless
 from ...tcp.outbox import Outbox
 from ...tcp.ownership import Ownership
+from ...tcp.pace import Pace
 from ...tcp.poller import READ, WRITE
 from ...tcp.stream import Stream
 from ...trouble import Trouble
@@ -118,6 +119,7 @@ class Session:
             send=self._send, give_up=self._give_up, adopt=self._adopt, rest=self._settle,
         )  # fmt: skip
         self.lead = self._leading.lead
+        self._pace = Pace(self._owner, self._stream, streams, thread, self._settle, _READ_BYTES)
         self._is_tls = False
         self._is_flushing = False
         self._drains = False
@@ -276,7 +278,7 @@ class Session:
             if events & WRITE:
                 self._stream.write()
             if events & READ:
-                self._stream.read(_READ_BYTES)
+                self._pace.read()
             self._settle()
         finally:
             self._owner.leave()
@@ -293,6 +295,7 @@ class Session:
         if not self._owner.enter(self._tick_now, None):
             return NEVER
         try:
+            self._pace.catch_up()
             expiry = self.streams.expire(now, self._why_waiting())
             sign = self._look_for_life(now)
             self._settle()

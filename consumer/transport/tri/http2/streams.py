@@ -86,6 +86,7 @@ class Streams:
         resets: Streams that this side has ended, of which more may come until the peer hears of that.
         is_open: Streams may be opened: the peer has said what it allows, and is not about to go.
         next_expiry: Monotonic second before which none of the calls times out.
+        youngest: See `Running` of `Pace`.
     """
 
     def __init__(self, outbox: Outbox[Any], room: Room, name: str) -> None:
@@ -105,6 +106,7 @@ class Streams:
         self.is_open = False
         self.next_expiry = NEVER
         self._next_look = 0.0
+        self.youngest = 0.0
 
     def __len__(self) -> int:
         return len(self.by_id) + len(self.waiting)
@@ -206,6 +208,7 @@ class Streams:
         assert body is not None
         assert pieces is not None
         self._stop_sending(stream)
+        self.youngest = NEVER  # it may have to wait for the peer's leave
         while not (ended := self._send_piece(call, body, pieces)):
             if ended is None:
                 self._pause(call, body, pieces)
@@ -317,8 +320,13 @@ class Streams:
         """Let the call on *stream* run no more; None where there is none."""
         call = self.by_id.pop(stream, None)
         if call is not None:
-            self.size -= call.size
+            self._count_out(call)
         return call
+
+    def _count_out(self, call: StreamCall) -> None:
+        self.size -= call.size
+        if (started := call.record.started) > self.youngest:
+            self.youngest = started
 
     def _leave_queue(self, call: StreamCall) -> None:
         """Let *call*, which waits for a stream, wait no more."""
@@ -328,7 +336,7 @@ class Streams:
     def end(self, call: StreamCall, code: int) -> None:
         """Let *call* run no more; where it has not sent all, or *code* is not 0, the peer hears that by *code*."""
         if self.by_id.pop(call.id, None) is not None:
-            self.size -= call.size
+            self._count_out(call)
             if (call.pieces is not None and self._stop_sending(call.id)) or code:
                 self.abandon(call, code)
 
