@@ -179,8 +179,8 @@ class Connection:
         if refusal is not None:
             call.fail(refusal)
             return
-        if call.expires < calls.next_expiry:
-            self._thread.tick_at(self, calls.expect(call.expires))
+        if call.expires < calls.expiry.next:
+            self._thread.tick_at(self, calls.expiry.expect(call.expires))
         if self.state is State.IDLE:
             self.state = State.DIALLING
             self._connecting.begin()
@@ -227,8 +227,8 @@ class Connection:
         if not self._owner.enter(self._adopt, call):
             return
         if not call.ended:
-            calls = self._calls
-            self._thread.tick_at(self, calls.expect(min(call.expires, calls.next_expiry)))
+            expiry = self._calls.expiry
+            self._thread.tick_at(self, expiry.expect(min(call.expires, expiry.next)))
         if self._outbox.count:
             self._flush_soon()
         self._owner.leave()

@@ -149,34 +149,49 @@ class Stream(Generic[WatchedT]):
             outbox.advance(taken)
         return number
 
-    def read(self, most: int) -> None:
-        """Read up to *most* bytes, and all that TLS holds ready."""
+    def read(self, most: int) -> int:
+        """Read up to *most* bytes, and all that TLS holds ready; returns how many came."""
+        came = 0
         while (opened := self._socket) is not None:
             try:
                 data = opened.recv(most)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                return
+                break
             except OSError as error:
                 complaint = why_refused(error) if self.is_new else None
                 if complaint is not None:
                     self._turned_away(complaint)
                 else:
                     self._lost(f"reading failed: {error.strerror or error}")
-                return
+                break
             if not data:
                 self._lost("the provider closed it")
-                return
+                break
+            came += len(data)
             self.last_read = self._clock()
             if self.is_new:
                 self.is_new = False
                 complaint = self._complaint(data)
                 if complaint is not None:
                     self._turned_away(complaint)
-                    return
+                    break
             self._received(data)
             # TLS may hold decrypted bytes that the poller does not see.
             if not (self._is_tls and isinstance(opened, ssl.SSLSocket) and opened.pending()):
-                return
+                break
+        return came
+
+    def read_all(self, most: int) -> bool:
+        """Read what has come, *most* bytes of it or a little more; returns whether that was all.
+
+        TLS gives out one record at a time, however many there are.
+        """
+        left = most
+        while left > 0 and (came := self.read(most)):
+            left -= came
+            if not self._is_tls:
+                break
+        return left > 0
 
     def watch(self, events: int) -> None:
         """Let the I/O thread wait for *events*; see `Poller.watch`."""

@@ -148,6 +148,8 @@ class Inbox:
             self._fail(call, _wrong("trailers that are not the end of an answer"), PROTOCOL_ERROR)
         elif (error := call.on_head(head)) is not None:
             self._fail(call, error, CANCEL)
+        else:
+            self._note_part(call)
 
     def _take_data(self, stream: int, data: bytes, size: int, ended: bool) -> None:
         self._open_connection(size)
@@ -165,9 +167,13 @@ class Inbox:
             self._streams.end(call, NO_ERROR)
             call.on_end(None, self._callbacks)
         else:
-            if call.is_followed:
-                self._streams.youngest = NEVER
+            self._note_part(call)
             self.open_window(call, size)
+
+    def _note_part(self, call: StreamCall) -> None:
+        """Note that a part of an answer has come, for which somebody may wait."""
+        if call.is_followed:
+            self._streams.youngest = NEVER
 
     def _drop(self, cost: int, *, ended: bool) -> None:
         """Count what comes on a stream that is over, as it may until the peer hears that this side has ended it."""

@@ -143,13 +143,13 @@ class Session:
             if self.state in (State.LEAVING, State.ENDED):
                 self._thread.post(self._give_back, calls)
                 return
-            streams = self.streams
+            streams, expiry = self.streams, self.streams.expiry
             for call in calls:
                 call.session = self
                 if (refusal := streams.put(call)) is not None:
                     call.fail(refusal)
-                elif call.expires < streams.next_expiry:
-                    self._thread.tick_at(self, streams.expect(call.expires))
+                elif call.expires < expiry.next:
+                    self._thread.tick_at(self, expiry.expect(call.expires))
             self._settle()
         finally:
             self._owner.leave()
@@ -178,8 +178,8 @@ class Session:
 
     def _adopt_now(self, call: StreamCall) -> None:
         if not call.ended:
-            streams = self.streams
-            self._thread.tick_at(self, streams.expect(min(call.expires, streams.next_expiry)))
+            expiry = self.streams.expiry
+            self._thread.tick_at(self, expiry.expect(min(call.expires, expiry.next)))
         self._settle()
 
     def give_up(self, given: tuple[StreamCall, BaseException]) -> None:

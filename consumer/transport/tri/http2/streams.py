@@ -30,13 +30,11 @@ from ....wire.http2.grpc import PREFIX_BYTES
 from ....wire.http2.settings import PeerSettings
 from ....wire.http2.violation import Violation
 from ...request_limit import Room
+from ...tcp.expiry import Expiry
 from ...tcp.io_thread import NEVER
 from ...tcp.outbox import Outbox
 from ...trouble import Trouble
 from .call import StreamCall
-
-_LOOK_S: Final = 2e-6
-"""As `RunningCalls` of dubbo has it: so looking for expired calls takes a twentieth of the time at most."""
 
 _PIECE_BYTES: Final = 256 * 1024
 
@@ -85,8 +83,8 @@ class Streams:
         sent: Frames that a peer may answer by a word of its own.
         resets: Streams that this side has ended, of which more may come until the peer hears of that.
         is_open: Streams may be opened: the peer has said what it allows, and is not about to go.
-        next_expiry: Monotonic second before which none of the calls times out.
-        youngest: See `Running` of `Pace`.
+        expiry: When to look for calls whose time is over.
+        youngest: See `Answered`.
     """
 
     def __init__(self, outbox: Outbox[Any], room: Room, name: str) -> None:
@@ -104,8 +102,7 @@ class Streams:
         self.opened = -1
         self.sent = self.resets = 0
         self.is_open = False
-        self.next_expiry = NEVER
-        self._next_look = 0.0
+        self.expiry = Expiry()
         self.youngest = 0.0
 
     def __len__(self) -> int:
@@ -208,7 +205,6 @@ class Streams:
         assert body is not None
         assert pieces is not None
         self._stop_sending(stream)
-        self.youngest = NEVER  # it may have to wait for the peer's leave
         while not (ended := self._send_piece(call, body, pieces)):
             if ended is None:
                 self._pause(call, body, pieces)
@@ -223,6 +219,8 @@ class Streams:
 
     def _pause(self, call: StreamCall, body: Body, pieces: Pieces) -> None:
         """Let *call* wait, and tell it where it has to be fed before it goes on."""
+        if body.size:
+            self.youngest = NEVER  # the peer may let it on at any moment
         if body.size and self._window_of(call) > 0:  # it goes to the end, so that all have their turn
             self.sending[call.id] = call
         else:
@@ -320,13 +318,8 @@ class Streams:
         """Let the call on *stream* run no more; None where there is none."""
         call = self.by_id.pop(stream, None)
         if call is not None:
-            self._count_out(call)
+            self.size -= call.size
         return call
-
-    def _count_out(self, call: StreamCall) -> None:
-        self.size -= call.size
-        if (started := call.record.started) > self.youngest:
-            self.youngest = started
 
     def _leave_queue(self, call: StreamCall) -> None:
         """Let *call*, which waits for a stream, wait no more."""
@@ -336,7 +329,9 @@ class Streams:
     def end(self, call: StreamCall, code: int) -> None:
         """Let *call* run no more; where it has not sent all, or *code* is not 0, the peer hears that by *code*."""
         if self.by_id.pop(call.id, None) is not None:
-            self._count_out(call)
+            self.size -= call.size
+            if (started := call.record.started) > self.youngest:
+                self.youngest = started
             if (call.pieces is not None and self._stop_sending(call.id)) or code:
                 self.abandon(call, code)
 
@@ -395,20 +390,14 @@ class Streams:
         """End *call* as cancelled; False where it has ended."""
         return self.give_up(call, CancelledError())
 
-    def expect(self, expires: float) -> float:
-        """Note that the first call times out at *expires*, and return when to look."""
-        self.next_expiry = expires
-        return max(expires, self._next_look)
-
     def expire(self, now: float, why: Trouble) -> float:
         """End what is due, and return when to look again; *why* is told to those that wait for a stream."""
-        if self.next_expiry <= now and self._next_look <= now:
+        expiry = self.expiry
+        if expiry.due <= now:
             for call in [call for call in (*self.by_id.values(), *self.waiting) if call.expires <= now]:
                 self._expire(call, why)
-            running = (*self.by_id.values(), *self.waiting)
-            self.next_expiry = min((call.expires for call in running), default=NEVER)
-            self._next_look = now + len(running) * _LOOK_S
-        return max(self.next_expiry, self._next_look)
+            expiry.looked(now, (*self.by_id.values(), *self.waiting))
+        return expiry.due
 
     def _expire(self, call: StreamCall, why: Trouble) -> None:
         if call in self.waiting:
@@ -451,6 +440,6 @@ class Streams:
         self.sending.clear()
         self._paused.clear()
         self._outbox.clear()
+        self.expiry.clear()
         self.size = 0
         self.is_open = False
-        self.next_expiry = NEVER
