@@ -7,7 +7,7 @@ import select
 import time
 from collections.abc import Sequence
 
-LONGEST_S = 200e-6
+LONGEST_S = 100e-6
 _FEWEST_SKIPPED = 4
 _MOST_SKIPPED = 1024
 
