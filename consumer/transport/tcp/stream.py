@@ -150,7 +150,7 @@ class Stream(Generic[WatchedT]):
         return number
 
     def read(self, most: int) -> int:
-        """Read up to *most* bytes, and all that TLS holds ready; returns how many came."""
+        """Read up to *most* bytes, and all that TLS holds ready; returns how many came; *most* is 16 KiB at least."""
         came = 0
         while (opened := self._socket) is not None:
             try:
@@ -176,13 +176,13 @@ class Stream(Generic[WatchedT]):
                     self._turned_away(complaint)
                     break
             self._received(data)
-            # TLS may hold decrypted bytes that the poller does not see.
-            if not (self._is_tls and isinstance(opened, ssl.SSLSocket) and opened.pending()):
+            # Of a record, which has 16 KiB at most, TLS holds what was not asked for, and the poller does not see that.
+            if not self._is_tls or len(data) < most:
                 break
         return came
 
     def read_all(self, most: int) -> bool:
-        """Read what has come, *most* bytes of it or a little more; returns whether that was all.
+        """Read what has come, *most* bytes of it or a little more; returns whether that was all; see `read`.
 
         TLS gives out one record at a time, however many there are.
         """

@@ -27,7 +27,7 @@ MS = 0.001
 LONG = 0.1
 """Seconds that a call takes which may wait for 4 ms."""
 
-_MOST = 4096
+_MOST = 16_384
 
 
 class Waiting:

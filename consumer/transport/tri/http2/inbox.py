@@ -207,7 +207,7 @@ class Inbox:
     def _take_other(self, event: Any) -> None:
         kind = type(event)
         if kind is WindowUpdate:
-            overrun = self._streams.allow(event.stream, event.increment)
+            overrun = self._streams.allow(*event)
             if overrun is not None:
                 self._fail(overrun, _wrong("it allows a stream more than there can be"), FLOW_CONTROL_ERROR)
         elif kind is Ping:
