@@ -97,7 +97,7 @@ class Leading(Generic[LedT]):
             False where this cannot be, and nothing was done.
         """
         owner = self._owner
-        if self._running or not owner.is_ready or not owner.take():
+        if not owner.is_ready or not owner.take():
             return False
         try:
             if self._running or self._outbox.count or not owner.is_ready or owner.deferred:

@@ -150,7 +150,7 @@ class Stream(Generic[WatchedT]):
         return number
 
     def read(self, most: int) -> None:
-        """Read up to *most* bytes, and all that TLS holds ready."""
+        """Read up to *most* bytes, and all that TLS holds ready; *most* is 16 KiB at least."""
         while (opened := self._socket) is not None:
             try:
                 data = opened.recv(most)
@@ -174,8 +174,8 @@ class Stream(Generic[WatchedT]):
                     self._turned_away(complaint)
                     return
             self._received(data)
-            # TLS may hold decrypted bytes that the poller does not see.
-            if not (self._is_tls and isinstance(opened, ssl.SSLSocket) and opened.pending()):
+            # Of a record, which has 16 KiB at most, TLS holds what was not asked for, and the poller does not see that.
+            if not self._is_tls or len(data) < most:
                 return
 
     def watch(self, events: int) -> None:

@@ -333,13 +333,9 @@ class Streams:
         """Let the call on *stream* run no more; None where there is none."""
         call = self.by_id.pop(stream, None)
         if call is not None:
-            self._count_out(call)
+            self.size -= call.size
+            self.youngest = max(self.youngest, call.record.started)
         return call
-
-    def _count_out(self, call: StreamCall) -> None:
-        self.size -= call.size
-        if (started := call.record.started) > self.youngest:
-            self.youngest = started
 
     def _leave_queue(self, call: StreamCall) -> None:
         """Let *call*, which waits for a stream, wait no more."""
@@ -349,7 +345,9 @@ class Streams:
     def end(self, call: StreamCall, code: int) -> None:
         """Let *call* run no more; where it has not sent all, or *code* is not 0, the peer hears that by *code*."""
         if self.by_id.pop(call.id, None) is not None:
-            self._count_out(call)
+            self.size -= call.size
+            if (started := call.record.started) > self.youngest:
+                self.youngest = started
             if (call.pieces is not None and self._stop_sending(call.id)) or code:
                 self.abandon(call, code)
 
