@@ -77,12 +77,12 @@ class Made(UnaryCall):
 class Fed(UploadCall):
     """A call whose requests a test feeds, or a thread does where there are any, and that keeps its outcomes."""
 
-    __slots__ = ("outcomes", "uploader")
+    __slots__ = ("attempt", "outcomes", "uploader")
 
     def __init__(
         self, requests: Iterable[bytes] = (), *, packs: str = "", on_sent: Callable[[], object] | None = None
     ) -> None:
-        attempt = attempt_of(POLICY, on_sent=on_sent)
+        self.attempt = attempt = attempt_of(POLICY, on_sent=on_sent)
         attempt.timeout, attempt.ends = 1.0, 100.0
         self.outcomes: list[Outcome] = []
         self.uploader = Uploader(Requests(requests, lambda args, _: args[0]), self.outcomes.append)
