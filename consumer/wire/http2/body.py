@@ -48,16 +48,13 @@ class Body:
             taken.append(part)
             left -= len(part)
         if self._copy is not None:
-            self._keep(self._copy, taken, count)
+            self.copied += count
+            if self.copied <= self._most:
+                for part in taken:
+                    self._copy += part
+            else:
+                self.let_go()
         return taken
-
-    def _keep(self, copy: bytearray, taken: list[memoryview], count: int) -> None:
-        if self.copied + count > self._most:
-            self.let_go()
-            return
-        self.copied += count
-        for part in taken:
-            copy += part
 
     def let_go(self) -> None:
         """Keep none of what was taken, now or later."""

@@ -92,6 +92,7 @@ class Streams:
     def __init__(self, outbox: Outbox[Any], room: Room, name: str) -> None:
         self._outbox = outbox
         self._room = room
+        self._copies = room.copies
         self._name = name
         self.by_id: dict[int, StreamCall] = {}
         self.waiting: OrderedDict[StreamCall, None] = OrderedDict()  # whose first costs the same however many have gone
@@ -264,7 +265,7 @@ class Streams:
         """Count *more* bytes, or less, that *call* keeps to send them again, where all that is held leaves room."""
         call.size += more
         self.size += more
-        if more > 0 and self.size > self._room.copies:
+        if more > 0 and self.size > self._copies:
             self.let_go(call)
 
     def let_go(self, call: StreamCall) -> None:
