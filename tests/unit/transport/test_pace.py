@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 from collections import deque
@@ -117,9 +118,11 @@ class Line:
             self.on_ready(READ)
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, and what is due happen."""
+        """Let time pass, and what is due happen; who waits for bytes reads what a look has left."""
         self.clock.advance(seconds)
         self.thread.tick(self.clock.now)
+        while (self.watched or 0) & READ and select.select([self.near], (), (), 0)[0]:
+            self.on_ready(READ)
 
     def serve(self, age: float, answers: int, every: float = 0.2 * MS) -> None:
         """Let the provider give so many answers, one by one, to calls that took *age* seconds."""

@@ -146,10 +146,13 @@ class Inbox:
             call.on_end(head, self._callbacks)
         elif call.head is not None:
             self._fail(call, _wrong("trailers that are not the end of an answer"), PROTOCOL_ERROR)
-        elif (error := call.on_head(head)) is not None:
-            self._fail(call, error, CANCEL)
         else:
-            self._note_part(call)
+            if call.body is not None:
+                self._streams.let_go(call)
+            if (error := call.on_head(head)) is not None:
+                self._fail(call, error, CANCEL)
+            else:
+                self._note_part(call)
 
     def _take_data(self, stream: int, data: bytes, size: int, ended: bool) -> None:
         self._open_connection(size)

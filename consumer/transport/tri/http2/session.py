@@ -137,7 +137,7 @@ class Session:
 
     def accept(self, calls: list[StreamCall]) -> None:
         """Let *calls* run here; on the I/O thread. Those that come too late are given back."""
-        if not self._owner.enter(self.accept, calls):
+        if not self._owner.enter(self._accept_late, calls):
             return
         try:
             if self.state in (State.LEAVING, State.ENDED):
@@ -153,6 +153,13 @@ class Session:
             self._settle()
         finally:
             self._owner.leave()
+
+    def _accept_late(self, calls: list[StreamCall]) -> None:
+        """Accept those of *calls* that were not given up while another thread had the session."""
+        for call in calls:
+            if call.is_cancelled:
+                call.be_cancelled()
+        self.accept([call for call in calls if not call.ended])
 
     def _give_back(self, calls: list[StreamCall]) -> None:
         self._hears.leaves(self, calls)

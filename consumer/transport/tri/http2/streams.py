@@ -90,6 +90,7 @@ class Streams:
     def __init__(self, outbox: Outbox[Any], room: Room, name: str) -> None:
         self._outbox = outbox
         self._room = room
+        self._copies = room.copies
         self._name = name
         self.by_id: dict[int, StreamCall] = {}
         self.waiting: OrderedDict[StreamCall, None] = OrderedDict()  # whose first costs the same however many have gone
@@ -235,7 +236,7 @@ class Streams:
     def _send_piece(self, call: StreamCall, body: Body, pieces: Pieces) -> bool | None:
         """Queue up to 256 KiB; returns whether that was the end, and None where nothing may be sent now."""
         frames: list[bytes | memoryview] = []
-        taken, ends = 0, False
+        taken, ends, copied = 0, False, body.copied
         most = 0 if self._is_full else self.peer.frame
         while taken < _PIECE_BYTES and not ends:
             left = body.size
@@ -254,7 +255,20 @@ class Streams:
         while pieces and pieces[0][0] <= self._outbox.begun:  # which can no more be taken back
             pieces.popleft()
         pieces.append((self._outbox.put(b"".join(frames)), taken))
+        if body.copied != copied:
+            self._count_copy(call, body.copied - copied)
         return ends
+
+    def _count_copy(self, call: StreamCall, more: int) -> None:
+        """Count *more* bytes, or less, that *call* keeps to send them again, where all that is held leaves room."""
+        call.size += more
+        self.size += more
+        if more > 0 and self.size > self._copies:
+            self.let_go(call)
+
+    def let_go(self, call: StreamCall) -> None:
+        """Let *call* keep nothing to send it again."""
+        self.size -= call.let_go()
 
     @property
     def _is_full(self) -> bool:
@@ -413,6 +427,7 @@ class Streams:
         left = list(takewhile(lambda call: call.id > last, highest))[::-1]
         for call in left:
             self.forget(call)
+        self._outbox.ignore(frozenset(left))
         waiting = list(self.waiting)
         self.waiting.clear()
         self.size -= sum(call.size for call in waiting)
