@@ -62,21 +62,25 @@ def compare_calls(
     calls: int,
     rounds: int,
 ) -> dict[str, list[Row]]:
-    """Compare peers by each way of calling.
+    """Compare peers by each way of calling; see `ways`."""
+    return {name: compare(part, calls, rounds) for name, part in ways(waits, begins, in_flight).items()}
+
+
+def ways(
+    waits: Mapping[str, Callable[[], Any]], begins: Mapping[str, Callable[[], Future]], in_flight: int
+) -> dict[str, dict[str, Loop]]:
+    """Make the loops of each way of calling, by peer.
 
     Args:
         waits: What makes one call and waits for its answer, by peer.
         begins: What begins one call, by peer.
         in_flight: How many are in flight at once.
-        calls: Calls of each in each round.
-        rounds: How often.
     """
-    loops = {
+    return {
         "one at a time": {name: one_by_one(call) for name, call in waits.items()},
         f"{in_flight} in flight": {name: windowed(begin, in_flight) for name, begin in begins.items()},
         f"{in_flight} in flight, by callback": {name: by_callback(begin, in_flight) for name, begin in begins.items()},
     }
-    return {name: compare(part, calls, rounds) for name, part in loops.items()}
 
 
 def ratios(samples: Mapping[str, Sequence[Sample]]) -> list[Row]:

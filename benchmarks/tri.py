@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any, NamedTuple
 
 import grpc
 
 from callahead.consumer import Consumer
 
+from .bare_tri import BareClient
 from .echo_server import ECHO, REPEAT, TRACED
-from .loops import Loop, windowed
-from .measure import Row, compare, compare_calls
+from .loops import Loop, one_by_one, windowed
+from .measure import Row, compare, ways
 from .report import RATIOS, Report
 from .servers import Tls, certificate, grpc_echo, grpc_go_echo
 
@@ -47,12 +48,13 @@ def configuration(port: int, carrier: str = "grpcio", tls: Tls | None = None, **
 
 
 class Peers(NamedTuple):
-    """The clients that are compared, each with the methods of `EchoStub`."""
+    """The clients that are compared, each but the bare one with the methods of `EchoStub`."""
 
     http2: Any
     grpcio: Any
     raw: EchoStub
     channel: EchoStub
+    bare: BareClient
 
 
 def run(calls: int, rounds: int, in_flight: int, streams: int, server: str, *, tls: bool) -> Report:
@@ -75,7 +77,8 @@ def _peers(stack: ExitStack, server: str, tls: Tls | None) -> Peers:
     consumers = [stack.enter_context(Consumer(configuration(port, one, tls))) for one in ("http2", "grpcio")]
     http2, grpcio = (consumer.reference("echo") for consumer in consumers)
     raw = EchoStub(stack.enter_context(_channel(f"127.0.0.1:{port}", tls)))
-    return Peers(http2, grpcio, raw, EchoStub(consumers[0].channel("echo")))
+    bare = stack.enter_context(closing(BareClient(port, ECHO, _ARGUMENT, tls)))
+    return Peers(http2, grpcio, raw, EchoStub(consumers[0].channel("echo")), bare)
 
 
 def _channel(target: str, tls: Tls | None) -> grpc.Channel:
@@ -85,7 +88,7 @@ def _channel(target: str, tls: Tls | None) -> grpc.Channel:
 
 
 def _unary(peers: Peers, in_flight: int, calls: int, rounds: int) -> dict[str, list[Row]]:
-    http2, grpcio, raw, channel = peers
+    http2, grpcio, raw, channel, bare = peers
     waits: dict[str, Callable[[], Any]] = {
         "callahead http2": lambda: http2.echo(_ARGUMENT),
         "callahead grpcio": lambda: grpcio.echo(_ARGUMENT),
@@ -98,7 +101,10 @@ def _unary(peers: Peers, in_flight: int, calls: int, rounds: int) -> dict[str, l
         "grpcio .future()": lambda: raw.echo.future(_ARGUMENT, timeout=30),
         "callahead channel": lambda: channel.echo.future(_ARGUMENT),
     }
-    return compare_calls(waits, begins, in_flight, calls, rounds)
+    loops = ways(waits, begins, in_flight)
+    for name, loop in zip(loops, (one_by_one(bare.call), bare.windowed(in_flight)), strict=False):
+        loops[name]["bare socket"] = loop
+    return {name: compare(part, calls, rounds) for name, part in loops.items()}
 
 
 def _traced(peers: Peers, in_flight: int) -> Mapping[str, Loop]:

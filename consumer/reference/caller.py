@@ -34,7 +34,7 @@ from ..call.future import InvocationFuture
 from ..call.invocation import NO_ATTACHMENTS, CallRecord, Invocation, Outcome, Stage
 from ..cluster.api import Cluster, Counting
 from ..interceptor.metrics import CallMetrics, MethodCounts
-from ..runtime.loops import runs_loop
+from ..runtime.loops import running_loop
 from ..transport.api import MethodTransport
 from .ending import DropEnding, Ending, FutureEnding, Runtime, WrittenEnding
 from .given_up import closed_error
@@ -224,7 +224,7 @@ class Caller:
         record = invocation.record
         if view:
             record.view = view
-        if runs_loop():
+        if running_loop() is not None:
             warn_of_loop(record)
         record.thread = threading.get_ident()
         binding = self.binding

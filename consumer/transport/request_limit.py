@@ -34,6 +34,11 @@ class Room:
     requests: int
     size: int
 
+    @property
+    def copies(self) -> int:
+        """By bytes, with what is held only in case that it has to be sent again: requests need the rest."""
+        return self.size // 2
+
     @classmethod
     def of(cls, policy: ReferencePolicy) -> Room:
         """Take what *policy* allows."""

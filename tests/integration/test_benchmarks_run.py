@@ -147,12 +147,13 @@ def test_costs_compare_the_chain_with_the_bare_transport(compiler: None) -> None
 @pytest.mark.parametrize("server", ["python", "go"])
 @pytest.mark.parametrize("tls", [[], ["--tls"]], ids=["plain", "tls"])
 def test_tri_is_compared_with_raw_grpcio(go: None, server: str, tls: list[str]) -> None:
-    """The chain over both carriers, a stub on its channel and grpcio itself are asked in each way."""
+    """The chain over both carriers, a stub on its channel, grpcio itself and a bare socket are asked in each way."""
     found = report("tri", "--calls", "50", "--in-flight", "10", "--streams", "5", "--server", server, *tls)
 
     parts = found["parts"]
     names = ["callahead http2", "callahead grpcio", "grpcio blocking", "callahead channel"]
-    assert variants(parts["one at a time"]) == names
+    assert variants(parts["one at a time"]) == [*names, "bare socket"]
+    assert variants(parts["10 in flight"]) == [*names[:2], "grpcio .future()", names[3], "bare socket"]
     assert variants(parts["10 in flight, each with a trailer of its own"]) == ["callahead http2", "grpcio .future()"]
     assert variants(parts["5 streams of 100 messages, for each message"]) == [*names[:2], "grpcio"]
     assert len(parts) == 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from callahead.config.policy import MethodPolicy
@@ -11,6 +12,8 @@ from callahead.consumer.errors import LimitExceeded, RpcError, TransportError
 from callahead.consumer.transport.tri.http2.call import UnaryCall
 from callahead.consumer.transport.tri.http2.head import ResponseHead
 from callahead.consumer.transport.tri.http2.request import Request, prefix_of
+from callahead.consumer.transport.tri.http2.upload import UploadCall, Uploader
+from callahead.consumer.transport.tri.requests import Requests
 from callahead.consumer.transport.trouble import Trouble
 from callahead.consumer.wire.http2.grpc import Message
 
@@ -69,3 +72,18 @@ class Made(UnaryCall):
         """How it has failed; it must have ended once."""
         [outcome] = self.outcomes
         return outcome.error
+
+
+class Fed(UploadCall):
+    """A call whose requests a test feeds, or a thread does where there are any, and that keeps its outcomes."""
+
+    __slots__ = ("attempt", "outcomes", "uploader")
+
+    def __init__(
+        self, requests: Iterable[bytes] = (), *, packs: str = "", on_sent: Callable[[], object] | None = None
+    ) -> None:
+        self.attempt = attempt = attempt_of(POLICY, on_sent=on_sent)
+        attempt.timeout, attempt.ends = 1.0, 100.0
+        self.outcomes: list[Outcome] = []
+        self.uploader = Uploader(Requests(requests, lambda args, _: args[0]), self.outcomes.append)
+        super().__init__(Request(b"\x83", 50, b"", b"", packs), self.uploader, attempt, AnyMethod())

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from support.http2_frames import message
 
 from callahead.consumer.wire.http2 import frames
+from callahead.consumer.wire.http2.body import Body
 from callahead.consumer.wire.http2.grpc import BadMessage, Message, MessageReader, MessageTooLarge
 from callahead.consumer.wire.http2.settings import UNLIMITED, PeerSettings
 from callahead.consumer.wire.http2.violation import Violation
@@ -157,3 +158,54 @@ def test_a_large_message_in_many_pieces_takes_linear_work() -> None:
         got = reader.feed(whole[at : at + 4096])
         assert len(reader._parts) == (at // 4096 + 1 if not got else 0)
     assert got == [Message(False, bytes(1 << 22))]
+
+
+def taken(body: Body, count: int) -> bytes:
+    return b"".join(body.take(count))
+
+
+@given(st.lists(st.binary(max_size=30), max_size=8), st.lists(st.integers(0, 40), max_size=6))
+def test_a_body_is_taken_again_from_its_first_byte(parts: list[bytes], counts: list[int]) -> None:
+    """However it was put and taken before, and twice over."""
+    body = Body(1000)
+    for part in parts:
+        body.put(part)
+    for _ in range(2):
+        for count in counts:
+            taken(body, min(count, body.size))
+        assert body.rewind()
+        assert (body.size, body.copied) == (sum(map(len, parts)), 0)
+    assert taken(body, body.size) == b"".join(parts)
+
+
+def test_what_is_put_behind_a_body_that_was_taken_again_follows_it() -> None:
+    """In order, and the next time, too."""
+    body = Body(10)
+    body.put(b"abc")
+    for more in (b"def", b"ghi"):
+        taken(body, body.size)
+        assert body.rewind()
+        body.put(more)
+    assert taken(body, body.size) == b"abcdefghi"
+
+
+def test_a_body_keeps_so_much_of_what_was_taken_and_no_more() -> None:
+    """What is left counts for nothing; one byte too many, and nothing is kept from then on."""
+    body = Body(10)
+    body.put(b"x" * 100)
+    taken(body, 10)
+    assert (body.copied, body.size) == (10, 90)
+    taken(body, 1)
+    assert body.copied == 0
+    taken(body, 1)
+    assert (body.rewind(), body.copied, body.size) == (False, 0, 88)
+
+
+def test_a_body_of_which_nothing_is_kept() -> None:
+    """From the beginning, or once it was let go of."""
+    given_up = Body(10)
+    given_up.let_go()
+    for body in (Body(), given_up):
+        body.put(b"abc")
+        taken(body, 2)
+        assert (body.rewind(), body.copied, body.size) == (False, 0, 1)

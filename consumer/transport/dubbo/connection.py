@@ -28,6 +28,7 @@ from ..tcp.leading import Leading
 from ..tcp.loss import being_made, broken, closed, not_connected, wordless
 from ..tcp.outbox import Outbox
 from ..tcp.ownership import Ownership
+from ..tcp.pace import Pace
 from ..tcp.poller import READ, WRITE
 from ..tcp.posted import Posted
 from ..tcp.redial import Redial
@@ -106,6 +107,7 @@ class Connection:
             self._owner, self._stream, self._outbox, calls.by_id, thread, clock,
             send=self._send, give_up=calls.give_up, adopt=self._adopt,
         )  # fmt: skip
+        self._pace = Pace(self._owner, self._stream, calls, thread, self._close_if_drained, _READ_BYTES)
         self._connecting = Connecting(
             destination, settings.connect_timeout, thread, clock, random,
             opened=self._opened, failed=self._not_opened,
@@ -177,8 +179,8 @@ class Connection:
         if refusal is not None:
             call.fail(refusal)
             return
-        if call.expires < calls.next_expiry:
-            self._thread.tick_at(self, calls.expect(call.expires))
+        if call.expires < calls.expiry.next:
+            self._thread.tick_at(self, calls.expiry.expect(call.expires))
         if self.state is State.IDLE:
             self.state = State.DIALLING
             self._connecting.begin()
@@ -225,8 +227,8 @@ class Connection:
         if not self._owner.enter(self._adopt, call):
             return
         if not call.ended:
-            calls = self._calls
-            self._thread.tick_at(self, calls.expect(min(call.expires, calls.next_expiry)))
+            expiry = self._calls.expiry
+            self._thread.tick_at(self, expiry.expect(min(call.expires, expiry.next)))
         if self._outbox.count:
             self._flush_soon()
         self._owner.leave()
@@ -241,7 +243,7 @@ class Connection:
             if events & WRITE:
                 self._stream.write()
             if events & READ:
-                self._stream.read(_READ_BYTES)
+                self._pace.read()
             self._close_if_drained()
         finally:
             self._owner.leave()
@@ -270,6 +272,7 @@ class Connection:
         if not self._owner.enter(self._tick_now, None):
             return NEVER
         try:
+            self._pace.catch_up()
             is_open = self.state is State.OPEN
             expiry = self._calls.expire(
                 now, _NO_TROUBLE if is_open else being_made(self.state.value, self._connecting.stage)

@@ -86,6 +86,8 @@ class Inbox:
                     self._counters.unknown_answers += 1
                     continue
                 calls.size -= call.size  # as `RunningCalls.take` does, without a function for each answer
+                if (started := call.record.started) > calls.youngest:
+                    calls.youngest = started
                 if len(body) <= LARGE_BYTES:
                     call.answer(status, body, self)
                 else:

@@ -6,17 +6,10 @@ from collections.abc import Callable
 
 from ...errors import LimitExceeded, RpcError
 from ..tcp.call import Call
-from ..tcp.io_thread import NEVER
+from ..tcp.expiry import Expiry
 from ..tcp.outbox import Outbox
 from ..trouble import Trouble
 from .settings import ConnectionSettings
-
-_LOOK_S = 2e-6
-"""Seconds that pass between two looks for expired calls, for each call that runs.
-
-A look costs about 0.1 us a call, so looking takes at most a twentieth of the time however many calls run, and a call
-among a hundred times out at most 0.2 ms late, one among a hundred thousand 200 ms.
-"""
 
 
 class RunningCalls:
@@ -30,7 +23,8 @@ class RunningCalls:
     Attributes:
         by_id: The calls that were put and have not ended.
         size: Bytes that their requests hold.
-        next_expiry: Monotonic second before which none of them times out.
+        expiry: When to look for those whose time is over.
+        youngest: See `Answered`.
     """
 
     def __init__(self, outbox: Outbox[Call], settings: ConnectionSettings, name: str) -> None:
@@ -38,15 +32,16 @@ class RunningCalls:
         self._room = settings.room
         self._name = name
         self.by_id: dict[int, Call] = {}
+        self.expiry = Expiry()
         self.clear()
 
     def clear(self) -> None:
         """Forget all calls and frames, and tell nobody."""
         self.by_id.clear()
         self._outbox.clear()
+        self.expiry.clear()
         self.size = 0
-        self.next_expiry = NEVER
-        self._next_look = 0.0
+        self.youngest = 0.0
 
     def put(self, call: Call) -> LimitExceeded | None:
         """Queue the frame of *call*, which runs from now on, or make the error of one that has no room."""
@@ -106,24 +101,16 @@ class RunningCalls:
         self._outbox.drop(call.number)
         call.fail(error)
 
-    def expect(self, expires: float) -> float:
-        """Note that the first call times out at *expires*, and return when to look."""
-        self.next_expiry = expires
-        return max(expires, self._next_look)
-
     def expire(self, now: float, why: Trouble) -> float:
-        """End what is due, and return when to look again; a frame that has not begun to leave never does.
-
-        Looks at every running call: nothing is kept per call, for nearly all of them end long before.
-        """
-        if self.next_expiry <= now and self._next_look <= now:
+        """End what is due, and return when to look again; a frame that has not begun to leave never does."""
+        expiry = self.expiry
+        if expiry.due <= now:
             running = self.by_id
             for call in [call for call in running.values() if call.expires <= now]:
                 if self.take(call.id) is not None:
                     call.time_out(not_sent=self._outbox.drop(call.number), why=why)
-            self.next_expiry = min((call.expires for call in running.values()), default=NEVER)
-            self._next_look = now + len(running) * _LOOK_S
-        return max(self.next_expiry, self._next_look)
+            expiry.looked(now, running.values())
+        return expiry.due
 
     def fail_all(self, make: Callable[[Call, bool], RpcError]) -> None:
         """End every running call; *make* gets it, and whether a byte of its request may have left."""

@@ -172,9 +172,10 @@ class Call:
         """Hand out the outcome, where there is one, or else once it comes."""
         self.is_held = False
         held, self._held = self._held, None
-        attempt = self._attempt
-        if held is not None and attempt is not None:
-            self.end(held if isinstance(held, Outcome) else self._method.decode(*held, attempt))
+        if isinstance(held, Outcome):
+            self.end(held)
+        elif held is not None:
+            self.answer(*held)
 
     def worded(self, trouble: Trouble) -> str:
         """Word *trouble* with the places of the settings that decide it."""

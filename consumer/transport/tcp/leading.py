@@ -16,8 +16,7 @@ from .poller import CLOSING, READ
 from .stream import Stream
 
 _READ_BYTES = 16 * 1024
-_PAUSE_S = 0.005
-_PAUSE_WHILE_LED_S = 0.02
+_PAUSE_S = 0.02
 
 
 class Led(Protocol):
@@ -98,7 +97,7 @@ class Leading(Generic[LedT]):
             False where this cannot be, and nothing was done.
         """
         owner = self._owner
-        if self._running or not owner.is_ready or not owner.take():
+        if not owner.is_ready or not owner.take():
             return False
         try:
             if self._running or self._outbox.count or not owner.is_ready or owner.deferred:
@@ -152,7 +151,7 @@ class Leading(Generic[LedT]):
         Ticks by itself, since the connection's own tick would ask a leader to hand over.
         """
         if not self._owner.take():
-            return now + _PAUSE_WHILE_LED_S
+            return now + _PAUSE_S
         try:
             if self._stream.watching == CLOSING:
                 until = self._stream.last_read + _PAUSE_S

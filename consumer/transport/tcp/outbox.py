@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 _JOIN_BYTES = 256 * 1024
@@ -92,6 +92,11 @@ class Outbox(Generic[WatchedT]):
         while place and waiting[place - 1].number > watched.number:  # it began to be watched later than others
             place -= 1
         waiting.insert(place, watched)
+
+    def ignore(self, watched: Collection[WatchedT]) -> None:
+        """Tell *watched*, whose frames are not to be sent any more, of nothing."""
+        if self._watched and watched:
+            self._watched = deque(one for one in self._watched if one not in watched)
 
     def drop(self, number: int) -> bool:
         """Take the frame *number* out of the queue; False where a byte of it may have left, or it is not there."""

@@ -7,8 +7,8 @@ import select
 import time
 from collections.abc import Sequence
 
-LONGEST_S = 200e-6
-_FEWEST_SKIPPED = 4
+LONGEST_S = 100e-6
+_FEWEST_SKIPPED = 1
 _MOST_SKIPPED = 1024
 
 
@@ -17,7 +17,7 @@ class Spin:
 
     A provider on this machine may answer in less time than it takes to put a thread to sleep and wake it, and a core
     that has slept is slow for a while. So a waiting thread looks for up to `LONGEST_S`. Where that was in vain it does
-    not look the next 4 times, then 8, and so on up to 1024, so that waiting for distant providers costs next to
+    not look the next time, then the next 2, and so on up to 1024, so that waiting for distant providers costs next to
     nothing; nor ever where there is one core only, which the provider may need. Not for two threads at once.
 
     Source: the adaptive mutexes of Solaris and glibc (``PTHREAD_MUTEX_ADAPTIVE_NP``).

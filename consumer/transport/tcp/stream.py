@@ -34,7 +34,8 @@ class Stream(Generic[WatchedT]):
         is_new: The peer has not said a word on this socket.
         is_led: A calling thread reads for itself, so the I/O thread does not wait for bytes.
         last_read: Monotonic second at which the last bytes came, or the socket was opened.
-        watching: The events for which the I/O thread waits; 0 for none.
+        resting: The events for which it waits where nothing is left to be written.
+        watching: The events for which it does wait; 0 for none.
     """
 
     def __init__(
@@ -61,7 +62,13 @@ class Stream(Generic[WatchedT]):
         self.is_new = False
         self.is_led = False
         self.last_read = 0.0
+        self.resting = READ
         self.watching = 0
+
+    @property
+    def is_open(self) -> bool:
+        """There is a socket."""
+        return self._socket is not None
 
     def open(self, opened: socket.socket, handler: Handler) -> None:
         """Use *opened* from now on, whose events *handler* hears; called on the I/O thread."""
@@ -70,7 +77,7 @@ class Stream(Generic[WatchedT]):
         self.is_new = True
         self.last_read = self._clock()
         self._thread.serve(opened.fileno(), handler)
-        self.watch(READ)
+        self.rest(READ)
 
     def write(self) -> None:
         """Write what is queued, as far as the kernel takes it."""
@@ -84,7 +91,7 @@ class Stream(Generic[WatchedT]):
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError) as error:
                 if isinstance(error, ssl.SSLError):
                     outbox.attempt()
-                self.watch(READ | WRITE)
+                self.watch(self.resting | WRITE)
                 return
             except OSError as error:
                 self._fail_to_write(opened, error)
@@ -92,7 +99,7 @@ class Stream(Generic[WatchedT]):
             for one in outbox.advance(taken):
                 self._written(one)
         if not self.is_led:
-            self.watch(READ)
+            self.watch(self.resting)
 
     def _fail_to_write(self, opened: socket.socket, error: OSError) -> None:
         if self._is_tls:
@@ -142,34 +149,49 @@ class Stream(Generic[WatchedT]):
             outbox.advance(taken)
         return number
 
-    def read(self, most: int) -> None:
-        """Read up to *most* bytes, and all that TLS holds ready."""
+    def read(self, most: int) -> int:
+        """Read up to *most* bytes, and all that TLS holds ready; returns how many came; *most* is 16 KiB at least."""
+        came = 0
         while (opened := self._socket) is not None:
             try:
                 data = opened.recv(most)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                return
+                break
             except OSError as error:
                 complaint = why_refused(error) if self.is_new else None
                 if complaint is not None:
                     self._turned_away(complaint)
                 else:
                     self._lost(f"reading failed: {error.strerror or error}")
-                return
+                break
             if not data:
                 self._lost("the provider closed it")
-                return
+                break
+            came += len(data)
             self.last_read = self._clock()
             if self.is_new:
                 self.is_new = False
                 complaint = self._complaint(data)
                 if complaint is not None:
                     self._turned_away(complaint)
-                    return
+                    break
             self._received(data)
-            # TLS may hold decrypted bytes that the poller does not see.
-            if not (self._is_tls and isinstance(opened, ssl.SSLSocket) and opened.pending()):
-                return
+            # Of a record, which has 16 KiB at most, TLS holds what was not asked for, and the poller does not see that.
+            if not self._is_tls or len(data) < most:
+                break
+        return came
+
+    def read_all(self, most: int) -> bool:
+        """Read what has come, *most* bytes of it or a little more; returns whether that was all; see `read`.
+
+        TLS gives out one record at a time, however many there are.
+        """
+        left = most
+        while left > 0 and (came := self.read(most)):
+            left -= came
+            if not self._is_tls:
+                break
+        return left > 0
 
     def watch(self, events: int) -> None:
         """Let the I/O thread wait for *events*; see `Poller.watch`."""
@@ -181,7 +203,13 @@ class Stream(Generic[WatchedT]):
 
     def watch_all(self) -> None:
         """Let the I/O thread wait for bytes, and to go on writing where something is queued."""
-        self.watch(READ | WRITE if self._outbox.count else READ)
+        self.watch(self.resting | WRITE if self._outbox.count else self.resting)
+
+    def rest(self, events: int) -> None:
+        """Let the I/O thread wait for *events* from now on where nothing is left to be written: READ or CLOSING."""
+        self.resting = events
+        if self._socket is not None and not self.is_led:
+            self.watch_all()
 
     def drop(self) -> None:
         """Close the socket, if there is one."""
@@ -199,5 +227,6 @@ class Stream(Generic[WatchedT]):
     def _forget(self) -> socket.socket | None:
         opened, self._socket = self._socket, None
         self.is_led = False
+        self.resting = READ
         self.watching = 0
         return opened

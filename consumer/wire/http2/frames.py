@@ -109,7 +109,7 @@ def reset_frame(stream: int, code: int) -> bytes:
 
 def ping_frame(data: bytes, *, ack: bool = False) -> bytes:
     """Make a ping of eight bytes, or the answer to one."""
-    return frame(PING, ACK if ack else 0, 0, data)
+    return _pack(len(data) << 8 | PING, ACK if ack else 0, 0) + data
 
 
 def goaway_frame(code: int, text: str = "") -> bytes:

@@ -72,6 +72,7 @@ _HEAVIEST: Final = 1000
 
 _SHOWN_BYTES: Final = 200
 _PING_BYTES: Final = 8
+_WINDOW_BYTES: Final = 4
 _STREAM: Final = 0x7FFFFFFF
 _LAST: Final = END_HEADERS | END_STREAM
 _number = struct.Struct(">I").unpack_from
@@ -194,6 +195,8 @@ class Http2Reader:
                         else:
                             append(new(Headers, (stream, head, flags != END_HEADERS)))
                         continue
+            elif not (stream or flags or self._continues) and greeted and self._read_usual(kind, data[start:at]):
+                continue
             self._read_rare(kind, (flags, stream & _STREAM, data[start:at]))
             greeted = self._was_greeted
         return data[at:] if at else data
@@ -218,6 +221,18 @@ class Http2Reader:
         self._useful += 2
         self._events.append(_new(Answer, (stream, head, data[start:stop], tail)))
         return behind
+
+    def _read_usual(self, kind: int, payload: bytes) -> bool:
+        """Read what many peers say with each answer: that they take more bytes, or a ping; False for all else."""
+        if kind == WINDOW_UPDATE and len(payload) == _WINDOW_BYTES and (increment := _number(payload)[0] & _STREAM):
+            event: Event = _new(WindowUpdate, (0, increment))
+        elif kind == PING and len(payload) == _PING_BYTES:
+            event = _new(Ping, (payload,))
+        else:
+            return False
+        self._count_idle()
+        self._events.append(event)
+        return True
 
     def _read_rare(self, kind: int, frame: _Payload) -> None:
         if self._continues is not (kind == CONTINUATION) or (self._continues and frame[1] != self._block_stream):
@@ -386,7 +401,7 @@ class Http2Reader:
 
     def _read_window_update(self, frame: _Payload) -> None:
         _, stream, payload = frame
-        _check_size("a word of a window", payload, 4)
+        _check_size("a word of a window", payload, _WINDOW_BYTES)
         if stream:
             self._check_opened(stream)
         self._count_idle()

@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from . import build
 
-__all__ = ["KINDS", "Server", "grpc_go", "missing"]
+__all__ = ["KINDS", "Server", "grpc_go", "grpc_node", "missing"]
 
 _ROOT: Final = build.HERE.parents[2]
 _LONGEST_S: Final = 30.0
@@ -26,13 +26,15 @@ class Server:
 
     Args:
         command: Starts it.
+        folder: In which; None for that of the tests.
 
     Attributes:
         port: Where it listens on 127.0.0.1.
     """
 
-    def __init__(self, command: Sequence[str | Path]) -> None:
+    def __init__(self, command: Sequence[str | Path], folder: Path | None = None) -> None:
         self._command = list(map(str, command))
+        self._folder = folder
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 
@@ -46,6 +48,7 @@ class Server:
         path = os.pathsep.join([str(_ROOT), str(build.generated())])
         self._process = process = subprocess.Popen(
             self._command,
+            cwd=self._folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -111,6 +114,12 @@ def grpc_go(*options: str) -> Server:
     return Server([build.go_server() / "server", *options])
 
 
+def grpc_node(age_ms: int) -> Server:
+    """Make a server by grpc-node, whose connections are ended at the age of so many ms."""
+    command = [build.node_program() or "node", build.HERE / "node" / "server.js", build.PROTO, str(age_ms)]
+    return Server(command, build.node_libraries())
+
+
 def _grpc_java() -> Server:
     quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m"]
     return Server(["java", *quick, "-cp", build.java_libraries() / "*", build.HERE / "java" / "Server.java"])
@@ -128,7 +137,12 @@ KINDS: Final[Mapping[str, Callable[[], Server]]] = MappingProxyType(
 
 def missing(kind: str) -> str | None:
     """What a server of that *kind* needs and this machine lacks, as a text for ``pytest.skip``."""
-    needs = {"grpc-go": build.missing_go, "grpc-java": build.missing_java, "grpclib": _missing_grpclib}
+    needs = {
+        "grpc-go": build.missing_go,
+        "grpc-java": build.missing_java,
+        "grpc-node": build.missing_node,
+        "grpclib": _missing_grpclib,
+    }
     return needs[kind]() if kind in needs else None
 
 

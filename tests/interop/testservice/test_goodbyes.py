@@ -16,7 +16,7 @@ from callahead.consumer import Consumer, InvocationFuture, Reference
 from callahead.consumer.errors import ConnectionLost, RpcError
 
 from .conftest import consumer_of, require
-from .servers import Server, grpc_go
+from .servers import Server, grpc_go, grpc_node
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +98,20 @@ def test_no_caller_notices_that_connections_grow_old(
             made += 1_000
         assert connects(consumer) >= 2
     assert server.stop() == str(made)
+
+
+@pytest.mark.parametrize("call", [unary, download, upload, duplex])
+def test_no_caller_notices_that_connections_end_in_one_step(call: Callable[[Reference], None]) -> None:
+    """What came to such a server behind its last stream is sent again, a stream of requests with all that was read."""
+    require("grpc-node")
+    with (
+        grpc_node(300) as server,
+        consumer_of(server.url, "http2") as consumer,
+        ThreadPoolExecutor(CALLERS) as callers,
+    ):
+        list(callers.map(call, [consumer.reference("TestService")] * 2_000))
+        assert sum(counts.connects for counts in consumer.connections()) >= 2
+        assert server.stop() == "2000"
 
 
 def test_what_outlasts_the_grace_is_in_doubt(go: Callable[..., Server]) -> None:

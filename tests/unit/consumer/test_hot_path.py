@@ -30,7 +30,7 @@ MOST = {
     "http2 at once": 52,
     "http2 by callback": 64,
     "http2 each its own trailer": 69,
-    "http2 one by one": 70,
+    "http2 one by one": 68,
 }
 
 

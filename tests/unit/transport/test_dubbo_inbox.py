@@ -165,3 +165,14 @@ def test_a_large_answer_is_read_on_the_thread_that_waits(peer: Peer, waits: bool
 
     assert peer.threads[1] == (threading.current_thread().name if waits else "callahead-callback_0")
     assert peer.ended[1].value == 1
+
+
+def test_the_youngest_call_of_those_answered_is_known(peer: Peer) -> None:
+    """It decides when the connection is read next; one that was cancelled says nothing of the provider."""
+    for number, started in enumerate((5.0, 7.0, 6.0, 8.0), 1):
+        peer.call(number)
+        peer.running.by_id[number].record.started = started
+    peer.inbox.take(b"".join(response_frame(number, b"\x91", 20) for number in (1, 2, 3)))
+    peer.running.cancel(peer.running.by_id[4])
+
+    assert (list(peer.ended), peer.running.youngest) == ([1, 2, 3, 4], 7.0)

@@ -45,7 +45,7 @@ def test_every_call_expires_in_time(calls: list[tuple[float, float, bool]], look
 
         call = call_of(number, timeout, begun + timeout, done)
         here.put(call)
-        here.expect(min(here.next_expiry, call.expires))
+        here.expiry.expect(min(here.expiry.next, call.expires))
         if answered:
             here.by_id.pop(number).answer(20, b"", NOBODY)
         else:
@@ -74,7 +74,7 @@ def test_many_calls_are_looked_through_a_twentieth_of_the_time_at_most() -> None
     for number in range(1000):
         call = call_of(number, 1.0, 1.0 + number * 1e-6, ended.append)
         here.put(call)
-    here.expect(1.0)
+    here.expiry.expect(1.0)
     assert here.expire(1.0, Trouble("")) == 1.0 + 999 * 2e-6
     assert len(ended) == 1
     here.expire(1.0 + 998 * 2e-6, Trouble(""))
@@ -109,7 +109,7 @@ def test_a_call_that_fails_with_all_others_knows_whether_it_may_have_left() -> N
     here.fail_all(lambda _, begun: ConnectionLost("gone", not_sent=not begun, in_doubt=begun))
 
     assert [error.in_doubt for error in errors] == [True, False]
-    assert (here.by_id, outbox.count, here.next_expiry) == ({}, 0, NEVER)
+    assert (here.by_id, outbox.count, here.expiry.next) == ({}, 0, NEVER)
 
 
 def test_a_full_queue_refuses_by_bytes_but_for_a_single_call() -> None:
@@ -152,7 +152,7 @@ def test_every_end_makes_room(end: str) -> None:
     call.two_way = end != "written"
     here.put(call)
     assert here.size == 5
-    here.expect(1.0)
+    here.expiry.expect(1.0)
     ends: dict[str, Callable[[], object]] = {
         "cancel": lambda: here.cancel(call),
         "give_up": lambda: here.give_up(call, KeyboardInterrupt()),

@@ -24,6 +24,7 @@ from support.http2_frames import (
 from support.work import calls_in
 
 from callahead.consumer.errors import RpcError
+from callahead.consumer.transport.tcp.io_thread import NEVER
 from callahead.consumer.transport.tri.http2.greeting import STREAM_WINDOW
 from callahead.consumer.wire.http2 import frames
 from callahead.consumer.wire.http2.events import Settings
@@ -317,3 +318,45 @@ def test_settings_are_heard_after_they_are_taken() -> None:
     desk.hear(settings_frame({frames.MAX_CONCURRENT_STREAMS: 7}))
     assert isinstance(desk.rare[-1], Settings)
     assert desk.streams.peer.streams == 7
+
+
+# -- how long calls took -----------------------------------------------------------------------------------------------
+
+
+def test_the_youngest_call_of_those_answered_is_known() -> None:
+    """It decides when the connection is read next; one that was cancelled says nothing of the provider."""
+    desk = Desk()
+    calls = [desk.call() for _ in range(4)]
+    for call, started in zip(calls, (5.0, 7.0, 6.0, 8.0), strict=True):
+        call.record.started = started
+    desk.hear(*(answer(call.id, b"done") for call in calls[:2]))
+    desk.hear(headers(calls[2].id, *HEAD), data(calls[2].id, message(b"done")))
+    desk.hear(headers(calls[2].id, *OK, ends=True))
+    desk.streams.cancel(calls[3])
+
+    assert desk.streams.youngest == 7.0
+
+
+@pytest.mark.parametrize(("is_followed", "youngest"), [(True, NEVER), (False, 0.0)])
+@pytest.mark.parametrize("parts", [1, 2], ids=["headers", "data"])
+def test_a_part_of_what_somebody_follows_counts_as_quick(is_followed: bool, youngest: float, parts: int) -> None:
+    """A stream's headers and answers are waited for one by one; a part of a single answer is of use to nobody."""
+
+    class Followed(Made):
+        pass
+
+    Followed.is_followed = is_followed
+    desk = Desk()
+    call = Followed()
+    desk.streams.put(call)
+    desk.hear(*[headers(call.id, *HEAD), data(call.id, message(b"hi"))][:parts])
+    assert desk.streams.youngest == youngest
+
+
+def test_a_request_that_waits_for_the_peers_leave_counts_as_quick() -> None:
+    """Its window may open at any moment; a request that leaves at once is a call as all others."""
+    desk = Desk()
+    desk.call()
+    assert desk.streams.youngest == 0.0
+    desk.call(b"x" * 100_000)
+    assert desk.streams.youngest == NEVER

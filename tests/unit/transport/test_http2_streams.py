@@ -219,7 +219,7 @@ def test_time_that_is_over() -> None:
     queued(outbox)
     for call in (kept, waiting, later):
         made.put(call)
-    made.expect(5.0)
+    made.expiry.expect(5.0)
     assert made.expire(4.0, NOTHING) == 5.0
     assert made.expire(5.0, NOTHING) == 9.0
     errors = [call.error for call in (left, kept, waiting)]

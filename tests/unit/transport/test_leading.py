@@ -249,9 +249,9 @@ def test_the_io_thread_does_not_read_while_callers_lead_one_after_the_other(line
         assert line.watched == CLOSING
     assert line.thread.run() == 1
     due = line.thread.due[line.leading]
-    assert due == line.clock.now + 0.005
+    assert due == line.clock.now + 0.02
 
-    line.clock.advance(0.005)
+    line.clock.advance(0.02)
     assert line.leading.tick(line.clock.now) == NEVER
     assert line.watched == READ
 
@@ -274,11 +274,11 @@ def test_who_has_led_meanwhile_puts_the_end_of_the_pause_off(line: Line) -> None
     """The pause lasts from the last bytes that came."""
     line.far.send(b"answer")
     assert line.leading.lead(line.question())
-    line.clock.advance(0.004)
+    line.clock.advance(0.015)
     line.far.send(b"answer")
     assert line.leading.lead(line.question())
 
-    assert line.leading.tick(line.clock.now + 0.001) == line.clock.now + 0.005
+    assert line.leading.tick(line.clock.now + 0.001) == line.clock.now + 0.02
     assert line.watched == CLOSING
 
 

@@ -228,3 +228,14 @@ def test_those_who_wait_no_more_do_not_pile_up() -> None:
         outbox.watch(waiting)
         waiting.ended = True
     assert len(outbox._watched) == 1
+
+
+def test_who_is_ignored_is_told_of_nothing() -> None:
+    """The others are told as before."""
+    outbox: Outbox[Waiting] = Outbox()
+    both = [Waiting(outbox.put(b"frame")) for _ in range(2)]
+    for one in both:
+        outbox.watch(one)
+    outbox.ignore({both[0]})
+    assert outbox.pending() == b"frameframe"
+    assert list(outbox.advance(10)) == [both[1]]

@@ -10,7 +10,7 @@ from support.clock import FakeClock
 from support.held_thread import HeldThread
 
 from callahead.consumer.transport.tcp.outbox import Outbox
-from callahead.consumer.transport.tcp.poller import READ, WRITE
+from callahead.consumer.transport.tcp.poller import CLOSING, READ, WRITE
 from callahead.consumer.transport.tcp.stream import Stream
 from callahead.consumer.transport.trouble import Trouble
 
@@ -217,3 +217,31 @@ def test_in_the_middle_they_are_bytes_like_others(line: Line, later: bytes) -> N
         line.peer.sendall(data)
         line.stream.read(100)
     assert (line.received, line.turned_away) == ([b"first", later], [])
+
+
+def test_reading_tells_how_much_came(line: Line) -> None:
+    """Nothing where nothing was there."""
+    line.peer.send(b"hello")
+    assert (line.stream.read(3), line.stream.read(3), line.stream.read(3)) == (3, 2, 0)
+
+
+@pytest.mark.parametrize(("said", "is_all"), [(b"", True), (b"123", True), (b"1234", False), (b"12345", False)])
+def test_reading_all_tells_whether_it_was(line: Line, said: bytes, is_all: bool) -> None:
+    """As far as can be known without another look: who reads all that it asked for may find more."""
+    line.peer.send(said)
+    assert line.stream.read_all(4) is is_all
+    assert b"".join(line.received) == said[:4]
+
+
+def test_what_is_waited_for_in_between_can_be_less_than_bytes(line: Line) -> None:
+    """While it rests so, what is to be written is waited for as ever; another socket begins anew."""
+    line.stream.rest(CLOSING)
+    assert line.watched == CLOSING
+    line.fill()
+    assert line.watched == CLOSING | WRITE
+    line.stream.rest(READ)
+    assert line.watched == READ | WRITE
+
+    line.stream.rest(CLOSING)
+    line.stream.drop()
+    assert (line.stream.resting, line.stream.is_open) == (READ, False)

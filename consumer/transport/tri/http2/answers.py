@@ -15,7 +15,7 @@ from ....wire.http2.body import Body
 from ....wire.http2.grpc import PREFIX_BYTES, BadMessage, Message, MessageReader, MessageTooLarge
 from ...tcp.outbox import Watched
 from ..requests import Requests
-from .call import Hears, StreamCall, StreamedMethod, wrong_answer
+from .call import KEPT_BYTES, Hears, StreamCall, StreamedMethod, wrong_answer
 from .connection import Connection
 from .greeting import STREAM_WINDOW
 from .head import ResponseHead
@@ -60,6 +60,8 @@ class StreamedCall(StreamCall):
 
     __slots__ = ("_came", "_ended", "_freed", "_hears", "_put", "queue", "taken", "uploader")
 
+    is_followed = True
+
     _method: AnsweringMethod
     _reader: MessageReader
 
@@ -80,7 +82,7 @@ class StreamedCall(StreamCall):
         done = self._put_end if self.uploader is None else self.uploader.done
         super().__init__(request, size, attempt, method, done)
         if requests is not None:
-            self.body = Body()
+            self.body = Body(KEPT_BYTES)
         self._reader = MessageReader(method.most)
         self._came = self._freed = self._put = 0
         self.taken = 0
@@ -92,8 +94,14 @@ class StreamedCall(StreamCall):
 
     @property
     def can_be_moved(self) -> bool:
-        """Its one request is here, and no answer has come; requests that are a stream are read once."""
-        return self.uploader is None and not self._came
+        """Its one request is here, or all that it was fed."""
+        return self.uploader is None or self.body is not None
+
+    def begin_anew(self) -> bool:
+        """Forget what an earlier stream has left; see `StreamCall.begin_anew`."""
+        if self.uploader is not None:
+            self.uploader.begin_anew()
+        return super().begin_anew()
 
     def on_head(self, head: ResponseHead) -> RpcError | None:
         """Take the headers of the answers; see `StreamCall.on_head`."""

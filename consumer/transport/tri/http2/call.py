@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from ....call.attempt import Attempt
 from ....call.invocation import Done
@@ -27,6 +27,13 @@ _unpack = PREFIX.unpack_from
 _new = tuple.__new__
 _LED_BYTES: Final = 16_000
 """A larger request may need the peer's leave to go on, which the I/O thread waits for."""
+
+KEPT_BYTES: Final = 64 * 1024
+"""So much of a stream of requests that has left is kept, to be sent again where the peer has not looked at it.
+
+By HTTP/2's first window no more leaves until the peer allows it, which few do that have not looked. gRPC core keeps 256
+KiB.
+"""
 
 
 class Hears(Protocol):
@@ -63,7 +70,7 @@ class StreamCall(Call):
         session: The `Session` that carries it; None until one does.
         first: Number of the frame that opens its stream; 0 until it has one.
         pieces: Number and size of those frames of data behind it that wait, where there may be several; else None.
-        body: What is still to be sent, where that did not leave with the headers; else None.
+        body: What is still to be sent, where that did not leave with the headers, and perhaps what has left; else None.
         window: By how many bytes more than its settings say the peer takes *body* on this stream; mostly negative.
         incoming: The window of the answer; None until data have come.
         head: The headers of the answer, once they have come.
@@ -75,6 +82,9 @@ class StreamCall(Call):
         "_message", "_reader", "body", "first", "head", "incoming", "pieces", "session", "was_moved", "was_sent",
         "window",
     )  # fmt: skip
+
+    is_followed: ClassVar[bool] = False
+    """Somebody may wait for each part of its answer."""
 
     _method: StreamedMethod
     frame: Request
@@ -101,7 +111,7 @@ class StreamCall(Call):
 
     @property
     def can_be_moved(self) -> bool:
-        """Its request can be sent again."""
+        """Its request can be sent again; asked once it was begun anew."""
         return False
 
     @property
@@ -121,8 +131,26 @@ class StreamCall(Call):
             return True
         self.was_sent = True
         self.session, self.id, self.first, self.number, self.window = None, 0, 0, 0, 0
-        self.pieces = self.body = self.incoming = None
+        self.pieces = self.incoming = None
+        self._rewind()
         return True
+
+    def _rewind(self) -> None:
+        """Have in the body all that is to be sent, or else no body."""
+        body = self.body
+        if body is not None:
+            self.size -= body.copied
+            if not body.rewind():
+                self.body = None
+
+    def let_go(self) -> int:
+        """Keep nothing of what has left, and return how many bytes that were; for whoever holds its session."""
+        body = self.body
+        assert body is not None
+        copied = body.copied
+        body.let_go()
+        self.size -= copied
+        return copied
 
     def feed(self, message: bytes | None) -> None:
         """Take one more message for the peer, None where that was the last; for whoever holds its session."""

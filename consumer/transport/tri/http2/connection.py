@@ -27,7 +27,7 @@ from ...tcp.loss import being_made, not_connected
 from ...tcp.posted import Posted
 from ...tcp.redial import Redial
 from ...trouble import Trouble
-from .call import Fed, StreamCall
+from .call import KEPT_BYTES, Fed, StreamCall
 from .connectivity import Connectivity, Tell
 from .session import Hears, Session
 from .settings import ConnectionSettings
@@ -304,8 +304,14 @@ class Connection:
             call.was_moved = call.was_moved or not was_of_use
             return False
         text = "the provider ended the connection before it looked at the call"
-        call.fail(TransportError(text, not_sent=True, status="UNAVAILABLE"))
+        why = "" if call.can_be_moved else self._why_not_moved()
+        call.fail(TransportError(text + why, not_sent=True, status="UNAVAILABLE"))
         return True
+
+    def _why_not_moved(self) -> str:
+        all_hold = f"all calls hold {self._settings.room.copies}, half of max_queued_bytes"
+        most = f"{KEPT_BYTES} bytes of one are kept at most, and none where {all_hold}"
+        return f"; those of its requests that have left cannot be sent again: {most}"
 
     def _session_ended(self, session: Session, trouble: Trouble | None, patient: Sequence[StreamCall]) -> None:
         if self._session is session:

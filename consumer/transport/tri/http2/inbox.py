@@ -34,6 +34,7 @@ from ....wire.http2.settings import Limits
 from ....wire.http2.violation import Violation
 from ....wire.http2.window import ReceiveWindow
 from ...tcp.counters import Counters
+from ...tcp.io_thread import NEVER
 from .call import StreamCall
 from .greeting import CONNECTION_WINDOW, STREAM_WINDOW
 from .head import ResponseHead
@@ -145,8 +146,13 @@ class Inbox:
             call.on_end(head, self._callbacks)
         elif call.head is not None:
             self._fail(call, _wrong("trailers that are not the end of an answer"), PROTOCOL_ERROR)
-        elif (error := call.on_head(head)) is not None:
-            self._fail(call, error, CANCEL)
+        else:
+            if call.body is not None:
+                self._streams.let_go(call)
+            if (error := call.on_head(head)) is not None:
+                self._fail(call, error, CANCEL)
+            else:
+                self._note_part(call)
 
     def _take_data(self, stream: int, data: bytes, size: int, ended: bool) -> None:
         self._open_connection(size)
@@ -164,7 +170,13 @@ class Inbox:
             self._streams.end(call, NO_ERROR)
             call.on_end(None, self._callbacks)
         else:
+            self._note_part(call)
             self.open_window(call, size)
+
+    def _note_part(self, call: StreamCall) -> None:
+        """Note that a part of an answer has come, for which somebody may wait."""
+        if call.is_followed:
+            self._streams.youngest = NEVER
 
     def _drop(self, cost: int, *, ended: bool) -> None:
         """Count what comes on a stream that is over, as it may until the peer hears that this side has ended it."""
@@ -198,7 +210,7 @@ class Inbox:
     def _take_other(self, event: Any) -> None:
         kind = type(event)
         if kind is WindowUpdate:
-            overrun = self._streams.allow(event.stream, event.increment)
+            overrun = self._streams.allow(*event)
             if overrun is not None:
                 self._fail(overrun, _wrong("it allows a stream more than there can be"), FLOW_CONTROL_ERROR)
         elif kind is Ping:

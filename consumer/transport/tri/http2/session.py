@@ -24,6 +24,7 @@ from ...tcp.leading import Leading
 from ...tcp.loss import being_made, broken, closed, not_connected, wordless
 from ...tcp.outbox import Outbox
 from ...tcp.ownership import Ownership
+from ...tcp.pace import Pace
 from ...tcp.poller import READ, WRITE
 from ...tcp.stream import Stream
 from ...trouble import Trouble
@@ -118,6 +119,7 @@ class Session:
             send=self._send, give_up=self._give_up, adopt=self._adopt, rest=self._settle,
         )  # fmt: skip
         self.lead = self._leading.lead
+        self._pace = Pace(self._owner, self._stream, streams, thread, self._settle, _READ_BYTES)
         self._is_tls = False
         self._is_flushing = False
         self._drains = False
@@ -135,22 +137,29 @@ class Session:
 
     def accept(self, calls: list[StreamCall]) -> None:
         """Let *calls* run here; on the I/O thread. Those that come too late are given back."""
-        if not self._owner.enter(self.accept, calls):
+        if not self._owner.enter(self._accept_late, calls):
             return
         try:
             if self.state in (State.LEAVING, State.ENDED):
                 self._thread.post(self._give_back, calls)
                 return
-            streams = self.streams
+            streams, expiry = self.streams, self.streams.expiry
             for call in calls:
                 call.session = self
                 if (refusal := streams.put(call)) is not None:
                     call.fail(refusal)
-                elif call.expires < streams.next_expiry:
-                    self._thread.tick_at(self, streams.expect(call.expires))
+                elif call.expires < expiry.next:
+                    self._thread.tick_at(self, expiry.expect(call.expires))
             self._settle()
         finally:
             self._owner.leave()
+
+    def _accept_late(self, calls: list[StreamCall]) -> None:
+        """Accept those of *calls* that were not given up while another thread had the session."""
+        for call in calls:
+            if call.is_cancelled:
+                call.be_cancelled()
+        self.accept([call for call in calls if not call.ended])
 
     def _give_back(self, calls: list[StreamCall]) -> None:
         self._hears.leaves(self, calls)
@@ -176,8 +185,8 @@ class Session:
 
     def _adopt_now(self, call: StreamCall) -> None:
         if not call.ended:
-            streams = self.streams
-            self._thread.tick_at(self, streams.expect(min(call.expires, streams.next_expiry)))
+            expiry = self.streams.expiry
+            self._thread.tick_at(self, expiry.expect(min(call.expires, expiry.next)))
         self._settle()
 
     def give_up(self, given: tuple[StreamCall, BaseException]) -> None:
@@ -276,7 +285,7 @@ class Session:
             if events & WRITE:
                 self._stream.write()
             if events & READ:
-                self._stream.read(_READ_BYTES)
+                self._pace.read()
             self._settle()
         finally:
             self._owner.leave()
@@ -293,6 +302,7 @@ class Session:
         if not self._owner.enter(self._tick_now, None):
             return NEVER
         try:
+            self._pace.catch_up()
             expiry = self.streams.expire(now, self._why_waiting())
             sign = self._look_for_life(now)
             self._settle()

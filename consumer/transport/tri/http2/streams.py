@@ -30,13 +30,11 @@ from ....wire.http2.grpc import PREFIX_BYTES
 from ....wire.http2.settings import PeerSettings
 from ....wire.http2.violation import Violation
 from ...request_limit import Room
+from ...tcp.expiry import Expiry
 from ...tcp.io_thread import NEVER
 from ...tcp.outbox import Outbox
 from ...trouble import Trouble
 from .call import StreamCall
-
-_LOOK_S: Final = 2e-6
-"""As `RunningCalls` of dubbo has it: so looking for expired calls takes a twentieth of the time at most."""
 
 _PIECE_BYTES: Final = 256 * 1024
 
@@ -85,12 +83,14 @@ class Streams:
         sent: Frames that a peer may answer by a word of its own.
         resets: Streams that this side has ended, of which more may come until the peer hears of that.
         is_open: Streams may be opened: the peer has said what it allows, and is not about to go.
-        next_expiry: Monotonic second before which none of the calls times out.
+        expiry: When to look for calls whose time is over.
+        youngest: See `Answered`.
     """
 
     def __init__(self, outbox: Outbox[Any], room: Room, name: str) -> None:
         self._outbox = outbox
         self._room = room
+        self._copies = room.copies
         self._name = name
         self.by_id: dict[int, StreamCall] = {}
         self.waiting: OrderedDict[StreamCall, None] = OrderedDict()  # whose first costs the same however many have gone
@@ -103,8 +103,8 @@ class Streams:
         self.opened = -1
         self.sent = self.resets = 0
         self.is_open = False
-        self.next_expiry = NEVER
-        self._next_look = 0.0
+        self.expiry = Expiry()
+        self.youngest = 0.0
 
     def __len__(self) -> int:
         return len(self.by_id) + len(self.waiting)
@@ -220,6 +220,8 @@ class Streams:
 
     def _pause(self, call: StreamCall, body: Body, pieces: Pieces) -> None:
         """Let *call* wait, and tell it where it has to be fed before it goes on."""
+        if body.size:
+            self.youngest = NEVER  # the peer may let it on at any moment
         if body.size and self._window_of(call) > 0:  # it goes to the end, so that all have their turn
             self.sending[call.id] = call
         else:
@@ -234,7 +236,7 @@ class Streams:
     def _send_piece(self, call: StreamCall, body: Body, pieces: Pieces) -> bool | None:
         """Queue up to 256 KiB; returns whether that was the end, and None where nothing may be sent now."""
         frames: list[bytes | memoryview] = []
-        taken, ends = 0, False
+        taken, ends, copied = 0, False, body.copied
         most = 0 if self._is_full else self.peer.frame
         while taken < _PIECE_BYTES and not ends:
             left = body.size
@@ -253,7 +255,20 @@ class Streams:
         while pieces and pieces[0][0] <= self._outbox.begun:  # which can no more be taken back
             pieces.popleft()
         pieces.append((self._outbox.put(b"".join(frames)), taken))
+        if body.copied != copied:
+            self._count_copy(call, body.copied - copied)
         return ends
+
+    def _count_copy(self, call: StreamCall, more: int) -> None:
+        """Count *more* bytes, or less, that *call* keeps to send them again, where all that is held leaves room."""
+        call.size += more
+        self.size += more
+        if more > 0 and self.size > self._copies:
+            self.let_go(call)
+
+    def let_go(self, call: StreamCall) -> None:
+        """Let *call* keep nothing to send it again."""
+        self.size -= call.let_go()
 
     @property
     def _is_full(self) -> bool:
@@ -329,6 +344,8 @@ class Streams:
         """Let *call* run no more; where it has not sent all, or *code* is not 0, the peer hears that by *code*."""
         if self.by_id.pop(call.id, None) is not None:
             self.size -= call.size
+            if (started := call.record.started) > self.youngest:
+                self.youngest = started
             if (call.pieces is not None and self._stop_sending(call.id)) or code:
                 self.abandon(call, code)
 
@@ -387,20 +404,14 @@ class Streams:
         """End *call* as cancelled; False where it has ended."""
         return self.give_up(call, CancelledError())
 
-    def expect(self, expires: float) -> float:
-        """Note that the first call times out at *expires*, and return when to look."""
-        self.next_expiry = expires
-        return max(expires, self._next_look)
-
     def expire(self, now: float, why: Trouble) -> float:
         """End what is due, and return when to look again; *why* is told to those that wait for a stream."""
-        if self.next_expiry <= now and self._next_look <= now:
+        expiry = self.expiry
+        if expiry.due <= now:
             for call in [call for call in (*self.by_id.values(), *self.waiting) if call.expires <= now]:
                 self._expire(call, why)
-            running = (*self.by_id.values(), *self.waiting)
-            self.next_expiry = min((call.expires for call in running), default=NEVER)
-            self._next_look = now + len(running) * _LOOK_S
-        return max(self.next_expiry, self._next_look)
+            expiry.looked(now, (*self.by_id.values(), *self.waiting))
+        return expiry.due
 
     def _expire(self, call: StreamCall, why: Trouble) -> None:
         if call in self.waiting:
@@ -416,6 +427,7 @@ class Streams:
         left = list(takewhile(lambda call: call.id > last, highest))[::-1]
         for call in left:
             self.forget(call)
+        self._outbox.ignore(frozenset(left))
         waiting = list(self.waiting)
         self.waiting.clear()
         self.size -= sum(call.size for call in waiting)
@@ -443,6 +455,6 @@ class Streams:
         self.sending.clear()
         self._paused.clear()
         self._outbox.clear()
+        self.expiry.clear()
         self.size = 0
         self.is_open = False
-        self.next_expiry = NEVER

@@ -13,13 +13,13 @@ from ....errors import ConnectFailed, RpcError, TransportError
 from ....wire.http2.body import Body
 from ...tcp.outbox import Watched
 from ..requests import Requests, of_requests
-from .call import Hears, StreamCall, StreamedMethod, UnaryCall
+from .call import KEPT_BYTES, Hears, StreamCall, StreamedMethod, UnaryCall
 from .connection import Connection
 from .head import ResponseHead
 from .request import Request
 
 _AHEAD_BYTES: Final = 64 * 1024
-"""So many bytes may have been read that have not left."""
+"""So many bytes may have been read that have not left, beside those that are to leave once more."""
 
 _NAME: Final = "callahead-tri-requests"
 
@@ -27,17 +27,18 @@ _NAME: Final = "callahead-tri-requests"
 class _Left:
     """Tells the uploader that so many bytes have left, as soon as they have; a `Watched`."""
 
-    __slots__ = ("_size", "_tell", "ended", "number")
+    __slots__ = ("_size", "_tell", "_turn", "ended", "number")
 
-    def __init__(self, size: int, tell: Callable[[int], None]) -> None:
+    def __init__(self, size: int, turn: int, tell: Callable[[int, int], None]) -> None:
         self._size = size
+        self._turn = turn
         self._tell = tell
         self.number = 0
         self.ended = False
 
     def written(self) -> None:
         """The kernel has them all."""
-        self._tell(self._size)
+        self._tell(self._size, self._turn)
 
 
 class Uploader:
@@ -52,7 +53,7 @@ class Uploader:
         self._requests = requests
         self._done = done
         self._left: SimpleQueue[int | None] = SimpleQueue()
-        self._fed = self._told = 0
+        self._fed = self._watched = self._gone = self._turn = 0
         self._ahead = 0
         self._is_over = False
 
@@ -64,9 +65,22 @@ class Uploader:
 
     def on_drained(self) -> Watched | None:
         """Return who tells of all that was fed since this was asked last; for whoever holds the session."""
-        size = self._fed - self._told
-        self._told = self._fed
-        return _Left(size, self._left.put) if size else None
+        size = self._fed - self._watched
+        self._watched = self._fed
+        return _Left(size, self._turn, self._have_left) if size else None
+
+    def _have_left(self, size: int, turn: int) -> None:
+        if turn == self._turn:
+            self._gone += size
+            self._left.put(size)
+
+    def begin_anew(self) -> None:
+        """Hear of the next session what has left, and of the last no more; for whoever holds the session.
+
+        What this has heard to have left stays so, and is sent again beside what may be ahead.
+        """
+        self._turn += 1
+        self._watched = self._gone
 
     def fed(self, message: bytes | None) -> None:
         """Note that *message* was taken to be sent; for whoever holds the session."""
@@ -122,7 +136,7 @@ class UploadCall(UnaryCall):
         hears: Hears | None = None,
     ) -> None:
         super().__init__(request, 0, attempt, method, uploader.done)
-        self.body = Body()
+        self.body = Body(KEPT_BYTES)
         self._uploader = uploader
         self._hears = hears
 
@@ -141,8 +155,13 @@ class UploadCall(UnaryCall):
 
     @property
     def can_be_moved(self) -> bool:
-        """Never, since its requests are read once."""
-        return False
+        """All that it was fed is here."""
+        return self.body is not None
+
+    def begin_anew(self) -> bool:
+        """Forget what an earlier stream has left; see `StreamCall.begin_anew`."""
+        self._uploader.begin_anew()
+        return super().begin_anew()
 
     def feed(self, message: bytes | None) -> None:
         """Take one more message; see `StreamCall.feed`."""
