@@ -251,7 +251,7 @@ def test_a_frame_that_does_not_go_on_ends_the_connection(consume: Consume, lengt
             link.answer(request, argument(request))
 
     with DubboPeer(serve) as peer:
-        consumer = consume(foo_config(peer.url, heartbeat=50, timeout="30s", retries=0))
+        consumer = consume(foo_config(peer.url, heartbeat=200, timeout="30s", retries=0))
         foo = consumer.reference("foo")
         error = foo.echo.future(1).exception(10)
         if length > 8 * 2**20:  # its call fails at once; what comes behind it is what nobody would hear
