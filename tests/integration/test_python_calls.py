@@ -557,9 +557,10 @@ def test_cancellations_race_with_threads() -> None:
         wait_until(lambda: "0 of 4 threads are busy and 0 calls wait" in pool_of(reference.mark).load())
         assert len(client.marked) == len(set(client.marked))
         assert set(client.marked) >= {number for number, gone in enumerate(cancelled) if not gone}
-        unheard = len(client.marked) - cancelled.count(False)
-        wait_until(lambda: counts_of(reference.mark).unknown_answers == unheard)
-        assert counts_of(reference.mark).held == 0
+        counts = counts_of(reference.mark)
+        assert counts.held == 0
+        # One whose answer was just being told when it was cancelled was heard by the thread that told it.
+        assert counts.unknown_answers <= len(client.marked) - cancelled.count(False)
 
 
 class Tally:
