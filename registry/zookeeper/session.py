@@ -40,6 +40,8 @@ _kazoo_log.addFilter(lambda record: not any(isinstance(each, Auth) for each in _
 
 # How long the servers may take to say goodbye.
 _GOODBYE_S = 1.0
+# How long who waits for an answer may take to see that none is wanted any more.
+_LOOK_S = 0.25
 _FIRST_DELAY_S, _MOST_DELAY_S, _JITTER = 0.1, 5.0, 0.4
 
 
@@ -60,6 +62,7 @@ class Session:
         self._handler = Handler(name, settings.ssl)
         self._not_before = 0.0
         self._delay_s = _FIRST_DELAY_S
+        self._is_cut = False
         self.is_up = False
 
     @property
@@ -113,13 +116,13 @@ class Session:
         found: dict[str, bytes] = {}
         for name, answer in asked.items():
             with contextlib.suppress(NoNodeError):
-                found[name] = answer.get(timeout=self._settings.session_s)[0]
+                found[name] = self._answer(answer, self._settings.session_s)[0]
         return found
 
     def peek(self, path: str) -> bytes | None:
         """Give what the node *path* holds now; None where there is no such path."""
         try:
-            found: bytes = self._begin("get_async", path).get(timeout=self._settings.timeout_s)[0]
+            found: bytes = self._answer(self._begin("get_async", path), self._settings.timeout_s)[0]
         except NoNodeError:
             return None
         return found
@@ -133,7 +136,8 @@ class Session:
             self._create(path)
 
     def cut(self) -> None:
-        """Let go whoever waits for an answer."""
+        """Let go whoever waits for an answer, or would from now on."""
+        self._is_cut = True
         self._handler.cut()
 
     def close(self) -> None:
@@ -156,7 +160,7 @@ class Session:
     def abandon(self) -> None:
         """Forget, in a forked child, the session of its parent; nothing is said on its connection."""
         self._client = None
-        self.is_up = False
+        self.is_up = self._is_cut = False
         atexit.unregister(self._handler.stop)
         self._handler.close_sockets()
         self._handler = Handler(self._name, self._settings.ssl)
@@ -210,7 +214,16 @@ class Session:
 
     def _ask(self, request: str, path: str, **how: Any) -> Any:
         """Wait for an answer no longer than a session may be silent: one asked during a loss is never answered."""
-        return self._begin(request, path, **how).get(timeout=self._settings.session_s)
+        return self._answer(self._begin(request, path, **how), self._settings.session_s)
+
+    def _answer(self, answer: Any, timeout_s: float) -> Any:
+        """Wait for *answer*, but not beyond `cut`: what is asked during a loss hears nothing of that from kazoo."""
+        until = time.monotonic() + timeout_s
+        while not answer.ready() and not self._is_cut and (left := until - time.monotonic()) > 0:
+            answer.wait(min(left, _LOOK_S))
+        if self._is_cut and not answer.ready():
+            raise ConnectionClosedError("the registry is closed")
+        return answer.get(block=False)
 
     def _begin(self, request: str, path: str, **how: Any) -> Any:
         client = self._client
