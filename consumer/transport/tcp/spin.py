@@ -7,6 +7,8 @@ import select
 import time
 from collections.abc import Sequence
 
+from ...runtime.deadline import Clock
+
 LONGEST_S = 100e-6
 _FEWEST_SKIPPED = 1
 _MOST_SKIPPED = 1024
@@ -23,9 +25,10 @@ class Spin:
     Source: the adaptive mutexes of Solaris and glibc (``PTHREAD_MUTEX_ADAPTIVE_NP``).
     """
 
-    __slots__ = ("_is_off", "_next_skipped", "_skipped")
+    __slots__ = ("_clock", "_is_off", "_next_skipped", "_skipped")
 
-    def __init__(self, cores: int | None = None) -> None:
+    def __init__(self, cores: int | None = None, clock: Clock = time.perf_counter) -> None:
+        self._clock = clock
         self._is_off = (_cores() if cores is None else cores) < 2
         self._skipped = 0
         self._next_skipped = _FEWEST_SKIPPED
@@ -37,9 +40,10 @@ class Spin:
         if self._skipped:
             self._skipped -= 1
             return ()
-        until = time.perf_counter() + LONGEST_S
+        clock = self._clock
+        until = clock() + LONGEST_S
         while not (ready := poll.poll(0)):
-            if time.perf_counter() > until:
+            if clock() > until:
                 self._skipped = self._next_skipped
                 self._next_skipped = min(self._next_skipped * 2, _MOST_SKIPPED)
                 return ()

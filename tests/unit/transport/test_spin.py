@@ -6,28 +6,36 @@ import os
 import select
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support.clock import FakeClock
 
 from callahead.consumer.transport.tcp.spin import LONGEST_S, Spin
 
 READY = [(7, select.POLLIN)]
 
 
+LOOK_S = LONGEST_S / 8
+
+
 class Scripted:
-    """A poll object on which something is ready after so many looks, again and again; never after None."""
+    """A poll object on which something is ready after so many looks, again and again; never after None.
+
+    Each look takes an eighth of the time that `LONGEST_S` gives all of them.
+    """
 
     def __init__(self, after: int | None) -> None:
         self.after = after
         self.looked = 0
+        self.clock = FakeClock()
 
     def poll(self, timeout: float) -> list[tuple[int, int]]:
         """Look once."""
         assert timeout == 0
         self.looked += 1
+        self.clock.advance(LOOK_S)
         return READY if self.after is not None and self.looked % (self.after + 1) == 0 else []
 
 
@@ -40,17 +48,18 @@ def looked_at(spin: Spin, poll: Any) -> bool:
 
 def test_what_is_ready_soon_is_returned() -> None:
     """An answer that comes at once is seen without sleeping, call after call."""
-    spin, poll = Spin(cores=2), Scripted(after=3)
+    poll = Scripted(after=3)
+    spin = Spin(cores=2, clock=poll.clock)
     assert [spin.look(poll) for _ in range(10)] == [READY] * 10
     assert poll.looked == 40
 
 
 def test_looking_in_vain_takes_bounded_time_and_is_done_ever_less() -> None:
     """After a look in vain the next call does not look, then 2, and so on up to 1024."""
-    spin, poll = Spin(cores=2), Scripted(after=None)
-    started = time.perf_counter()
+    poll = Scripted(after=None)
+    spin = Spin(cores=2, clock=poll.clock)
     assert spin.look(poll) == ()
-    assert time.perf_counter() - started >= LONGEST_S
+    assert poll.looked in (8, 9)
     skipped = []
     for _ in range(12):
         count = 0
@@ -62,7 +71,8 @@ def test_looking_in_vain_takes_bounded_time_and_is_done_ever_less() -> None:
 
 def test_a_look_that_is_not_in_vain_is_followed_by_others() -> None:
     """Once answers come at once again, every call looks again."""
-    spin, poll = Spin(cores=2), Scripted(after=None)
+    poll = Scripted(after=None)
+    spin = Spin(cores=2, clock=poll.clock)
     for _ in range(200):
         spin.look(poll)
     poll.after = 0
@@ -76,7 +86,8 @@ def test_a_look_that_is_not_in_vain_is_followed_by_others() -> None:
 
 def test_on_one_core_nobody_looks() -> None:
     """The provider may need the very core that would be looking."""
-    spin, poll = Spin(cores=1), Scripted(after=0)
+    poll = Scripted(after=0)
+    spin = Spin(cores=1, clock=poll.clock)
     assert spin.look(poll) == ()
     assert poll.looked == 0
 
@@ -95,11 +106,10 @@ def test_other_threads_run_meanwhile(pair: tuple[socket.socket, socket.socket]) 
     near, far = pair
     poll = select.poll()
     poll.register(near.fileno(), select.POLLIN)
-    spin = Spin(cores=2)
     for _ in range(1000):
         sender = threading.Thread(target=far.send, args=(b"x",))
         sender.start()
-        found = spin.look(poll)
+        found = Spin(cores=2).look(poll)
         sender.join()
         near.recv(1)
         if found:
