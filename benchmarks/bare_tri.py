@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections import deque
 from typing import Final
 
 from callahead.consumer.wire.http2.frames import (
     ACK,
     DATA,
+    DEFAULT_WINDOW,
     END_HEADERS,
     END_STREAM,
     FRAME_BYTES,
     HEAD,
     HEADERS,
     INITIAL_WINDOW_SIZE,
+    LARGEST_WINDOW,
     PING,
     PREFACE,
     SETTINGS,
+    SETTINGS_ACK,
     frame,
     ping_frame,
     settings_frame,
@@ -35,8 +37,6 @@ from .loops import Loop
 from .servers import Tls
 
 _READ_BYTES: Final = 64 * 1024
-_WINDOW: Final = (1 << 31) - 1
-_DEFAULT_WINDOW: Final = (1 << 16) - 1
 
 
 class BareClient:
@@ -69,8 +69,8 @@ class BareClient:
         self._message = PREFIX.pack(False, len(argument)) + argument
         self._stream = -1
         self._held = b""
-        hello = PREFACE + settings_frame({INITIAL_WINDOW_SIZE: _WINDOW})
-        self._owed: deque[bytes] = deque([hello, window_update_frame(0, _WINDOW - _DEFAULT_WINDOW)])
+        hello = PREFACE + settings_frame({INITIAL_WINDOW_SIZE: LARGEST_WINDOW})
+        self._owed = [hello, window_update_frame(0, LARGEST_WINDOW - DEFAULT_WINDOW)]
 
     def send(self, calls: int = 1) -> None:
         """Begin *calls* calls by one system call, with what the server has asked for before them."""
@@ -96,7 +96,7 @@ class BareClient:
                 ended += flags & END_STREAM
             elif kind in (PING, SETTINGS) and not flags & ACK:
                 content = data[at + FRAME_BYTES : end]
-                self._owed.append(ping_frame(content, ack=True) if kind == PING else frame(SETTINGS, ACK, 0, b""))
+                self._owed.append(ping_frame(content, ack=True) if kind == PING else SETTINGS_ACK)
             at = end
         self._held = data[at:]
         return ended

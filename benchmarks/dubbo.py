@@ -20,7 +20,7 @@ from callahead.consumer.interface.java import JavaSignature
 from callahead.consumer.wire.header import request_frame
 
 from .ice_peer import ice_proxy, why_not
-from .measure import compare_calls
+from .measure import compare_each, ways
 from .report import RATIOS, Report
 from .servers import dubbo_echo, grpc_echo
 from .tri import EchoStub
@@ -97,4 +97,4 @@ def run(calls: int, rounds: int, in_flight: int) -> Report:
         if left_out is not None:
             del waits["zeroc-ice blocking"], begins["zeroc-ice AMI"]
         notes = (RATIOS,) if left_out is None else (RATIOS, left_out)
-        return Report(compare_calls(waits, begins, in_flight, calls, rounds), rounds, notes)
+        return Report(compare_each(ways(waits, begins, in_flight), calls, rounds), rounds, notes)

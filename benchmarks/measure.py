@@ -55,15 +55,9 @@ def compare(loops: Mapping[str, Loop], calls: int, rounds: int) -> list[Row]:
     return ratios(sample(loops, calls, rounds))
 
 
-def compare_calls(
-    waits: Mapping[str, Callable[[], Any]],
-    begins: Mapping[str, Callable[[], Future]],
-    in_flight: int,
-    calls: int,
-    rounds: int,
-) -> dict[str, list[Row]]:
-    """Compare peers by each way of calling; see `ways`."""
-    return {name: compare(part, calls, rounds) for name, part in ways(waits, begins, in_flight).items()}
+def compare_each(parts: Mapping[str, Mapping[str, Loop]], calls: int, rounds: int) -> dict[str, list[Row]]:
+    """Do what `compare` does with each of *parts*, which have names, such as those that `ways` makes."""
+    return {name: compare(loops, calls, rounds) for name, loops in parts.items()}
 
 
 def ways(

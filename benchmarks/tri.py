@@ -13,8 +13,8 @@ from callahead.consumer import Consumer
 
 from .bare_tri import BareClient
 from .echo_server import ECHO, REPEAT, TRACED
-from .loops import Loop, one_by_one, windowed
-from .measure import Row, compare, ways
+from .loops import Loop, windowed
+from .measure import Row, compare, compare_each, ways
 from .report import RATIOS, Report
 from .servers import Tls, certificate, grpc_echo, grpc_go_echo
 
@@ -94,6 +94,7 @@ def _unary(peers: Peers, in_flight: int, calls: int, rounds: int) -> dict[str, l
         "callahead grpcio": lambda: grpcio.echo(_ARGUMENT),
         "grpcio blocking": lambda: raw.echo(_ARGUMENT, timeout=30),
         "callahead channel": lambda: channel.echo(_ARGUMENT),
+        "bare socket": bare.call,
     }
     begins: dict[str, Callable[[], Any]] = {
         "callahead http2": lambda: http2.echo.future(_ARGUMENT),
@@ -102,9 +103,8 @@ def _unary(peers: Peers, in_flight: int, calls: int, rounds: int) -> dict[str, l
         "callahead channel": lambda: channel.echo.future(_ARGUMENT),
     }
     loops = ways(waits, begins, in_flight)
-    for name, loop in zip(loops, (one_by_one(bare.call), bare.windowed(in_flight)), strict=False):
-        loops[name]["bare socket"] = loop
-    return {name: compare(part, calls, rounds) for name, part in loops.items()}
+    loops[f"{in_flight} in flight"]["bare socket"] = bare.windowed(in_flight)
+    return compare_each(loops, calls, rounds)
 
 
 def _traced(peers: Peers, in_flight: int) -> Mapping[str, Loop]:

@@ -224,7 +224,7 @@ class Caller:
         record = invocation.record
         if view:
             record.view = view
-        if running_loop() is not None:
+        if running_loop() is not None:  # `runs_loop` would be one call more of each
             warn_of_loop(record)
         record.thread = threading.get_ident()
         binding = self.binding

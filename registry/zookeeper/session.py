@@ -219,10 +219,10 @@ class Session:
     def _answer(self, answer: Any, timeout_s: float) -> Any:
         """Wait for *answer*, but not beyond `cut`: what is asked during a loss hears nothing of that from kazoo."""
         until = time.monotonic() + timeout_s
-        while not answer.ready() and not self._is_cut and (left := until - time.monotonic()) > 0:
+        while not answer.ready() and (left := until - time.monotonic()) > 0:
+            if self._is_cut:
+                raise ConnectionClosedError("the registry is closed")
             answer.wait(min(left, _LOOK_S))
-        if self._is_cut and not answer.ready():
-            raise ConnectionClosedError("the registry is closed")
         return answer.get(block=False)
 
     def _begin(self, request: str, path: str, **how: Any) -> Any:

@@ -227,8 +227,7 @@ class Connection:
         if not self._owner.enter(self._adopt, call):
             return
         if not call.ended:
-            expiry = self._calls.expiry
-            self._thread.tick_at(self, expiry.expect(min(call.expires, expiry.next)))
+            self._thread.tick_at(self, self._calls.expiry.expect(call.expires))
         if self._outbox.count:
             self._flush_soon()
         self._owner.leave()

@@ -33,8 +33,8 @@ class Expiry:
         self._next_look = 0.0
 
     def expect(self, expires: float) -> float:
-        """Note that the first call times out at *expires*, and return when to look."""
-        self.next = expires
+        """Note that one more call times out at *expires*, and return when to look."""
+        self.next = min(self.next, expires)
         return self.due
 
     @property

@@ -77,7 +77,7 @@ class Stream(Generic[WatchedT]):
         self.is_new = True
         self.last_read = self._clock()
         self._thread.serve(opened.fileno(), handler)
-        self.rest(READ)
+        self.watch(READ)
 
     def write(self) -> None:
         """Write what is queued, as far as the kernel takes it."""

@@ -185,8 +185,7 @@ class Session:
 
     def _adopt_now(self, call: StreamCall) -> None:
         if not call.ended:
-            expiry = self.streams.expiry
-            self._thread.tick_at(self, expiry.expect(min(call.expires, expiry.next)))
+            self._thread.tick_at(self, self.streams.expiry.expect(call.expires))
         self._settle()
 
     def give_up(self, given: tuple[StreamCall, BaseException]) -> None:
