@@ -7,6 +7,7 @@ import math
 import queue
 import ssl
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -561,22 +562,77 @@ def test_calls_that_a_provider_has_no_window_for_were_not_sent(greeting: Greetin
     assert "the provider takes no more bytes until it has read what was sent" in error.message
 
 
-def test_pings_that_come_with_an_answer_are_answered_with_the_next_call_or_soon(greeting: Greeting) -> None:
-    """Whoever has the answer need not wait for that; the provider waits no longer than it takes to read it."""
-    order: queue.SimpleQueue[int] = queue.SimpleQueue()
+def test_pings_that_come_with_an_answer_are_answered_with_a_later_call_or_soon(greeting: Greeting) -> None:
+    """Whoever has the answer need not wait for that; where no call follows the provider waits for some milliseconds."""
+    asks = [b"ping %3d" % number for number in range(5)]
+    heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def serve(line: Line) -> None:
-        for _ in range(5):
-            stream = line.request()
-            line.send(frames.ping_frame(b"12345678"), *answer_of(stream))
-            order.put(line.next(frames.PING, frames.HEADERS).kind)
+        for ask in asks:
+            line.send(frames.ping_frame(ask), *answer_of(line.request()))
+        while sum(frame.kind == frames.PING for frame in line.read) < len(asks):
+            line.next()
+        for frame in line.read:
+            if frame.kind == frames.PING:
+                heard.put(frame.payload)
         line.wait_closed()
 
     with http2_peer(serve) as peer:
         greeter = greeting(peer.url).reference("greeter")
-        for _ in range(5):
+        for _ in asks:
             greeter.say_hello(name="Ann")
-        assert [order.get(timeout=SOON) for _ in range(5)] == [frames.PING] * 5
+        assert [heard.get(timeout=SOON) for _ in asks] == asks
+
+
+def test_a_provider_that_asks_again_once_it_has_an_answer_is_not_answered_with_each_call(greeting: Greeting) -> None:
+    """Like one by grpc-go, which measures by pings: each answer would make it ask with the next call."""
+    first, calls = 200, 500  # the first of all are carried by the I/O thread, which answers at once
+    asked: list[int] = []
+    done = threading.Event()
+
+    def serve(line: Line) -> None:
+        waits = False
+        for call in range(calls):
+            while (frame := line.next(frames.PING, frames.HEADERS)).kind == frames.PING:
+                waits = False
+            if not waits:
+                asked.append(call)
+            line.send(*([] if waits else [frames.ping_frame(b"12345678")]), *answer_of(frame.stream))
+            waits = True
+        done.wait(SOON)
+
+    with http2_peer(serve) as peer:
+        greeter = greeting(peer.url).reference("greeter")
+        for call in range(calls):
+            if call == first:
+                began = time.monotonic()
+            greeter.say_hello(name="Ann")
+        seconds = time.monotonic() - began
+        done.set()
+    assert len([call for call in asked if call >= first]) <= 2 + seconds / 0.02
+
+
+def test_a_ping_that_waits_for_the_next_call_waits_for_none_that_lasts(greeting: Greeting) -> None:
+    """It is not yet its turn as that call begins, and the call gets no answer until the ping has one."""
+    first = 200  # the first of all are carried by the I/O thread, which answers at once
+
+    def serve(line: Line) -> None:
+        for _ in range(first):
+            line.send(*answer_of(line.next(frames.HEADERS).stream))
+        for ask in (b"the 1st.", b"the 2nd."):
+            line.send(frames.ping_frame(ask), *answer_of(line.next(frames.HEADERS).stream))
+        stream = line.next(frames.HEADERS).stream
+        while line.read[-1].payload != b"the 2nd.":
+            line.next()
+        line.send(*answer_of(stream))
+        line.wait_closed()
+
+    with http2_peer(serve) as peer:
+        patient = greeting(peer.url, connect_timeout=600_000, timeout=600_000)  # at which a connection looks at itself
+        hello = patient.reference("greeter").say_hello
+        for _ in range(first + 2):
+            assert hello(name="Ann").message == "hello"
+        assert hello.with_options(timeout=SOON * 1000).sync(name="Ann").message == "hello"
 
 
 # -- hostile ----------------------------------------------------------------------------------------------------------

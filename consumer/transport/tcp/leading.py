@@ -59,7 +59,9 @@ class Leading(Generic[LedT]):
         send: Sends a call, and notes it in *running*.
         give_up: Ends a call with the exception that was raised meanwhile.
         adopt: Called on the I/O thread with a call whose leader could not finish it.
-        rest: Called there, for who holds the connection, where nobody has led for some milliseconds.
+        rest: Called there, for who holds the connection, where nobody has led for some milliseconds, or a leader has
+            handed over since something *is_late*.
+        is_late: Tells there whether by that monotonic second anything should have left that waited for another call.
     """
 
     def __init__(
@@ -73,7 +75,8 @@ class Leading(Generic[LedT]):
         send: Callable[[LedT], None],
         give_up: Callable[[LedT, BaseException], None],
         adopt: Callable[[LedT], None],
-        rest: Callable[[], None] | None = None,
+        rest: Callable[[], None] = lambda: None,
+        is_late: Callable[[float], bool] = lambda _: False,
     ) -> None:
         self._owner = owner
         self._stream = stream
@@ -85,6 +88,7 @@ class Leading(Generic[LedT]):
         self._give_up = give_up
         self._adopt = adopt
         self._rest = rest
+        self._is_late = is_late
         self._resumes = False  # a tick is planned or due; belongs to whoever holds the connection
 
     def lead(self, call: LedT) -> bool:
@@ -151,6 +155,8 @@ class Leading(Generic[LedT]):
         Ticks by itself, since the connection's own tick would ask a leader to hand over.
         """
         if not self._owner.take():
+            if self._is_late(now):
+                self._owner.hold(lambda _: self._rest(), None)
             return now + _PAUSE_S
         try:
             if self._stream.watching == CLOSING:
@@ -159,8 +165,7 @@ class Leading(Generic[LedT]):
                     return until
                 self._stream.watch(READ)
             self._resumes = False
-            if self._rest is not None:
-                self._rest()
+            self._rest()
             return NEVER
         finally:
             self._owner.leave()

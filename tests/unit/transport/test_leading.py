@@ -62,10 +62,12 @@ class Line:
         )  # fmt: skip
         self.leading = self.leading_that_rests()
 
-    def leading_that_rests(self, rest: Callable[[], None] | None = None) -> Leading[Question]:
+    def leading_that_rests(
+        self, rest: Callable[[], None] = lambda: None, is_late: Callable[[float], bool] = lambda _: False
+    ) -> Leading[Question]:
         return Leading(
             self.owner, self.stream, self.outbox, self.running, self.thread, self.clock,
-            self.send, self.give_up, self.adopted.append, rest,
+            self.send, self.give_up, self.adopted.append, rest, is_late,
         )  # fmt: skip
 
     def open(self) -> None:
@@ -293,3 +295,20 @@ def test_while_somebody_leads_the_end_of_the_pause_is_put_off_and_not_forgotten(
 
     assert line.leading.tick(later + 0.02) == NEVER
     assert line.watched == READ
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_what_is_late_makes_a_leader_hand_over(line: Line, is_late: bool) -> None:
+    """It was to leave with the next call, which lasts; where nothing is, the call stays with its thread."""
+    told: list[bool] = []
+    leading = line.leading_that_rests(lambda: told.append(line.owner.take()), lambda _: is_late)
+    question = line.question()
+
+    assert line.owner.take()
+    assert leading.tick(line.clock.now) == line.clock.now + 0.02
+    assert bool(line.owner.deferred) is is_late
+    line.owner.leave()
+    line.thread.run()
+    assert told == [False] * is_late
+    line.far.send(b"answer")
+    assert leading.lead(question)

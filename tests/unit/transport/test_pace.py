@@ -69,6 +69,7 @@ class Line:
         """Use this pair of sockets from now on."""
         near.setblocking(False)
         far.settimeout(5)
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)  # each answer takes some kilobytes of it
         self.near, self.far = near, far
         self.stream.open(near, self)
 

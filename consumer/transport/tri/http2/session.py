@@ -116,7 +116,7 @@ class Session:
         )
         self._leading: Leading[StreamCall] = Leading(
             self._owner, self._stream, self._outbox, streams, thread, clock,
-            send=self._send, give_up=self._give_up, adopt=self._adopt, rest=self._settle,
+            send=self._send, give_up=self._give_up, adopt=self._adopt, rest=self._settle, is_late=self._replies.is_late,
         )  # fmt: skip
         self.lead = self._leading.lead
         self._pace = Pace(self._owner, self._stream, streams, thread, self._settle, _READ_BYTES)
@@ -168,12 +168,14 @@ class Session:
         """Send a led call, which nearly always leaves whole."""
         call.session = self
         self.streams.size += call.size
-        self.streams.open(call, self._send_owed if self._replies.owed else self._stream.send)
+        stream, replies = self._stream, self._replies
+        is_due = replies.owed and stream.last_read >= replies.due
+        self.streams.open(call, self._send_owed if is_due else stream.send)
         if self._outbox.count:
-            self._stream.write()
+            stream.write()
 
     def _send_owed(self, frame: bytes) -> int:
-        return self._stream.send(frame, self._replies.take())
+        return self._stream.send(frame, self._replies.take(self._stream.last_read))
 
     def _give_up(self, call: StreamCall, error: BaseException) -> None:
         if not self.streams.give_up(call, error):
@@ -235,7 +237,7 @@ class Session:
         """Do what follows from whatever has changed: let others go on, write, and end where nothing is left."""
         streams, outbox = self.streams, self._outbox
         if self._replies.owed and (streams.by_id or not self._stream.is_led):
-            outbox.put(self._replies.take())
+            outbox.put(self._replies.take(self._stream.last_read))
         if streams.waiting or streams.sending:
             streams.begin_waiting()
         if streams.is_open and streams.opened >= LARGEST_STREAM:
