@@ -21,6 +21,7 @@ from callahead.config.errors import ConfigError
 from callahead.config.extension import TRANSPORT, load, nearest
 from callahead.config.policy import ConsumerConfig, ReferencePolicy, SslPolicy
 from callahead.registry.api import Registry
+from callahead.registry.forking import free_in_child
 
 from .call.invocation import CallRecord
 from .call.unseen import report_unseen
@@ -443,7 +444,7 @@ class Consumer:
         return f"<Consumer of {self.config.source}: {names}{more}; {state}>"
 
 
-def _after_fork_in_child() -> None:
+def _free_in_child() -> None:
     for consumer in list(_CONSUMERS):
         consumer._after_fork()
 
@@ -464,5 +465,5 @@ def _flush_at_exit() -> None:
     report_unseen()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+free_in_child(_free_in_child)
 atexit.register(_flush_at_exit)

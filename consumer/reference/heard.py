@@ -10,12 +10,12 @@ from dataclasses import fields, replace
 from typing import Any
 
 from callahead.config.policy import MethodPolicy
+from callahead.registry.forking import fork_safe_lock
 
 from ..call.current import enter_callback
 from ..call.future import InvocationFuture
 from ..call.hearers import Hearers, request_of
 from ..call.invocation import NO_KWARGS, Collected, Invocation, Outcome, Stoppable
-from ..runtime.forking import fork_safe_lock
 from .caller import Caller, MethodBinding
 from .ending import Runtime
 
