@@ -16,7 +16,7 @@ from callahead.consumer.transport.tri.http2.head import ResponseHead, joined
 from callahead.consumer.transport.tri.http2.keepalive import KeepAlive
 from callahead.consumer.transport.tri.http2.request import RequestHead, to_fields
 from callahead.consumer.wire.http2.grpc import Message
-from callahead.consumer.wire.http2.hpack import decode_block, size_of_fields
+from callahead.consumer.wire.http2.hpack import DynamicTable, decode_block, size_of_fields
 
 POLICY = tri_policy(id="g", interface="a.G", default=MethodPolicy(reference="g", method="hello"))
 INFINITY = float("inf")
@@ -39,7 +39,7 @@ def test_the_timeout_as_it_travels(timeout: float, told: bytes | None) -> None:
     """By eight digits at most, never as nothing, and not at all where there is no bound."""
     made = RequestHead("/a.G/Hello", "foo:1", POLICY, ())
     block, size = made.of(timeout)
-    fields = decode_block(block, 10_000)
+    fields = decode_block(block, 10_000, DynamicTable(0))
     assert dict(fields).get(b"grpc-timeout") == told
     assert size == size_of_fields(fields)
 
@@ -48,7 +48,7 @@ def test_the_headers_of_a_request() -> None:
     """Pseudo headers come first, then what gRPC asks for, then metadata, those of the call last."""
     made = RequestHead("/a.G/Hello", "foo:1", POLICY, (("tri-service-group", "g"),))
     block, size = made.of(1.0, to_fields((("x-own", "1"), ("x-bytes-bin", b"\0\xff"))))
-    fields = decode_block(block, 10_000)
+    fields = decode_block(block, 10_000, DynamicTable(0))
     assert [name for name, _ in fields[:4]] == [b":method", b":scheme", b":path", b":authority"]
     assert dict(fields)[b"te"] == b"trailers"
     assert fields[-4:] == (
