@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import math
 import queue
+import re
 import ssl
 import threading
 import time
@@ -532,6 +534,30 @@ def test_a_provider_that_answers_pings_is_waited_for(greeting: Greeting) -> None
     with http2_peer(serve) as peer:
         consumer = greeting(peer.url, keepalive=30, keepalive_timeout=5000)
         assert consumer.reference("greeter").say_hello(name="Ann").message == "hello"
+
+
+def test_a_provider_that_is_asked_too_often_is_asked_less_often(
+    greeting: Greeting, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each of its goodbyes doubles the time; its calls are in doubt, and say which setting it is about."""
+
+    def serve(line: Line) -> None:
+        line.request()
+        line.next(frames.PING)
+        line.send(goaway(frames.LARGEST_STREAM, frames.ENHANCE_YOUR_CALM, b"too_many_pings"))
+        line.hang_up()
+
+    with http2_peer(serve) as peer, caplog.at_level(logging.WARNING):
+        hello = greeting(peer.url, keepalive=30).reference("greeter").say_hello
+        errors = [hello.future(name="Ann").exception(timeout=SOON) for _ in range(3)]
+    for error in errors:
+        assert isinstance(error, ConnectionLost)
+        assert error.in_doubt
+        assert re.search(r"too_many_pings: it was asked .* than it allows \(keepalive, .*yml:\d+\)", error.message)
+    said = [record.getMessage() for record in caplog.records]
+    assert [text.partition("keepalive is ")[2] for text in said if "fewer pings" in text] == [
+        f"{seconds} s from now on" for seconds in (0.06, 0.12, 0.24)
+    ]
 
 
 def test_pings_of_the_provider_are_answered(greeting: Greeting) -> None:
