@@ -420,7 +420,9 @@ class Streams:
             self._leave_queue(call)
             call.time_out(not_sent=True, why=why)
         elif self.take(call.id) is not None:
-            call.time_out(not_sent=self.abandon(call, CANCEL), why=Trouble(""))
+            is_stuck = call.body is not None and call.body.size > 0
+            why = Trouble("; the provider takes no more bytes of its request" if is_stuck else "")
+            call.time_out(not_sent=self.abandon(call, CANCEL), why=why)
 
     def leave(self, last: int) -> list[StreamCall]:
         """Open no stream any more, and give out the calls above stream *last*, at which the peer has not looked."""
