@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from .frames import FLOW_CONTROL_ERROR
+from typing import Final
+
+from .frames import FLOW_CONTROL_ERROR, LARGEST_WINDOW
 from .violation import Violation
+
+UNKNOWN: Final = LARGEST_WINDOW + 1
+"""More than any window has room for."""
 
 
 class ReceiveWindow:
@@ -39,10 +44,15 @@ class ReceiveWindow:
         self._read += size
         return 0
 
-    def read(self, size: int) -> int:
-        """Note that *size* of them are needed no more; returns how many to allow the peer anew, mostly 0."""
+    def read(self, size: int, awaited: int = UNKNOWN) -> int:
+        """Note that *size* of them are needed no more; returns how many to allow the peer anew, mostly 0.
+
+        Nothing is said where the *awaited* bytes, of all that the peer has yet to send, may come as it is. A peer that
+        has closed its socket behind the last of them answers such a word by a reset, and its system drops with that
+        what is still on its way.
+        """
         self._read += size
-        if self._read * 2 < self._size:
+        if self._read * 2 < self._size or awaited <= self._left:
             return 0
         more, self._read = self._read, 0
         self._left += more

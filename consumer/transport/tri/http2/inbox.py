@@ -200,7 +200,7 @@ class Inbox:
     def open_window(self, call: StreamCall, size: int) -> None:
         """Let the peer send more to *call*, for which *size* bytes came, as far as it needs no more what came."""
         window = call.incoming
-        if window is not None and (more := window.read(call.free(size))):
+        if window is not None and (more := window.read(call.free(size), call.awaited)):
             self._say(window_update_frame(call.id, more))
 
     def _fail(self, call: StreamCall, error: RpcError, code: int) -> None:

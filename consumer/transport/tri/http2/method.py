@@ -15,6 +15,7 @@ from ....call.provider import Provider
 from ....errors import (
     ConsumerClosed,
     LimitExceeded,
+    Rejected,
     RemoteProtocolError,
     RpcError,
     SerializationError,
@@ -32,7 +33,7 @@ from ...trouble import Trouble
 from ..messages import EncodedCall, Messages
 from ..metadata import Metadata, fixed_metadata, size_of, to_attachments, to_metadata
 from ..options import GrpcOptions
-from ..remote import STATUSES, remote_error
+from ..remote import REJECTED, STATUSES, remote_error
 from ..requests import Requests
 from .answers import AnswerStream, StreamedCall
 from .call import Hears, StreamCall, UnaryCall
@@ -50,6 +51,10 @@ _COPIES: Final = 2
 
 _EARLY_S: Final = 0.005
 """How much before the deadline a status must come to be the provider's own: two clocks measure it."""
+
+_TIMEOUT: Final = "DEADLINE_EXCEEDED"
+_OUT_OF_TIME: Final = (_TIMEOUT, "CANCELLED")
+"""What a provider says of a call whose time is over; the second is the word of tonic."""
 
 _INADEQUATE_SECURITY: Final = 12
 _prefix = PREFIX.pack
@@ -352,7 +357,8 @@ class Http2Method:
         if tail.status == 0:
             return None
         status = STATUSES[tail.status] if 0 < tail.status < len(STATUSES) else "UNKNOWN"
-        if status == "DEADLINE_EXCEEDED" and not self._is_early(attempt):
+        if status in _OUT_OF_TIME and not self._is_early(attempt):
+            status = _TIMEOUT
             error: RpcError = timed_out(attempt, not_sent=False)
         else:
             error = remote_error(status, tail.text, joined(head, tail))
@@ -410,6 +416,8 @@ def _refused(refusal: tuple[str, str]) -> RpcError:
         error = remote_error(status, text, NO_ATTACHMENTS)
     elif status == "UNAVAILABLE":
         error = TransportError(text, in_doubt=True)
+    elif status in REJECTED:
+        error = Rejected(text, is_remote=True)
     return _with_status(error, status, text)
 
 
