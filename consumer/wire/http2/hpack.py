@@ -63,7 +63,7 @@ class DynamicTable:
 
     Attributes:
         room: Likewise; 0 for good, once the peer says that it keeps none.
-        held: The headers, the newest first, and their bytes; whoever has read a block in vain puts back those of before.
+        held: The headers, the newest first, and their bytes; who has read a block in vain puts back those of before.
         was_used: A block meant an entry, or added one, so that its bytes may mean something else another time.
     """
 
