@@ -29,6 +29,7 @@ from ...tcp.poller import READ, WRITE
 from ...tcp.stream import Stream
 from ...trouble import Trouble
 from .call import Fed, StreamCall
+from .goodbye import Goodbyes
 from .greeting import greeting
 from .inbox import Inbox
 from .keepalive import KeepAlive
@@ -126,7 +127,7 @@ class Session:
         self._fd = -1
         self._greet_until = NEVER
         self._keepalive = KeepAlive(settings.keepalive, settings.keepalive_timeout)
-        self._goodbye: Trouble | None = None
+        self._goodbyes = Goodbyes(self._keepalive)
 
     @property
     def was_in_vain(self) -> bool:
@@ -365,8 +366,7 @@ class Session:
         self._hears.opened(self)
 
     def _hear_goodbye(self, event: GoAway) -> None:
-        if event.code:
-            self._goodbye = self._keepalive.why_gone(event)
+        self._goodbyes.hear(event)
         self._leave(event.last)
 
     def _leave(self, last: int) -> None:
@@ -411,7 +411,7 @@ class Session:
             is_new = self._stream.is_new
             self._turn_away(wordless(problem, "gRPC", is_tls=self._is_tls) if is_new else Trouble(problem, _WHERE))
             return
-        trouble = self._goodbye or Trouble(problem, about)
+        trouble = self._goodbyes.why_lost(problem, about)
         self._drop(None)
         self.streams.fail_all(lambda call, begun: broken(trouble, call, begun=begun))
 
