@@ -12,6 +12,7 @@ import logging
 import socket
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from random import Random
 
 from ....call.provider import Provider
@@ -277,6 +278,8 @@ class Connection:
         self._redial.opened()
 
     def _session_leaves(self, session: Session, calls: list[StreamCall]) -> None:
+        if session.keepalive > self._settings.keepalive:
+            self._ask_less_often(session.keepalive)
         if self._session is session:
             self._lose(failed=False)
             self._old.append(session)
@@ -287,6 +290,10 @@ class Connection:
         again = [call for call in calls if not call.ended and not self._is_given_up(call, was_of_use=was_of_use)]
         if again:
             self._accept(again)
+
+    def _ask_less_often(self, keepalive: float) -> None:
+        self._settings = replace(self._settings, keepalive=keepalive)
+        _LOG.warning("%s allows fewer pings: keepalive is %g s from now on", self.name, keepalive)
 
     def _judge(self, *, is_vain: bool, text: str) -> None:
         """Wait before the next attempt, ever longer, where one session after the other was in vain."""

@@ -66,6 +66,8 @@ _OF_RESET: Final[Mapping[int, str]] = {
     ENHANCE_YOUR_CALM: "RESOURCE_EXHAUSTED",
     _INADEQUATE_SECURITY: "PERMISSION_DENIED",
 }
+_DECISIVE: Final = frozenset({"UNIMPLEMENTED", "UNAUTHENTICATED", "PERMISSION_DENIED"})
+"""What HTTP says of a request by 404, 401 and 403: whoever says so has given it to no method."""
 
 
 class Route(NamedTuple):
@@ -283,7 +285,7 @@ class Http2Method:
         """Make the error of an answer that no gRPC server gave; see `StreamedMethod`."""
         assert head.refusal is not None
         self._note_metadata(head, None, attempt)
-        error = _refused(head.refusal)
+        error = self._messages.failed(_refused(head.refusal))
         error.protocol_trace = attempt.protocol_trace
         return error
 
@@ -350,7 +352,8 @@ class Http2Method:
         """Make the error that the provider's last word is; None where it is OK."""
         if tail is None or tail.status is None:
             refusal = None if tail is None else tail.refusal
-            return _refused(refusal or ("INTERNAL", "the provider ended the answer without a status"))
+            refused = _refused(refusal or ("INTERNAL", "the provider ended the answer without a status"))
+            return self._messages.failed(refused)
         if tail.status == 0:
             return None
         status = STATUSES[tail.status] if 0 < tail.status < len(STATUSES) else "UNKNOWN"
@@ -409,7 +412,9 @@ def _fields(own: Metadata, encoding: str) -> Fields:
 def _refused(refusal: tuple[str, str]) -> RpcError:
     status, text = refusal
     error: RpcError = RemoteProtocolError(text, in_doubt=True)
-    if status == "UNAVAILABLE":
+    if status in _DECISIVE:
+        error = remote_error(status, text, NO_ATTACHMENTS)
+    elif status == "UNAVAILABLE":
         error = TransportError(text, in_doubt=True)
     elif status in REJECTED:
         error = Rejected(text, is_remote=True)

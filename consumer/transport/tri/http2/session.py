@@ -17,7 +17,7 @@ from typing import Any, Final
 from ....runtime.callbacks import CallbackExecutor
 from ....runtime.deadline import Clock
 from ....wire.http2.events import Broken, GoAway, PingAnswer, Settings
-from ....wire.http2.frames import LARGEST_STREAM, error_name, goaway_frame
+from ....wire.http2.frames import LARGEST_STREAM, goaway_frame
 from ...tcp.counters import Counters
 from ...tcp.io_thread import NEVER, IoThread
 from ...tcp.leading import Leading
@@ -126,12 +126,17 @@ class Session:
         self._fd = -1
         self._greet_until = NEVER
         self._keepalive = KeepAlive(settings.keepalive, settings.keepalive_timeout)
-        self._goodbye = ""
+        self._goodbye: Trouble | None = None
 
     @property
     def was_in_vain(self) -> bool:
         """It had calls, and none of them was answered."""
         return self.streams.opened > 0 and not self._inbox.was_answered
+
+    @property
+    def keepalive(self) -> float:
+        """Seconds of silence before its peer is asked for a sign of life: as set, or as that has taught it."""
+        return self._keepalive.idle
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
@@ -361,8 +366,7 @@ class Session:
 
     def _hear_goodbye(self, event: GoAway) -> None:
         if event.code:
-            said = f"{error_name(event.code)} {event.text}".strip()
-            self._goodbye = f"the provider ends the connection: {said}"
+            self._goodbye = self._keepalive.why_gone(event)
         self._leave(event.last)
 
     def _leave(self, last: int) -> None:
@@ -407,7 +411,7 @@ class Session:
             is_new = self._stream.is_new
             self._turn_away(wordless(problem, "gRPC", is_tls=self._is_tls) if is_new else Trouble(problem, _WHERE))
             return
-        trouble = Trouble(self._goodbye) if self._goodbye else Trouble(problem, about)
+        trouble = self._goodbye or Trouble(problem, about)
         self._drop(None)
         self.streams.fail_all(lambda call, begun: broken(trouble, call, begun=begun))
 
