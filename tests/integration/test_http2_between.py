@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import helloworld_pb2 as pb
+import helloworld_pb2_grpc as pb_grpc
 import pytest
 from support import tri_peers
 from support.clock import FakeClock
@@ -130,6 +131,27 @@ def test_a_window_is_left_alone_where_the_rest_of_an_answer_fits_in(greeting: Gr
 def test_a_larger_answer_goes_on(greeting: Greeting) -> None:
     """Its window is opened as often as it needs."""
     assert opened_for(greeting, 3 * STREAM_WINDOW) >= 2
+
+
+@pytest.mark.parametrize(("is_ending", "opened"), [(False, 1), (True, 0)])
+def test_the_window_of_all_is_left_alone_behind_a_goodbye(greeting: Greeting, is_ending: bool, opened: int) -> None:
+    """But for what the answers that are left may need: a stream has some of more than nine windows of its own."""
+    heard: list[int] = []
+
+    def serve(line: Line) -> None:
+        stream = line.request()
+        line.send(*[goaway(stream)] * is_ending)
+        say_large(line, stream, 9 * STREAM_WINDOW)
+        line.wait_closed()
+        heard.append(sum(one.kind == frames.WINDOW_UPDATE and not one.stream for one in line.read))
+
+    with http2_peer(serve) as peer:
+        consumer = greeting(peer.url, max_response_bytes=20_000_000)
+        stub = pb_grpc.GreeterStub(consumer.channel("greeter"))
+        assert sum(len(answer.message) for answer in stub.SpellHello(pb.HelloRequest(name="Ann"))) == 9 * STREAM_WINDOW
+        consumer.close()
+        wait_until(lambda: len(heard) == 1)
+    assert heard[0] - 1 == opened  # the first is a part of the greeting
 
 
 def test_a_goodbye_is_heard_though_writing_fails(greeting: Greeting) -> None:
