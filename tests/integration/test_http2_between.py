@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,7 @@ from support.http2_frames import HEAD, OK, data, goaway, headers, message, setti
 from support.http2_peer import Line, answering, http2_peer
 from support.tri_peers import Peer
 
-from callahead.consumer import CallTimeout, Consumer, Rejected, RemoteError
+from callahead.consumer import CallTimeout, Consumer, RemoteError, TransportError
 from callahead.consumer.transport.tri.http2.greeting import STREAM_WINDOW
 from callahead.consumer.wire.http2 import frames
 
@@ -71,23 +72,6 @@ def test_a_provider_that_cancels_a_call_before(greeting: Greeting) -> None:
     error = error_of(greeting, ending(*CANCELLED, clock=clock, after=TIMEOUT_S / 2), clock=clock)
     assert isinstance(error, RemoteError)
     assert error.status == "CANCELLED"
-
-
-@pytest.mark.parametrize(
-    ("code", "status"), [(b"401", "UNAUTHENTICATED"), (b"403", "PERMISSION_DENIED")]
-)  # fmt: skip
-def test_a_proxy_that_lets_a_call_not_through(greeting: Greeting, code: bytes, status: str) -> None:
-    """It is rejected as by a provider of gRPC, and over grpcio."""
-
-    def serve(line: Line) -> None:
-        stream = line.request()
-        line.send(headers(stream, (b":status", code), (b"content-type", b"text/html")), data(stream, b"no", ends=True))
-        line.wait_closed()
-
-    error = error_of(greeting, serve)
-    assert isinstance(error, Rejected)
-    assert (error.status, error.in_doubt, error.is_remote) == (status, False, True)
-    assert f"HTTP status {code.decode()}" in error.message
 
 
 # -- a proxy that closes its sockets behind its last word --------------------------------------------------------------
@@ -152,6 +136,36 @@ def test_the_window_of_all_is_left_alone_behind_a_goodbye(greeting: Greeting, is
         consumer.close()
         wait_until(lambda: len(heard) == 1)
     assert heard[0] - 1 == opened  # the first is a part of the greeting
+
+
+def test_a_call_for_which_a_proxy_ends_the_connection_is_alone_not_sent_again(greeting: Greeting) -> None:
+    """As haproxy does where metadata are too large for it: those behind are sent again, and those before it end."""
+    lines: list[Line] = []
+
+    def serve(line: Line) -> None:
+        lines.append(line)
+        if len(lines) > 1:
+            answering(line)
+            return
+        first, *_ = [line.request() for _ in range(4)]
+        line.send(goaway(first, frames.INTERNAL_ERROR))
+        line.answer(first)
+        line.wait_closed()
+
+    with http2_peer(serve) as peer:
+        hello = greeting(peer.url).reference("greeter").say_hello
+        large = hello.with_options(attachments={"x-large": "x" * 30_000})
+        calls = [one.future(name="Ann") for one in (hello, large, hello, hello)]
+        error = calls.pop(1).exception(SOON)
+        assert [call.result(SOON).message for call in calls] == ["hello"] * 3
+    assert isinstance(error, TransportError)
+    assert (error.not_sent, error.status, error.status_text) == (True, "UNAVAILABLE", error.message)
+    assert re.fullmatch(
+        r"the provider ends the connection: INTERNAL_ERROR before it looked at this call, "
+        r"perhaps because of its metadata of 30\d\d\d bytes",
+        error.message,
+    )
+    assert len(lines) == 2
 
 
 def test_a_goodbye_is_heard_though_writing_fails(greeting: Greeting) -> None:

@@ -28,8 +28,7 @@ STATUSES: Final = (
 
 # A server that drains, or has no room, cancels calls that no method has seen, and says nothing else.
 _NO_TEXT = ("", "CANCELLED")
-REJECTED: Final = ("PERMISSION_DENIED", "UNAUTHENTICATED")
-"""Those by which a provider, or what stands before it, lets a call not through."""
+_REJECTED = ("PERMISSION_DENIED", "UNAUTHENTICATED")
 
 
 def remote_error(status: str, text: str, attachments: Mapping[str, Any]) -> RpcError:
@@ -44,7 +43,7 @@ def remote_error(status: str, text: str, attachments: Mapping[str, Any]) -> RpcE
         return TransportError("the provider gave the call up, before its method ran or since", in_doubt=True)
     if status == "UNIMPLEMENTED":
         return RemoteProtocolError(_worded("the provider does not have this method", text), is_remote=True)
-    if status in REJECTED:
+    if status in _REJECTED:
         return Rejected(_worded(status, text), is_remote=True)
     return RemoteError(_worded(status, text), type_name=status, details=_details(attachments))
 

@@ -15,7 +15,6 @@ from ....call.provider import Provider
 from ....errors import (
     ConsumerClosed,
     LimitExceeded,
-    Rejected,
     RemoteProtocolError,
     RpcError,
     SerializationError,
@@ -33,7 +32,7 @@ from ...trouble import Trouble
 from ..messages import EncodedCall, Messages
 from ..metadata import Metadata, fixed_metadata, size_of, to_attachments, to_metadata
 from ..options import GrpcOptions
-from ..remote import REJECTED, STATUSES, remote_error
+from ..remote import STATUSES, remote_error
 from ..requests import Requests
 from .answers import AnswerStream, StreamedCall
 from .call import Hears, StreamCall, UnaryCall
@@ -416,8 +415,6 @@ def _refused(refusal: tuple[str, str]) -> RpcError:
         error = remote_error(status, text, NO_ATTACHMENTS)
     elif status == "UNAVAILABLE":
         error = TransportError(text, in_doubt=True)
-    elif status in REJECTED:
-        error = Rejected(text, is_remote=True)
     return _with_status(error, status, text)
 
 

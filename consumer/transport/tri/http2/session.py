@@ -77,6 +77,7 @@ class Session:
         state: Where it stands.
         streams: Its calls.
         was_of_use: The peer has looked at a call, as far as it says when it leaves.
+        suspect: The first call at which a peer has not looked that leaves because of something wrong; else None.
         lead: Carries a call on the calling thread, where that can be; see `Leading.lead`.
     """
 
@@ -93,6 +94,7 @@ class Session:
         self.name = name
         self.state = State.DIALLING
         self.was_of_use = True
+        self.suspect: StreamCall | None = None
         self._settings = settings
         self._thread = thread
         self._clock = clock
@@ -138,6 +140,11 @@ class Session:
     def keepalive(self) -> float:
         """Seconds of silence before its peer is asked for a sign of life: as set, or as that has taught it."""
         return self._keepalive.idle
+
+    @property
+    def goodbye(self) -> str:
+        """What the peer said as it left because of something wrong; "" where nothing was."""
+        return "" if self._goodbye is None else self._goodbye.text
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
@@ -377,7 +384,10 @@ class Session:
             return
         self.state = State.LEAVING
         self.was_of_use = min(self.streams.opened, last) > 0
-        given_back = [call for call in self.streams.leave(last) if call.begin_anew()]
+        left = self.streams.leave(last)
+        if self._goodbye is not None and not self._goodbye.about and left and left[0].id:
+            self.suspect = left[0]
+        given_back = [call for call in left if call.begin_anew()]
         if self._stream.is_led:  # its call may be among them, which nobody else may touch before it hands over
             self._owner.deferred.append((self._give_back, given_back))
         else:
