@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import math
 import os
 import threading
@@ -10,7 +9,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from random import Random
 from types import TracebackType
@@ -18,29 +17,29 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from callahead.config import load_file
 from callahead.config.errors import ConfigError
-from callahead.config.extension import TRANSPORT, load, nearest
+from callahead.config.extension import nearest
 from callahead.config.policy import ConsumerConfig, ReferencePolicy, SslPolicy
 from callahead.registry.api import Registry
-from callahead.registry.forking import free_in_child
 
 from .call.invocation import CallRecord
-from .call.unseen import report_unseen
 from .cluster.health import HealthCounts
 from .discovery.registries import Registries
 from .errors import ConsumerClosed
-from .given import callbacks_of, configuration_of
+from .given import callbacks_of, configuration_of, transports_of
 from .interceptor.metrics import MethodCounts
 from .limit import Gate, limits_of
+from .living import LIVING
 from .reference.declared import require_declared
 from .reference.ending import OnDrop, Runtime
 from .reference.given_up import say_given_up
 from .reference.pipeline import Pipeline, Surroundings
 from .reference.reference import Reference
+from .reloading import Reloading, other_configuration
 from .router.telling import RuleLog
 from .runtime.deadline import Clock
-from .runtime.dropped import close_soon, finish_closing
+from .runtime.dropped import close_soon
 from .runtime.elsewhere import Place
-from .transport.api import ConnectionCounts, Transport, TransportParts
+from .transport.api import ConnectionCounts, Transport
 from .transport.shortage import preparing
 
 if TYPE_CHECKING:
@@ -54,8 +53,6 @@ S = TypeVar("S")
 
 # References whose names are shown of many.
 _NAMED = 10
-
-_CONSUMERS: weakref.WeakSet[Consumer] = weakref.WeakSet()
 
 
 class Consumer:
@@ -99,7 +96,8 @@ class Consumer:
         self._random = Random() if random is None else random  # noqa: S311 - it spreads load, it keeps no secret
         self._lock = threading.RLock()
         self._turns: dict[str, threading.RLock] = {}
-        self._transports: dict[str, Transport] = dict(transports or {})
+        self._reloading = threading.RLock()
+        self._transports = transports_of(transports or {}, self._runtime, self._random, self.config.application)
         self._registries = Registries(self.config, registries or {}, self._metadata_source)
         self._clients: dict[str, Any] = {}  # by reference: what `wrap` was given
         self._pipelines: dict[str, Pipeline] = {}
@@ -107,7 +105,7 @@ class Consumer:
         self._references: dict[str, Reference] = {}
         self._runtime.owner = self
         self._runtime.callbacks.owner = weakref.ref(self)
-        _CONSUMERS.add(self)
+        LIVING.add(self)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **options: Any) -> Self:
@@ -226,6 +224,35 @@ class Consumer:
 
         return Scope(self._runtime, timeout=timeout, on_error=on_error, retry_failed=retry_failed)
 
+    def reload(self, config: ConsumerConfig | Mapping[str, Any] | None = None) -> tuple[str, ...]:
+        """Let the calls that begin from now on obey another configuration, all of it or, where it is wrong, nothing.
+
+        Args:
+            config: As for the class; None reads the file again of which the consumer was made.
+
+        What calls obey may change: each setting of a method, wherever it is inherited from, but ``parameter_types``;
+        ``routers``, ``outlier`` and the limits of references in use, and those of the consumer. References that are not
+        in use may change in any way, come and go. Calls that run go on as they began, and references, methods and stubs
+        stay the same objects. What a limit counts goes on where it stays the same, and so does the cache of a method
+        for which nothing changes. It waits for references that are being made. Any thread.
+
+        Returns:
+            The references in use for which something has changed.
+
+        Raises:
+            ConfigError: It cannot be obeyed, or changes what is read only once; every problem is in it.
+            ConsumerClosed: After `close`.
+
+        Source: Aerospike's dynamic configuration, of which a part needs a new client likewise; differs: nothing that
+        has no effect is accepted.
+        """
+        with self._nothing_made():
+            new = other_configuration(self.config, config)
+            reloading = Reloading(self.config, new, self._pipelines, self._runtime, self._registries)
+            self.config = new
+            reloading.obey()
+            return reloading.changed
+
     @contextmanager
     def _making(self, name: str, *, must_have: bool = True) -> Iterator[Pipeline]:
         """Give the pipeline of *name*, checked for providers where it *must_have* some, to one thread at a time.
@@ -247,6 +274,17 @@ class Consumer:
                 self._require_open()
                 raise
             self._require_open()
+
+    @contextmanager
+    def _nothing_made(self) -> Iterator[None]:
+        """Let no reference be made meanwhile, by one thread at a time; those that are being made are waited for."""
+        with self._reloading, ExitStack() as turns:
+            with self._lock:
+                known = [self._turns.setdefault(name, threading.RLock()) for name in self.config.references]
+            for turn in known:
+                turns.enter_context(turn)
+            self._require_open()
+            yield
 
     def _require_open(self, *, is_made: bool = False) -> None:
         """Refuse to make anything once closed; what *is_made* serves callbacks, while `close` waits for them."""
@@ -286,25 +324,9 @@ class Consumer:
         return Surroundings(
             runtime=self._runtime,
             random=self._random,
-            transport=self._transport(policy.protocol),
+            transport=self._transports[policy.protocol],
             registry=self._registries.of(policy),
             rule_log=self._rule_log,
-            application=self.config.application,
-        )
-
-    def _transport(self, protocol: str) -> Transport:
-        transport = self._transports.get(protocol)
-        if transport is None:
-            transport = self._transports[protocol] = load(TRANSPORT, protocol)(self._transport_parts())
-        return transport
-
-    def _transport_parts(self) -> TransportParts:
-        runtime = self._runtime
-        return TransportParts(
-            clock=runtime.clock,
-            random=self._random,
-            timer=runtime.timer,
-            callbacks=runtime.callbacks,
             application=self.config.application,
         )
 
@@ -381,7 +403,7 @@ class Consumer:
             transport.close()
         runtime.timer.close()
         runtime.callbacks.close(wait=True)
-        _CONSUMERS.discard(self)  # neither a fork nor the exit is any business of it now
+        LIVING.discard(self)  # neither a fork nor the exit is any business of it now
         runtime.owner = None
 
     def __enter__(self) -> Self:
@@ -422,6 +444,7 @@ class Consumer:
     def _after_fork(self) -> None:
         self._lock = threading.RLock()
         self._turns.clear()
+        self._reloading = threading.RLock()
         self._runtime.after_fork()
         for transport in self._transports.values():
             transport.after_fork()
@@ -434,7 +457,7 @@ class Consumer:
 
     def _close_dropped(self) -> None:
         """Close what nobody can reach any more, and so neither calls nor waits for an answer."""
-        _CONSUMERS.add(self)  # which the collector has taken out, and a fork may come now
+        LIVING.add(self)  # which the collector has taken out, and a fork may come now
         self.close()
 
     def __repr__(self) -> str:
@@ -442,28 +465,3 @@ class Consumer:
         names = ", ".join(self.references[:_NAMED]) or "no references"
         more = f" and {len(self.references) - _NAMED} more" if len(self.references) > _NAMED else ""
         return f"<Consumer of {self.config.source}: {names}{more}; {state}>"
-
-
-def _free_in_child() -> None:
-    for consumer in list(_CONSUMERS):
-        consumer._after_fork()
-
-
-def _flush_at_exit() -> None:
-    """Do what `Consumer.close` was not asked to.
-
-    Threads that are no daemons have ended by now, so whatever they called is known, and the daemons of the transports
-    still run.
-    """
-    finish_closing()
-    began = time.monotonic()
-    consumers = list(_CONSUMERS)
-    for consumer in consumers:
-        consumer._runtime.closed = True
-    for consumer in consumers:
-        consumer._flush(began + consumer.config.shutdown_timeout_ms / 1000)
-    report_unseen()
-
-
-free_in_child(_free_in_child)
-atexit.register(_flush_at_exit)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from random import Random
 from typing import Any
 
 from callahead.config import load_mapping
@@ -10,8 +12,11 @@ from callahead.config.errors import ConfigError
 from callahead.config.policy import ConsumerConfig
 from callahead.config.values.quantity import show
 
+from .reference.ending import Runtime
 from .runtime.callbacks import CallbackExecutor
 from .runtime.elsewhere import Place
+from .transport.api import Transport, TransportParts
+from .transport.opened import Transports
 
 
 def configuration_of(given: Any) -> ConsumerConfig:
@@ -38,3 +43,17 @@ def callbacks_of(config: ConsumerConfig, place: Place | None) -> CallbackExecuto
     if place is not None:
         callbacks.move_to(place)
     return callbacks
+
+
+def transports_of(given: Mapping[str, Transport], runtime: Runtime, random: Random, application: str) -> Transports:
+    """Make what has the transports: those that are *given*, and others once they are asked for."""
+    parts = TransportParts(
+        clock=runtime.clock,
+        random=random,
+        timer=runtime.timer,
+        callbacks=runtime.callbacks,
+        application=application,
+    )
+    transports = Transports(parts)
+    transports.update(given)
+    return transports

@@ -27,7 +27,7 @@ def _endpoints(text: str, protocol: str) -> list[Endpoint | None]:
 
 
 class DirectRegistry:
-    """A list of endpoints that never changes, told to whoever subscribes, whatever the service.
+    """A list of endpoints, told to whoever subscribes, whatever the service; it changes when `adopt` says so.
 
     Interface, group and version of the URLs are not compared: who writes an address means it.
 
@@ -39,8 +39,18 @@ class DirectRegistry:
     def __init__(self, endpoints: tuple[Endpoint, ...], source: str) -> None:
         kept = unique(endpoints)
         providers = Providers(kept, f"{source}: {counted(len(kept))}")
-        self._queue = NotifyQueue(source, lambda _key: providers)
-        self.endpoints = kept
+        self._providers = providers
+        self._queue = NotifyQueue(source, lambda _key: self._providers)
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Those of the moment."""
+        return self._providers.endpoints
+
+    def adopt(self, other: DirectRegistry) -> None:
+        """Have the endpoints of *other* from now on; who has subscribed was told of them when this returns."""
+        self._providers = other._providers
+        self._queue.announce()
 
     @classmethod
     def of(cls, policy: ReferencePolicy) -> Self:

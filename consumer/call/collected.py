@@ -17,11 +17,14 @@ class Collector(Protocol):
 
     ends: float
 
-    def collect(self, binding: Any, invocation: Invocation, needed: Sequence[CallRecord]) -> Collected | None:
+    def collect(
+        self, binding: Any, chain: Any, invocation: Invocation, needed: Sequence[CallRecord]
+    ) -> Collected | None:
         """Take a call that is about to begin through *binding*, and bound its ``ends``; None where it is not for this.
 
         Args:
             binding: Of the call.
+            chain: Through which it is about to run.
             invocation: What is asked.
             needed: The calls whose lazy results were among its arguments.
 

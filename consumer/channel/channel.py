@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 
 from callahead.config.errors import ConfigError
-from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.config.policy import ReferencePolicy
 
 from ..errors import RpcError
-from ..interface.proto.load import streaming_problems
 from ..interface.proto.service import MethodTypes
-from ..reference.caller import Caller
+from ..interface.streaming import streaming_problems
+from ..reference.caller import Caller, Chain
 from ..runtime.deadline import UNBOUNDED_S
 from ..transport.tri.credentials import plugins_of
 from .faces import ChannelFuture, EndedCall, raise_face
@@ -61,7 +61,7 @@ class ConsumerChannel(grpc.Channel):
         self._lending_transport: LendingTransport | None = transport if is_lending else None
         self._subscribers = Subscribers(pipeline, transport)
         self._closed = False
-        self._timed: dict[tuple[str, float], tuple[MethodPolicy, MethodPolicy]] = {}
+        self._timed: dict[tuple[str, float], tuple[Chain, Chain]] = {}
 
     def unary_unary(
         self,
@@ -143,19 +143,20 @@ class ConsumerChannel(grpc.Channel):
         if self._closed:
             raise ValueError("Cannot invoke RPC on closed channel!")
 
-    def timed(self, policy: MethodPolicy, timeout: float) -> MethodPolicy:
-        """Make *policy* bound the whole call and each of its attempts by *timeout* seconds.
+    def timed(self, chain: Chain, timeout: float) -> Chain:
+        """Make the policy of *chain* bound the whole call and each of its attempts by *timeout* seconds.
 
         Kept here and not with a stub, since some programs make a stub for each request.
         """
+        policy = chain.policy
         known = self._timed.get((policy.method, timeout))
-        if known is not None and known[0] is policy:
+        if known is not None and known[0] is chain:
             return known[1]
         milliseconds = _milliseconds(checked_timeout(timeout))
-        made = policy.override(timeout_ms=milliseconds, total_timeout_ms=milliseconds)
+        made = replace(chain, policy=policy.override(timeout_ms=milliseconds, total_timeout_ms=milliseconds))
         if len(self._timed) >= _KEPT_TIMEOUTS:
             self._timed.clear()
-        self._timed[policy.method, timeout] = (policy, made)
+        self._timed[policy.method, timeout] = (chain, made)
         return made
 
     def __enter__(self) -> Self:
@@ -218,10 +219,10 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
             self._caller_by_grpcio = Caller(self._caller.binding, carrier, ChannelFuture)
         return self._caller_by_grpcio
 
-    def _policy_for(self, timeout: float | None) -> MethodPolicy:
+    def _chain_for(self, timeout: float | None) -> Chain:
         """Let gRPC's ``timeout``, in seconds, bound the whole call and each of its attempts."""
-        policy = self._caller.binding.policy
-        return policy if timeout is None else self._channel.timed(policy, timeout)
+        chain = self._caller.binding.chain
+        return chain if timeout is None else self._channel.timed(chain, timeout)
 
     def __call__(
         self,
@@ -237,7 +238,7 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
         try:
             options = grpc_options(self._reference, metadata, credentials, wait_for_ready, compression)
             caller = self._caller if credentials is None else self._caller_with(credentials)
-            return caller.call(self._policy_for(timeout), (request,), {}, sys._getframe(1), options)
+            return caller.call(self._chain_for(timeout), (request,), {}, sys._getframe(1), options)
         except RpcError as error:
             raise_face(error)
 
@@ -272,7 +273,7 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
         try:
             given = grpc_options(self._reference, *options)
             caller = self._caller if given.credentials is None else self._caller_with(given.credentials)
-            future = caller.future(self._policy_for(timeout), (request,), {}, frame, given)
+            future = caller.future(self._chain_for(timeout), (request,), {}, frame, given)
         except RpcError as error:
             raise_face(error)
         assert isinstance(future, ChannelFuture)

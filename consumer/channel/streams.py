@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from callahead.config.policy import MethodPolicy
-
 from ..call.attempt import Attempt
 from ..call.invocation import Outcome
 from ..call.plain import plain_items
@@ -28,8 +26,9 @@ from .faces import raise_face
 from .parts import PassingTransport, checked_timeout, grpc_options
 
 if TYPE_CHECKING:
+    from ..reference.caller import Chain
     from ..reference.ending import Runtime
-    from ..reference.pipeline import Pipeline
+from ..reference.pipeline import Pipeline
 
 Carry = Callable[[Attempt, str, GrpcOptions], Any]
 """Begins an attempt, and returns what the view of that name of grpcio's callable would."""
@@ -40,7 +39,7 @@ class PassedStream:
 
     Args:
         ensure_open: Raises where the stub's channel is closed.
-        timed: Gives a policy the time of a call.
+        timed: Gives a chain the time of a call.
         pipeline: Of the reference.
         carrier: Stands for the method towards the chain, of which it uses the head alone.
         name: Of the method.
@@ -50,7 +49,7 @@ class PassedStream:
     def __init__(
         self,
         ensure_open: Callable[[], None],
-        timed: Callable[[MethodPolicy, float], MethodPolicy],
+        timed: Callable[[Chain, float], Chain],
         pipeline: Pipeline,
         carrier: MethodTransport,
         name: str,
@@ -77,9 +76,9 @@ class PassedStream:
         except RpcError as error:
             raise_face(error)
 
-    def _given(self, timeout: float) -> tuple[MethodPolicy, float]:
+    def _given(self, timeout: float) -> tuple[Chain, float]:
         seconds = checked_timeout(timeout)
-        return self._timed(self._binding.policy, timeout), seconds
+        return self._timed(self._binding.chain, timeout), seconds
 
     def _followed(self, attempt: Attempt, pass_on: Callable[[], Any]) -> Any:
         """Begin a stream that is shown or counted, and note its end; now, where *pass_on* returns the answer."""

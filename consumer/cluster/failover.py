@@ -14,13 +14,13 @@ from ..errors import RemoteProtocolError, RpcError
 from .api import ClusterParts
 from .attempt import begin_attempt
 from .failed import sum_up
-from .next import pause_before_next
+from .next import counts_for_nothing, pause_before_next
 from .pause import Pause, go_on
 from .retry import is_listed
 
 
 class FailoverCluster:
-    """Repeats a failed attempt at a provider not yet tried, up to ``retries`` times.
+    """Repeats a failed attempt at a provider not yet tried, up to ``retries`` times, and what `counts_for_nothing`.
 
     Stops at an answer, at a failure that must not be repeated (see `may_repeat`), at the deadline, at a cancellation,
     and where the retry budget is spent. A single failure is handed up as it is, several as `AllAttemptsFailed`; but an
@@ -77,7 +77,7 @@ class _Loop:
 class _Failover:
     """The attempts of one call after the first, one after the other."""
 
-    __slots__ = ("_attempt", "_context", "_done", "_failures", "_invocation", "_loop", "_parts", "_tried")
+    __slots__ = ("_attempt", "_context", "_done", "_failures", "_invocation", "_loop", "_parts", "_tried", "_uncounted")
 
     def __init__(self, parts: ClusterParts, attempt: Attempt, done: Done, context: Context | None) -> None:
         self._parts = parts
@@ -87,6 +87,7 @@ class _Failover:
         self._loop = _Loop(0)
         self._tried: list[Provider] = []
         self._failures: list[BaseException] = []
+        self._uncounted = 0  # of these, that count for nothing
         self._context = context
 
     def run(self) -> None:
@@ -125,7 +126,12 @@ class _Failover:
             self._done(Outcome(error=CancelledError()))
             return
         self._tried.append(self._attempt.provider)
-        pause = pause_before_next(self._parts, self._invocation, error, self._failures, self._tried)
+        if counts_for_nothing(self._parts, self._invocation, error, self._attempt.provider):
+            self._uncounted += 1
+            self._go_on()
+            return
+        failures = len(self._failures) - self._uncounted
+        pause = pause_before_next(self._parts, self._invocation, error, failures, self._tried)
         if pause is None:
             self._end(error)
         elif pause > 0:

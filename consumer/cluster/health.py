@@ -106,6 +106,10 @@ class Health:
         self._tried_at: dict[Provider, float] = {}
         self._ejections = self._spared = self._probes = 0
 
+    def judge_by(self, policy: Outlier) -> None:
+        """Go by *policy* from now on; who is passed over stays so for its time."""
+        self._policy = policy
+
     def judge(self, attempt: Attempt, error: BaseException | None) -> None:
         """Take what the end of *attempt* says of its provider; *error* is None for an answer."""
         provider = attempt.provider

@@ -18,7 +18,7 @@ from .api import ClusterParts
 from .attempt import begin_attempt, candidates
 from .failed import sum_up
 from .latency import Latencies
-from .next import pause_before_next
+from .next import counts_for_nothing, pause_before_next
 from .pause import Pause, go_on
 from .retry import is_listed, may_repeat
 from .tally import Tally
@@ -73,7 +73,7 @@ class HedgedCluster:
 class _Hedged(Together):
     """The attempts of one call."""
 
-    __slots__ = ("_began", "_cluster", "_context", "_hedging")
+    __slots__ = ("_began", "_cluster", "_context", "_hedging", "_uncounted")
 
     def __init__(self, cluster: HedgedCluster, invocation: Invocation, done: Done, context: Context | None) -> None:
         super().__init__(cluster.parts, invocation, done, cluster.tally)
@@ -81,6 +81,7 @@ class _Hedged(Together):
         self._context = context
         self._hedging: set[Attempt] = set()
         self._began: dict[Attempt, float] = {}
+        self._uncounted = 0  # failures that count for nothing
 
     def run(self) -> None:
         """Begin an attempt that nothing runs beside, and look at it again after a while."""
@@ -138,11 +139,13 @@ class _Hedged(Together):
         elif not may_repeat(error, policy):
             self._fail(error, attempt)
         else:
+            is_free = counts_for_nothing(self._parts, self._invocation, error, attempt.provider)
             with self._lock:
                 self.failures.append(error)
+                self._uncounted += is_free
                 is_last = len(self.failures) == len(self.asked)
             if is_last:
-                self._try_again(error, attempt)
+                self._try_again(error, attempt, is_free=is_free)
 
     def _note(self, winner: Attempt) -> None:
         """Keep how long the attempts took, those that have lost, too."""
@@ -156,8 +159,11 @@ class _Hedged(Together):
             for since in began:
                 latencies.add(now - since)
 
-    def _try_again(self, error: BaseException, attempt: Attempt) -> None:
-        pause = pause_before_next(self._parts, self._invocation, error, self.failures, self.asked)
+    def _try_again(self, error: BaseException, attempt: Attempt, *, is_free: bool) -> None:
+        pause: float | None = 0.0
+        if not is_free:
+            failures = len(self.failures) - self._uncounted
+            pause = pause_before_next(self._parts, self._invocation, error, failures, self.asked)
         if pause is None:
             self._hand_up(attempt)
             return

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from callahead.config.policy import ConsumerConfig, ReferencePolicy, RegistryPolicy, SslPolicy
 from callahead.registry.api import ApplicationRegistry, Registry
+from callahead.registry.direct import DirectRegistry
 from callahead.registry.models import Origin
 
 if TYPE_CHECKING:
@@ -37,6 +39,10 @@ class Registries:
         self._stores: dict[str, ListStore] = {}
         self._own: dict[str, Registry] = {}  # by reference: made of addresses, or what it sees of those that are named
 
+    def know(self, config: ConsumerConfig) -> None:
+        """Name and describe by *config* those that are opened from now on."""
+        self._config = config
+
     def of(self, policy: ReferencePolicy) -> Registry:
         """Give the registry of the reference of *policy*, the same each time.
 
@@ -48,6 +54,17 @@ class Registries:
             registry = self._own[policy.id] = self._made(policy)
         return registry
 
+    def readdressed(self, policy: ReferencePolicy) -> Callable[[], None]:
+        """Read the addresses that *policy* gives a reference in use; what is returned lets it have these.
+
+        Raises:
+            ConfigError: One cannot be understood.
+        """
+        registry = self._own[policy.id]
+        if not isinstance(registry, DirectRegistry):
+            return lambda: None
+        return partial(registry.adopt, DirectRegistry.of(policy))
+
     def close(self) -> None:
         """Close them all. Idempotent."""
         for registry in (*self._own.values(), *self._named.values()):
@@ -58,7 +75,7 @@ class Registries:
             store.close()
 
     def _made(self, policy: ReferencePolicy) -> Registry:
-        from callahead.registry import DirectRegistry, MergedRegistry
+        from callahead.registry import MergedRegistry
 
         if not policy.registries:
             return DirectRegistry.of(policy)

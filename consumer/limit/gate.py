@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from callahead.registry.forking import fork_safe_lock, free_in_child
@@ -36,7 +36,7 @@ class Limit:
     calls: int = 0
     size: int = 0
     key: str = "max_pending"
-    origin: str = ""
+    origin: str = field(default="", compare=False)
 
     def refusal(self, calls: int, size: int, more: int) -> LimitExceeded:
         """Make the error of a call of *more* bytes, beside *calls* others of *size* bytes."""

@@ -8,11 +8,11 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from callahead.config.policy import BatchPolicy, MethodPolicy
+from callahead.config.policy import BatchPolicy
 
 from ..transport.api import ConnectionCounts
 from .batch import Batch, BatchingMethod, flush_all
-from .caller import Caller
+from .caller import Caller, Chain
 from .reference import Method, Reference, view_of
 from .views import OneWayMethod, require_unary
 
@@ -26,8 +26,9 @@ class BatchMethod(OneWayMethod):
 
     __slots__ = ()
 
-    def _override(self, current: MethodPolicy) -> tuple[MethodPolicy, MethodPolicy]:
-        return current, replace(super()._override(current)[1], sent=False)
+    def _override(self, current: Chain) -> tuple[Chain, Chain]:
+        overridden = super()._override(current)[1]
+        return current, replace(overridden, policy=replace(overridden.policy, sent=False))
 
 
 def batch_oneway(

@@ -88,7 +88,7 @@ class MethodBinding:
 
     def begin(
         self,
-        policy: MethodPolicy,
+        chain: Chain,
         carrier: MethodTransport,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
@@ -103,7 +103,7 @@ class MethodBinding:
         the configuration.
 
         Args:
-            policy: The chain's, or one that overrides it.
+            chain: The binding's, read once for the whole call, or one with a policy that overrides it.
             carrier: By which the caller knows the method.
             args: Positional arguments.
             kwargs: Keyword arguments.
@@ -115,7 +115,7 @@ class MethodBinding:
             ConsumerClosed: The consumer is closed.
             concurrent.futures.CancelledError: The scope that the call would belong to was given up.
         """
-        runtime = self.runtime
+        runtime, policy = self.runtime, chain.policy
         if runtime.closed and runtime.refuses():
             raise closed_error(policy, self.name)
         collector = current_collector() or runtime.everywhere
@@ -137,7 +137,7 @@ class MethodBinding:
         if options is not None:
             invocation.options = options
         if collector is not None:
-            record.collected = collector.collect(self, invocation, needed)
+            record.collected = collector.collect(self, chain, invocation, needed)
         return invocation
 
     def _kept(self, policy: MethodPolicy) -> MethodPolicy:
@@ -173,37 +173,38 @@ class Caller:
 
     def call(
         self,
-        policy: MethodPolicy,
+        chain: Chain,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         frame: FrameType,
         options: Any = None,
     ) -> Any:
-        """Call as *policy* says; see the table of this module. *frame* is the call site's."""
+        """Call as the policy of *chain* says; see the table of this module. *frame* is the call site's."""
+        policy = chain.policy
         if frame.f_code is _ASYNC_CALL and frame.f_back is not None:
             frame = frame.f_back
         if not policy.returns:
-            return self._one_way(policy, args, kwargs, frame, options)
+            return self._one_way(chain, args, kwargs, frame, options)
         if policy.is_async:
-            future = self.future(policy, args, kwargs, frame, options, held=True)
+            future = self.future(chain, args, kwargs, frame, options, held=True)
             return None if policy.is_async is True else _lazy(future)
         ahead = current_ahead()
         if ahead is not None and ahead.is_here:
             with ahead.apart():
-                self.future(policy, args, kwargs, frame, options, held=True)
+                self.future(chain, args, kwargs, frame, options, held=True)
             return None
-        return self.sync(policy, args, kwargs, options)
+        return self.sync(chain, args, kwargs, options)
 
     def sync(
         self,
-        policy: MethodPolicy,
+        chain: Chain,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         options: Any = None,
         view: str = "",
     ) -> Any:
         """Call, wait, and return the value or raise the error."""
-        outcome = self.outcome(policy, args, kwargs, options, view)
+        outcome = self.outcome(chain, args, kwargs, options, view)
         if outcome.error is None:
             return outcome.value
         try:
@@ -213,14 +214,14 @@ class Caller:
 
     def outcome(
         self,
-        policy: MethodPolicy,
+        chain: Chain,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         options: Any = None,
         view: str = "",
     ) -> Outcome:
         """Call, wait, and return how it ended; what broke into the waiting thread is raised."""
-        invocation = self.binding.begin(policy, self.carrier, args, kwargs, options, blocking=True)
+        invocation = self.binding.begin(chain, self.carrier, args, kwargs, options, blocking=True)
         record = invocation.record
         if view:
             record.view = view
@@ -230,7 +231,7 @@ class Caller:
         binding = self.binding
         try:
             record.waiter = ending = Ending(binding.runtime, binding.metrics, record)
-            binding.chain.stage(invocation, ending)
+            chain.stage(invocation, ending)
             if ending.outcome is None:
                 ending.wait(invocation.ends, for_sent=False)
         except BaseException as error:  # Ctrl-C: the call must not go on without its caller, however little was begun
@@ -245,7 +246,7 @@ class Caller:
 
     def future(
         self,
-        policy: MethodPolicy,
+        chain: Chain,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         frame: FrameType,
@@ -259,7 +260,7 @@ class Caller:
         The context keeps a future that is *held* until somebody asks for it; else the caller decides its life. Where
         the call is *one_way* the future ends as soon as the request is written.
         """
-        invocation = self.binding.begin(policy, self.carrier, args, kwargs, options, blocking=False)
+        invocation = self.binding.begin(chain, self.carrier, args, kwargs, options, blocking=False)
         record = invocation.record
         record._site = (frame.f_code, frame.f_lasti)
         # Before the future copies the context: the copy must not keep the future of the call before alive.
@@ -273,9 +274,9 @@ class Caller:
             if one_way:
                 invocation.one_way, record.on_sent = True, ending.sent
             if record.collected is not None:
-                record.collected.hold(future, is_lazy=held and policy.is_async == LAZY)
+                record.collected.hold(future, is_lazy=held and chain.policy.is_async == LAZY)
             enter_future(future, held=held)
-            error = self._start(invocation, ending, wait=policy.sent)
+            error = self._start(chain, invocation, ending)
         except BaseException as broken:  # as in sync()
             future._when_settled(_told)
             runtime.give_up(record, broken)
@@ -291,17 +292,17 @@ class Caller:
             del error
 
     def _one_way(
-        self, policy: MethodPolicy, args: tuple[Any, ...], kwargs: Mapping[str, Any], frame: FrameType, options: Any
+        self, chain: Chain, args: tuple[Any, ...], kwargs: Mapping[str, Any], frame: FrameType, options: Any
     ) -> None:
-        invocation = self.binding.begin(policy, self.carrier, args, kwargs, options, blocking=False)
+        invocation = self.binding.begin(chain, self.carrier, args, kwargs, options, blocking=False)
         record = invocation.record
         invocation.one_way = True
         record._site = (frame.f_code, frame.f_lasti)
         enter_call(record)
         runtime = self.binding.runtime
         try:
-            ending = DropEnding(runtime, self.binding.metrics, invocation, policy.sent)
-            error = self._start(invocation, ending, wait=policy.sent)
+            ending = DropEnding(runtime, self.binding.metrics, invocation, chain.policy.sent)
+            error = self._start(chain, invocation, ending)
         except BaseException as broken:  # as in sync()
             runtime.give_up(record, broken)
             raise
@@ -312,14 +313,15 @@ class Caller:
             finally:
                 del error
 
-    def _start(self, invocation: Invocation, ending: Ending, *, wait: bool) -> BaseException | None:
-        """Begin the call; with *wait*, return what went wrong before the request was written."""
+    def _start(self, chain: Chain, invocation: Invocation, ending: Ending) -> BaseException | None:
+        """Begin the call; with ``sent``, return what went wrong before the request was written."""
+        wait = chain.policy.sent
         if wait:
             invocation.record.on_sent = ending.sent
         watchdog = self.binding.runtime.watchdog
         if invocation.ends < watchdog.next_end:
             watchdog.expect(invocation.ends)
-        self.binding.chain.stage(invocation, ending)
+        chain.stage(invocation, ending)
         if not wait:
             return None
         if ending.outcome is None and not ending.is_sent:

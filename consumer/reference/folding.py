@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
@@ -76,10 +76,25 @@ class Folding:
     def __init__(self, on: Footing) -> None:
         self._on = on
         self._budget = RetryBudget(on.calls, on.runtime.clock)
-        self._gates = [Gate(limit, on.runtime.timer) for limit in limits_of(on.policy)]
+        self._limits = limits_of(on.policy)
+        self._gates = [Gate(limit, on.runtime.timer) for limit in self._limits]
+        self._of_all = on.runtime.gates
         self._lasting: weakref.WeakSet[Lasting] = weakref.WeakSet()
         self._configured: dict[tuple[str, BatchPolicy], Batch] = {}  # what is set once, for several methods, is one
         self.batches: weakref.WeakSet[Batch] = weakref.WeakSet()
+
+    def under(self, policy: ReferencePolicy) -> Folding:
+        """Make the chains of another configuration of the reference; a limit that stays goes on counting."""
+        other = Folding(replace(self._on, policy=policy))
+        if other._limits == self._limits:
+            other._gates = self._gates
+        other._budget, other._lasting = self._budget, self._lasting
+        other._configured, other.batches = self._configured, self.batches
+        return other
+
+    def has_limits_of(self, other: Folding) -> bool:
+        """Tell whether calls through the chains of both are counted together."""
+        return self._gates is other._gates and self._of_all == other._of_all
 
     def fold(self, policy: MethodPolicy, name: str) -> Chain:
         """Make the chain of *policy* for the method that the provider calls *name*.
@@ -109,7 +124,7 @@ class Folding:
         cluster = make_cluster(policy, self._parts(policy, chooser, attempt, callbacks))
         if isinstance(cluster, Lasting):
             self._lasting.add(cluster)
-        gates = [*(Gate(limit, runtime.timer) for limit in limits_of(policy)), *self._gates, *runtime.gates]
+        gates = [*(Gate(limit, runtime.timer) for limit in limits_of(policy)), *self._gates, *self._of_all]
         later = here if callbacks is None else aside(callbacks)
         passed = limited(gates, cluster.__call__, runtime.callbacks, later)
         if policy.cache != "none":

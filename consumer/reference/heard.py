@@ -9,14 +9,13 @@ from contextvars import Context
 from dataclasses import fields, replace
 from typing import Any
 
-from callahead.config.policy import MethodPolicy
 from callahead.registry.forking import fork_safe_lock
 
 from ..call.current import enter_callback
 from ..call.future import InvocationFuture
 from ..call.hearers import Hearers, request_of
 from ..call.invocation import NO_KWARGS, Collected, Invocation, Outcome, Stoppable
-from .caller import Caller, MethodBinding
+from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
 
 HEARING = tuple(field.name for field in fields(Hearers))
@@ -147,20 +146,20 @@ class HeardCaller(Caller):
         self._client = client
         self.hearers = hearers
 
-    def call(self, policy: MethodPolicy, args: _Args, kwargs: _KwArgs, *more: Any, **named: Any) -> Any:
-        """Call as *policy* says."""
+    def call(self, chain: Chain, args: _Args, kwargs: _KwArgs, *more: Any, **named: Any) -> Any:
+        """Call as the policy of *chain* says."""
         with self._heard(args, kwargs) as caller:
-            return caller.call(policy, args, kwargs, *more, **named)
+            return caller.call(chain, args, kwargs, *more, **named)
 
-    def outcome(self, policy: MethodPolicy, args: _Args, kwargs: _KwArgs, *more: Any, **named: Any) -> Outcome:
+    def outcome(self, chain: Chain, args: _Args, kwargs: _KwArgs, *more: Any, **named: Any) -> Outcome:
         """Call, wait, and return how it ended."""
         with self._heard(args, kwargs) as caller:
-            return caller.outcome(policy, args, kwargs, *more, **named)
+            return caller.outcome(chain, args, kwargs, *more, **named)
 
-    def future(self, policy: MethodPolicy, args: _Args, kwargs: _KwArgs, *more: Any, **named: Any) -> InvocationFuture:
+    def future(self, chain: Chain, args: _Args, kwargs: _KwArgs, *more: Any, **named: Any) -> InvocationFuture:
         """Call and return the future."""
         with self._heard(args, kwargs) as caller:
-            return caller.future(policy, args, kwargs, *more, **named)
+            return caller.future(chain, args, kwargs, *more, **named)
 
     def with_hearers(self, options: Mapping[str, Any]) -> HeardCaller:
         """Return a caller whose hearers are these, but for what *options* say."""

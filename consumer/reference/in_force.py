@@ -30,6 +30,16 @@ class PoliciesInForce:
         self._provided = Provided()
         self._told: dict[str, list[str]] = {}
 
+    def under(self, policy: ReferencePolicy) -> PoliciesInForce:
+        """Make those of another configuration of the reference, with the same providers and rules."""
+        other = PoliciesInForce(policy, self._ruling)
+        other.follow(self)
+        return other
+
+    def follow(self, other: PoliciesInForce) -> None:
+        """Take over what providers have told *other*."""
+        self._provided = other._provided
+
     def hear(self, providers: Iterable[Provider]) -> bool:
         """Take over what *providers* say of calls; False where that is nothing new.
 
@@ -53,7 +63,8 @@ class PoliciesInForce:
 
     def of(self, method: str, *, is_streaming: bool) -> MethodPolicy:
         """Return what holds for a method."""
-        return self._ruling.effective(self.without_rules(method, is_streaming=is_streaming))
+        written = self.without_rules(method, is_streaming=is_streaming)
+        return self._ruling.effective(written, self._reference.default)
 
     def _amended(self, method: str, written: MethodPolicy) -> MethodPolicy:
         policy, problems = amend(written, self._provided.of(method))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextvars
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
+from callahead.config.change import read_once
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.registry.api import Registry, Subscription
 from callahead.registry.forking import fork_safe_lock
@@ -25,18 +26,20 @@ from ..cluster.health import Health
 from ..errors import ConfigError, LocalProtocolError, NoProviderAvailable, RpcError
 from ..interceptor.metrics import CallMetrics, MethodCounts
 from ..interface.description import MethodDescription
+from ..interface.streaming import streaming_problems
 from ..router.ruling import Ruling
 from ..router.telling import RuleLog
 from ..runtime.weakly import weakly
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing
 from .caller import Caller, Chain, MethodBinding
+from .chains import Chains
 from .ending import Runtime
 from .folding import Folding, Footing, watcher_in
 from .in_force import PoliciesInForce
 from .reference import Method, Reference
 from .stages import streamed
-from .stream import StreamMethod, of_stream
+from .stream import StreamMethod
 
 if TYPE_CHECKING:
     from .seen import SeenProviders
@@ -80,7 +83,7 @@ class Pipeline:
         self._lock = fork_safe_lock()
         self._methods: dict[str, Method | StreamMethod] = {}
         self._bindings: dict[str, MethodBinding] = {}
-        self._obeyed: dict[str, MethodPolicy] = {}
+        self._obeyed: dict[str, tuple[Chains, MethodPolicy]] = {}
         self._reference: Reference | None = None
         self._is_connected = False
         runtime = around.runtime
@@ -94,11 +97,11 @@ class Pipeline:
         self.health = Health(self.directory, policy.outlier, runtime.clock)
         # Not by this pipeline: the future of a call that has ended leads here, and is to keep no consumer open.
         self.transport: ReferenceTransport = transport.open(policy, lambda: directory.providers)
-        self._policies = PoliciesInForce(policy, self._ruling)
-        self._folding = Folding(self._footing())
-        self._stream_balance = self._folding.balance(policy.default, "")
+        folding = Folding(self._footing())
+        self._stream_balance = folding.balance(policy.default, "")
         self.stream_watcher = watcher_in(self._stream_balance)
-        self._streamed = streamed(self.choose, self.health, self.stream_watcher, runtime.clock)
+        last = streamed(self.choose, self.health, self.stream_watcher, runtime.clock)
+        self._chains = Chains(PoliciesInForce(policy, self._ruling), folding, last)
         # Weakly: a registry lasts, by a thread or since the program has it, and a consumer that nobody holds shall not.
         self._subscription: Subscription = around.registry.subscribe(key, weakly(self._notify))
         try:
@@ -136,7 +139,7 @@ class Pipeline:
         routing.expect(seen.endpoints, only=False)
         self.directory.notify(seen)
         routing.expect(seen.endpoints, only=True)
-        if self._policies.hear(self.directory.providers):
+        if self._chains.policies.hear(self.directory.providers):
             self.renew()
 
     def _obey(self) -> None:
@@ -154,28 +157,75 @@ class Pipeline:
             self._renew(binding)
 
     def _renew(self, binding: MethodBinding) -> None:
-        is_streaming = binding.chain.stage is self._streamed
-        policy, before = self._policies.of(binding.name, is_streaming=is_streaming), self._obeyed[binding.name]
-        if policy != before or policy.origins != before.origins:
-            self._obeyed[binding.name], binding.chain = self._made_chain(binding.name, is_streaming=is_streaming)
+        chains, (made_by, before) = self._chains, self._obeyed[binding.name]
+        is_streaming = chains.is_streaming(binding.chain)
+        policy = chains.policies.of(binding.name, is_streaming=is_streaming)
+        if made_by is not chains or policy != before or policy.origins != before.origins:
+            self._obey_chain(binding, chains, chains.of(binding.name, is_streaming=is_streaming))
 
-    def _made_chain(self, name: str, *, is_streaming: bool) -> tuple[MethodPolicy, Chain]:
-        """Make the chain of what holds for a method, and return both; a rule that it cannot obey is passed over."""
-        policy = self._policies.of(name, is_streaming=is_streaming)
-        try:
-            return policy, self._chain(policy, name, is_streaming=is_streaming)
-        except ConfigError as error:
-            written = self._policies.without_rules(name, is_streaming=is_streaming)
-            if policy == written:
-                raise
-            _LOG.warning("%s.%s: a rule cannot be obeyed, and is passed over: %s", self.policy.id, name, error)
-            return policy, self._chain(written, name, is_streaming=is_streaming)
+    def _obey_chain(self, binding: MethodBinding, chains: Chains, made: tuple[MethodPolicy, Chain]) -> None:
+        policy, binding.chain = made
+        self._obeyed[binding.name] = chains, policy
 
-    def _chain(self, policy: MethodPolicy, name: str, *, is_streaming: bool) -> Chain:
-        if not is_streaming:
-            return self._folding.fold(policy, name)
-        check_stream(policy, name)
-        return Chain(of_stream(policy), self._streamed)
+    def adopt(self, policy: ReferencePolicy) -> Callable[[], None]:
+        """Make what calls need that are to obey *policy*, another configuration of this reference.
+
+        Returns:
+            What lets those obey it that begin from then on, to be called once. Calls that run go on as they began. Of a
+            method for which something has changed the cache is empty, and what its own limits count begins anew.
+
+        Raises:
+            ConfigError: It cannot be obeyed by this reference; nothing has changed.
+        """
+        chains = self._chains.under(policy)
+        bindings = list(self._bindings.values())
+        self._check_adopted(policy, has_streams=any(chains.is_streaming(one.chain) for one in bindings))
+        ready = [(one, self._adopted(one, chains)) for one in bindings]
+
+        def obey() -> None:
+            with self._hearing:
+                chains.policies.follow(self._chains.policies)
+                self.policy, self._chains = policy, chains
+                self.health.judge_by(policy.outlier)
+                self._ruling.adopt(policy)
+                for binding, made in ready:
+                    self._obey_chain(binding, chains, made)
+                self.renew()  # for what has been said or bound meanwhile
+
+        return obey
+
+    def _adopted(self, binding: MethodBinding, chains: Chains) -> tuple[MethodPolicy, Chain]:
+        """Make the chain of a method by *chains*, or take the one that it has where that would be the same."""
+        chain, (_, before) = binding.chain, self._obeyed[binding.name]
+        is_streaming = chains.is_streaming(chain)
+        policy = chains.policies.of(binding.name, is_streaming=is_streaming)
+        if policy == before == chain.policy and chains.folding.has_limits_of(self._chains.folding):
+            return policy, replace(chain, policy=policy)  # where it was written may be another line now
+        return chains.of(binding.name, is_streaming=is_streaming)
+
+    def _check_adopted(self, policy: ReferencePolicy, *, has_streams: bool) -> None:
+        """Check what *policy* says of methods, and that streams, where there are any, are balanced as they were."""
+        old, new = self.policy.default, policy.default
+        for key in ("loadbalance", "hash_nodes", "hash_arguments"):
+            if has_streams and getattr(old, key) != getattr(new, key):
+                raise ConfigError([new.problem(key, *read_once("when a method that streams is made", old.origin(key)))])
+        if self._reference is not None:  # else nobody has asked for its types yet
+            self._check_methods(policy)
+
+    def _check_methods(self, policy: ReferencePolicy) -> None:
+        named: dict[str, str] = {}
+        for name, method in policy.methods.items():
+            try:
+                carrier = self.transport.method(name, method)
+            except LookupError as error:
+                raise method.error("method", str(error)) from None
+            other = named.setdefault(carrier.name, name)
+            if other != name:
+                raise method.error(
+                    "method", f'"{name}" and "{other}" are one method, "{carrier.name}"', "keep one of them"
+                )
+            if carrier.is_streaming and (problems := streaming_problems(policy.default, method)):
+                raise ConfigError(problems)
 
     def _calls(self) -> int:
         return sum(binding.metrics.calls for binding in list(self._bindings.values()))
@@ -203,7 +253,7 @@ class Pipeline:
 
     def policy_of(self, method: str) -> MethodPolicy:
         """Return the policy of a method, whichever way the YAML spells it."""
-        return self._policies.configured(method)
+        return self._chains.policies.configured(method)
 
     def method(self, name: str) -> Method | StreamMethod:
         """Return the method that users call *name*, in any of its spellings.
@@ -227,7 +277,7 @@ class Pipeline:
         """Look at the providers as a call of *method* would, without arguments and with *attachments*."""
         from .seen import SeenProviders, seen  # which few programs need
 
-        policy, clock = self._policies.of(method, is_streaming=False), self.runtime.clock
+        policy, clock = self._chains.policies.of(method, is_streaming=False), self.runtime.clock
         record = CallRecord(policy, method, clock())
         known = {**policy.attachments, **attachments}
         invocation = Invocation(policy, method, (), {}, known, record.ends, clock, record, blocking=False)
@@ -243,7 +293,7 @@ class Pipeline:
         """Make what stands for the service in the program, which calls it *name*."""
         self._check_streams()
         made = Reference(name, self.policy.interface, self.method, self.transport.methods, self.transport.attribute)
-        made._batches = self._folding.batches  # a channel's stub may have been there first
+        made._batches = self._chains.folding.batches  # a channel's stub may have been there first
         self._reference = made
         return made
 
@@ -283,24 +333,13 @@ class Pipeline:
     def _bind(self, name: str, *, is_streaming: bool) -> MethodBinding:
         binding = self._bindings.get(name)
         if binding is None:
-            changes = self._changes
-            policy, chain = self._made_chain(name, is_streaming=is_streaming)
-            self._obeyed[name] = policy
+            changes, chains = self._changes, self._chains
+            policy, chain = chains.of(name, is_streaming=is_streaming)
+            self._obeyed[name] = chains, policy
             binding = self._bindings[name] = MethodBinding(self.runtime, name, CallMetrics(), chain)
             if self._changes != changes:  # who said something else meanwhile did not see the new binding
                 self._renew(binding)
         return binding
-
-    def swap(self, name: str, policy: MethodPolicy) -> None:
-        """Let the calls that begin from now on obey *policy*, however they reach the method called *name*.
-
-        Calls that run go on as they began. What the old chain counted, such as ``actives``, ends with it.
-
-        Raises:
-            ConfigError: As `bind` does; nothing has changed then.
-        """
-        binding = self.bind(name)
-        binding.chain = self._chain(policy, binding.name, is_streaming=binding.chain.stage is self._streamed)
 
     def choose(self, invocation: Invocation) -> Provider:
         """Choose the provider of a streaming call.
@@ -335,19 +374,19 @@ class Pipeline:
 
     def counts(self) -> Mapping[str, MethodCounts]:
         """Return what was counted, by method; streams are not."""
-        bindings = [one for one in list(self._bindings.values()) if one.chain.stage is not self._streamed]
+        bindings = [one for one in list(self._bindings.values()) if not self._chains.is_streaming(one.chain)]
         return {binding.name: binding.counts() for binding in bindings}
 
     def hurry(self) -> None:
         """Let clusters do now what they were to do later: the consumer is about to close, and waits."""
-        for cluster in self._folding.lasting():
+        for cluster in self._chains.folding.lasting():
             cluster.hurry()
 
     def close(self) -> None:
         """Hear no more of the registry and its rules, and give up what clusters have left."""
         self._ruling.close()
         self._subscription.close()
-        for cluster in self._folding.lasting():
+        for cluster in self._chains.folding.lasting():
             cluster.close()
 
     def __repr__(self) -> str:

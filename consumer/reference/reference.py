@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Generic, Self
 
 from callahead.config.policy import LAZY, MethodPolicy
@@ -15,7 +16,7 @@ from ..call.invocation import Outcome
 from ..call.plain import plain_arguments
 from ..call.typed import P, T
 from ..interface.spelling import snake_case
-from .caller import Caller
+from .caller import Caller, Chain
 from .prompt import Describe, Overloads, show_types
 
 
@@ -52,26 +53,31 @@ class Method(Generic[P, T]):
         self._client = client
         self._describe = describe
         self._options = options
-        self._overridden = self._override(caller.binding.policy)
+        self._overridden = self._override(caller.binding.chain)
 
     @property
     def policy(self) -> MethodPolicy:
         """What a call obeys at this moment, the options of `with_options` included."""
-        current = self._caller.binding.chain.policy
+        return self._chain().policy
+
+    def _chain(self) -> Chain:
+        """Return what the next call runs through: one of the binding's, but for what the options override."""
+        current = self._caller.binding.chain
         if not self._options:
             return current
         if self._overridden[0] is not current:  # it was swapped
             self._overridden = self._override(current)
         return self._overridden[1]
 
-    def _override(self, current: MethodPolicy) -> tuple[MethodPolicy, MethodPolicy]:
-        policy = current
-        if self._options:
-            from callahead.config.percall import override
+    def _override(self, current: Chain) -> tuple[Chain, Chain]:
+        if not self._options:
+            return current, current
+        from callahead.config.percall import override
 
-            for options in self._options:
-                policy = override(policy, options)
-        return current, policy
+        policy = current.policy
+        for options in self._options:
+            policy = override(policy, options)
+        return current, replace(current, policy=policy)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call as the configuration says.
@@ -85,21 +91,22 @@ class Method(Generic[P, T]):
             RpcError: The call failed, in a mode that says so here.
             ConsumerClosed: The consumer was closed before, in any mode.
         """
-        policy = self.policy if self._options else self._caller.binding.chain.policy  # a property costs a call
+        chain = self._chain() if self._options else self._caller.binding.chain  # a method costs a call
+        policy = chain.policy
         if policy.returns and not policy.is_async and current_ahead() is None:
-            answer: T = self._caller.sync(policy, args, kwargs)
+            answer: T = self._caller.sync(chain, args, kwargs)
         else:
-            answer = self._caller.call(policy, args, kwargs, sys._getframe(1))
+            answer = self._caller.call(chain, args, kwargs, sys._getframe(1))
         return answer
 
     def future(self, *args: P.args, **kwargs: P.kwargs) -> InvocationFuture[T]:
         """Call and return the future, whatever the configuration says of ``async`` and ``return``."""
-        policy = self.policy if self._options else self._caller.binding.chain.policy
-        return self._caller.future(policy, args, kwargs, sys._getframe(1))
+        chain = self._chain() if self._options else self._caller.binding.chain
+        return self._caller.future(chain, args, kwargs, sys._getframe(1))
 
     def sync(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call, wait and return the value, whatever the configuration says of ``async`` and ``return``."""
-        answer: T = self._caller.sync(self.policy, args, kwargs, view="it was called through .sync")
+        answer: T = self._caller.sync(self._chain(), args, kwargs, view="it was called through .sync")
         return answer
 
     def _asynchronous(self) -> AsyncMethod[P, T]:
@@ -111,7 +118,7 @@ class Method(Generic[P, T]):
         Raises:
             ConsumerClosed: The consumer was closed before, so there was no call.
         """
-        return self._caller.outcome(self.policy, args, kwargs, view="it was called through .outcome")
+        return self._caller.outcome(self._chain(), args, kwargs, view="it was called through .outcome")
 
     def with_options(self, **options: Any) -> Self:
         """Return this method with settings for the calls made through what is returned.

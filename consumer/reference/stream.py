@@ -16,7 +16,7 @@ from ..call.invocation import Outcome
 from ..loadbalance.api import AttemptWatcher
 from ..runtime.deadline import UNBOUNDED_S
 from ..transport.api import MethodTransport, ResponseStream
-from .caller import MethodBinding
+from .caller import Chain, MethodBinding
 from .ending import Runtime
 from .prompt import Describe, Overloads, show_types
 from .stages import Choose
@@ -30,7 +30,7 @@ def of_stream(policy: MethodPolicy) -> MethodPolicy:
 
     The built-in second of a unary call would end any stream worth the name, so that bounds none.
     """
-    seconds = _configured(policy)
+    seconds = _seconds_of(policy)
     total_ms = round(min(seconds, UNBOUNDED_S) * 1000)
     return replace(policy, timeout_ms=total_ms, total_timeout_ms=total_ms, retries=0)
 
@@ -41,18 +41,18 @@ def begin_stream(
     choose: Choose,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
-    given: tuple[MethodPolicy, float] | None = None,
+    given: tuple[Chain, float] | None = None,
 ) -> Attempt:
     """Begin a streaming call, as every call begins, and choose its one provider.
 
-    Its policy, and the timeout of the attempt in seconds, are those *given*, or where that is None the configured ones.
+    Its chain, and the timeout of the attempt in seconds, are those *given*, or where that is None the configured ones.
 
     Raises:
         ConsumerClosed: The consumer is closed.
         NoProviderAvailable: None is known.
     """
-    policy, seconds = given or (binding.policy, _configured(binding.policy))
-    invocation = binding.begin(policy, carrier, args, kwargs, blocking=True, timeout=seconds)
+    chain, seconds = given or _configured(binding.chain)
+    invocation = binding.begin(chain, carrier, args, kwargs, blocking=True, timeout=seconds)
     record = invocation.record
     enter_call(record)
     record.view = _VIEW
@@ -63,7 +63,11 @@ def begin_stream(
     return attempt
 
 
-def _configured(policy: MethodPolicy) -> float:
+def _configured(chain: Chain) -> tuple[Chain, float]:
+    return chain, _seconds_of(chain.policy)
+
+
+def _seconds_of(policy: MethodPolicy) -> float:
     """Return the seconds that a stream may take: the configured total, infinity where only the built-in one is set."""
     origins = {policy.origin("timeout_ms"), policy.origin("total_timeout_ms")}
     return float("inf") if origins == {BUILT_IN} else policy.total_timeout_ms / 1000

@@ -10,13 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from callahead.config.policy import MethodPolicy
-
 from ..call.future import InvocationFuture
 from ..call.typed import P, T
 from ..errors import TwowayOnlyError
 from ..interface.description import MethodDescription
-from .caller import Caller
+from .caller import Caller, Chain
 from .prompt import Describe, Overloads, show_types
 from .reference import Method, Reference, named_types, nobody, nothing_known, view_of
 from .stream import StreamMethod
@@ -77,7 +75,7 @@ class SyncMethod(Method[P, T]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call, wait and return the value."""
-        answer: T = self._caller.sync(self.policy, args, kwargs, view="it was called through sync_view")
+        answer: T = self._caller.sync(self._chain(), args, kwargs, view="it was called through sync_view")
         return answer
 
 
@@ -104,15 +102,16 @@ class OneWayMethod(Method[P, T]):
         super().__init__(caller, describe, client, options)
         self._answer: str | None = None  # not looked for yet
 
-    @property
-    def policy(self) -> MethodPolicy:
-        """What a call obeys at this moment, but that there is no answer."""
-        if self._overridden[0] is not self._caller.binding.chain.policy:
-            self._overridden = self._override(self._caller.binding.chain.policy)
+    def _chain(self) -> Chain:
+        """Return what the next call runs through, but that there is no answer."""
+        current = self._caller.binding.chain
+        if self._overridden[0] is not current:
+            self._overridden = self._override(current)
         return self._overridden[1]
 
-    def _override(self, current: MethodPolicy) -> tuple[MethodPolicy, MethodPolicy]:
-        return current, replace(super()._override(current)[1], returns=False)
+    def _override(self, current: Chain) -> tuple[Chain, Chain]:
+        overridden = super()._override(current)[1]
+        return current, replace(overridden, policy=replace(overridden.policy, returns=False))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Call, and wait for no answer.
@@ -123,12 +122,12 @@ class OneWayMethod(Method[P, T]):
             ConsumerClosed: The consumer was closed before.
         """
         self._require_one_way()
-        return self._caller.call(self.policy, args, kwargs, sys._getframe(1))
+        return self._caller.call(self._chain(), args, kwargs, sys._getframe(1))
 
     def future(self, *args: P.args, **kwargs: P.kwargs) -> InvocationFuture[T]:
         """Call, and return a future that ends once the request is written; raises as a call does."""
         self._require_one_way()
-        return self._caller.future(self.policy, args, kwargs, sys._getframe(1), one_way=True)
+        return self._caller.future(self._chain(), args, kwargs, sys._getframe(1), one_way=True)
 
     def sync(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call, and wait until the request is written; raises as a call does."""

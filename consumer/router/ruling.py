@@ -102,6 +102,12 @@ class Ruling:
             self._live = LiveRules(registry, self._service, self._application, self._caller, self._changed, log)
             self._live.follow(self._applications)
 
+    def adopt(self, policy: ReferencePolicy) -> None:
+        """Obey the rules of another configuration of the reference, beside those of the registry."""
+        self._policy = policy
+        self._caller = caller_of(policy, self._service, self._application)
+        self.renew()
+
     def renew(self) -> None:
         """Obey the rules that are in force now."""
         live = [] if self._live is None else self._live.rules
@@ -127,14 +133,14 @@ class Ruling:
                 for router in load(ROUTER, key.kind).routers(rule, self._caller, key.key):
                     yield key.order, router
 
-    def effective(self, policy: MethodPolicy) -> MethodPolicy:
-        """Give what holds for a method of which the configuration says *policy*."""
+    def effective(self, policy: MethodPolicy, default: MethodPolicy) -> MethodPolicy:
+        """Give what holds for a method of which the configuration says *policy*, and *default* of unnamed ones."""
         if not any(effect.overlays for effect in self._effects):
             return policy
         from callahead.config.overlay import lay_over
 
         overlays = [overlay for effect in self._effects for overlay in effect.overlays]
-        return lay_over(policy, self._policy.default, overlays)
+        return lay_over(policy, default, overlays)
 
     def seen(self, snapshot: Snapshot) -> Snapshot:
         """Give *snapshot* as the rules want it seen."""

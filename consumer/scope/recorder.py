@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from ..call.collected import Collector
 from ..call.invocation import CallRecord, Collected, Invocation
-from ..reference.caller import MethodBinding
+from ..reference.caller import Chain, MethodBinding
 from ..reference.ending import Runtime
 from .timeline import Timeline
 from .trace import CallTrace, timeline_of
@@ -21,8 +21,11 @@ class Recorder(Collector):
     def __init__(self) -> None:
         self._traces: list[CallTrace] = []
 
-    def collect(self, binding: MethodBinding, invocation: Invocation, needed: Sequence[CallRecord]) -> Collected:
+    def collect(
+        self, binding: MethodBinding, chain: Chain, invocation: Invocation, needed: Sequence[CallRecord]
+    ) -> Collected:
         """Note a call that is about to begin."""
+        del chain  # which a call that is made again goes through
         trace = CallTrace(invocation, binding.runtime.clock, needed)
         self.follow(trace)
         return trace

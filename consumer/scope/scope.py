@@ -16,7 +16,7 @@ from ..call.collected import Collector
 from ..call.current import current_collector, set_collector
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Collected, Invocation, Outcome
-from ..reference.caller import MethodBinding
+from ..reference.caller import Chain, MethodBinding
 from ..reference.ending import Runtime
 from ..runtime.deadline import GRACE_S
 from .scoped_call import ScopedCall
@@ -113,14 +113,16 @@ class Scope:
 
     # What the calls ask of it
 
-    def collect(self, binding: MethodBinding, invocation: Invocation, needed: Sequence[CallRecord]) -> Collected | None:
+    def collect(
+        self, binding: MethodBinding, chain: Chain, invocation: Invocation, needed: Sequence[CallRecord]
+    ) -> Collected | None:
         """Take a call that is about to begin; see `callahead.consumer.call.collected.Collector`."""
         if binding.runtime is not self._runtime or self._state == "over":
-            return None if self._outer is None else self._outer.collect(binding, invocation, needed)
+            return None if self._outer is None else self._outer.collect(binding, chain, invocation, needed)
         if self._state == "given up":
             raise _GivenUp(f"{self!r} was given up: no further call begins in it")
         invocation.ends = min(invocation.ends, self.ends)
-        call = ScopedCall(self, binding, invocation, needed, is_kept=self._rounds_left > 0)
+        call = ScopedCall(self, binding, chain, invocation, needed, is_kept=self._rounds_left > 0)
         given = {id(one) for one in (*invocation.args, *invocation.kwargs.values())}
         with self._changed:
             call.needs |= {self._answers[one] for one in given if one in self._answers}

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ..call.future import InvocationFuture
 from ..call.invocation import CallRecord, Invocation, Outcome, Stoppable
 from ..cluster.retry import may_repeat
-from ..reference.caller import Caller, MethodBinding
+from ..reference.caller import Caller, Chain, MethodBinding
 from .trace import CallTrace
 
 
@@ -45,6 +45,7 @@ class ScopedCall(CallTrace):
         self,
         scope: Counting,
         binding: MethodBinding,
+        chain: Chain,
         invocation: Invocation,
         needed: Sequence[CallRecord],
         *,
@@ -57,7 +58,7 @@ class ScopedCall(CallTrace):
         self.latest = self
         self._scope = scope
         self._ending: Stoppable | None = None
-        self._policy = invocation.policy
+        self._chain = chain
         asked = (invocation.args, invocation.kwargs, invocation.options)
         self._again = (Caller(binding, invocation.carrier), asked) if is_kept else None
 
@@ -87,14 +88,14 @@ class ScopedCall(CallTrace):
     def may_be_repeated(self) -> bool:
         """Tell whether it failed in a way that allows to ask again."""
         error = None if self.outcome is None else self.outcome.error
-        return self._again is not None and may_repeat(error, self._policy)
+        return self._again is not None and may_repeat(error, self._chain.policy)
 
     def repeat(self) -> ScopedCall:
         """Begin the call once more, and return that one; the scope, whose context this is, collects it like any."""
         assert self._again is not None
         self.error_seen()
         caller, (args, kwargs, options) = self._again
-        future = caller.future(self._policy, args, kwargs, sys._getframe(), options)
+        future = caller.future(self._chain, args, kwargs, sys._getframe(), options)
         future.record.repeat(self.record)
         again = future.record.collected
         assert isinstance(again, ScopedCall)

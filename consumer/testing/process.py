@@ -122,8 +122,11 @@ class ProviderProcess:
         return self._process.pid
 
     def pause(self) -> None:
-        """Stop the process where it stands: connections stay, and nothing is answered until `resume`."""
-        os.kill(self.pid, signal.SIGSTOP)
+        """Stop the process where it stands: connections stay, and nothing is answered from now on until `resume`."""
+        pid = self.pid
+        os.kill(pid, signal.SIGSTOP)
+        if hasattr(os, "waitid"):  # threads that run on other cores go on for a while
+            os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let a paused process go on."""

@@ -250,7 +250,7 @@ def test_the_interpreter_ends_with_calls_pending(programs: Programs, how: str) -
 @pytest.mark.parametrize("mode", ["first", "led", "result"])
 def test_ctrl_c(programs: Programs, mode: str) -> None:
     """Ctrl-C during a call raises KeyboardInterrupt there at once; the connection goes on with the next call."""
-    call = "foo.echo.future('hold').result()" if mode == "result" else "foo.echo('hold')"
+    call = "future = foo.echo.future('hold'); say('waits'); future.result()" if mode == "result" else "foo.echo('hold')"
     program = f"""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if {mode != "first"}: foo.echo("warm")
@@ -272,6 +272,9 @@ def test_ctrl_c(programs: Programs, mode: str) -> None:
     with DubboPeer(serve) as peer:
         process = programs.start(program, peer.url)
         wait_until(lambda: any(b"hold" in link.received for link in peer.links), 15)
+        if mode == "result":  # Ctrl-C in the midst of `future` ends the call
+            assert process.stdout is not None
+            assert process.stdout.readline() == "waits\n"
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=10)
     running = 1 if mode == "result" else 0  # a future that nobody cancelled goes on

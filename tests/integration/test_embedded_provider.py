@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -588,6 +588,22 @@ def test_two_providers_in_one_process(builders: list[str]) -> None:
         with pytest.raises(CallaheadError) as caught:
             _ = process.url
     assert str(caught.value) == "this process has 2 providers; urls has each by its name"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="how a process stands is read from /proc (Linux)")
+def test_a_paused_process_stands_still(builders: list[str]) -> None:
+    """Once `pause` has returned none of its threads runs, on whichever core."""
+    with ProviderProcess("some_builders:one", path=builders) as process:
+        for _ in range(50):
+            process.pause()
+            states = {Path(one, "stat").read_text().rpartition(") ")[2][0] for one in tasks(process.pid)}
+            process.resume()
+            assert states == {"T"}
+
+
+def tasks(pid: int) -> Iterable[Path]:
+    """The folders of a process' threads."""
+    return Path(f"/proc/{pid}/task").iterdir()
 
 
 def test_a_paused_process_answers_when_it_goes_on(builders: list[str]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import math
 import queue
+import re
 import ssl
 import threading
 import time
@@ -42,6 +44,7 @@ from callahead.consumer import (
     Consumer,
     LimitExceeded,
     LocalProtocolError,
+    Rejected,
     RemoteError,
     RemoteProtocolError,
     RpcError,
@@ -390,7 +393,7 @@ END = headers(1, *OK, ends=True)
         ((headers(1, *HEAD), data(1, message(reply("a")), ends=True)), RemoteProtocolError, "without a status"),
         ((headers(1, *HEAD, ends=True),), RemoteProtocolError, "without a status"),
         ((headers(1, (b":status", b"503")),), TransportError, "HTTP status 503"),
-        ((headers(1, (b":status", b"404")),), RemoteProtocolError, "HTTP status 404"),
+        ((headers(1, (b":status", b"500")),), RemoteProtocolError, "HTTP status 500"),
         ((headers(1, (b":status", b"200"), (b"content-type", b"text/html")),), RemoteProtocolError, "text/html"),
         ((headers(1, *HEAD), data(1, message(b"x", 1)), END), RemoteProtocolError, "is compressed"),
         (
@@ -412,6 +415,17 @@ def test_an_answer_that_is_none_fails_its_own_call(
         assert error.in_doubt
         assert consumer.reference("greeter").say_hello(name="Ann").message == "hello"
         assert not peer.accepted.acquire(blocking=False) or not peer.accepted.acquire(blocking=False)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+@pytest.mark.parametrize(("code", "kind"), [(b"401", Rejected), (b"403", Rejected), (b"404", RemoteProtocolError)])
+def test_a_refusal_by_http_is_that_of_grpc(greeting: Greeting, code: bytes, kind: type[RpcError], ends: bool) -> None:
+    """Armeria says 404 of a method that it does not have, and proxies 401 and 403: no method has run."""
+    error = one_call(greeting, answer_by(headers(1, (b":status", code), ends=ends)))
+    assert type(error) is kind
+    assert f"HTTP status {code.decode()}" in error.message
+    assert error.is_remote
+    assert not error.in_doubt
 
 
 PACK: dict[bytes, Callable[[bytes], bytes]] = {b"gzip": gzip.compress, b"deflate": zlib.compress}
@@ -534,6 +548,30 @@ def test_a_provider_that_answers_pings_is_waited_for(greeting: Greeting) -> None
         assert consumer.reference("greeter").say_hello(name="Ann").message == "hello"
 
 
+def test_a_provider_that_is_asked_too_often_is_asked_less_often(
+    greeting: Greeting, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each of its goodbyes doubles the time; its calls are in doubt, and say which setting it is about."""
+
+    def serve(line: Line) -> None:
+        line.request()
+        line.next(frames.PING)
+        line.send(goaway(frames.LARGEST_STREAM, frames.ENHANCE_YOUR_CALM, b"too_many_pings"))
+        line.hang_up()
+
+    with http2_peer(serve) as peer, caplog.at_level(logging.WARNING):
+        hello = greeting(peer.url, keepalive=30).reference("greeter").say_hello
+        errors = [hello.future(name="Ann").exception(timeout=SOON) for _ in range(3)]
+    for error in errors:
+        assert isinstance(error, ConnectionLost)
+        assert error.in_doubt
+        assert re.search(r"too_many_pings: it was asked .* than it allows \(keepalive, .*yml:\d+\)", error.message)
+    said = [record.getMessage() for record in caplog.records]
+    assert [text.partition("keepalive is ")[2] for text in said if "fewer pings" in text] == [
+        f"{seconds} s from now on" for seconds in (0.06, 0.12, 0.24)
+    ]
+
+
 def test_pings_of_the_provider_are_answered(greeting: Greeting) -> None:
     """Also while a calling thread carries its own call."""
 
@@ -560,6 +598,15 @@ def test_calls_that_a_provider_has_no_window_for_were_not_sent(greeting: Greetin
     assert isinstance(error, CallTimeout)
     assert error.not_sent
     assert "the provider takes no more bytes until it has read what was sent" in error.message
+
+
+def test_a_timeout_tells_that_the_provider_has_let_only_a_part_of_the_request_leave(greeting: Greeting) -> None:
+    """It is in doubt, and says whose fault it is."""
+    with http2_peer(lambda line: line.wait_closed()) as peer:
+        error = failing(greeting(peer.url, timeout=300), "x" * 70_000)
+    assert isinstance(error, CallTimeout)
+    assert error.in_doubt
+    assert error.message.endswith("; the provider takes no more bytes of its request")
 
 
 def test_pings_that_come_with_an_answer_are_answered_with_a_later_call_or_soon(greeting: Greeting) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 import helloworld_pb2 as pb
 import helloworld_pb2_grpc as pb_grpc
+import hpack
 import pytest
 from support.dubbo_peer import wait_until
 from support.http2_floods import FLOODS
@@ -212,6 +213,26 @@ def test_a_broken_rule_ends_the_connection(greeting: Greeting, name: str, view: 
         wait_until(lambda: bool(heard))
     assert heard[0] in frames.ERROR_NAMES
     assert heard[0] != frames.NO_ERROR
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_provider_that_keeps_a_table_of_headers_is_read(greeting: Greeting, view: str) -> None:
+    """A server by grpc-okhttp does, though it is allowed none: each call is answered, over one connection."""
+    connections = []
+
+    def serve(line: Line) -> None:
+        connections.append(line)
+        encoder = hpack.Encoder()
+        for stream in line.requests():
+            head, tail = (encoder.encode([*fields]) for fields in (HEAD, (*OK, (b"x-number", b"%d" % (stream % 5)))))
+            body = data(stream, message(reply("hello")))
+            line.send(frame(frames.HEADERS, 4, stream, head), body, frame(frames.HEADERS, 5, stream, tail))
+
+    with http2_peer(serve) as peer:
+        consumer = greeting(peer.url)
+        for _ in range(20):
+            VIEWS[view](consumer)
+    assert len(connections) == 1
 
 
 @pytest.mark.parametrize("view", VIEWS)

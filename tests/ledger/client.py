@@ -95,6 +95,9 @@ class Client:
         waits: Somebody waits for each call; else its callback writes the end, so that no thread of the ledger keeps the
             program from its own.
         settings: Of all its references.
+
+    Attributes:
+        config: What the consumer was made of.
     """
 
     def __init__(
@@ -120,6 +123,7 @@ class Client:
             "consumer": {"callback_executor": {"threads": callback_threads}},
             "references": references,
         }
+        self.config = config
         self.consumer = Consumer(config, on_drop=self._on_drop)
         self._methods = {name: getattr(self.consumer.reference(name), METHOD) for name in REFERENCES}
         self._timed: dict[tuple[str, int], Any] = {}

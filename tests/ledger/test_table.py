@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ledger.carriers import CARRIERS
-from ledger.experiments.table import EXPERIMENTS, READY
+from ledger.experiments.table import EXPERIMENTS
 from ledger.rules import RULES
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.rst"
@@ -17,11 +17,6 @@ def test_the_numbers_are_those_of_a_list() -> None:
     """Each experiment has its own number for ever, from 1 on, and a name that no other has."""
     assert [one.number for one in EXPERIMENTS] == [*range(1, len(EXPERIMENTS) + 1)]
     assert len({one.name for one in EXPERIMENTS}) == len(EXPERIMENTS)
-
-
-def test_what_cannot_run_says_what_it_lacks() -> None:
-    """Nothing is left out without a word."""
-    assert [one.name for one in EXPERIMENTS if one not in READY and not one.lacks] == []
 
 
 @pytest.mark.source

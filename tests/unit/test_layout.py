@@ -42,6 +42,8 @@ FLOORS = (
     (
         "consumer.bootstrap",
         "consumer.given",
+        "consumer.living",
+        "consumer.reloading",
         "consumer.channel",
         "consumer.discovery",
         "consumer.testing",

@@ -9,7 +9,14 @@ from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callahead.consumer.wire.http2.hpack import TooLarge, decode_block, encode_fields, size_of_fields
+from callahead.consumer.wire.http2.hpack import (
+    FIRST_TABLE_BYTES,
+    DynamicTable,
+    TooLarge,
+    decode_block,
+    encode_fields,
+    size_of_fields,
+)
 from callahead.consumer.wire.http2.huffman import decode_huffman
 from callahead.consumer.wire.http2.static_table import STATIC_TABLE, Fields
 from callahead.consumer.wire.http2.violation import Violation
@@ -35,7 +42,43 @@ def test_what_a_peer_encodes_is_read(written: Fields, huffman: bool) -> None:
     """A peer that was told to keep no table writes static indexes, literals and Huffman."""
     encoder = hpack.Encoder()
     encoder.header_table_size = 0
-    assert decode_block(encoder.encode(list(written), huffman=huffman), MOST) == written
+    assert decode_block(encoder.encode(list(written), huffman=huffman), MOST, DynamicTable(0)) == written
+
+
+@given(st.lists(fields, max_size=8), st.booleans())
+def test_what_a_peer_encodes_that_keeps_a_table_is_read(blocks: list[Fields], huffman: bool) -> None:
+    """One that heeds no setting refers to what stood in its earlier blocks, as servers by grpc-okhttp do."""
+    encoder, table = hpack.Encoder(), DynamicTable(FIRST_TABLE_BYTES)
+    for written in blocks:
+        assert decode_block(encoder.encode(list(written), huffman=huffman), MOST, table) == written
+
+
+def test_what_a_table_holds_is_bounded() -> None:
+    """The oldest entries go, and all where one is larger than the table, as with the peer that writes them."""
+    encoder, table = hpack.Encoder(), DynamicTable(FIRST_TABLE_BYTES)
+    for number in range(500):
+        written = ((b"a%d" % (number % 90), b"b" * (FIRST_TABLE_BYTES if number == 300 else number)),) * 2
+        assert decode_block(encoder.encode(list(written)), MOST, table) == written
+        assert size_of_fields(table.held[0]) == table.held[1] <= FIRST_TABLE_BYTES
+        assert bool(table.held[0]) is (number != 300)
+
+
+def test_a_table_that_is_given_up_stays_empty() -> None:
+    """A peer that says that it keeps none may add entries nonetheless, each of which is larger than the table."""
+    table = DynamicTable(FIRST_TABLE_BYTES)
+    assert decode_block(b"\x40\x01a\x01b", MOST, table) == ((b"a", b"b"),)
+    assert decode_block(b"\x20\x40\x01a\x01b", MOST, table) == ((b"a", b"b"),)
+    with pytest.raises(Violation, match="entry 62, and there are 61"):
+        decode_block(b"\xbe", MOST, table)
+
+
+def test_headers_that_are_too_large_are_kept_aside_all_the_same() -> None:
+    """What later blocks refer to is known, though the block itself is left out."""
+    table = DynamicTable(FIRST_TABLE_BYTES)
+    with pytest.raises(TooLarge) as caught:
+        decode_block(b"\x00\x01x\x01y" * 3 + b"\x40\x01a\x01b", 50, table)
+    assert caught.value.size == 4 * 34
+    assert decode_block(b"\xbe", 50, table) == ((b"a", b"b"),)
 
 
 @given(fields)
@@ -43,14 +86,14 @@ def test_what_this_side_encodes_is_read_by_others(written: Fields) -> None:
     """Literals and static indexes mean the same to the oracle, and to our own reader."""
     block = encode_fields(written)
     assert by_oracle(block) == written
-    assert decode_block(block, MOST) == written
+    assert decode_block(block, MOST, DynamicTable(0)) == written
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_as_the_oracle_reads_them(block: bytes) -> None:
     """The same headers, or an error of both; but for a size update in the midst, which only we refuse."""
     try:
-        ours: Fields | None = decode_block(block, MOST)
+        ours: Fields | None = decode_block(block, MOST, DynamicTable(0))
     except Violation as error:
         ours = None
         if "too late" in error.text or "35 bits" in error.text:
@@ -101,13 +144,13 @@ def test_bad_huffman_is_refused(data: bytes) -> None:
 def test_a_block_that_is_none(block: bytes, text: str) -> None:
     """Each is an error that says what is wrong, and reads nothing beyond the block."""
     with pytest.raises(Violation, match=text):
-        decode_block(block, MOST)
+        decode_block(block, MOST, DynamicTable(0))
 
 
 def test_a_bomb_is_not_unpacked() -> None:
     """Reading ends at the limit, however small the block is that would pass it."""
     with pytest.raises(TooLarge) as caught:
-        decode_block(b"\x90" * 1_000_000, 5000)
+        decode_block(b"\x90" * 1_000_000, 5000, DynamicTable(0))
     assert 5000 < caught.value.size < 5100
 
 
@@ -121,7 +164,7 @@ def test_the_limit_is_exact(written: Fields) -> None:
     """Headers that just fit are read, and those of one byte more are not."""
     size = size_of_fields(written)
     block = encode_fields(written)
-    assert decode_block(block, size) == written
+    assert decode_block(block, size, DynamicTable(0)) == written
     if written:
         with pytest.raises(TooLarge):
-            decode_block(block, size - 1)
+            decode_block(block, size - 1, DynamicTable(0))

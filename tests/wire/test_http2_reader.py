@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hpack
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -22,6 +23,7 @@ from support.http2_frames import (
     frame,
     goaway,
     headers,
+    message,
     ping_frame,
     reset,
     settings_frame,
@@ -156,6 +158,27 @@ def test_headers_that_never_come_again_are_not_kept() -> None:
         made.feed(headers(1, (b"x-large", b"%01500d" % number)))
     assert len(made._known) <= 256
     assert max(map(len, made._known)) <= 1024
+
+
+odd = st.sampled_from([(b"x-a", b"1"), (b"x-a", b"2"), (b"X-Bad", b""), (b"x-large", b"y" * MOST), *OK])
+
+
+@given(st.lists(st.lists(odd, max_size=3), max_size=8))
+def test_a_table_is_the_same_however_answers_come(tails: list[list[tuple[bytes, bytes]]]) -> None:
+    """A block that is looked at twice, since it ends an answer badly, adds its entries to the peer's table once."""
+    encoder, by_frames, at_once = hpack.Encoder(), reader(opened=99), reader(opened=99)
+    frames_of = [
+        (
+            headers(2 * number + 1, *HEAD),
+            data(2 * number + 1, message(b"x")),
+            frame(frames.HEADERS, 5, 2 * number + 1, encoder.encode(tail)),
+        )
+        for number, tail in enumerate(tails)
+    ]
+    one_by_one = [event for three in frames_of for one in three for event in by_frames.feed(one)]
+    together = [event for three in frames_of for event in at_once.feed(b"".join(three))]
+    assert list(map(repr, apart(together))) == list(map(repr, one_by_one))
+    assert not by_frames.is_broken
 
 
 @given(st.lists(st.integers(0, 12), max_size=12), st.booleans())
@@ -385,6 +408,16 @@ def test_headers_that_are_too_large_are_skipped() -> None:
     assert [type(event) for event in events] == [OversizedHeaders] * 3 + [Headers]
     assert [event.size > MOST for event in events if isinstance(event, OversizedHeaders)] == [True] * 3
     assert made.held == 0
+
+
+def test_headers_that_a_table_needs_are_not_skipped() -> None:
+    """Later ones would mean what nobody has read; the end says whose limit it is."""
+    made = reader()
+    made.feed(frame(frames.HEADERS, 4, 1, b"\x88\x40\x01a\x01b"))
+    events = made.feed(cut_headers(3, encode_fields((*HEAD, (b"x", b"y" * 5000))), [1000] * 4))
+    code, text = broken(events)
+    assert code == frames.ENHANCE_YOUR_CALM
+    assert f"headers have more than 5026 bytes, and {MOST} are read" in text
 
 
 def test_headers_without_end_are_given_up() -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from callahead.config.errors import ConfigError, Problem
-from callahead.config.policy import MethodPolicy, ReferencePolicy, key_of
+from callahead.config.policy import ReferencePolicy
 
+from ..streaming import streaming_problems
 from .service import MethodTypes, ServiceTypes
 
 if TYPE_CHECKING:
     from .reflection import OpenChannel
 
 __all__ = ["MethodTypes", "ServiceTypes", "check_methods", "load_types"]
-
-# Attribute of MethodPolicy, and the only value that a streaming method can honour.
-UNARY_ONLY = (("is_async", False), ("returns", True), ("sent", False))
 
 
 def load_types(policy: ReferencePolicy, open_channel: OpenChannel) -> ServiceTypes:
@@ -70,16 +68,3 @@ def check_methods(policy: ReferencePolicy, types: ServiceTypes) -> None:
             problems += streaming_problems(policy.default, method_policy)
     if problems:
         raise ConfigError(problems)
-
-
-def streaming_problems(default: MethodPolicy, method: MethodPolicy) -> list[Problem]:
-    """List which settings of its own the streaming *method* cannot honour; *default* is the policy it inherits from."""
-    return [
-        method.problem(attribute, f'a streaming method cannot have "{key_of(attribute)}: {_yaml(value)}"', "remove it")
-        for attribute, only in UNARY_ONLY
-        if (value := getattr(method, attribute)) is not only and method.origin(attribute) != default.origin(attribute)
-    ]
-
-
-def _yaml(value: bool | str) -> str:
-    return value if isinstance(value, str) else "true" if value else "false"

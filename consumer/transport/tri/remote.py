@@ -34,18 +34,22 @@ _REJECTED = ("PERMISSION_DENIED", "UNAUTHENTICATED")
 def remote_error(status: str, text: str, attachments: Mapping[str, Any]) -> RpcError:
     """Make the error of an attempt that the provider ended by *status*, never OK, with a *text* and *attachments*."""
     if status == "DEADLINE_EXCEEDED":
-        return CallTimeout(f"the provider said DEADLINE_EXCEEDED: {text}", is_remote=True, in_doubt=True)
+        return CallTimeout(_worded("the provider said DEADLINE_EXCEEDED", text), is_remote=True, in_doubt=True)
     if status == "UNAVAILABLE":
-        return TransportError(f"UNAVAILABLE: {text}", in_doubt=True)
+        return TransportError(_worded("UNAVAILABLE", text), in_doubt=True)
     if status == "RESOURCE_EXHAUSTED":
-        return LimitExceeded(f"the provider refused: {text}", is_remote=True, in_doubt=True)
+        return LimitExceeded(_worded("the provider refused", text), is_remote=True, in_doubt=True)
     if status == "CANCELLED" and text in _NO_TEXT:
         return TransportError("the provider gave the call up, before its method ran or since", in_doubt=True)
     if status == "UNIMPLEMENTED":
-        return RemoteProtocolError(f"the provider does not have this method: {text}", is_remote=True)
+        return RemoteProtocolError(_worded("the provider does not have this method", text), is_remote=True)
     if status in _REJECTED:
-        return Rejected(f"{status}: {text}", is_remote=True)
-    return RemoteError(f"{status}: {text}", type_name=status, details=_details(attachments))
+        return Rejected(_worded(status, text), is_remote=True)
+    return RemoteError(_worded(status, text), type_name=status, details=_details(attachments))
+
+
+def _worded(what: str, text: str) -> str:
+    return f"{what}: {text}" if text else what
 
 
 def _details(attachments: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """Header blocks: reading a peer's, and writing this side's as literals.
 
-Source: RFC 7541; differs: there is no dynamic table in either direction. The peer was told so, and what this side sends
-is mostly bytes that were made once.
+Source: RFC 7541; differs: this side keeps no dynamic table of what it sends, which is mostly bytes that were made once.
+The peer is told to keep none either; one that does, as a server by grpc-okhttp, is read nonetheless.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ from .violation import Violation
 FIELD_BYTES: Final = 32
 """What each header counts beyond its name and value. Source: RFC 9113, 10.5.1."""
 
+FIRST_TABLE_BYTES: Final = 4096
+"""What a peer's table may hold until it says otherwise. Source: RFC 9113, 6.5.2."""
+
 _MOST_INTEGER_BYTES: Final = 5
 _HUFFMAN: Final = 0x80
 _INDEXED: Final = 0x80
 _WITH_INDEXING: Final = 0x40
 _TABLE_SIZE: Final = 0x20
+
+_KIND_OF_LITERAL: Final = 0xC0
 
 _NEW_NAMES: Final = frozenset({0, 0x10, _WITH_INDEXING})
 """What literals begin with that have a name of their own."""
@@ -50,12 +55,64 @@ class TooLarge(Exception):
         self.size = size
 
 
-def decode_block(block: bytes, most: int) -> Fields:
+class DynamicTable:
+    """The headers that blocks of one peer have put aside for later ones to refer to.
+
+    Args:
+        room: Bytes that it holds, as `FIELD_BYTES` counts them.
+
+    Attributes:
+        room: Likewise; 0 for good, once the peer says that it keeps none.
+        held: The headers, the newest first, and their bytes; who has read a block in vain puts back those of before.
+        was_used: A block meant an entry, or added one, so that its bytes may mean something else another time.
+    """
+
+    __slots__ = ("held", "room", "was_used")
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.held: tuple[Fields, int] = ((), 0)
+        self.was_used = False
+
+    def field(self, index: int) -> Field:
+        """Return what a block means by *index*, the static table's entries first.
+
+        Raises:
+            Violation: There is no such entry.
+        """
+        own = index - len(STATIC_TABLE)
+        if own <= 0 < index:
+            return STATIC_TABLE[index - 1]
+        self.was_used = True
+        entries, _ = self.held
+        if not 0 < own <= len(entries):
+            raise _wrong(f"it means entry {index}, and there are {len(STATIC_TABLE) + len(entries)}")
+        return entries[own - 1]
+
+    def add(self, field: Field) -> None:
+        """Put *field* aside, and drop the oldest ones for which there is no room any more, be it all of them."""
+        self.was_used = True
+        entries, size = self.held
+        size += size_of_fields((field,))
+        last = len(entries)
+        while size > self.room and last:
+            last -= 1
+            size -= size_of_fields(entries[last : last + 1])
+        self.held = ((field, *entries[:last]), size) if size <= self.room else ((), 0)
+
+    def empty(self) -> None:
+        """Hold nothing, now and later."""
+        self.room, self.held = 0, ((), 0)
+
+
+def decode_block(block: bytes, most: int, table: DynamicTable) -> Fields:
     """Read the headers of *block*, which may have *most* bytes as `FIELD_BYTES` counts them.
 
+    What it puts aside for later blocks goes to *table*, which has what the peer's earlier blocks have put there.
+
     Raises:
-        Violation: It is no header block, or refers to the dynamic table.
-        TooLarge: With what has been read until then.
+        Violation: It is no header block, or means an entry that *table* has not.
+        TooLarge: With what has been read until then; of a peer that may keep a table, with all of it.
     """
     fields: list[Field] = []
     at = size = resized = 0
@@ -65,19 +122,25 @@ def decode_block(block: bytes, most: int) -> Fields:
             field, at = _read_short(block[at:end]), end
         elif first & _INDEXED:
             index, at = _integer(block, at, 0x7F)
-            field = _indexed(index)
+            field = table.field(index)
         elif first & _WITH_INDEXING:
-            field, at = _literal(block, at, first & 0x3F, 0x3F)
+            field, at = _literal(block, at, 0x3F, table)
         elif first & _TABLE_SIZE:
-            at = _resize(block, at, is_late=bool(fields) or resized == _MOST_RESIZES)
+            at = _resize(block, at, is_late=size > 0 or resized == _MOST_RESIZES)
+            table.empty()
             resized += 1
             continue
         else:
-            field, at = _literal(block, at, first & 0x0F, 0x0F)
+            field, at = _literal(block, at, 0x0F, table)
         size += len(field[0]) + len(field[1]) + FIELD_BYTES
-        if size > most:
-            raise TooLarge(size)
-        fields.append(field)
+        if size <= most:
+            fields.append(field)
+        elif not table.room:
+            break
+        if table.room and first & _KIND_OF_LITERAL == _WITH_INDEXING:
+            table.add(field)
+    if size > most:
+        raise TooLarge(size)
     return tuple(fields)
 
 
@@ -102,12 +165,6 @@ def _integer(block: bytes, at: int, mask: int) -> tuple[int, int]:
     raise _wrong("an integer has more than 35 bits")
 
 
-def _indexed(index: int) -> Field:
-    if not 0 < index <= len(STATIC_TABLE):
-        raise _wrong(f"it means entry {index}, and where no dynamic one is allowed there are {len(STATIC_TABLE)}")
-    return STATIC_TABLE[index - 1]
-
-
 def _resize(block: bytes, at: int, *, is_late: bool) -> int:
     size, at = _integer(block, at, 0x1F)
     if size or is_late:
@@ -115,11 +172,11 @@ def _resize(block: bytes, at: int, *, is_late: bool) -> int:
     return at
 
 
-def _literal(block: bytes, at: int, index: int, mask: int) -> tuple[Field, int]:
-    """Read a field of which the name is new, or that of entry *index*, of which that are the bits of *mask*."""
-    if index:
+def _literal(block: bytes, at: int, mask: int, table: DynamicTable) -> tuple[Field, int]:
+    """Read a field of which the name is new, or that of an entry, which the bits of *mask* tell."""
+    if block[at] & mask:
         index, at = _integer(block, at, mask)
-        name = _indexed(index)[0]
+        name = table.field(index)[0]
     else:
         name, at = _string(block, at + 1)
     value, at = _string(block, at)
@@ -137,7 +194,8 @@ def _short_end(block: bytes, at: int) -> int:
 
 @lru_cache(256)
 def _read_short(field: bytes) -> Field:
-    return _literal(field, 0, 0, 0)[0]
+    name, at = _string(field, 1)
+    return name, _string(field, at)[0]
 
 
 def _string(block: bytes, at: int) -> tuple[bytes, int]:

@@ -45,7 +45,7 @@ from .frames import (
     SETTINGS,
     WINDOW_UPDATE,
 )
-from .hpack import TooLarge, decode_block
+from .hpack import FIRST_TABLE_BYTES, DynamicTable, TooLarge, decode_block
 from .message import is_informational, malformed
 from .settings import Limits
 from .static_table import Fields
@@ -58,7 +58,7 @@ _WORTH: Final = 16
 """So many frames without use go with each one of use, and with each portion that is read by itself."""
 
 _SKIPPED: Final = 16
-"""A header block is skipped up to so many times the largest that is read."""
+"""A header block is skipped up to so many times the largest that is read; of a peer that keeps a table, none is."""
 
 _KEPT_BLOCKS: Final = 256
 _KEPT_BLOCK_BYTES: Final = 1024
@@ -106,8 +106,8 @@ class Http2Reader:
 
     __slots__ = (
         "_block", "_block_flags", "_block_size", "_block_stream", "_continues", "_credited", "_events", "_held",
-        "_idle", "_kept", "_known", "_max_frame", "_max_headers", "_parse", "_rare", "_useful", "_was_greeted",
-        "is_broken", "opened", "sent", "was_answered",
+        "_idle", "_kept", "_known", "_max_frame", "_max_headers", "_parse", "_rare", "_table", "_useful",
+        "_was_greeted", "is_broken", "opened", "sent", "was_answered",
     )  # fmt: skip
 
     def __init__(self, parse: Callable[[Fields], Any], limits: Limits) -> None:
@@ -116,6 +116,7 @@ class Http2Reader:
         self._held = b""
         self._events: list[Event] = []
         self._known: dict[bytes, Any] = {}
+        self._table = DynamicTable(FIRST_TABLE_BYTES)
         self._continues = self._was_greeted = False
         self._block: list[bytes] = []
         self._block_flags = self._block_stream = self._block_size = 0
@@ -285,7 +286,7 @@ class Http2Reader:
         flags, stream, payload = frame
         self._count_idle()
         self._block_size += len(payload)
-        if self._block_size > self._max_headers * _SKIPPED:
+        if self._block_size > self._max_headers * (1 if self._table.held[1] else _SKIPPED):
             text = f"headers have more than {self._block_size} bytes, and {self._max_headers} are read"
             raise Violation(ENHANCE_YOUR_CALM, text, "headers")
         if self._block_size > self._max_headers:
@@ -309,15 +310,19 @@ class Http2Reader:
 
     def _learn(self, block: bytes, flags: int) -> Any:
         """Parse headers that are as they should be; None where `_judge` has something to say of them."""
+        table, before = self._table, self._table.held
+        table.was_used = False
         try:
-            fields = decode_block(block, self._max_headers)
+            fields = decode_block(block, self._max_headers, table)
         except (TooLarge, Violation):
+            table.held = before  # since the same block is read once more; likewise below
             return None
         says_wait = is_informational(fields)
         if malformed(fields) or (says_wait and not flags & END_STREAM):
+            table.held = before
             return None
         head = self._parse(fields)
-        if not says_wait:  # or the same where it is no end would be found, and taken for an answer
+        if not (says_wait or table.was_used):  # or the same where it is no end would be found, and taken for an answer
             self._keep(block, head)
         self.was_answered = True
         return head
@@ -326,7 +331,7 @@ class Http2Reader:
         """Say what is wrong with headers, or count those that say nothing yet."""
         self._count_idle(min(len(block) // _WEIGHED_BYTES, _HEAVIEST))
         try:
-            wrong = malformed(decode_block(block, self._max_headers))
+            wrong = malformed(decode_block(block, self._max_headers, self._table))
         except TooLarge as error:
             self._oversized(stream, error.size)
             return

@@ -39,7 +39,7 @@ class Balanced:
         self.call = self.shop.foo.findFoo
         self.pipeline: Any = self.shop.consumer._pipeline("foo")
         self.balance: Any = load(LOADBALANCE, name)(parts(7, time.monotonic))
-        self.pipeline.bind("findFoo").chain = self.pipeline._folding.fold_with(self.call.policy, self.balance)
+        self.pipeline.bind("findFoo").chain = self.pipeline._chains.folding.fold_with(self.call.policy, self.balance)
 
     def running(self) -> int:
         return sum(self.balance.records.running(one) for one in self.pipeline.directory.providers)

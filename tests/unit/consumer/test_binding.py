@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
 from support.balance import parts
 from support.shop import Shop
 
-from callahead.config.errors import ConfigError
 from callahead.consumer import CallNext, Invocation, InvocationFuture
 from callahead.consumer.call.attempt import Attempt
 from callahead.consumer.call.provider import Provider
 from callahead.consumer.loadbalance.api import AttemptWatcher, LoadBalanceParts
-
-SEEN: list[str] = []
-
-
-class Noted:
-    def intercept(self, invocation: Invocation, call_next: CallNext) -> InvocationFuture:
-        SEEN.append(invocation.method)
-        return call_next(invocation)
 
 
 class Twice:
@@ -58,42 +48,6 @@ def test_every_spelling_of_a_method_has_one_binding() -> None:
         pipeline = pipeline_of(shop)
         assert pipeline.method("find_foo")._caller.binding is pipeline.bind("findFoo")
         assert pipeline.method("findFoo") is pipeline.method("FindFoo")
-
-
-def test_a_swap_takes_effect_at_the_next_call_however_it_is_reached() -> None:
-    """Policy and chain change in one step, for methods that were handed out long before."""
-    SEEN.clear()
-    with Shop(lambda attempt: attempt.policy.timeout_ms) as shop:
-        pipeline = pipeline_of(shop)
-        method = shop.foo.findFoo
-        more = method.with_options(retries=7)
-        assert (method(), more(), SEEN) == (60_000, 60_000, [])
-        policy = method.policy.override(timeout_ms=123, interceptors=(f"{__name__}:Noted",))
-        pipeline.swap("findFoo", policy)
-        assert (method(), more()) == (123, 123)
-        assert (more.policy.retries, more.policy.timeout_ms) == (7, 123)
-        assert SEEN == ["findFoo", "findFoo"]
-
-
-def test_a_running_call_goes_on_as_it_began() -> None:
-    """Its policy is its own."""
-    with Shop() as shop:
-        pipeline = pipeline_of(shop)
-        future = shop.foo.findFoo.future(1)
-        pipeline.swap("findFoo", shop.foo.findFoo.policy.override(retries=0))
-        shop.next_call().reply("answer")
-        assert future.result(5) == "answer"
-        assert future.record.policy.retries == 2
-
-
-def test_a_swap_that_cannot_be_changes_nothing() -> None:
-    """The error comes before the step."""
-    with Shop(lambda _: 1) as shop:
-        pipeline = pipeline_of(shop)
-        before = pipeline.bind("findFoo").chain
-        with pytest.raises(ConfigError, match="nowhere"):
-            pipeline.swap("findFoo", before.policy.override(interceptors=("nowhere:Nothing",)))
-        assert pipeline.bind("findFoo").chain is before
 
 
 def test_an_interceptor_of_attempts_may_ask_twice() -> None:
@@ -145,7 +99,7 @@ def test_a_load_balancer_that_watches_is_told_of_every_attempt() -> None:
     assert isinstance(balance, AttemptWatcher)
     with Shop(providers=3) as shop:
         pipeline = pipeline_of(shop)
-        chain = pipeline._folding.fold_with(pipeline.policy_of("findFoo"), balance)
+        chain = pipeline._chains.folding.fold_with(pipeline.policy_of("findFoo"), balance)
         pipeline.bind("findFoo").chain = chain
         futures = [shop.foo.findFoo.future(1) for _ in range(3)]
         calls = [shop.next_call() for _ in futures]

@@ -142,7 +142,7 @@ def test_all_counters_return_to_zero(name: str, actions: list[tuple[str, int]], 
     counts = shop.consumer.counts()["foo"].values()
     assert all(future.done() for future in futures)
     assert {one.running for one in counts} <= {0}
-    assert [gate._calls for gate in shop.consumer._pipelines["foo"]._folding._gates] == [0]
+    assert [gate._calls for gate in shop.consumer._pipelines["foo"]._chains.folding._gates] == [0]
     assert not any("queued" in one.cluster for one in counts)
 
 

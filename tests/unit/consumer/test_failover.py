@@ -394,3 +394,68 @@ def test_each_failure_says_which_attempt_it_was() -> None:
     assert [failure.endpoint for failure in error.failures] == [call.provider.name for call in calls]
     assert [round(failure.elapsed_ms) for failure in error.failures] == [10, 20]
     assert str(error.failures[1]) == (f"foo.findFoo at {calls[1].provider.name}: refused (20 ms, attempt 2) [not sent]")
+
+
+def left_before_it_was_sent() -> ConnectionLost:
+    return ConnectionLost("the provider has left the registry before the request was sent", not_sent=True)
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_who_left_before_the_request_was_sent_counts_as_no_attempt(retries: int) -> None:
+    """Another one is asked at once, whatever ``retries`` and the budget say; after that failures count as ever."""
+    bench = Bench(FailoverCluster, 3, budget=RetryBudget(lambda: 0, lambda: 0.0) if retries else Poor())
+    outcomes = bench.call(retries=retries)
+    for _ in range(2):
+        chosen = bench.attempts[0][0].provider
+        bench.publish(*(one.endpoint for one in bench.directory.providers if one is not chosen))
+        bench.end(left_before_it_was_sent())
+        assert len(bench.attempts) == 1
+    assert len(set(bench.asked)) == 3
+    for _ in range(retries + 1):
+        assert outcomes == []
+        bench.end(refused())
+    assert isinstance(outcomes[0].error, AllAttemptsFailed)
+    assert len(outcomes[0].error.failures) == 3 + retries
+
+
+class Poor(RetryBudget):
+    """Nothing is left of it."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: 0, lambda: 0.0)
+
+    def withdraw(self) -> bool:
+        return False
+
+
+def test_where_all_have_left_the_call_says_so() -> None:
+    """There is nobody to ask instead."""
+    bench = Bench(FailoverCluster, 1)
+    outcomes = bench.call(retries=5)
+    bench.publish()
+    bench.end(left_before_it_was_sent())
+    error = outcomes[0].error
+    assert isinstance(error, AllAttemptsFailed)
+    assert isinstance(error.__cause__, NoProviderAvailable)
+    assert error.not_sent
+
+
+def test_the_last_of_all_that_leaves_is_named() -> None:
+    """Without a retry the call ends by what became of its one attempt."""
+    bench = Bench(FailoverCluster, 1)
+    outcomes = bench.call(retries=0)
+    bench.publish()
+    left = left_before_it_was_sent()
+    bench.end(left)
+    assert outcomes[0].error is left
+
+
+def test_who_left_with_the_request_counts() -> None:
+    """The method may have run there."""
+    bench = Bench(FailoverCluster, 2)
+    outcomes = bench.call(retries=0)
+    chosen = bench.attempts[0][0].provider
+    bench.publish(*(one.endpoint for one in bench.directory.providers if one is not chosen))
+    lost = ConnectionLost("reset by peer", in_doubt=True)
+    bench.end(lost)
+    assert outcomes[0].error is lost

@@ -201,3 +201,18 @@ def test_a_hedge_of_a_level_above_is_for_idempotent_methods() -> None:
         shop.next_call().reply("answer")
         assert future.result(5) == "answer"
         assert shop.consumer.counts()["foo"]["findFoo"].attempts == 1
+
+
+def test_who_left_before_the_request_was_sent_counts_as_no_attempt() -> None:
+    """Another one is asked at once, though there are no retries; a failure after that ends the call."""
+    bench = hedged(2)
+    outcomes = bench.call(idempotent=True, retries=0)
+    chosen = bench.attempts[0][0].provider
+    bench.publish(*(one.endpoint for one in bench.directory.providers if one is not chosen))
+    bench.end(ConnectionLost("the provider has left the registry before the request was sent", not_sent=True))
+    bench.timer.advance(0)
+    assert [attempt.provider for attempt, _ in bench.attempts] == list(bench.directory.providers)
+    bench.end(lost())
+    bench.timer.advance(1)
+    assert isinstance(outcomes[0].error, AllAttemptsFailed)
+    assert bench.attempts == []

@@ -161,7 +161,7 @@ def test_a_look_is_no_wait() -> None:
 @pytest.mark.slow
 def test_a_call_that_busy_threads_hold_says_so() -> None:
     """Where no wait shows what keeps them, its deadline does."""
-    with shop(interceptors=[f"{__name__}:Watches"], total_timeout=50) as one:
+    with shop(interceptors=[f"{__name__}:Watches"], total_timeout=300) as one:
         sleeping = in_callback(one, lambda: time.sleep(1.5))
         with pytest.raises(CallTimeout, match="callback threads, every one of which is busy"):
             answered(one).result()

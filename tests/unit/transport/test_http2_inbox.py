@@ -271,6 +271,18 @@ def test_windows_that_are_opened_by_crumbs_are_a_flood() -> None:
     assert "say nothing" in desk.end
 
 
+@pytest.mark.parametrize("window", [100, 750])
+def test_small_windows_of_many_calls_are_no_flood(window: int) -> None:
+    """A server by grpc-okhttp that is told to keep small ones gives as many words at once as calls wait for them."""
+    desk = Desk()
+    desk.hear(settings_frame({frames.INITIAL_WINDOW_SIZE: window}))
+    made = [desk.call(b"x" * 500 * window) for _ in range(50)]
+    for _ in range(500):
+        desk.hear(*(window_update_frame(one.id, window) for one in made), window_update_frame(0, 50 * window))
+    assert desk.end == ""
+    assert all(desk.streams.is_written(one) for one in made)
+
+
 def test_what_a_provider_does_not_read_is_not_copied() -> None:
     """However wide its windows are, a megabyte waits to be written, and the rest where the caller has it."""
     desk = Desk(reads=False)
@@ -360,3 +372,16 @@ def test_a_request_that_waits_for_the_peers_leave_counts_as_quick() -> None:
     assert desk.streams.youngest == 0.0
     desk.call(b"x" * 100_000)
     assert desk.streams.youngest == NEVER
+
+
+def test_a_call_that_waits_for_a_stream_counts_as_quick() -> None:
+    """The next answer may let it on; once none waits any more the calls are as all others."""
+    desk = Desk(greeting=settings_frame({frames.MAX_CONCURRENT_STREAMS: 1}))
+    first, second = desk.call(), desk.call()
+    desk.streams.begin_waiting()
+    assert desk.streams.youngest == NEVER
+
+    desk.streams.youngest = 0.0
+    desk.hear(answer(first.id, b"done"))
+    desk.streams.begin_waiting()
+    assert (second.id, desk.streams.youngest) == (3, first.record.started)

@@ -12,11 +12,14 @@ from support.policies import tri_policy
 from callahead.config.policy import MethodPolicy
 from callahead.consumer.errors import RemoteProtocolError
 from callahead.consumer.transport.tri.http2.encoding import TooLarge, compress, plain
+from callahead.consumer.transport.tri.http2.goodbye import Goodbyes
 from callahead.consumer.transport.tri.http2.head import ResponseHead, joined
 from callahead.consumer.transport.tri.http2.keepalive import KeepAlive
 from callahead.consumer.transport.tri.http2.request import RequestHead, to_fields
+from callahead.consumer.wire.http2 import frames
+from callahead.consumer.wire.http2.events import GoAway
 from callahead.consumer.wire.http2.grpc import Message
-from callahead.consumer.wire.http2.hpack import decode_block, size_of_fields
+from callahead.consumer.wire.http2.hpack import DynamicTable, decode_block, size_of_fields
 
 POLICY = tri_policy(id="g", interface="a.G", default=MethodPolicy(reference="g", method="hello"))
 INFINITY = float("inf")
@@ -39,7 +42,7 @@ def test_the_timeout_as_it_travels(timeout: float, told: bytes | None) -> None:
     """By eight digits at most, never as nothing, and not at all where there is no bound."""
     made = RequestHead("/a.G/Hello", "foo:1", POLICY, ())
     block, size = made.of(timeout)
-    fields = decode_block(block, 10_000)
+    fields = decode_block(block, 10_000, DynamicTable(0))
     assert dict(fields).get(b"grpc-timeout") == told
     assert size == size_of_fields(fields)
 
@@ -48,7 +51,7 @@ def test_the_headers_of_a_request() -> None:
     """Pseudo headers come first, then what gRPC asks for, then metadata, those of the call last."""
     made = RequestHead("/a.G/Hello", "foo:1", POLICY, (("tri-service-group", "g"),))
     block, size = made.of(1.0, to_fields((("x-own", "1"), ("x-bytes-bin", b"\0\xff"))))
-    fields = decode_block(block, 10_000)
+    fields = decode_block(block, 10_000, DynamicTable(0))
     assert [name for name, _ in fields[:4]] == [b":method", b":scheme", b":path", b":authority"]
     assert dict(fields)[b"te"] == b"trailers"
     assert fields[-4:] == (
@@ -163,6 +166,34 @@ def test_a_silent_peer_is_asked_once_and_then_lost() -> None:
     assert "3 s (keepalive_timeout)" in made.lost(108.0, 95.0)
     assert made.lost(108.0, 107.0) == ""
     assert made.next(108.0, 107.0, is_busy=True) == 117.0
+
+
+def test_a_peer_that_was_asked_too_often_is_asked_half_as_often() -> None:
+    """It says so in the words of gRPC; any other goodbye, or one for other pings than these, changes nothing."""
+    made = KeepAlive(10.0, 3.0)
+    goodbyes = Goodbyes(made)
+    for code, text in [(frames.ENHANCE_YOUR_CALM, "too_many_resets"), (frames.PROTOCOL_ERROR, "too_many_pings")]:
+        goodbyes.hear(GoAway(0, code, text))
+        assert made.next(100.0, 95.0, is_busy=True) == 105.0
+        assert goodbyes.why_lost("closed", ("ssl",)).about == ()
+    goodbyes.hear(GoAway(0, frames.ENHANCE_YOUR_CALM, "too_many_pings"))
+    assert made.next(100.0, 95.0, is_busy=True) == 115.0
+    text, about = goodbyes.why_lost("closed", ("ssl",))
+    assert "ENHANCE_YOUR_CALM too_many_pings: it was asked for a sign of life more often than it allows" in text
+    assert about == ("keepalive_ms",)
+    off = Goodbyes(KeepAlive(0.0, 3.0))
+    off.hear(GoAway(0, frames.ENHANCE_YOUR_CALM, "too_many_pings"))
+    assert off.why_lost("closed", ()).about == ()
+
+
+def test_a_loss_tells_of_a_goodbye_without_a_reason() -> None:
+    """A server that is about to go may end a connection before the calls on it have ended."""
+    goodbyes = Goodbyes(KeepAlive(0.0, 3.0))
+    assert goodbyes.why_lost("closed", ("ssl",)) == ("closed", ("ssl",))
+    goodbyes.hear(GoAway(0, frames.NO_ERROR, ""))
+    assert goodbyes.why_lost("closed", ()).text == "closed, after its goodbye"
+    goodbyes.hear(GoAway(0, frames.NO_ERROR, "max_age"))
+    assert goodbyes.why_lost("closed", ()).text == "closed, after its goodbye (max_age)"
 
 
 def test_nobody_is_asked_where_it_is_off() -> None:

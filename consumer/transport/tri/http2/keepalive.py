@@ -10,6 +10,9 @@ from ...tcp.io_thread import NEVER
 
 PING: Final = ping_frame(b"callhead")
 
+_LESS_OFTEN: Final = 2
+"""Source: gRPC's proposal A8, "Client-side Keepalive"."""
+
 
 class KeepAlive:
     """Decides when a peer is asked, and when it counts as lost.
@@ -17,12 +20,15 @@ class KeepAlive:
     Args:
         idle: Seconds of silence before it is asked, 0 for never.
         patience: Seconds that it has to answer.
+
+    Attributes:
+        idle: As given; longer once the peer has complained.
     """
 
-    __slots__ = ("_asked", "_idle", "_patience")
+    __slots__ = ("_asked", "_patience", "idle")
 
     def __init__(self, idle: float, patience: float) -> None:
-        self._idle = idle
+        self.idle = idle
         self._patience = patience
         self._asked = 0.0
 
@@ -45,7 +51,7 @@ class KeepAlive:
 
     def first(self, now: float) -> float:
         """Return when to look first at a connection that is open since *now*."""
-        return now + self._idle if self._idle else NEVER
+        return now + self.idle if self.idle else NEVER
 
     def answered(self) -> bool:
         """Note that the peer has answered; False where it was not asked."""
@@ -54,7 +60,7 @@ class KeepAlive:
 
     def is_due(self, now: float, last_read: float) -> bool:
         """Tell whether to ask now a peer of which the last bytes came at *last_read*."""
-        if self._asked or not self._idle or now - last_read < self._idle:
+        if self._asked or not self.idle or now - last_read < self.idle:
             return False
         self._asked = now
         return True
@@ -69,8 +75,12 @@ class KeepAlive:
 
     def next(self, now: float, last_read: float, *, is_busy: bool) -> float:
         """Return when to look again; nothing is asked while no call runs."""
-        if not self._idle:
+        if not self.idle:
             return NEVER
         if not is_busy:
-            return now + self._idle
-        return self._asked + self._patience if self._asked else last_read + self._idle
+            return now + self.idle
+        return self._asked + self._patience if self._asked else last_read + self.idle
+
+    def ask_less_often(self) -> None:
+        """Note that the peer allows fewer pings."""
+        self.idle *= _LESS_OFTEN

@@ -51,6 +51,10 @@ _COPIES: Final = 2
 _EARLY_S: Final = 0.005
 """How much before the deadline a status must come to be the provider's own: two clocks measure it."""
 
+_TIMEOUT: Final = "DEADLINE_EXCEEDED"
+_OUT_OF_TIME: Final = (_TIMEOUT, "CANCELLED")
+"""What a provider says of a call whose time is over; the second is the word of tonic."""
+
 _INADEQUATE_SECURITY: Final = 12
 _prefix = PREFIX.pack
 _new = tuple.__new__
@@ -61,6 +65,8 @@ _OF_RESET: Final[Mapping[int, str]] = {
     ENHANCE_YOUR_CALM: "RESOURCE_EXHAUSTED",
     _INADEQUATE_SECURITY: "PERMISSION_DENIED",
 }
+_DECISIVE: Final = frozenset({"UNIMPLEMENTED", "UNAUTHENTICATED", "PERMISSION_DENIED"})
+"""What HTTP says of a request by 404, 401 and 403: whoever says so has given it to no method."""
 
 
 class Route(NamedTuple):
@@ -278,7 +284,7 @@ class Http2Method:
         """Make the error of an answer that no gRPC server gave; see `StreamedMethod`."""
         assert head.refusal is not None
         self._note_metadata(head, None, attempt)
-        error = _refused(head.refusal)
+        error = self._messages.failed(_refused(head.refusal))
         error.protocol_trace = attempt.protocol_trace
         return error
 
@@ -345,11 +351,13 @@ class Http2Method:
         """Make the error that the provider's last word is; None where it is OK."""
         if tail is None or tail.status is None:
             refusal = None if tail is None else tail.refusal
-            return _refused(refusal or ("INTERNAL", "the provider ended the answer without a status"))
+            refused = _refused(refusal or ("INTERNAL", "the provider ended the answer without a status"))
+            return self._messages.failed(refused)
         if tail.status == 0:
             return None
         status = STATUSES[tail.status] if 0 < tail.status < len(STATUSES) else "UNKNOWN"
-        if status == "DEADLINE_EXCEEDED" and not self._is_early(attempt):
+        if status in _OUT_OF_TIME and not self._is_early(attempt):
+            status = _TIMEOUT
             error: RpcError = timed_out(attempt, not_sent=False)
         else:
             error = remote_error(status, tail.text, joined(head, tail))
@@ -403,7 +411,9 @@ def _fields(own: Metadata, encoding: str) -> Fields:
 def _refused(refusal: tuple[str, str]) -> RpcError:
     status, text = refusal
     error: RpcError = RemoteProtocolError(text, in_doubt=True)
-    if status == "UNAVAILABLE":
+    if status in _DECISIVE:
+        error = remote_error(status, text, NO_ATTACHMENTS)
+    elif status == "UNAVAILABLE":
         error = TransportError(text, in_doubt=True)
     return _with_status(error, status, text)
 

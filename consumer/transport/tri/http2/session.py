@@ -17,7 +17,7 @@ from typing import Any, Final
 from ....runtime.callbacks import CallbackExecutor
 from ....runtime.deadline import Clock
 from ....wire.http2.events import Broken, GoAway, PingAnswer, Settings
-from ....wire.http2.frames import LARGEST_STREAM, error_name, goaway_frame
+from ....wire.http2.frames import LARGEST_STREAM, goaway_frame
 from ...tcp.counters import Counters
 from ...tcp.io_thread import NEVER, IoThread
 from ...tcp.leading import Leading
@@ -29,6 +29,7 @@ from ...tcp.poller import READ, WRITE
 from ...tcp.stream import Stream
 from ...trouble import Trouble
 from .call import Fed, StreamCall
+from .goodbye import Goodbyes
 from .greeting import greeting
 from .inbox import Inbox
 from .keepalive import KeepAlive
@@ -76,6 +77,7 @@ class Session:
         state: Where it stands.
         streams: Its calls.
         was_of_use: The peer has looked at a call, as far as it says when it leaves.
+        suspect: The first call at which a peer has not looked that leaves because of something wrong; else None.
         lead: Carries a call on the calling thread, where that can be; see `Leading.lead`.
     """
 
@@ -92,6 +94,7 @@ class Session:
         self.name = name
         self.state = State.DIALLING
         self.was_of_use = True
+        self.suspect: StreamCall | None = None
         self._settings = settings
         self._thread = thread
         self._clock = clock
@@ -126,12 +129,22 @@ class Session:
         self._fd = -1
         self._greet_until = NEVER
         self._keepalive = KeepAlive(settings.keepalive, settings.keepalive_timeout)
-        self._goodbye = ""
+        self._goodbyes = Goodbyes(self._keepalive)
 
     @property
     def was_in_vain(self) -> bool:
         """It had calls, and none of them was answered."""
         return self.streams.opened > 0 and not self._inbox.was_answered
+
+    @property
+    def keepalive(self) -> float:
+        """Seconds of silence before its peer is asked for a sign of life: as set, or as that has taught it."""
+        return self._keepalive.idle
+
+    @property
+    def goodbye(self) -> str:
+        """What the peer said as it left because of something wrong; "" where nothing was."""
+        return "" if self._goodbye is None else self._goodbye.text
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
@@ -360,9 +373,7 @@ class Session:
         self._hears.opened(self)
 
     def _hear_goodbye(self, event: GoAway) -> None:
-        if event.code:
-            said = f"{error_name(event.code)} {event.text}".strip()
-            self._goodbye = f"the provider ends the connection: {said}"
+        self._goodbyes.hear(event)
         self._leave(event.last)
 
     def _leave(self, last: int) -> None:
@@ -373,7 +384,10 @@ class Session:
             return
         self.state = State.LEAVING
         self.was_of_use = min(self.streams.opened, last) > 0
-        given_back = [call for call in self.streams.leave(last) if call.begin_anew()]
+        left = self.streams.leave(last)
+        if self._goodbye is not None and not self._goodbye.about and left and left[0].id:
+            self.suspect = left[0]
+        given_back = [call for call in left if call.begin_anew()]
         if self._stream.is_led:  # its call may be among them, which nobody else may touch before it hands over
             self._owner.deferred.append((self._give_back, given_back))
         else:
@@ -407,7 +421,7 @@ class Session:
             is_new = self._stream.is_new
             self._turn_away(wordless(problem, "gRPC", is_tls=self._is_tls) if is_new else Trouble(problem, _WHERE))
             return
-        trouble = Trouble(self._goodbye) if self._goodbye else Trouble(problem, about)
+        trouble = self._goodbyes.why_lost(problem, about)
         self._drop(None)
         self.streams.fail_all(lambda call, begun: broken(trouble, call, begun=begun))
 

@@ -49,7 +49,7 @@ To keep where each is costs as much memory as the call itself, and who has no st
 """
 
 _WORTHY_BYTES: Final = 1024
-"""A smaller frame that the peer's windows have cut is no reason for it to say something."""
+"""A frame that the peer's windows have cut smaller is less of a reason for it to say something: many make one."""
 
 _NEEDLESS: Final = 32
 """So many calls that are looked at in vain cost as much as a frame without use."""
@@ -101,7 +101,7 @@ class Streams:
         self._window = DEFAULT_WINDOW
         self.size = 0
         self.opened = -1
-        self.sent = self.resets = 0
+        self.sent = self.resets = self._crumbs = 0
         self.is_open = False
         self.expiry = Expiry()
         self.youngest = 0.0
@@ -148,6 +148,8 @@ class Streams:
         waiting = self.waiting
         while waiting and self._has_place and not self._is_full:
             self.open(waiting.popitem(last=False)[0], self._outbox.put)
+        if waiting:
+            self.youngest = NEVER  # the next answer may let one of them on
 
     def open(self, call: StreamCall, put: Put) -> None:
         """Open a stream for *call*, and send of its request what the peer takes; mostly that is all in one frame.
@@ -249,7 +251,9 @@ class Streams:
             taken += size
             call.window -= size
             self._window -= size
-            self.sent += size == left or size >= _WORTHY_BYTES
+            self._crumbs += _WORTHY_BYTES if size == left else min(size, _WORTHY_BYTES)
+            self.sent += self._crumbs // _WORTHY_BYTES
+            self._crumbs %= _WORTHY_BYTES
         if not frames:
             return None
         while pieces and pieces[0][0] <= self._outbox.begun:  # which can no more be taken back
@@ -418,7 +422,9 @@ class Streams:
             self._leave_queue(call)
             call.time_out(not_sent=True, why=why)
         elif self.take(call.id) is not None:
-            call.time_out(not_sent=self.abandon(call, CANCEL), why=Trouble(""))
+            is_stuck = call.body is not None and call.body.size > 0
+            why = Trouble("; the provider takes no more bytes of its request" if is_stuck else "")
+            call.time_out(not_sent=self.abandon(call, CANCEL), why=why)
 
     def leave(self, last: int) -> list[StreamCall]:
         """Open no stream any more, and give out the calls above stream *last*, at which the peer has not looked."""
