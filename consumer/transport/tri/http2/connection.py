@@ -319,9 +319,10 @@ class Connection:
         return True
 
     def _why_given_up(self, call: StreamCall, session: Session) -> str:
-        if call is session.suspect:
-            size = call.frame.headers
-            return f"{session.goodbye} before it looked at this call, perhaps because of its metadata of {size} bytes"
+        reason = session.goodbyes.reason
+        if call is session.suspect and reason is not None:
+            said, size = reason.text, call.frame.headers
+            return f"{said} before it looked at this call, perhaps because of its metadata of {size} bytes"
         text = "the provider ended the connection before it looked at the call"
         return text if call.can_be_moved else text + self._why_not_moved()
 
