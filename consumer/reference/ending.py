@@ -17,6 +17,7 @@ from callahead.registry.forking import fork_safe_lock, go_on_in_child
 
 from ..call.collected import Collector
 from ..call.current import enter_callback, keep_last_call
+from ..call.forked import left_to_parent
 from ..call.future import InvocationFuture
 from ..call.invocation import DECIDING, NO_ATTACHMENTS, NO_KWARGS, CallRecord, Invocation, Outcome, blame
 from ..call.sending import end_sending
@@ -177,10 +178,9 @@ class Runtime:
 
     def _go_on_after_fork(self) -> None:
         """End the child's copies of futures; their callbacks may make calls, which go on."""
-        text = "the process was forked while the call ran; its answer goes to the parent"
         inherited, self._inherited = self._inherited, []
         for ending in inherited:
-            ending(Outcome(error=ConsumerClosed(text, in_doubt=True)))
+            ending(Outcome(error=left_to_parent()))
 
 
 class Ending:

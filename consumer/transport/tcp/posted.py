@@ -99,8 +99,10 @@ class Posted(Generic[CallT]):
                     self._bytes -= call.size
             yield call
 
-    def clear(self) -> None:
-        """Forget all."""
+    def clear(self) -> list[CallT]:
+        """Forget all, and return them."""
+        calls = list(self._calls)
         self._calls.clear()
         self._bytes = 0
         self._is_posted = False
+        return calls

@@ -60,7 +60,7 @@ class StreamedCall(StreamCall):
 
     __slots__ = ("_came", "_ended", "_freed", "_hears", "_put", "queue", "taken", "uploader")
 
-    is_followed = True
+    is_followed = is_stream = True
 
     _method: AnsweringMethod
     _reader: MessageReader

@@ -87,6 +87,9 @@ class StreamCall(Call):
     is_followed: ClassVar[bool] = False
     """Somebody may wait for each part of its answer."""
 
+    is_stream: ClassVar[bool] = False
+    """Its requests or its answers are one."""
+
     _method: StreamedMethod
     frame: Request
     head: ResponseHead | None

@@ -30,6 +30,7 @@ from ...tcp.redial import Redial
 from ...trouble import Trouble
 from .call import KEPT_BYTES, Fed, StreamCall
 from .connectivity import Connectivity, Tell
+from .orphans import Orphans
 from .session import Hears, Session
 from .settings import ConnectionSettings
 from .state import State
@@ -82,6 +83,7 @@ class Connection:
             self._why_none, opened=self._session_opened, leaves=self._session_leaves,
             ended=self._session_ended,
         )  # fmt: skip
+        self._orphans = Orphans()
         self._posted: Posted[StreamCall] = Posted(self, settings.room, self.name, thread, self._accept_posted)
         self.post = self._posted.post
 
@@ -383,11 +385,12 @@ class Connection:
     def after_fork(self) -> None:
         """Close this process' copies of the parent's sockets, and forget the parent's calls."""
         for session in self.sessions():
+            self._orphans.take([*session.streams.by_id.values(), *session.streams.waiting])
             session.after_fork()
         self._session, self._needs_dial, self._old = None, True, []
         self._connectivity = Connectivity()  # who had subscribed did so in the parent
         self._connecting.abandon()
-        self._posted.clear()
+        self._orphans.take(self._posted.clear())
 
     def __repr__(self) -> str:
         return f"<Connection {self.name} {self._session}, {len(self._old)} older ones>"

@@ -127,6 +127,8 @@ class UploadCall(UnaryCall):
 
     __slots__ = ("_hears", "_uploader")
 
+    is_stream = True
+
     def __init__(
         self,
         request: Request,
