@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from callahead.registry.forking import fork_safe_lock
+
 from ..runtime.callbacks import CallbackExecutor
-from ..runtime.forking import fork_safe_lock
 from .parts import PassingTransport, StubTransport, WatchedTransport
 
 if TYPE_CHECKING:

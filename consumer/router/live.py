@@ -12,10 +12,9 @@ from callahead.config.extension import ROUTER, load
 from callahead.config.values.line import one_line
 from callahead.registry.api import ConfigurationCentre, Subscription
 from callahead.registry.errors import RegistryError
+from callahead.registry.forking import fork_safe_lock
 from callahead.registry.models import ServiceKey
 from callahead.registry.url_lists import UrlsKey, watch_urls
-
-from ..runtime.forking import fork_safe_lock
 
 if TYPE_CHECKING:
     from callahead.registry.url import Url

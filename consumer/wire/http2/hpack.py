@@ -63,7 +63,7 @@ class DynamicTable:
 
     Attributes:
         room: Likewise; 0 for good, once the peer says that it keeps none.
-        held: The headers, the newest first, and their bytes; whoever has read a block in vain puts back those of before.
+        held: The headers, the newest first, and their bytes; who has read a block in vain puts back those of before.
         was_used: A block meant an entry, or added one, so that its bytes may mean something else another time.
     """
 
@@ -174,16 +174,11 @@ def _resize(block: bytes, at: int, *, is_late: bool) -> int:
 
 def _literal(block: bytes, at: int, mask: int, table: DynamicTable) -> tuple[Field, int]:
     """Read a field of which the name is new, or that of an entry, which the bits of *mask* tell."""
-    if not block[at] & mask:
-        return _new_field(block, at)
-    index, at = _integer(block, at, mask)
-    name = table.field(index)[0]
-    value, at = _string(block, at)
-    return (name, value), at
-
-
-def _new_field(block: bytes, at: int) -> tuple[Field, int]:
-    name, at = _string(block, at + 1)
+    if block[at] & mask:
+        index, at = _integer(block, at, mask)
+        name = table.field(index)[0]
+    else:
+        name, at = _string(block, at + 1)
     value, at = _string(block, at)
     return (name, value), at
 
@@ -199,7 +194,8 @@ def _short_end(block: bytes, at: int) -> int:
 
 @lru_cache(256)
 def _read_short(field: bytes) -> Field:
-    return _new_field(field, 0)[0]
+    name, at = _string(field, 1)
+    return name, _string(field, at)[0]
 
 
 def _string(block: bytes, at: int) -> tuple[bytes, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import threading
 from typing import Any
@@ -79,6 +80,24 @@ def test_a_forked_child_goes_on_with_calls_of_its_own() -> None:
         assert in_child(lambda: _see_in_the_child(shop, pending)) == 0
         attempt.reply("parent")
         assert pending.result(5) == "parent"
+
+
+@pytest.mark.filterwarnings(WARNING)
+def test_callbacks_of_a_child_may_call_at_once() -> None:
+    """What they begin is the child's, even with a consumer that has not been told of the fork before they run."""
+    with Shop() as first, Shop() as second:
+        pending, made = first.foo.findFoo.future(1), queue.SimpleQueue[Any]()
+        pending.add_done_callback(lambda _: made.put(second.foo.findFoo.future(2)))
+        attempt = first.next_call()
+
+        def work() -> None:
+            second.next_call().reply("child")
+            assert made.get().result(5) == "child"
+
+        assert in_child(work) == 0
+        attempt.reply("parent")
+        second.next_call().reply("parent")
+        assert made.get().result(5) == "parent"
 
 
 def _see_none_cancelled(calls: list[Any]) -> None:

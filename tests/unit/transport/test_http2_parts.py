@@ -12,6 +12,7 @@ from support.policies import tri_policy
 from callahead.config.policy import MethodPolicy
 from callahead.consumer.errors import RemoteProtocolError
 from callahead.consumer.transport.tri.http2.encoding import TooLarge, compress, plain
+from callahead.consumer.transport.tri.http2.goodbye import Goodbyes
 from callahead.consumer.transport.tri.http2.head import ResponseHead, joined
 from callahead.consumer.transport.tri.http2.keepalive import KeepAlive
 from callahead.consumer.transport.tri.http2.request import RequestHead, to_fields
@@ -170,14 +171,29 @@ def test_a_silent_peer_is_asked_once_and_then_lost() -> None:
 def test_a_peer_that_was_asked_too_often_is_asked_half_as_often() -> None:
     """It says so in the words of gRPC; any other goodbye, or one for other pings than these, changes nothing."""
     made = KeepAlive(10.0, 3.0)
-    assert made.why_gone(GoAway(0, frames.ENHANCE_YOUR_CALM, "too_many_resets")).about == ()
-    assert made.why_gone(GoAway(0, frames.PROTOCOL_ERROR, "too_many_pings")).about == ()
-    assert made.next(100.0, 95.0, is_busy=True) == 105.0
-    text, about = made.why_gone(GoAway(0, frames.ENHANCE_YOUR_CALM, "too_many_pings"))
+    goodbyes = Goodbyes(made)
+    for code, text in [(frames.ENHANCE_YOUR_CALM, "too_many_resets"), (frames.PROTOCOL_ERROR, "too_many_pings")]:
+        goodbyes.hear(GoAway(0, code, text))
+        assert made.next(100.0, 95.0, is_busy=True) == 105.0
+        assert goodbyes.why_lost("closed", ("ssl",)).about == ()
+    goodbyes.hear(GoAway(0, frames.ENHANCE_YOUR_CALM, "too_many_pings"))
+    assert made.next(100.0, 95.0, is_busy=True) == 115.0
+    text, about = goodbyes.why_lost("closed", ("ssl",))
     assert "ENHANCE_YOUR_CALM too_many_pings: it was asked for a sign of life more often than it allows" in text
     assert about == ("keepalive_ms",)
-    assert made.next(100.0, 95.0, is_busy=True) == 115.0
-    assert KeepAlive(0.0, 3.0).why_gone(GoAway(0, frames.ENHANCE_YOUR_CALM, "too_many_pings")).about == ()
+    off = Goodbyes(KeepAlive(0.0, 3.0))
+    off.hear(GoAway(0, frames.ENHANCE_YOUR_CALM, "too_many_pings"))
+    assert off.why_lost("closed", ()).about == ()
+
+
+def test_a_loss_tells_of_a_goodbye_without_a_reason() -> None:
+    """A server that is about to go may end a connection before the calls on it have ended."""
+    goodbyes = Goodbyes(KeepAlive(0.0, 3.0))
+    assert goodbyes.why_lost("closed", ("ssl",)) == ("closed", ("ssl",))
+    goodbyes.hear(GoAway(0, frames.NO_ERROR, ""))
+    assert goodbyes.why_lost("closed", ()).text == "closed, after its goodbye"
+    goodbyes.hear(GoAway(0, frames.NO_ERROR, "max_age"))
+    assert goodbyes.why_lost("closed", ()).text == "closed, after its goodbye (max_age)"
 
 
 def test_nobody_is_asked_where_it_is_off() -> None:

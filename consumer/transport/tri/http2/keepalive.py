@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from ....wire.http2.events import GoAway
-from ....wire.http2.frames import ENHANCE_YOUR_CALM, error_name, ping_frame
+from ....wire.http2.frames import ping_frame
 from ...tcp.io_thread import NEVER
-from ...trouble import Trouble
 
 PING: Final = ping_frame(b"callhead")
 
-_TOO_MANY: Final = "too_many_pings"
 _LESS_OFTEN: Final = 2
+"""Source: gRPC's proposal A8, "Client-side Keepalive"."""
 
 
 class KeepAlive:
@@ -83,13 +81,6 @@ class KeepAlive:
             return now + self.idle
         return self._asked + self._patience if self._asked else last_read + self.idle
 
-    def why_gone(self, goodbye: GoAway) -> Trouble:
-        """Say why a peer ends a connection, by *goodbye*, and ask it half as often where it was too often for it.
-
-        Source: gRPC's proposal A8, "Client-side Keepalive".
-        """
-        text = f"the provider ends the connection: {error_name(goodbye.code)} {goodbye.text}".rstrip()
-        if not self.idle or goodbye.code != ENHANCE_YOUR_CALM or goodbye.text != _TOO_MANY:
-            return Trouble(text)
+    def ask_less_often(self) -> None:
+        """Note that the peer allows fewer pings."""
         self.idle *= _LESS_OFTEN
-        return Trouble(f"{text}: it was asked for a sign of life more often than it allows", ("keepalive_ms",))
