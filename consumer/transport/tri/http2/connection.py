@@ -311,7 +311,7 @@ class Connection:
         """
         if not call.was_sent:
             return False
-        if call.can_be_moved and call is not session.suspect and (session.was_of_use or not call.was_moved):
+        if call.can_be_moved and call is not session.goodbyes.suspect and (session.was_of_use or not call.was_moved):
             call.was_moved = call.was_moved or not session.was_of_use
             return False
         text = self._why_given_up(call, session)
@@ -321,10 +321,8 @@ class Connection:
         return True
 
     def _why_given_up(self, call: StreamCall, session: Session) -> str:
-        reason = session.goodbyes.reason
-        if call is session.suspect and reason is not None:
-            said, size = reason.text, call.frame.headers
-            return f"{said} before it looked at this call, perhaps because of its metadata of {size} bytes"
+        if call is session.goodbyes.suspect:
+            return session.goodbyes.why_left(call)
         text = "the provider ended the connection before it looked at the call"
         return text if call.can_be_moved else text + self._why_not_moved()
 
