@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -10,15 +11,17 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from load import Load, wait_for
 from support import nacos_server, zookeeper_server
 from support.sockets import descriptors
 
 from callahead.consumer import Consumer, InvocationFuture
-from callahead.consumer.limit.gate import _GATES
+from callahead.consumer.limit.gate import Gate
 from tests.interop.provider import JavaProvider
+
+T = TypeVar("T")
 
 ECHO: Final = "org.callahead.interop.EchoService"
 _TEXT: Final = "java.lang.String"
@@ -137,12 +140,17 @@ def asked(consumer: Consumer, calls: int = 60) -> set[str | None]:
     return {future.provider for future in futures if future.exception(WAIT_S) is None}
 
 
+def every(kind: type[T]) -> Iterator[T]:
+    """Give all objects of *kind* that there are, whoever has them."""
+    return (one for one in gc.get_objects() if type(one) is kind)
+
+
 def under_way(consumer: Consumer) -> dict[str, int]:
     """Count what is, or was not given back, wherever calls are counted; what is zero is left out."""
     methods = [counts for methods in consumer.counts().values() for counts in methods.values()]
     found = {
         "calls": sum(counts.running for counts in methods) + len(consumer._runtime.running),
-        "places": sum(gate._calls + gate._size + len(gate._waiting) for gate in _GATES),
+        "places": sum(gate._calls + gate._size + len(gate._waiting) for gate in every(Gate)),
         "in flight": sum(map(_in_flight, consumer._transports.values())),
     }
     return {name: count for name, count in found.items() if count}
