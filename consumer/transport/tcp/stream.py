@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic
 
 from ...runtime.deadline import Clock
@@ -15,6 +16,9 @@ from .outbox import Outbox, WatchedT
 from .poller import READ, WRITE
 
 _ALERT_BYTES = 1024
+_READ_BYTES = 64 * 1024
+_MOST_REST_BYTES = 16 * 1024 * 1024
+"""More than a kernel holds of what came."""
 
 
 class Stream(Generic[WatchedT]):
@@ -107,8 +111,20 @@ class Stream(Generic[WatchedT]):
         complaint = self._last_words(opened) if self.is_new else None
         if complaint is not None:
             self._turned_away(complaint)
-        else:
+            return
+        if not self.is_new:
+            self._hear_out(opened)
+        if self._socket is opened:
             self._lost(f"writing failed: {error.strerror or error}")
+
+    def _hear_out(self, opened: socket.socket) -> None:
+        """Hand on what the peer has said before it closed the connection: answers, or which calls it has not read."""
+        said = bytearray()
+        with suppress(OSError):
+            while len(said) < _MOST_REST_BYTES and (data := opened.recv(_READ_BYTES)):
+                said += data
+        if said:
+            self._received(bytes(said))  # at once, since who takes it may write, which fails again
 
     def _last_words(self, opened: socket.socket) -> Trouble | None:
         """Tell what the peer said of this side's words before it closed the connection; None for nothing."""

@@ -122,6 +122,18 @@ def test_what_is_sent_before_a_frame_is_one_of_its_own(line: Line) -> None:
     assert line.outbox.drop(2)
 
 
+def test_what_the_peer_said_before_it_closed_is_heard_where_writing_fails(line: Line) -> None:
+    """It may have answered, or named the calls at which it has not looked."""
+    line.peer.send(b"hello")
+    line.stream.read(100)
+    line.peer.send(b"x" * 70_000)
+    line.peer.close()
+    line.outbox.put(b"one")
+    line.stream.write()
+    assert b"".join(line.received) == b"hello" + b"x" * 70_000
+    assert line.lost == ["writing failed: Broken pipe"]
+
+
 def test_bytes_are_handed_on_with_the_time_they_came(line: Line) -> None:
     """One read takes no more than it is allowed to."""
     line.clock.advance(3.0)
