@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Final
 
 from .errors import Problem
@@ -64,18 +64,24 @@ def _of_consumer(before: ConsumerConfig, after: ConsumerConfig) -> Iterator[Prob
 
 def _of_reference(name: str, before: ConsumerConfig, after: ConsumerConfig) -> Iterator[Problem]:
     old, new = before.references[name], after.references.get(name)
-    if new is None:
-        text = "is in use, and is to be gone"
-        yield Problem.at(after.source, f"references.{name}", text, "keep it until the program starts anew")
+    if new is not None:
+        yield from _of_policy(old, new)
         return
+    text = "is in use, and is to be gone"
+    yield Problem.at(after.source, f"references.{name}", text, "keep it until the program starts anew")
+
+
+def _of_policy(old: ReferencePolicy, new: ReferencePolicy) -> Iterator[Problem]:
     for attribute in _differing(old, new):
         yield new.problem(attribute, *read_once("when the reference is made", old.origin(attribute)))
     if old.registries and old.default.attachments != new.default.attachments:
         once = read_once("when the reference is made, for rules of its registry", old.default.origin("attachments"))
         yield new.default.problem("attachments", *once)
-    for method in (new.default, *new.methods.values()):
-        if method.parameter_types != _of_method(old, method.method).parameter_types:
-            yield method.problem("parameter_types", *read_once("when the reference is made", ""))
+    for name in {**old.methods, **new.methods}:
+        mine, other = _of_method(old, name), _of_method(new, name)
+        if mine.parameter_types != other.parameter_types:
+            once = read_once("when the reference is made", mine.origin("parameter_types"))
+            yield replace(other, method=name).problem("parameter_types", *once)
 
 
 def _differing(old: ReferencePolicy, new: ReferencePolicy) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -9,13 +10,15 @@ from pydantic import BaseModel
 
 from .check.rule import rule_of
 from .errors import ConfigError
-from .read.loader import parse, parse_all
+from .read.loader import parse_of_others
 from .read.report import Report
 from .read.tree import Entry
 
 M = TypeVar("M", bound=BaseModel)
 
 MOST_CHARACTERS: Final = 1024 * 1024
+# A rule with more is none; nobody reads them all.
+_MOST_PROBLEMS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,20 @@ def read_rule(model: type[M], text: str, source: str, *, documents: str = "") ->
     """
     if len(text) > MOST_CHARACTERS:
         raise ConfigError.one(f"has {len(text)} characters, more than the {MOST_CHARACTERS} of a rule", file=source)
-    report = Report(source)
-    entry = Entry({documents: Entry(parse_all(text, report))}) if documents else parse(text, report, expands=False)
+    report = Report(source, _MOST_PROBLEMS)
+    parsed = parse_of_others(text, report)
+    entry = Entry({documents: Entry(parsed)}) if documents else _single(parsed, source)
     passed_over: list[str] = []
     rule = rule_of(model, entry, report, passed_over)
     report.close()
     assert rule is not None
     return ReadRule(rule, entry, tuple(passed_over))
+
+
+def _single(parsed: Sequence[Entry], source: str) -> Entry:
+    if len(parsed) > 1:
+        raise ConfigError.one("a second document begins here, one is expected", file=source, line=parsed[1].line)
+    return parsed[0]
 
 
 def rule_at(model: type[M], entry: Entry, source: str) -> M:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import os
 import time
 import weakref
 from typing import Final, Protocol
 
 from callahead.config.policy import ConsumerConfig
+from callahead.registry.forking import free_in_child
 
 from .call.unseen import report_unseen
 from .reference.ending import Runtime
@@ -36,7 +36,7 @@ LIVING: Final[weakref.WeakSet[Living]] = weakref.WeakSet()
 """Those of this process."""
 
 
-def _after_fork_in_child() -> None:
+def _free_in_child() -> None:
     for consumer in list(LIVING):
         consumer._after_fork()
 
@@ -57,5 +57,5 @@ def _flush_at_exit() -> None:
     report_unseen()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+free_in_child(_free_in_child)
 atexit.register(_flush_at_exit)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
-import weakref
 from collections.abc import Callable
 from random import Random
-from threading import Condition, Thread, current_thread
+from threading import Thread, current_thread
 from typing import Final
 
-_log = logging.getLogger("callahead.registry")
+from .forking import fork_safe_condition, free_in_child, go_on_in_child
 
-_ATTEMPTS: weakref.WeakSet[Attempts] = weakref.WeakSet()
+_log = logging.getLogger("callahead.registry")
 
 _FIRST_DELAY_S, _MOST_DELAY_S, _JITTER = 0.5, 30.0, 0.3
 
@@ -31,12 +29,13 @@ class Attempts:
     def __init__(self, registry: str, random: Random | None = None) -> None:
         self._id: Final = registry
         self._random = random or Random()  # noqa: S311 - it spreads attempts
-        self._changed = Condition()
+        self._changed = fork_safe_condition()
         self._attempts: list[Attempt] = []
         self._delay_s = _FIRST_DELAY_S
         self._closing = False
         self._thread: Thread | None = None
-        _ATTEMPTS.add(self)
+        free_in_child(self._after_fork)
+        go_on_in_child(self._go_on_after_fork)
 
     def add(self, attempt: Attempt) -> None:
         """Call *attempt* after half a second, and after up to half a minute later on, until it is done."""
@@ -83,24 +82,16 @@ class Attempts:
         return delay
 
     def _try_all(self) -> None:
-        with self._changed:
-            attempts, self._attempts = self._attempts, []
-        failed = [attempt for attempt in attempts if not self._closing and not attempt()]
-        with self._changed:
-            self._attempts += failed
+        for attempt in list(self._attempts):
+            if not self._closing and attempt():
+                with self._changed:
+                    self._attempts.remove(attempt)  # only now: a child that is forked meanwhile has to try it again
 
     def _after_fork(self) -> None:
-        self._changed = Condition()
-        if self._thread is not None and self._thread is not current_thread() and not self._closing:
+        if self._thread is not current_thread():
             self._thread = None
-            if self._attempts:
+
+    def _go_on_after_fork(self) -> None:
+        with self._changed:
+            if self._attempts and self._thread is None and not self._closing:
                 self._start()
-
-
-def _after_fork_in_child() -> None:
-    for attempts in list(_ATTEMPTS):
-        attempts._after_fork()
-
-
-# The queues have been freed by then: their module, imported above, has registered first.
-os.register_at_fork(after_in_child=_after_fork_in_child)

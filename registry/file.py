@@ -6,10 +6,9 @@ import logging
 import os
 import stat
 import time
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from threading import Event, Lock, Thread, current_thread
+from threading import Event, Thread, current_thread
 from urllib.parse import unquote
 
 from callahead.config.policy import RegistryPolicy
@@ -18,6 +17,7 @@ from callahead.config.values.secret import masked
 from .api import NotifyListener, Subscription
 from .catalogue import Catalogue, Providers, TextKey, counted
 from .errors import ProviderDataError, RegistryError, RegistryUnavailable
+from .forking import fork_safe_lock, free_in_child, go_on_in_child
 from .listing import MAX_BYTES, read_listing
 from .models import ServiceKey
 from .notify import NotifyQueue
@@ -25,8 +25,6 @@ from .serial import SerialQueue
 from .settings import duration_ms, location_of, named_at, reject_unknown
 
 _log = logging.getLogger("callahead.registry")
-
-_REGISTRIES: weakref.WeakSet[FileRegistry] = weakref.WeakSet()
 
 _INTERVAL_MS = 500
 # How long a changed file must stay as it is before it is read: whoever writes it in place is not done at once.
@@ -85,11 +83,12 @@ class FileRegistry:
         self._interval_s = duration_ms(policy, "interval", _INTERVAL_MS) / 1000
         self._queue = NotifyQueue(policy.id, self._find)
         self._texts = SerialQueue(policy.id, self._text)
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._closing = Event()
         self._watcher: Thread | None = None
         self._state: _State | None = None
-        _REGISTRIES.add(self)
+        free_in_child(self._after_fork)
+        go_on_in_child(self._go_on_after_fork)
 
     @property
     def problem(self) -> str | None:
@@ -183,11 +182,12 @@ class FileRegistry:
             self._watch()
 
     def _after_fork(self) -> None:
-        closed = self._closing.is_set()
-        self._lock, self._closing = Lock(), Event()
+        closed, self._closing = self._closing.is_set(), Event()
         if closed:
             self._closing.set()
-        elif self._state is not None and self._watcher is not current_thread():
+
+    def _go_on_after_fork(self) -> None:
+        if self._state is not None and self._watcher is not current_thread() and not self._closing.is_set():
             self._start(self._watch_in_child)
 
     def _poll(self) -> None:
@@ -255,12 +255,3 @@ def _unreadable(path: str, error: Exception) -> RegistryError:
         return RegistryUnavailable(f"{path}: the file does not exist")
     why = error.strerror if isinstance(error, OSError) else error
     return RegistryUnavailable(f"{path}: the file cannot be read: {why}")
-
-
-def _after_fork_in_child() -> None:
-    for registry in list(_REGISTRIES):
-        registry._after_fork()
-
-
-# The queues have been freed by then: their module, imported above, has registered first.
-os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from threading import Condition, Thread, current_thread
+from threading import Thread, current_thread
 from typing import Protocol
 
 from .errors import RegistryError, RegistryUnavailable
+from .forking import fork_safe_condition, go_on_in_child
 
 _log = logging.getLogger("callahead.registry")
 
@@ -79,7 +80,7 @@ class KeeperThread:
         work: Work,
         announce: Callable[[], None],
     ) -> None:
-        self.changed = Condition()
+        self.changed = fork_safe_condition()
         self.trouble = ""
         self._told: set[str] = set()  # what the log has told since there was a session
         self.is_closing = False
@@ -91,6 +92,7 @@ class KeeperThread:
         self._announce = announce
         self._began_at = 0.0
         self._thread: Thread | None = None
+        go_on_in_child(self._go_on_after_fork)
 
     @property
     def is_started(self) -> bool:
@@ -138,11 +140,7 @@ class KeeperThread:
             self._session.cut()
             thread.join()
 
-    def free_after_fork(self) -> None:
-        """Forget who held or waited for `changed`, in a forked child."""
-        self.changed = Condition()
-
-    def go_on_after_fork(self) -> None:
+    def _go_on_after_fork(self) -> None:
         """Run again in a forked child, where it ran in the parent."""
         self._began_at = time.monotonic()
         if self._thread is not None and not self.is_current and not self.is_closing:

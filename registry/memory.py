@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +21,7 @@ from callahead.config.values.secret import masked
 from .api import NotifyListener, Subscription
 from .catalogue import Catalogue, Providers, TextKey
 from .errors import ProviderDataError, RegistryUnavailable
+from .forking import fork_safe_lock
 from .models import Endpoint, ServiceKey, unique
 from .notify import NotifyQueue
 from .serial import SerialQueue
@@ -43,7 +43,7 @@ class MemorySpace:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._catalogue = Catalogue(f"memory://{name}")
         self._urls: dict[UrlsKey, tuple[Url, ...]] = {}
         self._queues: list[_Queue] = []
@@ -225,7 +225,7 @@ class MemoryRegistry:
 
 _Queue = NotifyQueue | SerialQueue[TextKey, "str | None"] | SerialQueue[UrlsKey, tuple[Url, ...]]
 _spaces: dict[str, MemorySpace] = {}
-_spaces_lock = Lock()
+_spaces_lock = fork_safe_lock()
 
 
 def _key(service: ServiceKey | str) -> ServiceKey:

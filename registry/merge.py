@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from threading import Lock
 
 from .api import ConfigurationCentre, NotifyListener, Registry, Subscription, UrlLists
 from .attempts import Attempts
 from .catalogue import Providers, TextKey
 from .errors import ProviderDataError, RegistryError, RegistryUnavailable
+from .forking import fork_safe_lock
 from .models import Endpoint, Origin, ServiceKey, Snapshot, unique
 from .notify import NotifyQueue
 from .serial import SerialQueue
@@ -39,7 +39,7 @@ class MergedRegistry:
     def __init__(self, registries: Sequence[Registry], origins: Sequence[Origin] = ()) -> None:
         self._registries = tuple(registries)
         self._origins = tuple(origins)
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._unions: set[_Joined] = set()
         self._attempts = Attempts("merged")
         self._closed = False
@@ -111,7 +111,7 @@ class _Joined:
         self._forget = forget
         self._subscriptions: list[Subscription] = []
         self._told = queue
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._closed = False
 
     def close(self) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Condition
 
+from .forking import fork_safe_condition
 from .models import Snapshot
 
 
@@ -16,7 +16,7 @@ class RecordingListener:
     """
 
     def __init__(self) -> None:
-        self._heard = Condition()
+        self._heard = fork_safe_condition()
         self.snapshots: list[Snapshot] = []
 
     def __call__(self, snapshot: Snapshot, /) -> None:

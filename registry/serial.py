@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import logging
-import os
-import weakref
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from enum import Enum
 from itertools import chain
-from threading import Condition, get_ident
-from typing import Any, Final, Generic, Literal, TypeVar
+from threading import get_ident
+from typing import Final, Generic, Literal, TypeVar
 
 from .errors import RegistryError
+from .forking import fork_safe_condition, free_in_child
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _log = logging.getLogger("callahead.registry")
-
-_QUEUES: weakref.WeakSet[SerialQueue[Any, Any]] = weakref.WeakSet()
 
 
 class Unknown(Enum):
@@ -57,14 +54,15 @@ class SerialQueue(Generic[K, V]):
         self._name = name
         self._find = find
         self._topic = topic
-        self._changed = Condition()
+        self._changed = fork_safe_condition()
         self._subscriptions: dict[Hashable, list[QueuedSubscription[K, V]]] = {}
         self._due: deque[QueuedSubscription[K, V]] = deque()
         self._added = 0
         self._served = 0
         self._server: int | None = None
+        self._telling: dict[QueuedSubscription[K, V], int] = {}  # and the thread that does
         self._closed = False
-        _QUEUES.add(self)
+        free_in_child(self._after_fork)
 
     def subscribe(self, key: K, listener: Callable[[V], None]) -> QueuedSubscription[K, V]:
         """Begin to tell *listener* of *key*; the first notification has run before this returns, if *key* is known.
@@ -169,14 +167,14 @@ class SerialQueue(Generic[K, V]):
         with self._changed:
             if not subscription.takes(value):
                 return
-            subscription.runner = get_ident()
+            self._telling[subscription] = get_ident()
         try:
             subscription.listener(value)
         except Exception:
             _log.exception("registry %s: the listener of %s failed", self._name, subscription.key)
         finally:
             with self._changed:
-                subscription.runner = None
+                self._telling.pop(subscription, None)
                 self._changed.notify_all()
 
     def end(self, subscription: QueuedSubscription[K, V]) -> None:
@@ -184,7 +182,7 @@ class SerialQueue(Generic[K, V]):
         with self._changed:
             self._take_out(subscription)
             subscription.is_closed = True
-            while subscription.runner not in {None, get_ident()}:
+            while self._telling.get(subscription) not in {None, get_ident()}:
                 self._changed.wait()
 
     def _take_out(self, subscription: QueuedSubscription[K, V]) -> None:
@@ -195,15 +193,15 @@ class SerialQueue(Generic[K, V]):
         else:
             self._subscriptions.pop(topic, None)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Forget the threads that a child does not have; one that forks inside a listener goes on serving."""
-        self._changed = Condition()
         if self._server not in {None, get_ident()}:
             self._server = None
             self._served = self._added
             self._due.clear()
-        for subscription in self._all():
-            subscription.after_fork()
+        for subscription in [one for one, thread in self._telling.items() if thread != get_ident()]:
+            del self._telling[subscription]
+            subscription.forget()
 
 
 class QueuedSubscription(Generic[K, V]):
@@ -214,7 +212,6 @@ class QueuedSubscription(Generic[K, V]):
         self._told: V | Literal[Unknown.UNKNOWN] = UNKNOWN
         self.key = key
         self.listener = listener
-        self.runner: int | None = None
         self.is_closed = False
 
     def takes(self, value: V) -> bool:
@@ -228,15 +225,6 @@ class QueuedSubscription(Generic[K, V]):
         """End it, as `Subscription.close` promises."""
         self._queue.end(self)
 
-    def after_fork(self) -> None:
-        """Count as not told where another thread was telling it."""
-        if self.runner not in {None, get_ident()}:
-            self.runner, self._told = None, UNKNOWN
-
-
-def _after_fork_in_child() -> None:
-    for queue in list(_QUEUES):
-        queue.after_fork()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
+    def forget(self) -> None:
+        """Count as not told."""
+        self._told = UNKNOWN

@@ -16,7 +16,7 @@ from .place import TEXTS, Gather, Place
 from .report import Report
 from .scalar import BOOL, FLOAT, INT, MERGE, TEXT, of_tag
 from .tree import Entry
-from .yaml_text import compose, compose_all, decode
+from .yaml_text import compose, compose_of_others, decode
 
 MAX_BYTES = 4 * 1024 * 1024
 
@@ -44,13 +44,12 @@ def read_text(path: str | os.PathLike[str]) -> str:
     return decode(data, name)
 
 
-def parse(text: str, report: Report, *, expands: bool = True) -> Entry:
+def parse(text: str, report: Report) -> Entry:
     """Parse YAML *text*; what can be read round a bad key or value is read, and each is noted in *report*.
 
     Args:
         text: One document.
         report: Takes what is wrong, and names the text.
-        expands: Placeholders are expanded.
 
     Raises:
         ConfigError: The text is not YAML, is empty, or is more than one document.
@@ -58,16 +57,16 @@ def parse(text: str, report: Report, *, expands: bool = True) -> Entry:
     node = compose(text, report.file)
     if node is None:
         raise ConfigError.one("holds no settings", file=report.file)
-    return _NodeWalk(report, expands=expands).entry(node, Place(node.start_mark.line + 1))
+    return _NodeWalk(report).entry(node, Place(node.start_mark.line + 1))
 
 
-def parse_all(text: str, report: Report) -> list[Entry]:
-    """Parse each document of YAML *text*, in which ``${...}`` stands for itself; else as `parse`.
+def parse_of_others(text: str, report: Report) -> list[Entry]:
+    """Parse each document of YAML *text* of others, in which ``${...}`` stands for itself; else as `parse`.
 
     Raises:
-        ConfigError: The text is not YAML, or is empty.
+        ConfigError: The text is not YAML, is empty, or holds too much.
     """
-    nodes = compose_all(text, report.file)
+    nodes = compose_of_others(text, report.file)
     if not nodes:
         raise ConfigError.one("holds no settings", file=report.file)
     walk = _NodeWalk(report, expands=False)
@@ -77,7 +76,7 @@ def parse_all(text: str, report: Report) -> list[Entry]:
 class _NodeWalk(Gather):
     """One pass over the nodes of one document."""
 
-    def __init__(self, report: Report, *, expands: bool) -> None:
+    def __init__(self, report: Report, *, expands: bool = True) -> None:
         super().__init__(report, expands=expands)
         self._open: set[int] = set()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..errors import ConfigError, Problem
 from .tree import Entry
 
@@ -11,15 +13,23 @@ class Report:
 
     Args:
         file: Name of the source in every problem and origin.
+        most: So many problems are raised at once, without any that may follow.
     """
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, most: float = math.inf) -> None:
         self.file = file
+        self._most = most
         self._problems: dict[Problem, None] = {}
 
     def add(self, text: str, *, line: int = 0, key: str = "", hint: str = "") -> None:
-        """Note a problem; the same one twice counts once."""
+        """Note a problem; the same one twice counts once.
+
+        Raises:
+            ConfigError: As `close`, where there are as many as may be.
+        """
         self._problems[Problem(file=self.file, line=line, key=key, text=text, hint=hint)] = None
+        if len(self._problems) >= self._most:
+            self.close()
 
     def at(self, entry: Entry, text: str, hint: str = "") -> None:
         """Note a problem of *entry*."""

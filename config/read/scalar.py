@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import yaml
@@ -42,7 +42,7 @@ Composer.add_implicit_resolver(INT, _INT, list("-+0123456789"))
 Composer.add_implicit_resolver(FLOAT, _FLOAT, list("-+.0123456789"))
 
 
-def _quick_composer() -> Callable[[str], yaml.composer.Composer] | None:
+def _quick_composer() -> type[Any] | None:
     """Make a `Composer` over libyaml's parser; None where PyYAML comes without."""
     if not yaml.__with_libyaml__:
         return None

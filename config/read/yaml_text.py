@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import yaml
 
 from ..errors import ConfigError
+from .place import MOST_VALUES
 from .scalar import NULL, Composer, QuickComposer
 
-# Below this PyYAML's own parser takes no more than some tens of milliseconds.
-_LONG: Final = 64 * 1024
+# Below this PyYAML's own parser takes no more than some tens of milliseconds, and of a text that is all brackets a few
+# hundred.
+_LONG: Final = 16 * 1024
+# Of a text of others, each key and each alias counted: more than any has whose values are not too many.
+MOST_NODES: Final = 2 * MOST_VALUES
 # What the two parsers do not read alike, or not surely so.
 READ_OTHERWISE: Final = re.compile(r"[?!|>%\\\t\r\x85\u2028\u2029\ufeff]|^---|^\.\.\.", re.MULTILINE)
 
@@ -46,14 +51,57 @@ def compose(text: str, file: str) -> yaml.Node | None:
     return node
 
 
-def compose_all(text: str, file: str) -> list[yaml.Node]:
-    """Make the nodes of each document of *text*; else as `compose`. Those that hold nothing are left out."""
+class _TooManyNodes(Exception):
+    """Another node would be one too many; the argument is its line."""
+
+
+class _Bounded(yaml.composer.Composer):
+    """Composes no more than `MOST_NODES`."""
+
+    _left = MOST_NODES
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Count one, and make it."""
+        self._left -= 1
+        if self._left < 0:
+            event = self.peek_event()  # type: ignore[attr-defined]  # of the parser that it is joined with
+            raise _TooManyNodes(event.start_mark.line + 1)
+        return super().compose_node(parent, index)
+
+
+class _BoundedComposer(_Bounded, Composer):
+    """PyYAML's own."""
+
+
+def compose_of_others(text: str, file: str) -> list[yaml.Node]:
+    """Make the nodes of each document of *text*, which a registry keeps; those that hold nothing are left out.
+
+    The time that it takes is bounded by the number of nodes. A long text is libyaml's to read and to judge, whatever it
+    holds, for one character that `compose` leaves to PyYAML would be enough to slow this down. Of what both take they
+    read empty keys and empty tags in different ways, and no rule has such.
+
+    Raises:
+        ConfigError: It is not YAML, or holds too much.
+    """
     with _worded(text, file):
-        composer = Composer(text)
+        yaml.reader.Reader(text)  # refuses characters that no YAML has, whose places libyaml would tell in bytes
+        composer = _composer_of_others(text)
         found: list[yaml.Node | None] = []
         while composer.check_node():
             found.append(composer.get_node())
     return [node for node in found if node is not None and node.tag != NULL]
+
+
+def _composer_of_others(text: str) -> Any:
+    if QuickComposer is None or len(text) < _LONG:
+        return _BoundedComposer(text)
+    return _quick_and_bounded()(text)
+
+
+@cache
+def _quick_and_bounded() -> type[Any]:
+    assert QuickComposer is not None
+    return type("_QuickAndBounded", (_Bounded, QuickComposer), {})
 
 
 @contextmanager
@@ -65,6 +113,9 @@ def _worded(text: str, file: str) -> Iterator[None]:
         raise _bad_character(error, text, file) from error
     except yaml.MarkedYAMLError as error:
         raise _not_yaml(error, text, file) from error
+    except _TooManyNodes as error:
+        text = f"holds more than {MOST_NODES} keys and values"
+        raise ConfigError.one(text, file=file, line=error.args[0]) from None
     except RecursionError:
         raise ConfigError.one("is nested too deeply", file=file) from None
     except (ValueError, OverflowError) as error:

@@ -16,10 +16,10 @@ from types import CodeType, MappingProxyType, TracebackType
 from typing import Any, Protocol, runtime_checkable
 
 from callahead.config.policy import MethodPolicy
+from callahead.registry.forking import fork_safe_lock
 
 from ..errors import RpcError
 from ..runtime.deadline import Clock, Deadline
-from ..runtime.forking import fork_safe_lock
 
 NO_ATTACHMENTS: Mapping[str, Any] = MappingProxyType({})
 NO_KWARGS: Mapping[str, Any] = MappingProxyType({})

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..runtime.forking import fork_safe_lock
+from callahead.registry.forking import fork_safe_lock
+
 from .invocation import Outcome
 from .typed import T
 from .unseen import look_at

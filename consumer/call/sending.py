@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..runtime.forking import fork_safe_lock
+from callahead.registry.forking import fork_safe_lock
+
 from .invocation import CallRecord, Outcome
 
 _ASKING = fork_safe_lock()

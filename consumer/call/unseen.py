@@ -7,12 +7,12 @@ the future nor to an argument or answer.
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import weakref
 from typing import Any
 
-from ..runtime.forking import fork_safe_lock
+from callahead.registry.forking import fork_safe_lock, free_in_child
+
 from .invocation import CallRecord, Outcome
 
 _LOG = logging.getLogger("callahead.consumer.call")
@@ -92,4 +92,4 @@ def _leave_to_parent() -> None:
         one.seen()
 
 
-os.register_at_fork(after_in_child=_leave_to_parent)
+free_in_child(_leave_to_parent)

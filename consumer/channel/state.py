@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from callahead.registry.forking import fork_safe_lock, free_in_child
+
 from ..runtime.callbacks import CallbackExecutor
-from ..runtime.forking import fork_safe_lock
 from .parts import PassingTransport, StubTransport, WatchedTransport
 
 if TYPE_CHECKING:
@@ -92,11 +92,12 @@ class _Teller:
         self._callback = callback
         self._callbacks = callbacks
         self._context = copy_context()
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._state = ""
         self._told = ""
         self._is_telling = False
         self.is_over = False
+        free_in_child(self._after_fork)
 
     def tell(self, state: str) -> None:
         """Note that *state* came, by gRPC's name; of any thread, never blocks."""
@@ -106,6 +107,10 @@ class _Teller:
                 return
             self._is_telling = True
         self._soon()
+
+    def _after_fork(self) -> None:
+        """Forget the parent's thread that may be telling the subscriber, so that the child tells of its next state."""
+        self._is_telling = False
 
     def _soon(self) -> None:
         self._callbacks.work(self._context, "a subscriber of the channel's state", self._deliver, brings=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -33,17 +33,15 @@ _LOOK_S = 0.2
 def providers(file: str, reference: str, method: str, attachments: tuple[str, ...], watch: bool, as_json: bool) -> None:
     """Show the providers of REFERENCE in FILE, and which rule keeps calls of METHOD from which of them.
 
-    Registries are asked, for rules too; nobody is called. Exit status 0: calls have somewhere to go; 1: they have not,
-    or a registry cannot be read.
+    Registries are asked, for rules too; nobody is called. What is wrong with a rule the log says, on stderr. Exit
+    status 0: calls have somewhere to go; 1: they have not, or a registry cannot be read.
     """
     from ..bootstrap import Consumer
 
     given = attachments_of(attachments)
     try:
         with Consumer.from_file(file) as consumer:
-            told: set[str] = set()
             for found in _looks(consumer, reference, method, given, again=watch):
-                _tell(found.problems, told)
                 _show(reference, found, as_json=as_json, as_line=watch)
     except ConfigError:
         raise
@@ -65,15 +63,6 @@ def _looks(
             if _document(reference, found) != _document(reference, last):
                 last = found
                 yield found
-
-
-def _tell(problems: Sequence[str], told: set[str]) -> None:
-    """Say what is wrong with rules, each once while it is so: of a watch each line would repeat it."""
-    for problem in problems:
-        if problem not in told:
-            click.echo(problem, err=True)
-    told.clear()
-    told.update(problems)
 
 
 def _show(reference: str, found: SeenProviders, *, as_json: bool, as_line: bool) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from callahead.registry.forking import fork_safe_lock
+
 from ..runtime.deadline import Clock
-from ..runtime.forking import fork_safe_lock
 
 PER_CALL = 0.2
 PER_SECOND = 10.0

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from callahead.registry.forking import fork_safe_lock
 from callahead.registry.models import Endpoint, Snapshot
 
 from ..call.provider import Provider
 from ..runtime.deadline import Clock
-from ..runtime.forking import fork_safe_lock
 
 _Identity = tuple[str, int, str]
 _NEVER = -math.inf

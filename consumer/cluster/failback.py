@@ -8,10 +8,11 @@ import logging
 from collections.abc import Mapping
 from contextvars import Context
 
+from callahead.registry.forking import fork_safe_lock
+
 from ..call.attempt import Attempt
 from ..call.invocation import CallRecord, Done, Invocation, Outcome
 from ..limit.stage import size_of
-from ..runtime.forking import fork_safe_lock
 from .api import ClusterParts
 from .attempt import begin_attempt
 from .failed import has_failed

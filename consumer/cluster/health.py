@@ -6,12 +6,12 @@ import logging
 from typing import NamedTuple
 
 from callahead.config.attempts import Outlier
+from callahead.registry.forking import fork_safe_lock
 
 from ..call.attempt import Attempt
 from ..call.provider import Provider
 from ..errors import CallTimeout, ConnectFailed, ConnectionLost, LimitExceeded, NoProviderAvailable, TransportError
 from ..runtime.deadline import Clock
-from ..runtime.forking import fork_safe_lock
 from .directory import Directory
 
 _LOG = logging.getLogger("callahead.consumer.cluster")

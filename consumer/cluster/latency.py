@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..runtime.forking import fork_safe_lock
+from callahead.registry.forking import fork_safe_lock
 
 LEAST = 20
 """Attempts that must be known before anything is said of them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from ..runtime.forking import fork_safe_lock
+from callahead.registry.forking import fork_safe_lock
 
 
 class Tally:

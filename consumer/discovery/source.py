@@ -10,11 +10,11 @@ from typing import Any, Final, Protocol
 from callahead.config.policy import SslPolicy
 from callahead.registry.discovery.metadata import MAX_BYTES
 from callahead.registry.errors import ProviderDataError, RegistryError, RegistryUnavailable
+from callahead.registry.forking import fork_safe_lock
 from callahead.registry.instance import ServiceInstance
 from callahead.registry.models import bracketed
 
 from ..errors import CallaheadError
-from ..runtime.forking import fork_safe_lock
 
 _V1: Final = "org.apache.dubbo.metadata.MetadataService"
 _V2: Final = "org.apache.dubbo.metadata.MetadataServiceV2"

@@ -11,11 +11,11 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from callahead.config.policy import MethodPolicy
+from callahead.registry.forking import fork_safe_lock
 
 from ..call.in_time import end_in_time
 from ..call.invocation import Done, Invocation, Outcome, Stage
 from ..errors import CallTimeout
-from ..runtime.forking import fork_safe_lock
 from ..runtime.timer import Timer
 from .later import Later, Work
 

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from callahead.registry.forking import fork_safe_lock
+
 from ..call.invocation import CallRecord
-from ..runtime.forking import fork_safe_lock
 
 _LOG = logging.getLogger("callahead.consumer.call")
 

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from typing import Literal
 
+from callahead.registry.forking import fork_safe_lock, free_in_child
+
 from ..call.in_time import end_in_time
 from ..call.invocation import Done, Invocation, Outcome
 from ..errors import CallTimeout, LimitExceeded
-from ..runtime.forking import fork_safe_lock
 from ..runtime.timer import Timer
 
 WhenFull = Literal["block", "reject", "delay", "shed_oldest"]
 """What becomes of a call that finds no place; as ``when_full`` in YAML."""
-
-
-_GATES: weakref.WeakSet[Gate] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,7 @@ class Gate:
         self._calls = self._size = self._delayed_size = 0
         self._waiting: deque[Waiting] = deque()
         self._admitting: set[int] = set()
-        _GATES.add(self)
+        free_in_child(self._after_fork)
 
     def enter(self, size: int) -> bool:
         """Take a place for a call of *size* bytes; False where there is none, or others wait for one."""
@@ -155,7 +151,7 @@ class Gate:
         self._calls += 1
         self._size += size
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Forget the parent's calls."""
         self._calls = self._size = self._delayed_size = 0
         self._waiting.clear()
@@ -234,11 +230,3 @@ class Waiting:
         go, done = self._go, self._done
         self._invocation = self._go = self._done = None
         return go, done
-
-
-def _forget_in_child() -> None:
-    for gate in list(_GATES):
-        gate.after_fork()
-
-
-os.register_at_fork(after_in_child=_forget_in_child)

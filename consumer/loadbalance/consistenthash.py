@@ -10,9 +10,10 @@ from struct import Struct, unpack
 from typing import Any
 from weakref import WeakValueDictionary
 
+from callahead.registry.forking import fork_safe_lock
+
 from ..call.invocation import Invocation
 from ..call.provider import Provider
-from ..runtime.forking import fork_safe_lock
 from .api import LoadBalanceParts
 from .javatext import java_text
 from .weights import PerList

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeVar
-from weakref import WeakSet
+from typing import Generic, Protocol, TypeVar
+
+from callahead.registry.forking import fork_safe_lock, free_in_child
 
 from ..call.attempt import Attempt
 from ..call.invocation import Outcome
 from ..call.provider import Provider
 from ..errors import CallTimeout, LimitExceeded, NoProviderAvailable, RemoteError, TransportError
-from ..runtime.forking import fork_safe_lock
 
 _FEWEST = 64
 
@@ -44,7 +43,7 @@ class Records(Generic[RecordT]):
         self._lock = fork_safe_lock()
         self._by_provider: dict[Provider, RecordT] = {}
         self._most = _FEWEST
-        _ALL.add(self)
+        free_in_child(self._after_fork)
         self.get: Callable[[Provider], RecordT | None] = self._by_provider.get
 
     def begin(self, provider: Provider) -> RecordT:
@@ -82,24 +81,13 @@ class Records(Generic[RecordT]):
         record = self.get(provider)
         return 0 if record is None else record.running
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Count none of the parent's attempts, which no thread of the child will end; what they told stays known."""
         for record in self._by_provider.values():
             record.running = 0
 
     def __len__(self) -> int:
         return len(self._by_provider)
-
-
-_ALL: WeakSet[Records[Any]] = WeakSet()
-
-
-def _forget_in_child() -> None:
-    for records in list(_ALL):
-        records.after_fork()
-
-
-os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def seconds_of(attempt: Attempt, outcome: Outcome, now: float) -> float | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from callahead.registry.forking import fork_safe_lock
+
 from ..call.invocation import Invocation
 from ..call.provider import Provider
-from ..runtime.forking import fork_safe_lock
 from .api import LoadBalanceParts
 from .weights import PerList
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
+from callahead.registry.forking import fork_safe_lock
+
 from ..call.attempt import Attempt
 from ..call.invocation import Done, Invocation, Outcome, Stage
 from ..errors import CallTimeout
 from ..limit import size_of
-from ..runtime.forking import fork_safe_lock
 from ..runtime.timer import Timer
 from ..transport.api import MethodTransport
 

@@ -13,6 +13,8 @@ from contextlib import suppress
 from contextvars import Context
 from typing import ClassVar, Protocol
 
+from callahead.registry.forking import fork_safe_lock, go_on_in_child
+
 from ..call.collected import Collector
 from ..call.current import enter_callback, keep_last_call
 from ..call.future import InvocationFuture
@@ -24,7 +26,6 @@ from ..limit import Gates
 from ..runtime.callbacks import CallbackExecutor
 from ..runtime.deadline import GRACE_S, Clock
 from ..runtime.drain import Drain
-from ..runtime.forking import fork_safe_lock
 from ..runtime.timer import Timer
 from ..runtime.watchdog import Watchdog
 from .given_up import closed_error
@@ -91,7 +92,9 @@ class Runtime:
         self.owner: object = None
         self.is_told_in_one = False
         self._is_drained = False
+        self._inherited: list[Ending] = []
         self._begin_draining()
+        go_on_in_child(self._go_on_after_fork)
 
     def _begin_draining(self) -> None:
         self.draining = Drain()
@@ -159,7 +162,7 @@ class Runtime:
         self.callbacks.run_due()
 
     def after_fork(self) -> None:
-        """End here, in the child, what only the parent will hear the end of."""
+        """Forget, in a forked child, the parent's threads and what only they will hear the end of."""
         self.callbacks.after_fork()
         self.timer.after_fork()
         self._begin_draining()
@@ -167,12 +170,17 @@ class Runtime:
             one.forget()
         self.heard = set()
         self.watchdog.after_fork()
-        # The end of one may cancel others, as in a scope; and a lock of what carries them may be held by a thread that
-        # this process does not have.
-        for record in self.running:
-            record.let_go()
-        for ending in list(self.running.values()):
+        for record, ending in list(self.running.items()):
+            record.let_go()  # the end of one may cancel others, as in a scope
             ending.after_fork()
+        self._inherited = list(self.running.values())
+
+    def _go_on_after_fork(self) -> None:
+        """End the child's copies of futures; their callbacks may make calls, which go on."""
+        text = "the process was forked while the call ran; its answer goes to the parent"
+        inherited, self._inherited = self._inherited, []
+        for ending in inherited:
+            ending(Outcome(error=ConsumerClosed(text, in_doubt=True)))
 
 
 class Ending:
@@ -381,11 +389,9 @@ class FutureEnding(Ending):
         future._ending = None  # only now: until then the future is not to be cancelled by itself
 
     def after_fork(self) -> None:
-        """End the child's copy of the future."""
+        """Free the child's copy of the future, which ends once all is free."""
         if self._future is not None:
             self._future._after_fork()
-        text = "the process was forked while the call ran; its answer goes to the parent"
-        self(Outcome(error=ConsumerClosed(text, in_doubt=True)))
 
 
 class WrittenEnding(FutureEnding):

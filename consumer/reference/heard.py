@@ -9,11 +9,12 @@ from contextvars import Context
 from dataclasses import fields, replace
 from typing import Any
 
+from callahead.registry.forking import fork_safe_lock
+
 from ..call.current import enter_callback
 from ..call.future import InvocationFuture
 from ..call.hearers import Hearers, request_of
 from ..call.invocation import NO_KWARGS, Collected, Invocation, Outcome, Stoppable
-from ..runtime.forking import fork_safe_lock
 from .caller import Caller, Chain, MethodBinding
 from .ending import Runtime
 

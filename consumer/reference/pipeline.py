@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from callahead.config.change import read_once
 from callahead.config.policy import MethodPolicy, ReferencePolicy
 from callahead.registry.api import Registry, Subscription
+from callahead.registry.forking import fork_safe_lock
 from callahead.registry.models import ServiceKey, Snapshot
 
 from ..call.current import keep_last_call
@@ -28,7 +29,6 @@ from ..interface.description import MethodDescription
 from ..interface.streaming import streaming_problems
 from ..router.ruling import Ruling
 from ..router.telling import RuleLog
-from ..runtime.forking import fork_safe_lock
 from ..runtime.weakly import weakly
 from ..transport.api import MethodTransport, ReferenceTransport, Transport
 from ..transport.shortage import preparing

@@ -12,15 +12,16 @@ from callahead.config.extension import ROUTER, load
 from callahead.config.values.line import one_line
 from callahead.registry.api import ConfigurationCentre, Subscription
 from callahead.registry.errors import RegistryError
+from callahead.registry.forking import fork_safe_lock
 from callahead.registry.models import ServiceKey
 from callahead.registry.url_lists import UrlsKey, watch_urls
 
-from ..runtime.forking import fork_safe_lock
-
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from callahead.registry.url import Url
 
-    from .configurators import Effect
+    from .reading import Reading
     from .telling import RegistryLog
 
 GROUP: Final = "dubbo"
@@ -212,13 +213,15 @@ class _Watched(ABC):
 class _WatchedText(_Watched):
     """One rule, which is a text."""
 
+    _reading: Reading | None = None  # held so that no other reference reads the same text again
+
     def _subscribed(self, centre: ConfigurationCentre) -> Subscription:
         return centre.watch(GROUP, self.key.key, self._hear)
 
     def _hear(self, text: str | None, /) -> None:
         before = self.rules
         if text is None or not text.strip():
-            self.rules, self.problem = (), ""
+            self.rules, self.problem, self._reading = (), "", None
         else:
             self._read(text)
         if self.rules is not before:
@@ -227,8 +230,9 @@ class _WatchedText(_Watched):
             self._changed()
 
     def _read(self, text: str) -> None:
+        self._reading = _reading_of(self.key, text)
         try:
-            rule, passed_over = _parsed(self.key, text, self._caller)
+            rule, passed_over = _understood(self.key, self._reading, self._caller)
         except ConfigError as error:
             self.problem = _bounded([str(problem) for problem in error.problems])
             kept = "the one before it stays" if self.rules else "none is obeyed"
@@ -246,22 +250,19 @@ class _WatchedScript(_WatchedText):
     """A rule that is a script: code of others, which is not run here. Only told, unless it is switched off."""
 
     def _read(self, text: str) -> None:
-        self.problem = f"{self.key.key}: {_NO_SCRIPTS}" if _is_on(text, self.key.key) else ""
+        self._reading = _reading_of(self.key, text)
+        self.problem = f"{self.key.key}: {_NO_SCRIPTS}" if _is_on(self._reading) else ""
         if self.problem:
             self._warn(text, f"it is not obeyed, since {_NO_SCRIPTS}")
 
 
-def _is_on(text: str, source: str) -> bool:
+def _is_on(reading: Reading) -> bool:
     """Tell whether whoever wrote the rule wants it obeyed; of one that makes no sense nobody knows."""
-    from callahead.config.rules import read_rule
-
-    from .rules import Rule
-
     try:
-        rule = read_rule(Rule, text, source).rule
+        rule = reading.result().rule
     except ConfigError:
         return True
-    return rule.enabled and rule.valid
+    return bool(rule.enabled and rule.valid)
 
 
 class _Judged(NamedTuple):
@@ -352,23 +353,33 @@ def _bounded(problems: Sequence[str]) -> str:
     return "; ".join([*shown, *([f"and {more} more"] if more else [])])
 
 
-def _parsed(key: RuleKey, text: str, caller: Mapping[str, str]) -> tuple[Any, Sequence[str]]:
-    """Give the rule that *text* is, and the keys in it that have no effect."""
-    from callahead.config.rules import read_rule
+def _reading_of(key: RuleKey, text: str) -> Reading:
+    from .reading import reading_of  # which a registry without rules does without
 
+    return reading_of(_model_of(key.kind), text, key.key, documents="documents" if key.kind == _MESH else "")
+
+
+def _model_of(kind: str) -> type[BaseModel]:
+    if kind == _CONFIGURATORS:
+        from .configurators import Configurators
+
+        return Configurators
+    if kind == _SCRIPT:
+        from .rules import Rule
+
+        return Rule
+    model: type[BaseModel] = load(ROUTER, kind).rule
+    return model
+
+
+def _understood(key: RuleKey, reading: Reading, caller: Mapping[str, str]) -> tuple[Any, Sequence[str]]:
+    """Give the rule that was read, and the keys in it that have no effect."""
+    read = reading.result()
     if key.kind == _CONFIGURATORS:
-        return _effect(key.key, text, caller)
+        from .configurators import effect_of
+
+        effect = effect_of(read, caller, key.key)
+        return effect, (*read.passed_over, *effect.passed_over)
     is_mesh = key.kind == _MESH
-    read = read_rule(load(ROUTER, key.kind).rule, text, key.key, documents="documents" if is_mesh else "")
     rule = read.rule.model_copy(update={"application": key.key.removesuffix(_OF_MESH)}) if is_mesh else read.rule
     return rule, read.passed_over
-
-
-def _effect(source: str, text: str, caller: Mapping[str, str]) -> tuple[Effect, Sequence[str]]:
-    from callahead.config.rules import read_rule
-
-    from .configurators import Configurators, effect_of
-
-    read = read_rule(Configurators, text, source)
-    effect = effect_of(read, caller, source)
-    return effect, (*read.passed_over, *effect.passed_over)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from ..runtime.forking import fork_safe_lock
+from callahead.registry.forking import fork_safe_lock
 
 _LOG = logging.getLogger("callahead.consumer.router")
 

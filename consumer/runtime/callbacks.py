@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from typing import Any
 
+from callahead.registry.forking import fork_safe_lock
+
 from .due import DueCallback, run
 from .elsewhere import Elsewhere, Place, is_here, require_place, threads_of
 from .overflow import Overflow
@@ -72,7 +74,7 @@ class CallbackExecutor:
     ) -> None:
         self._threads = threads
         self._name = name
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._pool: ThreadPoolExecutor | None = None
         self._due: deque[DueCallback] = deque()
         self._rounds = 0
@@ -311,7 +313,6 @@ class CallbackExecutor:
     def after_fork(self) -> None:
         """Forget the parent's threads, which a forked child does not have, and what they were to run."""
         self._place = None  # whose threads the child does not have either
-        self._lock = threading.Lock()
         self._pool = None
         self._due = deque()
         self._rounds = 0

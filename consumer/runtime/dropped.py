@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import _thread
 import logging
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+
+from callahead.registry.forking import free_in_child
 
 _LOG = logging.getLogger("callahead.consumer")
 
@@ -74,4 +75,4 @@ def _leave_to_parent() -> None:
     _threads.clear()
 
 
-os.register_at_fork(after_in_child=_leave_to_parent)
+free_in_child(_leave_to_parent)

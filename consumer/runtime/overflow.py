@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Collection
 
+from callahead.registry.forking import fork_safe_condition
+
 from .due import DueCallback
 from .loops import runs_loop
 
@@ -36,7 +38,7 @@ class Overflow:
         self._due = due
         self._most = most
         self._origin = origin
-        self._changed = threading.Condition()
+        self._changed = fork_safe_condition()
         self.blocks = blocks and most > 0
         self.refuses = not blocks and most > 0
         self.refused = 0
@@ -79,4 +81,4 @@ class Overflow:
 
     def after_fork(self, due: Collection[DueCallback]) -> None:
         """Begin anew with *due*; the parent's threads are not there."""
-        self._due, self._changed, self.awaited = due, threading.Condition(), 0
+        self._due, self.awaited = due, 0

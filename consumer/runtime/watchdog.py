@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Protocol
 
+from callahead.registry.forking import fork_safe_lock
+
 from .deadline import GRACE_S, Clock
-from .forking import fork_safe_lock
 from .timer import Timer
 
 _NEVER = float("inf")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self, get_args
 
+from callahead.registry.forking import fork_safe_condition
+
 from ..call.collected import Collector
 from ..call.current import current_collector, set_collector
 from ..call.future import InvocationFuture
@@ -17,7 +19,6 @@ from ..call.invocation import CallRecord, Collected, Invocation, Outcome
 from ..reference.caller import Chain, MethodBinding
 from ..reference.ending import Runtime
 from ..runtime.deadline import GRACE_S
-from ..runtime.forking import fork_safe_condition
 from .scoped_call import ScopedCall
 from .timeline import Timeline
 from .trace import CallTrace, call_site, timeline_of

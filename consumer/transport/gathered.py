@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from callahead.registry.forking import fork_safe_lock
+
 from ..call.invocation import Done, Outcome
 from ..errors import ConsumerClosed
-from ..runtime.forking import fork_safe_lock
 
 
 def all_of(count: int, done: Done) -> Done:

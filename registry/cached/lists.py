@@ -144,6 +144,7 @@ def _locked(folder: Path) -> Iterator[None]:
         fcntl.flock(opened, fcntl.LOCK_EX)
         yield
     finally:
+        fcntl.flock(opened, fcntl.LOCK_UN)  # closing does not: a child that was forked meanwhile has it open, too
         os.close(opened)
 
 

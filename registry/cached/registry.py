@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock
 
 from ..api import ConfigurationCentre, NotifyListener, Registry, Subscription
 from ..catalogue import Providers, counted
 from ..errors import RegistryError, RegistryUnavailable
+from ..forking import fork_safe_lock
 from ..models import ServiceKey, Snapshot
 from ..notify import NotifyQueue
 from ..url import Url
@@ -29,7 +29,7 @@ class CachedRegistry:
     def __init__(self, registry: Registry, store: ListStore) -> None:
         self._registry = registry
         self._store = store
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._cached: set[_Cached] = set()
         self._closed = False
 
@@ -105,7 +105,7 @@ class _Cached:
         self._registry = registry
         self._store = store
         self._forget = forget
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._newest: Snapshot | None = None
         self._problem = ""
         self._subscription: Subscription | None = None

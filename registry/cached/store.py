@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-import weakref
 from random import Random
-from threading import Condition, Thread, current_thread
+from threading import Thread, current_thread
 from typing import Final
 
 from ..attempts import Attempts
+from ..forking import fork_safe_condition, free_in_child
 from ..models import Endpoint, ServiceKey
 from .lists import Kept, ListFile
 
 _log = logging.getLogger("callahead.registry")
-
-_STORES: weakref.WeakSet[ListStore] = weakref.WeakSet()
 
 # Changes come in crowds, of which only the last matters.
 _SETTLE_S: Final = 1.0
@@ -44,13 +41,13 @@ class ListStore:
         self.attempts = Attempts(registry, random)
         self._id = registry
         self._file = ListFile(path)
-        self._changed = Condition()
+        self._changed = fork_safe_condition()
         self._lists: dict[str, Kept] | None = None
         self._unwritten: dict[str, Kept] = {}
         self._problem = ""
         self._closing = self._is_forked = False
         self._thread: Thread | None = None
-        _STORES.add(self)
+        free_in_child(self._after_fork)
 
     def get(self, key: ServiceKey) -> Kept | None:
         """Give the last good list of *key*, of this process or of the one before it."""
@@ -125,17 +122,7 @@ class ListStore:
         self._problem = problem
 
     def _after_fork(self) -> None:
-        self._changed = Condition()
         self._is_forked = True
         self._unwritten = {}
         if self._thread is not None and self._thread is not current_thread() and not self._closing:
             self._thread = None
-
-
-def _after_fork_in_child() -> None:
-    for store in list(_STORES):
-        store._after_fork()
-
-
-# The queues have been freed by then: their module, imported above, has registered first.
-os.register_at_fork(after_in_child=_after_fork_in_child)

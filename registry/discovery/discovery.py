@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from random import Random
-from threading import Condition, Thread, current_thread
+from threading import Thread, current_thread
 from typing import Final
 
 from ..api import ApplicationRegistry, Subscription
 from ..catalogue import Providers, counted
 from ..errors import ProviderDataError, RegistryError
+from ..forking import fork_safe_condition, go_on_in_child
 from ..instance import Instances, ServiceInstance
 from ..models import Endpoint, ServiceKey
 from ..url import Url, endpoint_of
@@ -21,8 +20,6 @@ from .metadata import MetadataSource, Provided
 from .revisions import Revisions
 
 _log = logging.getLogger("callahead.registry")
-
-_DISCOVERIES: weakref.WeakSet[Discovery] = weakref.WeakSet()
 
 _RETRY_S: Final = 5.0
 
@@ -101,12 +98,12 @@ class Discovery:
         self._registry = registry
         self._source = source
         self._revisions = Revisions(registry, source, clock, random or Random())  # noqa: S311 - it spreads questions
-        self._changed = Condition()
+        self._changed = fork_safe_condition()
         self._applications: dict[str, _Application] = {}
         self._is_stale = False
         self._closing = False
         self._thread: Thread | None = None
-        _DISCOVERIES.add(self)
+        go_on_in_child(self._go_on_after_fork)
 
     def follow(self, application: str, changed: Callable[[], None]) -> None:
         """Call *changed* after each change of what instances of *application* provide; it does not block.
@@ -281,8 +278,7 @@ class Discovery:
         for changed in application.listeners:
             changed()
 
-    def _after_fork(self) -> None:
-        self._changed = Condition()
+    def _go_on_after_fork(self) -> None:
         if self._thread is not None and self._thread is not current_thread() and not self._closing:
             self._is_stale = True
             self._start()
@@ -307,12 +303,3 @@ def _endpoint(instance: ServiceInstance, provided: Provided) -> Endpoint | None:
     except (ProviderDataError, ValueError) as error:
         _log.debug("%s: %s is passed over: %s", instance, provided.service, error)
         return None
-
-
-def _after_fork_in_child() -> None:
-    for discovery in list(_DISCOVERIES):
-        discovery._after_fork()
-
-
-# The queues have been freed by then: their module, imported above, has registered first.
-os.register_at_fork(after_in_child=_after_fork_in_child)

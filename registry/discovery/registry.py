@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from threading import Lock
 from typing import Final, Literal
 
 from ..api import ApplicationRegistry, NotifyListener, Subscription
 from ..catalogue import Providers
 from ..errors import RegistryError
+from ..forking import fork_safe_lock
 from ..models import ServiceKey, Snapshot, unique
 from ..notify import NotifyQueue
 from ..url import Url
@@ -55,7 +55,7 @@ class DiscoveringRegistry:
         self._step = step
         self._provided_by = tuple(provided_by)
         self._timeout_s = timeout_s
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._searches: set[_Search] = set()
         self._closed = False
 
@@ -119,7 +119,7 @@ class _Search:
         self._key = key
         self._discovery = discovery
         self._forget = forget
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._subscriptions: list[Subscription] = []
         self._interface: Snapshot | None = None
         self._applications: tuple[str, ...] = ()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from random import Random
-from threading import Condition, Thread, current_thread
+from threading import Thread, current_thread
 from typing import NamedTuple
 
 from callahead.config.policy import RegistryPolicy
@@ -18,6 +16,7 @@ from callahead.config.values.line import one_line
 from ..api import NotifyListener, Subscription
 from ..catalogue import Providers, counted
 from ..errors import ProviderDataError
+from ..forking import fork_safe_condition, go_on_in_child
 from ..models import Endpoint, ServiceKey
 from ..notify import NotifyQueue
 from ..passed_over import PassedOver
@@ -27,8 +26,6 @@ from .resolving import LookupFailed, Place, Resolve, by_dnspython, by_system
 from .settings import Settings
 
 _log = logging.getLogger("callahead.registry")
-
-_REGISTRIES: weakref.WeakSet[DnsRegistry] = weakref.WeakSet()
 
 _SHORTEST_S = 1.0  # whatever a ttl says
 _JITTER = 0.1  # so that many consumers do not ask at once
@@ -83,13 +80,13 @@ class DnsRegistry:
         self._resolve = (_kind(policy, self._settings) if resolve is None else resolve)(self._settings)
         self._random = Random() if random is None else random  # noqa: S311 - it spreads looks, it keeps no secret
         self._queue = NotifyQueue(policy.id, self._find)
-        self._changed = Condition()
+        self._changed = fork_safe_condition()
         self._closing = False
         self._looker: Thread | None = None
         self._state = _State()
         self._looks = 0
         self._passed_over = PassedOver("an address")
-        _REGISTRIES.add(self)
+        go_on_in_child(self._go_on_after_fork)
 
     @property
     def problem(self) -> str | None:
@@ -184,8 +181,7 @@ class DnsRegistry:
         text = f"{reason}{problem}{self._named_at}" if problem else reason
         return Providers(endpoints, text, is_known=state.endpoints is not None)
 
-    def _after_fork(self) -> None:
-        self._changed = Condition()
+    def _go_on_after_fork(self) -> None:
         if self._looker is not None and self._looker is not current_thread() and not self._closing:
             self._start()
 
@@ -197,12 +193,3 @@ def _kind(policy: RegistryPolicy, settings: Settings) -> Callable[[Settings], Re
         if needs:
             raise policy.error(setting, "needs dnspython, which is not installed", _EXTRA)
     return by_system
-
-
-def _after_fork_in_child() -> None:
-    for registry in list(_REGISTRIES):
-        registry._after_fork()
-
-
-# The queues have been freed by then: their module, imported above, has registered first.
-os.register_at_fork(after_in_child=_after_fork_in_child)

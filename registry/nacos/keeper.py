@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from ..errors import RegistryError
+from ..forking import free_in_child
 from ..keeping import KeeperThread
 from .errors import Lost
 from .payload import Body, Message
@@ -51,6 +52,7 @@ class Keeper:
         self._fresh: list[Watched] = []
         self._pushed: dict[Watched, tuple[int, Body]] = {}
         self._number = 0
+        free_in_child(self._after_fork)
 
     def add(self, watched: Watched) -> None:
         """Watch one more, which is read soon."""
@@ -92,12 +94,10 @@ class Keeper:
         self.session.after_fork_in_parent()
         self._notify()
 
-    def after_fork_in_child(self) -> None:
-        """Have a thread and a connection of its own."""
-        self.thread.free_after_fork()
+    def _after_fork(self) -> None:
+        """Have, in a forked child, a connection of its own."""
         self._pushed = {}
         self.session.after_fork_in_child()
-        self.thread.go_on_after_fork()
 
     def work(self) -> None:
         """Read what is due, and tell the servers that we are there; see `Work.work`."""

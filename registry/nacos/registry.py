@@ -6,7 +6,7 @@ import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from threading import Lock, get_ident
+from threading import get_ident
 from typing import Literal
 
 from callahead.config.policy import RegistryPolicy
@@ -14,6 +14,7 @@ from callahead.config.policy import RegistryPolicy
 from ..api import NotifyListener, Subscription
 from ..catalogue import Catalogue, Providers, TextKey
 from ..errors import RegistryError, RegistryUnavailable
+from ..forking import fork_safe_lock, free_in_child
 from ..instance import Instances, ServiceInstance
 from ..models import Endpoint, ServiceKey
 from ..notify import NotifyQueue
@@ -54,7 +55,7 @@ class NacosRegistry:
     def __init__(self, policy: RegistryPolicy) -> None:
         self._named_at = named_at(policy)
         self._settings = Settings.of(policy)
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._queue = NotifyQueue(policy.id, self._find)
         self._keeper = Keeper(policy.id, self._settings, self._about, self._announce, self._announce_all)
         self._names: dict[ServiceKey, Names] = {}
@@ -212,13 +213,9 @@ class NacosRegistry:
         """Leave nothing of gRPC running."""
         self._keeper.before_fork()
 
-    def after_fork(self, *, in_child: bool) -> None:
-        """Go on, in either process."""
-        if in_child:
-            self._lock = Lock()
-            self._keeper.after_fork_in_child()
-        else:
-            self._keeper.after_fork_in_parent()
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._keeper.after_fork_in_parent()
 
 
 def _text_of(text: Text) -> str | Literal[Unknown.UNKNOWN] | None:
@@ -239,16 +236,10 @@ def _before_fork() -> None:
         registry.before_fork()
 
 
-def _after_fork(*, in_child: bool) -> None:
+def _after_fork_in_parent() -> None:
     for registry in _FORKING.pop(get_ident()):
-        registry.after_fork(in_child=in_child)
-    if in_child:
-        _FORKING.clear()
+        registry.after_fork_in_parent()
 
 
-# The queues have been freed by then: their module, imported above, has registered first.
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=partial(_after_fork, in_child=False),
-    after_in_child=partial(_after_fork, in_child=True),
-)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)
+free_in_child(_FORKING.clear)

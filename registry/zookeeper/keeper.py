@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+from ..forking import free_in_child
 from ..keeping import KeeperThread
 from .enrolment import Enrolment
 from .session import Session
@@ -51,6 +52,7 @@ class Keeper:
         self._fresh: list[Watched] = []
         self._retried_at = 0.0
         self._has_news = False
+        free_in_child(self._after_fork)
 
     def add(self, watched: Watched) -> None:
         """Watch one more, which is read soon."""
@@ -79,14 +81,12 @@ class Keeper:
         elif self.session.is_up:  # a listener subscribes: nobody else would read
             self._read([each for each in wanted if not each.is_answered])
 
-    def after_fork(self) -> None:
-        """Have, in a forked child, a thread and a session of its own."""
-        self.thread.free_after_fork()
+    def _after_fork(self) -> None:
+        """Have, in a forked child, a session of its own."""
         self.session.abandon()
         self._enrolment.forget()
         self._session_changed()
         self._stale.update(self._watched)
-        self.thread.go_on_after_fork()
 
     def work(self) -> None:
         """Read what is due, and enrol; see `Work.work`."""

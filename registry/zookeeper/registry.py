@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import weakref
 from collections.abc import Callable, Sequence
-from threading import Lock
 from typing import Literal
 
 from callahead.config.policy import RegistryPolicy
@@ -13,6 +10,7 @@ from callahead.config.policy import RegistryPolicy
 from ..api import NotifyListener, Subscription
 from ..catalogue import Catalogue, Providers
 from ..errors import ProviderDataError, RegistryUnavailable
+from ..forking import fork_safe_lock
 from ..instance import Instances
 from ..models import ANY, ServiceKey
 from ..notify import NotifyQueue
@@ -31,8 +29,6 @@ from .session import FAILURES
 from .settings import Settings
 from .text import Text
 from .watched import Watched
-
-_REGISTRIES: weakref.WeakSet[ZookeeperRegistry] = weakref.WeakSet()
 
 
 class ZookeeperRegistry:
@@ -57,7 +53,7 @@ class ZookeeperRegistry:
     def __init__(self, policy: RegistryPolicy) -> None:
         self._named_at = named_at(policy)
         self._settings = Settings.of(policy)
-        self._lock = Lock()
+        self._lock = fork_safe_lock()
         self._queue = NotifyQueue(policy.id, self._find)
         self._enrolment = Enrolment(policy.id, self._settings.root, policy.application)
         self._keeper = Keeper(policy.id, self._settings, self._enrolment, self._announce, self._announce_all)
@@ -69,7 +65,6 @@ class ZookeeperRegistry:
         self._categories: Watches[UrlsKey, Category, tuple[Url, ...]] = Watches(
             policy.id, self._keeper, self._new_category, _urls_of
         )
-        _REGISTRIES.add(self)
 
     @property
     def problem(self) -> str | None:
@@ -207,10 +202,6 @@ class ZookeeperRegistry:
         self._queue.announce(wait=False)
         self._applications.announce_all()
 
-    def _after_fork(self) -> None:
-        self._lock = Lock()
-        self._keeper.after_fork()
-
 
 def _text_of(text: Text) -> str | Literal[Unknown.UNKNOWN] | None:
     return text.text if text.is_known else UNKNOWN
@@ -218,12 +209,3 @@ def _text_of(text: Text) -> str | Literal[Unknown.UNKNOWN] | None:
 
 def _urls_of(category: Category) -> tuple[Url, ...] | Literal[Unknown.UNKNOWN]:
     return category.urls if category.is_known else UNKNOWN
-
-
-def _after_fork_in_child() -> None:
-    for registry in list(_REGISTRIES):
-        registry._after_fork()
-
-
-# The queues have been freed by then: their module, imported above, has registered first.
-os.register_at_fork(after_in_child=_after_fork_in_child)

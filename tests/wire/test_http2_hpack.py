@@ -59,8 +59,8 @@ def test_what_a_table_holds_is_bounded() -> None:
     for number in range(500):
         written = ((b"a%d" % (number % 90), b"b" * (FIRST_TABLE_BYTES if number == 300 else number)),) * 2
         assert decode_block(encoder.encode(list(written)), MOST, table) == written
-        assert size_of_fields(table.entries) <= FIRST_TABLE_BYTES
-        assert bool(table.entries) is (number != 300)
+        assert size_of_fields(table.held[0]) == table.held[1] <= FIRST_TABLE_BYTES
+        assert bool(table.held[0]) is (number != 300)
 
 
 def test_a_table_that_is_given_up_stays_empty() -> None:

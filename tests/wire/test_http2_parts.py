@@ -113,6 +113,13 @@ def test_a_window_is_opened_again_by_halves() -> None:
         window.take(1)
 
 
+def test_a_window_that_has_room_for_all_that_is_awaited_is_left_alone() -> None:
+    """What was read meanwhile is allowed with the rest, once more is awaited."""
+    window = ReceiveWindow(100)
+    window.take(60)
+    assert [window.read(30), window.read(20, awaited=40), window.read(10, awaited=41)] == [0, 0, 60]
+
+
 @given(st.lists(st.tuples(st.integers(0, 1), st.binary(max_size=50)), max_size=8), st.data())
 def test_messages_however_they_are_cut(sent: list[tuple[int, bytes]], drawn: st.DataObject) -> None:
     """Each message comes whole, once, and in order."""

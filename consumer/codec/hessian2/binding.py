@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ...runtime.forking import fork_safe_lock
+from callahead.registry.forking import fork_safe_lock
 
 _T = TypeVar("_T")
 _CLASS_NAME = re.compile(r"[^\W\d][\w$]*(\.[^\W\d][\w$]*)*")

@@ -12,9 +12,9 @@ from typing import Any
 
 from callahead.config.extension import load_object
 from callahead.config.policy import ReferencePolicy
+from callahead.registry.forking import fork_safe_lock
 
 from ...errors import ConnectFailed
-from ...runtime.forking import fork_safe_lock
 
 _LOG = logging.getLogger("callahead.consumer.python")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...runtime.forking import fork_safe_lock
+from callahead.registry.forking import fork_safe_lock
 
 _COUNTING = fork_safe_lock()
 

@@ -44,7 +44,8 @@ class Pace:
     of that, what comes in some milliseconds is read together: in an eighth of the time that the quickest of the last
     calls took, and 4 ms at most. Once one has waited for more than a quarter of its own time the connection keeps to
     what that one asks for, for a tenth of a second. As quick as can be counts what goes on in parts: a stream of
-    answers, a request that waits for the peer's leave, and bytes that come so fast that the peer may have had to wait.
+    answers, a request that waits for the peer's leave, be it until another was answered, and bytes that come so fast
+    that the peer may have had to wait.
 
     Source: NAPI of Linux, which polls a busy network card in place of being interrupted by it.
 

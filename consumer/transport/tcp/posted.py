@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
+from callahead.registry.forking import fork_safe_lock
+
 from ...errors import ConnectFailed, LimitExceeded
-from ...runtime.forking import fork_safe_lock
 from ..request_limit import Room
 from .call import Call
 from .io_thread import IoThread

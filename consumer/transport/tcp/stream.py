@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Generic
 
 from ...runtime.deadline import Clock
@@ -15,10 +14,9 @@ from .io_thread import Handler, IoThread
 from .outbox import Outbox, WatchedT
 from .poller import READ, WRITE
 
-_ALERT_BYTES = 1024
-_READ_BYTES = 64 * 1024
-_MOST_REST_BYTES = 16 * 1024 * 1024
-"""More than a kernel holds of what came."""
+_LAST_BYTES = 64 * 1024
+_MOST_LAST = 1000
+"""So many portions of as many bytes are read at most of a peer to which nothing can be written any more."""
 
 
 class Stream(Generic[WatchedT]):
@@ -63,6 +61,7 @@ class Stream(Generic[WatchedT]):
         self._speaks = speaks
         self._socket: socket.socket | None = None
         self._is_tls = False
+        self._hears_out = False
         self.is_new = False
         self.is_led = False
         self.last_read = 0.0
@@ -106,32 +105,23 @@ class Stream(Generic[WatchedT]):
             self.watch(self.resting)
 
     def _fail_to_write(self, opened: socket.socket, error: OSError) -> None:
+        if self._hears_out:  # which has let this side say more
+            return
         if self._is_tls:
             self._outbox.attempt()
-        complaint = self._last_words(opened) if self.is_new else None
-        if complaint is not None:
-            self._turned_away(complaint)
-            return
-        if not self.is_new:
-            self._hear_out(opened)
+        self._hear_out()
         if self._socket is opened:
             self._lost(f"writing failed: {error.strerror or error}")
 
-    def _hear_out(self, opened: socket.socket) -> None:
-        """Hand on what the peer has said before it closed the connection: answers, or which calls it has not read."""
-        said = bytearray()
-        with suppress(OSError):
-            while len(said) < _MOST_REST_BYTES and (data := opened.recv(_READ_BYTES)):
-                said += data
-        if said:
-            self._received(bytes(said))  # at once, since who takes it may write, which fails again
-
-    def _last_words(self, opened: socket.socket) -> Trouble | None:
-        """Tell what the peer said of this side's words before it closed the connection; None for nothing."""
+    def _hear_out(self) -> None:
+        """Read what the peer said before it closed the connection: answers, perhaps, or what became of calls."""
+        self._hears_out = True
         try:
-            return self._complaint(opened.recv(_ALERT_BYTES))
-        except OSError as error:
-            return why_refused(error)
+            for _ in range(_MOST_LAST):
+                if not self.read(_LAST_BYTES):
+                    break
+        finally:
+            self._hears_out = False
 
     def _complaint(self, first: bytes) -> Trouble | None:
         """Tell from the first bytes of a peer that it speaks something else, so that it cannot have read a request."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy
+from callahead.registry.forking import fork_safe_lock
 
 from ...call.provider import Provider
 from ...codec.dubbo import INVOKE_ATTACHMENTS
@@ -15,7 +16,6 @@ from ...interface.description import ServiceDescription
 from ...interface.kind import describe, load_service
 from ...interface.proto.arguments import request_builder
 from ...interface.proto.service import MethodTypes, ServiceTypes
-from ...runtime.forking import fork_safe_lock
 from ..api import Providers
 from .messages import Messages
 from .metadata import Metadata, to_metadata, travels

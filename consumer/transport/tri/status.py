@@ -113,12 +113,17 @@ def _error_of(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcErr
 
 
 def _ran_out_there(ended: Ended) -> bool:
-    """Tell whether the provider cancelled the stream as its time ran out, which it may notice before this side does.
+    """Tell whether the provider cancelled the call as its time ran out, which it may notice before this side does.
 
-    gRPC core means to see that, but looks at a clock that it has read before.
+    It resets the stream, as most do: gRPC core means to see that, but looks at a clock that it has read before. Or it
+    answers by that status, as tonic does.
     """
+    if ended.is_early or ended.is_closed:
+        return False
     reset = _RESET_ALONE.fullmatch(ended.text)
-    return reset is not None and reset[1] == _HTTP2_CANCEL and not ended.is_early
+    if reset is not None:
+        return reset[1] == _HTTP2_CANCEL
+    return ended.code is grpc.StatusCode.CANCELLED and not ended.text.startswith(_STREAM_ENDED)
 
 
 def _timeout(ended: Ended, attempt: Attempt, policy: ReferencePolicy) -> RpcError:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from ...runtime.forking import fork_safe_lock
+from callahead.registry.forking import fork_safe_lock
+
 from .settings import TriSettings
 
 if TYPE_CHECKING:

@@ -58,6 +58,11 @@ class MessageReader:
         self._needed = PREFIX_BYTES
         self.held = 0
 
+    @property
+    def missing(self) -> int:
+        """Bytes that have yet to come of the message that is read, or of what tells its size."""
+        return self._needed - self.held
+
     def feed(self, data: bytes) -> list[Message]:
         """Take the next bytes, and give the messages that they complete.
 

@@ -63,15 +63,15 @@ class DynamicTable:
 
     Attributes:
         room: Likewise; 0 for good, once the peer says that it keeps none.
-        entries: The newest first; whoever has read a block in vain puts back those of before.
+        held: The headers, the newest first, and their bytes; who has read a block in vain puts back those of before.
         was_used: A block meant an entry, or added one, so that its bytes may mean something else another time.
     """
 
-    __slots__ = ("entries", "room", "was_used")
+    __slots__ = ("held", "room", "was_used")
 
     def __init__(self, room: int) -> None:
         self.room = room
-        self.entries: Fields = ()
+        self.held: tuple[Fields, int] = ((), 0)
         self.was_used = False
 
     def field(self, index: int) -> Field:
@@ -84,23 +84,25 @@ class DynamicTable:
         if own <= 0 < index:
             return STATIC_TABLE[index - 1]
         self.was_used = True
-        if not 0 < own <= len(self.entries):
-            raise _wrong(f"it means entry {index}, and there are {len(STATIC_TABLE) + len(self.entries)}")
-        return self.entries[own - 1]
+        entries, _ = self.held
+        if not 0 < own <= len(entries):
+            raise _wrong(f"it means entry {index}, and there are {len(STATIC_TABLE) + len(entries)}")
+        return entries[own - 1]
 
     def add(self, field: Field) -> None:
         """Put *field* aside, and drop the oldest ones for which there is no room any more, be it all of them."""
         self.was_used = True
-        entries = (field, *self.entries)
-        size = size_of_fields(entries)
-        while size > self.room:
-            size -= size_of_fields(entries[-1:])
-            entries = entries[:-1]
-        self.entries = entries
+        entries, size = self.held
+        size += size_of_fields((field,))
+        last = len(entries)
+        while size > self.room and last:
+            last -= 1
+            size -= size_of_fields(entries[last : last + 1])
+        self.held = ((field, *entries[:last]), size) if size <= self.room else ((), 0)
 
     def empty(self) -> None:
         """Hold nothing, now and later."""
-        self.room, self.entries = 0, ()
+        self.room, self.held = 0, ((), 0)
 
 
 def decode_block(block: bytes, most: int, table: DynamicTable) -> Fields:
@@ -172,16 +174,11 @@ def _resize(block: bytes, at: int, *, is_late: bool) -> int:
 
 def _literal(block: bytes, at: int, mask: int, table: DynamicTable) -> tuple[Field, int]:
     """Read a field of which the name is new, or that of an entry, which the bits of *mask* tell."""
-    if not block[at] & mask:
-        return _new_field(block, at)
-    index, at = _integer(block, at, mask)
-    name = table.field(index)[0]
-    value, at = _string(block, at)
-    return (name, value), at
-
-
-def _new_field(block: bytes, at: int) -> tuple[Field, int]:
-    name, at = _string(block, at + 1)
+    if block[at] & mask:
+        index, at = _integer(block, at, mask)
+        name = table.field(index)[0]
+    else:
+        name, at = _string(block, at + 1)
     value, at = _string(block, at)
     return (name, value), at
 
@@ -197,7 +194,8 @@ def _short_end(block: bytes, at: int) -> int:
 
 @lru_cache(256)
 def _read_short(field: bytes) -> Field:
-    return _new_field(field, 0)[0]
+    name, at = _string(field, 1)
+    return name, _string(field, at)[0]
 
 
 def _string(block: bytes, at: int) -> tuple[bytes, int]:

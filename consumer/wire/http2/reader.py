@@ -286,7 +286,7 @@ class Http2Reader:
         flags, stream, payload = frame
         self._count_idle()
         self._block_size += len(payload)
-        if self._block_size > self._max_headers * (1 if self._table.entries else _SKIPPED):
+        if self._block_size > self._max_headers * (1 if self._table.held[1] else _SKIPPED):
             text = f"headers have more than {self._block_size} bytes, and {self._max_headers} are read"
             raise Violation(ENHANCE_YOUR_CALM, text, "headers")
         if self._block_size > self._max_headers:
@@ -310,16 +310,16 @@ class Http2Reader:
 
     def _learn(self, block: bytes, flags: int) -> Any:
         """Parse headers that are as they should be; None where `_judge` has something to say of them."""
-        table, before = self._table, self._table.entries
+        table, before = self._table, self._table.held
         table.was_used = False
         try:
             fields = decode_block(block, self._max_headers, table)
         except (TooLarge, Violation):
-            table.entries = before  # since the same block is read once more; likewise below
+            table.held = before  # since the same block is read once more; likewise below
             return None
         says_wait = is_informational(fields)
         if malformed(fields) or (says_wait and not flags & END_STREAM):
-            table.entries = before
+            table.held = before
             return None
         head = self._parse(fields)
         if not (says_wait or table.was_used):  # or the same where it is no end would be found, and taken for an answer

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from .frames import FLOW_CONTROL_ERROR
+from typing import Final
+
+from .frames import FLOW_CONTROL_ERROR, LARGEST_WINDOW
 from .violation import Violation
+
+UNKNOWN: Final = LARGEST_WINDOW + 1
+"""More than any window has room for."""
 
 
 class ReceiveWindow:
@@ -30,19 +35,24 @@ class ReceiveWindow:
             text = f"it has sent {-self._left} bytes more than the window of {self._size} bytes allowed"
             raise Violation(FLOW_CONTROL_ERROR, text)
 
-    def pass_on(self, size: int) -> int:
+    def pass_on(self, size: int, awaited: int = UNKNOWN) -> int:
         """Note that *size* bytes came, and are needed no more; see `take` and `read`."""
         if size > self._left or (self._read + size) * 2 >= self._size:
             self.take(size)
-            return self.read(size)
+            return self.read(size, awaited)
         self._left -= size
         self._read += size
         return 0
 
-    def read(self, size: int) -> int:
-        """Note that *size* of them are needed no more; returns how many to allow the peer anew, mostly 0."""
+    def read(self, size: int, awaited: int = UNKNOWN) -> int:
+        """Note that *size* of them are needed no more; returns how many to allow the peer anew, mostly 0.
+
+        Nothing is said where the *awaited* bytes, which the peer may have yet to send, can come as it is. A peer that
+        has closed its socket behind the last of them answers such a word by a reset, and its system drops with that
+        what is still on its way.
+        """
         self._read += size
-        if self._read * 2 < self._size:
+        if self._read * 2 < self._size or awaited <= self._left:
             return 0
         more, self._read = self._read, 0
         self._left += more

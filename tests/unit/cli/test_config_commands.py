@@ -290,14 +290,16 @@ def test_providers_fails_where_calls_have_nowhere_to_go() -> None:
 
 
 @pytest.mark.usefixtures("ruled")
-def test_providers_tells_of_rules_that_are_not_obeyed() -> None:
-    """On stderr, with the rule and the line."""
+def test_providers_tells_of_rules_that_are_not_obeyed(caplog: pytest.LogCaptureFixture) -> None:
+    """Once, by the log, with the rule and the line; JSON has it, too."""
     Path("providers.yml").write_text(
         "a.Foo: ['tri://h1:1']\nrules: {a.Foo::.condition-router: {conditions: ['=> a=']}}"
     )
-    result = run("providers", "ruled.yml", "foo")
-    assert result.exit_code == 0
-    assert result.stderr.splitlines()[-1] == 'a.Foo::.condition-router:1: conditions[0]: "a=" ends with "="'
+    result = run("providers", "ruled.yml", "foo", "--json")
+    problem = 'a.Foo::.condition-router:1: conditions[0]: "a=" ends with "="'
+    assert (result.exit_code, result.stderr, json.loads(result.stdout)["problems"]) == (0, "", [problem])
+    rule = "registry main: rule a.Foo::.condition-router"
+    assert caplog.messages == [f"{rule}: it cannot be understood, so none is obeyed: {problem}"]
 
 
 @pytest.mark.parametrize(

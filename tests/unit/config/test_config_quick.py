@@ -17,7 +17,7 @@ from callahead.config.read.yaml_text import READ_OTHERWISE
 
 pytestmark = pytest.mark.skipif(QuickComposer is None, reason="PyYAML is without libyaml here; install its wheel")
 
-COUNT = 3000  # more than 64 KiB
+COUNT = 3000  # more than 16 KiB
 HEAD = "references:\n  foo:\n    interface: a.B\n    url: tri://h:1\n    parameters:\n"
 LONG = HEAD + "".join(f"      key{number}: value {number}\n" for number in range(COUNT))
 PIECES = [

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import threading
 from typing import Any
 
 import pytest
+from grpc import ChannelConnectivity as State
 from support.forked import WARNING, in_child
 from support.shop import Background, Shop
 
 from callahead.consumer import Consumer, ConsumerClosed
+from callahead.consumer.channel.state import _Teller
+from callahead.consumer.runtime.callbacks import CallbackExecutor
 
 
 @pytest.mark.parametrize("settings", [{}, {"async": True, "sent": True}, {"return": False, "sent": True}])
@@ -79,6 +83,52 @@ def test_a_forked_child_goes_on_with_calls_of_its_own() -> None:
         assert in_child(lambda: _see_in_the_child(shop, pending)) == 0
         attempt.reply("parent")
         assert pending.result(5) == "parent"
+
+
+@pytest.mark.filterwarnings(WARNING)
+def test_callbacks_of_a_child_may_call_at_once() -> None:
+    """What they begin is the child's, even with a consumer that has not been told of the fork before they run."""
+    with Shop() as first, Shop() as second:
+        pending, made = first.foo.findFoo.future(1), queue.SimpleQueue[Any]()
+        pending.add_done_callback(lambda _: made.put(second.foo.findFoo.future(2)))
+        attempt = first.next_call()
+
+        def work() -> None:
+            second.next_call().reply("child")
+            assert made.get().result(5) == "child"
+
+        assert in_child(work) == 0
+        attempt.reply("parent")
+        second.next_call().reply("parent")
+        assert made.get().result(5) == "parent"
+
+
+@pytest.mark.filterwarnings(WARNING)
+def test_a_subscriber_of_a_channel_hears_on_in_a_child() -> None:
+    """Of the next state, though a thread of the parent was telling it another one at the fork."""
+    callbacks, heard = CallbackExecutor(1), queue.SimpleQueue[State]()
+    inside, leave = threading.Event(), threading.Event()
+
+    def hear(state: State) -> None:
+        heard.put(state)
+        inside.set()
+        leave.wait(10)
+
+    teller = _Teller(hear, callbacks)
+    teller.tell("IDLE")
+    assert inside.wait(10)
+
+    def work() -> None:
+        callbacks.after_fork()
+        leave.set()
+        teller.tell("READY")
+        assert [heard.get(timeout=5) for _ in range(2)] == [State.IDLE, State.READY]
+
+    try:
+        assert in_child(work) == 0
+    finally:
+        leave.set()
+        callbacks.close(wait=True)
 
 
 def _see_none_cancelled(calls: list[Any]) -> None:

@@ -202,6 +202,15 @@ def test_what_is_read_once_is_refused(key: str) -> None:
         assert (method(), shop.consumer.config) == (60_000, before)
 
 
+def test_parameter_types_are_read_once() -> None:
+    """To take them away would mean another method, too."""
+    typed = {"findFoo": {"parameter_types": ["int"]}}
+    with Shop(lambda _: 1, methods=typed) as shop:
+        assert shop.foo.findFoo(1) == 1
+        with pytest.raises(ConfigError, match=r"findFoo\.parameter_types: is read when the reference is made"):
+            shop.consumer.reload(shop_config())
+
+
 def test_every_problem_is_told_at_once() -> None:
     """Of the consumer, its registries and all references in use."""
     with Shop() as shop:

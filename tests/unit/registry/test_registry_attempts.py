@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from random import Random
 from threading import Event
 
 import pytest
+from support.forked import WARNING, in_child
 from support.shortage import no_threads
 
 from callahead.registry.attempts import Attempts
@@ -72,3 +74,24 @@ def test_no_thread_is_left_to_try_again(attempts: Attempts, caplog: pytest.LogCa
     assert "what has failed is not tried again: can't start new thread" in caplog.text
     attempts.add(lambda: True)
     assert done.wait(WAIT_S)
+
+
+@pytest.mark.filterwarnings(WARNING)
+def test_a_child_tries_what_its_parent_was_trying(attempts: Attempts) -> None:
+    """Whoever is being asked at the fork answers the parent alone, so that the child has to ask, too."""
+    inside, leave, done = Event(), Event(), Event()
+    parent = os.getpid()
+
+    def attempt() -> bool:
+        if os.getpid() == parent:
+            inside.set()
+            return leave.wait(WAIT_S)
+        done.set()
+        return True
+
+    attempts.add(attempt)
+    assert inside.wait(WAIT_S)
+    try:
+        assert in_child(lambda: os._exit(0 if done.wait(5) else 1)) == 0
+    finally:
+        leave.set()

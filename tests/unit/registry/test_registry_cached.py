@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 from support.applications import Applications
+from support.forked import WARNING
 
 from callahead.config.policy import RegistryPolicy
 from callahead.registry import (
@@ -265,6 +267,43 @@ def test_a_forked_child_leaves_the_file_to_its_parent(file: Path) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     store.close()
     assert list(ListFile(str(file)).read()) == ["g/a.B:1.0"]
+
+
+class _Forking(Mapping[str, Kept]):
+    """The lists of nobody, asked for which a child is forked that lives until it is told."""
+
+    def __init__(self) -> None:
+        self._end, self.told = os.pipe()
+        self.child = 0
+
+    def __getitem__(self, name: str) -> Kept:
+        raise KeyError(name)
+
+    def __len__(self) -> int:
+        return 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.child = os.fork()
+        if not self.child:
+            os.close(self.told)
+            os.read(self._end, 1)
+            os._exit(0)
+        os.close(self._end)
+        return iter(())
+
+
+@pytest.mark.filterwarnings(WARNING)
+def test_a_child_that_was_forked_under_the_lock_holds_up_nobody(tmp_path: Path) -> None:
+    """It has the open folder by which processes take turns, for as long as it lives."""
+    forking = _Forking()
+    try:
+        ListFile(str(tmp_path / "lists.json")).write(forking)
+        folder = os.open(tmp_path, os.O_RDONLY)
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(folder)
+    finally:
+        os.close(forking.told)
+        os.waitpid(forking.child, 0)
 
 
 def test_a_configuration_centre_stays_one(file: Path) -> None:

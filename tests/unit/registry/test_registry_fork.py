@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,3 +140,31 @@ def test_a_listener_that_forks_ends_its_own_notification_in_the_child() -> None:
     ports[0] = 2
     queue.announce()
     assert (statuses, heard) == ([0], ["a.B [1]", "a.B [2]"])
+
+
+def test_a_subscription_that_was_being_ended_at_the_fork_can_be_ended_in_the_child() -> None:
+    """Where one of the parent's threads waits until its listener has returned, the child has no such listener."""
+    inside, leave = threading.Event(), threading.Event()
+    ports = [1]
+    queue = NotifyQueue("q", lambda key: Providers((), f"{key} {ports}"))
+
+    def slow(snapshot: Snapshot) -> None:
+        if snapshot.version == 2:
+            inside.set()
+            leave.wait(10)
+
+    subscription = queue.subscribe(KEY, slow)
+    ports[0] = 2
+    telling = threading.Thread(target=queue.announce)
+    ending = threading.Thread(target=subscription.close)
+    try:
+        telling.start()
+        assert inside.wait(10)
+        ending.start()
+        while len(queue):  # it is taken out before it is waited for
+            time.sleep(0.001)
+        assert in_child(subscription.close) == 0
+    finally:
+        leave.set()
+        telling.join()
+        ending.join()

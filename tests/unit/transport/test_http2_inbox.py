@@ -372,3 +372,16 @@ def test_a_request_that_waits_for_the_peers_leave_counts_as_quick() -> None:
     assert desk.streams.youngest == 0.0
     desk.call(b"x" * 100_000)
     assert desk.streams.youngest == NEVER
+
+
+def test_a_call_that_waits_for_a_stream_counts_as_quick() -> None:
+    """The next answer may let it on; once none waits any more the calls are as all others."""
+    desk = Desk(greeting=settings_frame({frames.MAX_CONCURRENT_STREAMS: 1}))
+    first, second = desk.call(), desk.call()
+    desk.streams.begin_waiting()
+    assert desk.streams.youngest == NEVER
+
+    desk.streams.youngest = 0.0
+    desk.hear(answer(first.id, b"done"))
+    desk.streams.begin_waiting()
+    assert (second.id, desk.streams.youngest) == (3, first.record.started)

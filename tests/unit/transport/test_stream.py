@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from support.clock import FakeClock
@@ -36,18 +36,29 @@ class Line:
         self.received: list[bytes] = []
         self.written: list[Waiting] = []
         self.lost: list[str] = []
+        self.answer: Callable[[bytes], object] = lambda _: None
         self.turned_away: list[Trouble] = []
         self.stream = Stream(
             self.outbox,
             self.thread,
             self.clock,
-            self.received.append,
+            self.hear,
             self.written.append,
-            self.lost.append,
+            self.lose,
             turned_away=self.turned_away.append,
             speaks="dubbo",
         )
         self.stream.open(near, self)
+
+    def hear(self, data: bytes) -> None:
+        """Keep what came, and do what a test says."""
+        self.received.append(data)
+        self.answer(data)
+
+    def lose(self, problem: str) -> None:
+        """Hear that the socket is lost, and drop it."""
+        self.lost.append(problem)
+        self.stream.drop()
 
     def on_ready(self, events: int) -> None:
         """Be never called: the thread stands still."""
@@ -122,18 +133,6 @@ def test_what_is_sent_before_a_frame_is_one_of_its_own(line: Line) -> None:
     assert line.outbox.drop(2)
 
 
-def test_what_the_peer_said_before_it_closed_is_heard_where_writing_fails(line: Line) -> None:
-    """It may have answered, or named the calls at which it has not looked."""
-    line.peer.send(b"hello")
-    line.stream.read(100)
-    line.peer.send(b"x" * 70_000)
-    line.peer.close()
-    line.outbox.put(b"one")
-    line.stream.write()
-    assert b"".join(line.received) == b"hello" + b"x" * 70_000
-    assert line.lost == ["writing failed: Broken pipe"]
-
-
 def test_bytes_are_handed_on_with_the_time_they_came(line: Line) -> None:
     """One read takes no more than it is allowed to."""
     line.clock.advance(3.0)
@@ -154,12 +153,43 @@ def test_a_peer_that_closes_is_told(line: Line) -> None:
 
 
 def test_a_broken_socket_is_told(line: Line) -> None:
-    """So does writing."""
-    line.peer.close()
+    """So does writing, even where the peer says nothing and does not close."""
+    line.peer.shutdown(socket.SHUT_RD)
     line.outbox.put(b"x")
     line.stream.write()
 
     assert line.lost == ["writing failed: Broken pipe"]
+
+
+def test_a_peer_is_heard_out_before_the_socket_is_lost(line: Line) -> None:
+    """What it said before it closed stands in the socket though nothing can be written any more, however much it is."""
+    said = bytes(range(256)) * 300
+    line.peer.setblocking(False)
+    assert line.peer.send(said) == len(said)
+    line.peer.close()
+    line.outbox.put(b"x")
+    line.stream.write()
+
+    assert (b"".join(line.received), line.lost) == (said, ["the provider closed it"])
+
+
+def test_a_peer_that_is_heard_out_gets_no_answer(line: Line) -> None:
+    """Whoever answers what is heard then writes in vain, once."""
+    asked = [b"ping"] * 3
+
+    def answer(_: bytes) -> None:
+        line.outbox.put(b"pong")
+        line.stream.write()
+        if asked:
+            line.peer.send(asked.pop())
+
+    line.answer = answer
+    line.peer.send(b"ping")
+    line.peer.shutdown(socket.SHUT_RD)
+    line.outbox.put(b"x")
+    line.stream.write()
+
+    assert (line.received, line.lost) == ([b"ping"] * 4, ["writing failed: Broken pipe"])
 
 
 def test_while_it_is_led_writing_does_not_change_what_the_thread_waits_for(line: Line) -> None:

@@ -168,13 +168,13 @@ def test_whose_metadata_were_too_large(text: str, is_remote: bool, message: str)
 def test_who_cancelled() -> None:
     """CANCELLED is ours only where we closed the channel."""
     assert type(made(Code.CANCELLED, "Channel closed!", is_closed=True)) is ConsumerClosed
-    assert type(made(Code.CANCELLED, "Channel closed!")) is RemoteError
+    assert type(made(Code.CANCELLED, "Channel closed!", is_early=True)) is RemoteError
 
 
 @pytest.mark.parametrize("text", ["", "CANCELLED"])
 def test_a_call_that_a_draining_server_cancels_is_in_doubt(text: str) -> None:
     """No method need have run, so it may be repeated where that does no harm; a method's own word says more."""
-    error = made(Code.CANCELLED, text)
+    error = made(Code.CANCELLED, text, is_early=True)
     assert type(error) is TransportError
     assert (error.not_sent, error.in_doubt, error.is_remote) == (False, True, False)
     assert (error.status, error.status_text) == ("CANCELLED", text)
@@ -208,6 +208,13 @@ def test_a_stream_that_the_provider_cancelled_at_the_deadline(reset: str) -> Non
     assert (error.not_sent, error.in_doubt) == (False, True)
     assert made(Code.CANCELLED, reset.format(8), sent=False, is_unconnected=True).in_doubt  # it has seen the stream
     assert type(made(Code.INTERNAL, reset.format(2))) is TransportError
+
+
+def test_a_call_that_the_provider_cancelled_at_the_deadline() -> None:
+    """Likewise by a status, as tonic does; before the deadline that is its own word."""
+    error = made(Code.CANCELLED, "Timeout expired")
+    assert (type(error), error.status, error.in_doubt) == (CallTimeout, "DEADLINE_EXCEEDED", True)
+    assert type(made(Code.CANCELLED, "Timeout expired", is_early=True)) is RemoteError
 
 
 def test_an_end_without_an_answer() -> None:

@@ -10,6 +10,7 @@ from ....call.invocation import Done
 from ....errors import LimitExceeded, RemoteProtocolError, RpcError
 from ....runtime.callbacks import CallbackExecutor
 from ....wire.http2.grpc import PREFIX, PREFIX_BYTES, BadMessage, Message, MessageReader, MessageTooLarge
+from ....wire.http2.window import UNKNOWN
 from ...large_answers import LARGE_BYTES
 from ...tcp.call import Call, CalledMethod
 from ...tcp.outbox import Watched
@@ -113,6 +114,11 @@ class StreamCall(Call):
     def can_be_moved(self) -> bool:
         """Its request can be sent again; asked once it was begun anew."""
         return False
+
+    @property
+    def awaited(self) -> int:
+        """Bytes of the answer that have yet to come; more than there can be where that is not known."""
+        return UNKNOWN
 
     @property
     def is_patient(self) -> bool:
@@ -224,6 +230,11 @@ class UnaryCall(StreamCall):
     def can_be_moved(self) -> bool:
         """It is here as a whole."""
         return True
+
+    @property
+    def awaited(self) -> int:
+        """What the one message has yet to bring, once its size is known."""
+        return PREFIX_BYTES if self._reader is None else self._reader.missing
 
     def on_data(self, data: bytes) -> RpcError | None:
         """Take some of the answer, which mostly is whole."""

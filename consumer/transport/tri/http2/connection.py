@@ -286,8 +286,7 @@ class Connection:
             if self._is_draining:
                 session.drain()
             self._judge(is_vain=bool(calls) and not session.was_of_use, text="before it looks at a call")
-        was_of_use = session.was_of_use
-        again = [call for call in calls if not call.ended and not self._is_given_up(call, was_of_use=was_of_use)]
+        again = [call for call in calls if not call.ended and not self._is_given_up(call, session)]
         if again:
             self._accept(again)
 
@@ -303,17 +302,29 @@ class Connection:
         elif self._in_vain >= _MOST_IN_VAIN:
             self._connecting.turned_away(Trouble(f"the provider ends each connection {text}", _WHERE))
 
-    def _is_given_up(self, call: StreamCall, *, was_of_use: bool) -> bool:
-        """End a call that cannot be sent again, or was twice where the peer looked at none; it has not looked at it."""
+    def _is_given_up(self, call: StreamCall, session: Session) -> bool:
+        """End a call that cannot be sent again, or was twice where the peer looked at none; it has not looked at it.
+
+        Nor is one sent again that may be why the peer has ended the connection, with all the others that it has.
+        """
         if not call.was_sent:
             return False
-        if call.can_be_moved and (was_of_use or not call.was_moved):
-            call.was_moved = call.was_moved or not was_of_use
+        if call.can_be_moved and call is not session.suspect and (session.was_of_use or not call.was_moved):
+            call.was_moved = call.was_moved or not session.was_of_use
             return False
-        text = "the provider ended the connection before it looked at the call"
-        why = "" if call.can_be_moved else self._why_not_moved()
-        call.fail(TransportError(text + why, not_sent=True, status="UNAVAILABLE"))
+        text = self._why_given_up(call, session)
+        error = TransportError(text, not_sent=True, status="UNAVAILABLE")
+        error.status_text = text
+        call.fail(error)
         return True
+
+    def _why_given_up(self, call: StreamCall, session: Session) -> str:
+        reason = session.goodbyes.reason
+        if call is session.suspect and reason is not None:
+            said, size = reason.text, call.frame.headers
+            return f"{said} before it looked at this call, perhaps because of its metadata of {size} bytes"
+        text = "the provider ended the connection before it looked at the call"
+        return text if call.can_be_moved else text + self._why_not_moved()
 
     def _why_not_moved(self) -> str:
         all_hold = f"all calls hold {self._settings.room.copies}, half of max_queued_bytes"

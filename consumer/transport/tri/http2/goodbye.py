@@ -18,19 +18,22 @@ class Goodbyes:
 
     Args:
         keepalive: Asks the peer for signs of life.
+
+    Attributes:
+        reason: What it said as it left because of an error; None where there was none.
     """
 
-    __slots__ = ("_keepalive", "_parting", "_reason")
+    __slots__ = ("_keepalive", "_parting", "reason")
 
     def __init__(self, keepalive: KeepAlive) -> None:
         self._keepalive = keepalive
-        self._reason: Trouble | None = None
+        self.reason: Trouble | None = None
         self._parting = ""
 
     def hear(self, goodbye: GoAway) -> None:
         """Keep what it says; a peer that was asked for signs of life too often is asked less often from now on."""
         if goodbye.code:
-            self._reason = self._reason_of(goodbye)
+            self.reason = self._reason_of(goodbye)
         else:
             self._parting = f", after its goodbye{f' ({goodbye.text})' if goodbye.text else ''}"
 
@@ -43,4 +46,4 @@ class Goodbyes:
 
     def why_lost(self, problem: str, about: tuple[str, ...]) -> Trouble:
         """Say why the connection is lost, by the peer's own reason where it gave one; else by *problem*."""
-        return self._reason or Trouble(f"{problem}{self._parting}", about)
+        return self.reason or Trouble(f"{problem}{self._parting}", about)

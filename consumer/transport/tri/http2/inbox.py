@@ -32,7 +32,7 @@ from ....wire.http2.frames import (
 from ....wire.http2.reader import Http2Reader
 from ....wire.http2.settings import Limits
 from ....wire.http2.violation import Violation
-from ....wire.http2.window import ReceiveWindow
+from ....wire.http2.window import UNKNOWN, ReceiveWindow
 from ...tcp.counters import Counters
 from ...tcp.io_thread import NEVER
 from .call import StreamCall
@@ -48,6 +48,12 @@ _LATE_BYTES: Final = STREAM_WINDOW + 2 * _WORD_BYTES
 
 _SPARED_BYTES: Final = 16 * _WORD_BYTES
 """So much may come where nothing may: a provider that errs now and then keeps its connection."""
+
+_ENDING_SHARE: Final = 8
+"""While the peer is about to end the connection, a window is opened anew once no more than such a part is left.
+
+It closes its socket behind the last answer, which may be on its way for long.
+"""
 
 
 class Inbox:
@@ -131,7 +137,8 @@ class Inbox:
 
     def _open_connection(self, size: int) -> None:
         """Count *size* bytes in the window of the connection, of which nothing is kept, and let the peer go on."""
-        if more := self._window.pass_on(size):
+        awaited = UNKNOWN if self._streams.is_open else CONNECTION_WINDOW // _ENDING_SHARE
+        if more := self._window.pass_on(size, awaited):
             self._say(window_update_frame(0, more))
 
     def _take_headers(self, stream: int, head: ResponseHead, ended: bool) -> None:
@@ -200,7 +207,10 @@ class Inbox:
     def open_window(self, call: StreamCall, size: int) -> None:
         """Let the peer send more to *call*, for which *size* bytes came, as far as it needs no more what came."""
         window = call.incoming
-        if window is not None and (more := window.read(call.free(size))):
+        if window is None:
+            return
+        awaited = call.awaited if self._streams.is_open else min(call.awaited, STREAM_WINDOW // _ENDING_SHARE)
+        if more := window.read(call.free(size), awaited):
             self._say(window_update_frame(call.id, more))
 
     def _fail(self, call: StreamCall, error: RpcError, code: int) -> None:

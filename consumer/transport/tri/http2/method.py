@@ -51,6 +51,10 @@ _COPIES: Final = 2
 _EARLY_S: Final = 0.005
 """How much before the deadline a status must come to be the provider's own: two clocks measure it."""
 
+_TIMEOUT: Final = "DEADLINE_EXCEEDED"
+_OUT_OF_TIME: Final = (_TIMEOUT, "CANCELLED")
+"""What a provider says of a call whose time is over; the second is the word of tonic."""
+
 _INADEQUATE_SECURITY: Final = 12
 _prefix = PREFIX.pack
 _new = tuple.__new__
@@ -352,7 +356,8 @@ class Http2Method:
         if tail.status == 0:
             return None
         status = STATUSES[tail.status] if 0 < tail.status < len(STATUSES) else "UNKNOWN"
-        if status == "DEADLINE_EXCEEDED" and not self._is_early(attempt):
+        if status in _OUT_OF_TIME and not self._is_early(attempt):
+            status = _TIMEOUT
             error: RpcError = timed_out(attempt, not_sent=False)
         else:
             error = remote_error(status, tail.text, joined(head, tail))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from callahead.config.policy import MethodPolicy, ReferencePolicy
+from callahead.registry.forking import fork_safe_lock
 
 from ....call.attempt import Attempt
 from ....call.invocation import Done
@@ -15,7 +16,6 @@ from ....call.provider import Provider
 from ....errors import ConsumerClosed
 from ....interface.description import ServiceDescription
 from ....interface.proto.service import MethodTypes
-from ....runtime.forking import fork_safe_lock
 from ...api import Providers, TransportParts
 from ...tcp.greeting import greet
 from ..interface import TriInterface

@@ -17,7 +17,7 @@ from typing import Any, Final
 from ....runtime.callbacks import CallbackExecutor
 from ....runtime.deadline import Clock
 from ....wire.http2.events import Broken, GoAway, PingAnswer, Settings
-from ....wire.http2.frames import LARGEST_STREAM, goaway_frame
+from ....wire.http2.frames import ENHANCE_YOUR_CALM, LARGEST_STREAM, NO_ERROR, goaway_frame
 from ...tcp.counters import Counters
 from ...tcp.io_thread import NEVER, IoThread
 from ...tcp.leading import Leading
@@ -40,6 +40,9 @@ from .streams import Streams
 
 _READ_BYTES: Final = 64 * 1024
 _WHERE: Final = ("ssl", "protocol", "urls")
+_OF_ALL_CALLS: Final = (NO_ERROR, ENHANCE_YOUR_CALM)
+"""Codes of goodbyes for which no single call is to blame."""
+
 _LIMITS: Final = {"frame": ("max_frame_bytes",), "headers": ("max_metadata_bytes",)}
 """The settings that decide what is read of a peer."""
 
@@ -77,6 +80,8 @@ class Session:
         state: Where it stands.
         streams: Its calls.
         was_of_use: The peer has looked at a call, as far as it says when it leaves.
+        goodbyes: What the peer said as it left.
+        suspect: The first call at which a peer has not looked that leaves because of an error; else None.
         lead: Carries a call on the calling thread, where that can be; see `Leading.lead`.
     """
 
@@ -93,6 +98,7 @@ class Session:
         self.name = name
         self.state = State.DIALLING
         self.was_of_use = True
+        self.suspect: StreamCall | None = None
         self._settings = settings
         self._thread = thread
         self._clock = clock
@@ -127,7 +133,7 @@ class Session:
         self._fd = -1
         self._greet_until = NEVER
         self._keepalive = KeepAlive(settings.keepalive, settings.keepalive_timeout)
-        self._goodbyes = Goodbyes(self._keepalive)
+        self.goodbyes = Goodbyes(self._keepalive)
 
     @property
     def was_in_vain(self) -> bool:
@@ -366,18 +372,21 @@ class Session:
         self._hears.opened(self)
 
     def _hear_goodbye(self, event: GoAway) -> None:
-        self._goodbyes.hear(event)
-        self._leave(event.last)
+        self.goodbyes.hear(event)
+        self._leave(event.last, is_blaming=event.code not in _OF_ALL_CALLS)
 
-    def _leave(self, last: int) -> None:
-        """Take nothing new, and give back the calls above stream *last*."""
+    def _leave(self, last: int, *, is_blaming: bool = False) -> None:
+        """Take nothing new, and give back the calls above stream *last*, of which the first may be to blame."""
         if self.state is State.GREETING:
             self._open()
         if self.state is State.ENDED:
             return
         self.state = State.LEAVING
         self.was_of_use = min(self.streams.opened, last) > 0
-        given_back = [call for call in self.streams.leave(last) if call.begin_anew()]
+        left = self.streams.leave(last)
+        if is_blaming and left and left[0].id:
+            self.suspect = left[0]
+        given_back = [call for call in left if call.begin_anew()]
         if self._stream.is_led:  # its call may be among them, which nobody else may touch before it hands over
             self._owner.deferred.append((self._give_back, given_back))
         else:
@@ -411,7 +420,7 @@ class Session:
             is_new = self._stream.is_new
             self._turn_away(wordless(problem, "gRPC", is_tls=self._is_tls) if is_new else Trouble(problem, _WHERE))
             return
-        trouble = self._goodbyes.why_lost(problem, about)
+        trouble = self.goodbyes.why_lost(problem, about)
         self._drop(None)
         self.streams.fail_all(lambda call, begun: broken(trouble, call, begun=begun))
 

@@ -148,6 +148,8 @@ class Streams:
         waiting = self.waiting
         while waiting and self._has_place and not self._is_full:
             self.open(waiting.popitem(last=False)[0], self._outbox.put)
+        if waiting:
+            self.youngest = NEVER  # the next answer may let one of them on
 
     def open(self, call: StreamCall, put: Put) -> None:
         """Open a stream for *call*, and send of its request what the peer takes; mostly that is all in one frame.
