@@ -10,20 +10,9 @@ from .errors import Problem
 from .policy import BUILT_IN, ConsumerConfig, MethodPolicy, ReferencePolicy
 from .values.text import is_target
 
-# Of a reference: who it is, what is read when it is made, and what follows the configuration at any time.
+# Of a reference: what is read when it is made, and what follows the configuration at any time.
 _FREE: Final = frozenset(
-    {
-        "check",
-        "default",
-        "id",
-        "lazy",
-        "max_pending",
-        "max_pending_bytes",
-        "methods",
-        "origins",
-        "outlier",
-        "routers",
-    }
+    {"check", "default", "lazy", "max_pending", "max_pending_bytes", "methods", "outlier", "routers"}
 )
 _FIXED: Final = tuple(one.name for one in fields(ReferencePolicy) if one.compare and one.name not in _FREE)
 

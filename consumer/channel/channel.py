@@ -23,8 +23,8 @@ from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy
 
 from ..errors import RpcError
+from ..interface.named import streaming_problems
 from ..interface.proto.service import MethodTypes
-from ..interface.streaming import streaming_problems
 from ..reference.caller import Caller, Chain
 from ..runtime.deadline import UNBOUNDED_S
 from ..transport.tri.credentials import plugins_of

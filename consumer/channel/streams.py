@@ -28,7 +28,7 @@ from .parts import PassingTransport, checked_timeout, grpc_options
 if TYPE_CHECKING:
     from ..reference.caller import Chain
     from ..reference.ending import Runtime
-from ..reference.pipeline import Pipeline
+    from ..reference.pipeline import Pipeline
 
 Carry = Callable[[Attempt, str, GrpcOptions], Any]
 """Begins an attempt, and returns what the view of that name of grpcio's callable would."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from callahead.config.policy import ConsumerConfig, ReferencePolicy, RegistryPolicy, SslPolicy
 from callahead.registry.api import ApplicationRegistry, Registry
-from callahead.registry.direct import DirectRegistry
 from callahead.registry.models import Origin
 
 if TYPE_CHECKING:
@@ -60,9 +59,10 @@ class Registries:
         Raises:
             ConfigError: One cannot be understood.
         """
+        from callahead.registry import DirectRegistry
+
         registry = self._own[policy.id]
-        if not isinstance(registry, DirectRegistry):
-            return lambda: None
+        assert isinstance(registry, DirectRegistry)  # nobody else has addresses
         return partial(registry.adopt, DirectRegistry.of(policy))
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class Registries:
             store.close()
 
     def _made(self, policy: ReferencePolicy) -> Registry:
-        from callahead.registry import MergedRegistry
+        from callahead.registry import DirectRegistry, MergedRegistry
 
         if not policy.registries:
             return DirectRegistry.of(policy)

@@ -40,24 +40,22 @@ class Chains:
         """Tell whether *chain* is that of a method that streams."""
         return chain.stage is self._streamed
 
-    def of(self, name: str, *, is_streaming: bool) -> tuple[MethodPolicy, Chain]:
-        """Make the chain of what holds for a method, and return both; a rule that it cannot obey is passed over.
+    def of(self, policy: MethodPolicy, name: str, *, is_streaming: bool) -> Chain:
+        """Make the chain of *policy*, which holds for a method; a rule that it cannot obey is passed over.
 
         Raises:
             ConfigError: What the configuration says of it cannot be made.
         """
-        policy = self.policies.of(name, is_streaming=is_streaming)
         try:
-            return policy, self.made(policy, name, is_streaming=is_streaming)
+            return self._made(policy, name, is_streaming=is_streaming)
         except ConfigError as error:
             written = self.policies.without_rules(name, is_streaming=is_streaming)
             if policy == written:
                 raise
             _LOG.warning("%s.%s: a rule cannot be obeyed, and is passed over: %s", policy.reference, name, error)
-            return policy, self.made(written, name, is_streaming=is_streaming)
+            return self._made(written, name, is_streaming=is_streaming)
 
-    def made(self, policy: MethodPolicy, name: str, *, is_streaming: bool) -> Chain:
-        """Make the chain of *policy*."""
+    def _made(self, policy: MethodPolicy, name: str, *, is_streaming: bool) -> Chain:
         if not is_streaming:
             return self.folding.fold(policy, name)
         check_stream(policy, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
@@ -85,11 +86,10 @@ class Folding:
 
     def under(self, policy: ReferencePolicy) -> Folding:
         """Make the chains of another configuration of the reference; a limit that stays goes on counting."""
-        other = Folding(replace(self._on, policy=policy))
-        if other._limits == self._limits:
-            other._gates = self._gates
-        other._budget, other._lasting = self._budget, self._lasting
-        other._configured, other.batches = self._configured, self.batches
+        other = copy(self)  # shares all that calls have in common
+        other._on, other._of_all = replace(self._on, policy=policy), self._on.runtime.gates
+        if (limits := limits_of(policy)) != self._limits:
+            other._limits, other._gates = limits, [Gate(limit, self._on.runtime.timer) for limit in limits]
         return other
 
     def has_limits_of(self, other: Folding) -> bool:

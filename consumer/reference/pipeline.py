@@ -26,7 +26,7 @@ from ..cluster.health import Health
 from ..errors import ConfigError, LocalProtocolError, NoProviderAvailable, RpcError
 from ..interceptor.metrics import CallMetrics, MethodCounts
 from ..interface.description import MethodDescription
-from ..interface.streaming import streaming_problems
+from ..interface.named import Named, method_problems
 from ..router.ruling import Ruling
 from ..router.telling import RuleLog
 from ..runtime.weakly import weakly
@@ -161,11 +161,10 @@ class Pipeline:
         is_streaming = chains.is_streaming(binding.chain)
         policy = chains.policies.of(binding.name, is_streaming=is_streaming)
         if made_by is not chains or policy != before or policy.origins != before.origins:
-            self._obey_chain(binding, chains, chains.of(binding.name, is_streaming=is_streaming))
+            self._obey_chain(binding, chains, policy, chains.of(policy, binding.name, is_streaming=is_streaming))
 
-    def _obey_chain(self, binding: MethodBinding, chains: Chains, made: tuple[MethodPolicy, Chain]) -> None:
-        policy, binding.chain = made
-        self._obeyed[binding.name] = chains, policy
+    def _obey_chain(self, binding: MethodBinding, chains: Chains, policy: MethodPolicy, made: Chain) -> None:
+        binding.chain, self._obeyed[binding.name] = made, (chains, policy)
 
     def adopt(self, policy: ReferencePolicy) -> Callable[[], None]:
         """Make what calls need that are to obey *policy*, another configuration of this reference.
@@ -188,8 +187,8 @@ class Pipeline:
                 self.policy, self._chains = policy, chains
                 self.health.judge_by(policy.outlier)
                 self._ruling.adopt(policy)
-                for binding, made in ready:
-                    self._obey_chain(binding, chains, made)
+                for binding, (written, made) in ready:
+                    self._obey_chain(binding, chains, written, made)
                 self.renew()  # for what has been said or bound meanwhile
 
         return obey
@@ -201,7 +200,7 @@ class Pipeline:
         policy = chains.policies.of(binding.name, is_streaming=is_streaming)
         if policy == before == chain.policy and chains.folding.has_limits_of(self._chains.folding):
             return policy, replace(chain, policy=policy)  # where it was written may be another line now
-        return chains.of(binding.name, is_streaming=is_streaming)
+        return policy, chains.of(policy, binding.name, is_streaming=is_streaming)
 
     def _check_adopted(self, policy: ReferencePolicy, *, has_streams: bool) -> None:
         """Check what *policy* says of methods, and that streams, where there are any, are balanced as they were."""
@@ -213,19 +212,12 @@ class Pipeline:
             self._check_methods(policy)
 
     def _check_methods(self, policy: ReferencePolicy) -> None:
-        named: dict[str, str] = {}
-        for name, method in policy.methods.items():
-            try:
-                carrier = self.transport.method(name, method)
-            except LookupError as error:
-                raise method.error("method", str(error)) from None
-            other = named.setdefault(carrier.name, name)
-            if other != name:
-                raise method.error(
-                    "method", f'"{name}" and "{other}" are one method, "{carrier.name}"', "keep one of them"
-                )
-            if carrier.is_streaming and (problems := streaming_problems(policy.default, method)):
-                raise ConfigError(problems)
+        def find(name: str) -> Named:
+            carrier = self.transport.method(name, policy.methods[name])
+            return Named(carrier.name, carrier.is_streaming)
+
+        if problems := method_problems(policy, find):
+            raise ConfigError(problems)
 
     def _calls(self) -> int:
         return sum(binding.metrics.calls for binding in list(self._bindings.values()))
@@ -334,7 +326,8 @@ class Pipeline:
         binding = self._bindings.get(name)
         if binding is None:
             changes, chains = self._changes, self._chains
-            policy, chain = chains.of(name, is_streaming=is_streaming)
+            policy = chains.policies.of(name, is_streaming=is_streaming)
+            chain = chains.of(policy, name, is_streaming=is_streaming)
             self._obeyed[name] = chains, policy
             binding = self._bindings[name] = MethodBinding(self.runtime, name, CallMetrics(), chain)
             if self._changes != changes:  # who said something else meanwhile did not see the new binding

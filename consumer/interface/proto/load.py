@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callahead.config.errors import ConfigError, Problem
+from callahead.config.errors import ConfigError
 from callahead.config.policy import ReferencePolicy
 
-from ..streaming import streaming_problems
+from ..named import Named, method_problems
 from .service import MethodTypes, ServiceTypes
 
 if TYPE_CHECKING:
@@ -52,19 +52,12 @@ def check_methods(policy: ReferencePolicy, types: ServiceTypes) -> None:
     Raises:
         ConfigError: With all that is wrong.
     """
-    problems: list[Problem] = []
-    named: dict[str, str] = {}
-    for name, method_policy in policy.methods.items():
+
+    def find(name: str) -> Named:
         method = types.find(name)
         if method is None:
-            text = f'the interface "{types.interface}" has no method "{name}"'
-            problems.append(method_policy.problem("method", text, types.nearest(name)))
-            continue
-        if method.name in named:
-            text = f'"{name}" and "{named[method.name]}" are one method, "{method.name}"'
-            problems.append(method_policy.problem("method", text, "keep one of them"))
-        named[method.name] = name
-        if method.server_streaming:
-            problems += streaming_problems(policy.default, method_policy)
-    if problems:
+            raise LookupError(f'the interface "{types.interface}" has no method "{name}"', types.nearest(name))
+        return Named(method.name, method.server_streaming)
+
+    if problems := method_problems(policy, find):
         raise ConfigError(problems)

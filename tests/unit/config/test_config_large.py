@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
+from support.work import calls_in
 
 from callahead.config import ConfigError, load_file
 
@@ -35,20 +33,12 @@ SHAPES: dict[str, Callable[[int], str]] = {
 def work(text: str, path: Path) -> int:
     """Load *text* and count the functions that are entered, which no busy machine changes."""
     path.write_text(text, encoding="utf-8")
-    entered = 0
 
-    def count(frame: FrameType, event: str, argument: Any) -> None:
-        del frame, argument
-        nonlocal entered
-        entered += event in ("call", "c_call")
-
-    sys.setprofile(count)
-    try:
+    def load() -> None:
         with contextlib.suppress(ConfigError):
             load_file(str(path))
-    finally:
-        sys.setprofile(None)
-    return entered
+
+    return calls_in(load)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

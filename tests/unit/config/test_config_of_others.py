@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -11,6 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from support.work import calls_in
 
 from callahead.config import ConfigError
 from callahead.config.read.scalar import QuickComposer
@@ -62,30 +61,13 @@ def test_a_long_text_says_what_a_short_one_does(text: str) -> None:
     assert short == long or "refused" in (short, long)
 
 
-def entered_by(text: str) -> int:
-    """Count the functions that reading *text* takes, which no busy machine changes."""
-    entered = 0
-
-    def count(frame: FrameType, event: str, argument: Any) -> None:
-        del frame, argument
-        nonlocal entered
-        entered += event in ("call", "c_call")
-
-    sys.setprofile(count)
-    try:
-        trees(text)
-    finally:
-        sys.setprofile(None)
-    return entered
-
-
 @pytest.mark.skipif(QuickComposer is None, reason="PyYAML is without libyaml here; install its wheel")
 @pytest.mark.parametrize("more", ["", "---\n", "# 100%\n", "k: 'method=find* => port=1'\n", "k: |\n  text\n"])
 def test_no_character_makes_a_long_text_slow(more: str) -> None:
     """Some tens of functions for each key, as of a text of which all is plain; by PyYAML's own parser hundreds."""
     keys = 2000
     text = LONG + "".join(f"k{number}: v\n" for number in range(keys))
-    assert entered_by(text + more) < 50 * keys
+    assert calls_in(lambda: trees(text + more)) < 50 * keys
 
 
 @pytest.mark.parametrize("item", ["1,", "*a,"])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from types import FrameType
 from typing import Any
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.work import calls_in
 
 from callahead.config import ConfigError, load_text
 from callahead.config.read.scalar import Composer, QuickComposer
@@ -52,20 +51,8 @@ def test_what_libyaml_takes_it_reads_as_pyyaml_does(text: str) -> None:
 
 def test_a_long_text_takes_a_fraction_of_the_work() -> None:
     """Functions are counted, which no busy machine changes: of one for each key there are some tens, not hundreds."""
-    entered = 0
-
-    def count(frame: FrameType, event: str, argument: Any) -> None:
-        del frame, argument
-        nonlocal entered
-        entered += event in ("call", "c_call")
-
     load_text(LONG)  # what is made once for all
-    sys.setprofile(count)
-    try:
-        load_text(LONG)
-    finally:
-        sys.setprofile(None)
-    assert entered < 100 * COUNT
+    assert calls_in(lambda: load_text(LONG)) < 100 * COUNT
 
 
 @pytest.mark.parametrize(

@@ -66,5 +66,5 @@ class Replies:
         return owed
 
     def is_late(self, now: float) -> bool:
-        """Tell whether something is owed that no led call took along, since the last one goes on; for any thread."""
+        """Tell whether something is owed that should leave by now, with a led call or without; for any thread."""
         return bool(self.owed) and now >= self.due

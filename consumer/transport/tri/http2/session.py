@@ -176,7 +176,7 @@ class Session:
         call.session = self
         self.streams.size += call.size
         stream, replies = self._stream, self._replies
-        is_due = replies.owed and stream.last_read >= replies.due
+        is_due = replies.owed and replies.is_late(stream.last_read)
         self.streams.open(call, self._send_owed if is_due else stream.send)
         if self._outbox.count:
             stream.write()
